@@ -1,0 +1,64 @@
+# What a person runs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONF ?= {}
+DAG ?=
+export PYTHONPATH := tools
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up down run test lint types layers sql-lint unit bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, {sys.executable} is {v[0]}.{v[1]}. Name another: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv support: install your system's python3-venv package"; exit 1; }
+	@echo "Installing into $(VENV) (a minute or two, once) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: $(VENV)/.installed ## create .venv and install everything into it
+
+demo: install ## run the main job end to end on a simulator, then stop everything
+	@$(BIN)/python -m devstack demo
+
+up: install ## start Postgres, the simulator and Airflow with its UI, and leave them running
+	@$(BIN)/python -m devstack up
+
+down: install ## stop what `make up` started
+	@$(BIN)/python -m devstack down
+
+run: install ## run one DAG once through the scheduler: make run DAG=syrve_customers CONF='{}'
+	@$(BIN)/python -m devstack run --dag '$(DAG)' --conf '$(CONF)'
+
+test: install lint types layers sql-lint unit ## every check and every test
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+layers: install
+	$(BIN)/lint-imports --no-cache
+
+sql-lint: install
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+unit: install
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: install ## the benchmarks behind the README's figures
+	@$(BIN)/python -m benchmarks
+
+lock: ## write requirements.txt anew from requirements.in (needs the registry)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" $(LOCK_ARGS) requirements.in --output-file requirements.txt
+
+clean: ## remove .venv and everything the stack keeps
+	rm -rf $(VENV) .stack

@@ -1,0 +1,1 @@
+"""A Syrve Cloud that runs on loopback: for the demo, the tests and rehearsing outages."""
