@@ -1,0 +1,103 @@
+"""
+### Refresh customers, wallet balances, cards and categories
+
+Looks up the identities of `sync.roster` that are due and writes what changed into `syrve.customer`, `syrve.wallet_balance`, `syrve.card`
+and `syrve.customer_category`.
+
+**Tasks.** `plan` lists the organizations and divides what is due into shards; `pull` (mapped) works a shard off, a batch at a time;
+`publish` sums the run up and updates the assets if anything changed; `all_pulled` makes the run fail if any shard failed.
+
+**Safe to** run twice, run beside itself, clear, or kill: a batch commits as a whole, and identities are leased, so nothing is lost and at
+most the batch in work is looked up again.
+
+**When it fails**
+
+| the task says | do |
+| --- | --- |
+| `AuthenticationFailed` | put the right api login into the connection's password field; clear the task |
+| `PermissionDenied` | grant the named right to the api login in Syrve's back office; clear the task |
+| `LoyaltyNotConfigured` | the organization has no loyalty programme: leave it out (`organization_ids` of the connection) |
+| `RateLimited` | nothing: it waits and goes on; if it comes often, lower `max_concurrency` of the connection |
+| `PullIncomplete`, `ServiceUnavailable`, `ConnectionFailed` | nothing: what landed is kept, the rest is due again and is retried |
+| `WarehouseConfigError` | apply the migrations (`python -m syrve.warehouse migrate`) or the grants of `syrve_loader` |
+
+**Where to look.** Counts by run: `sync.run`. What could not be taken in, and why: `sync.reject` (open while `resolved_at` is null).
+"""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Param, TriggerRule
+
+from syrve.operators import assets, settings
+from syrve.operators.customers import SyrvePlanPullOperator, SyrvePullCustomersOperator
+from syrve.operators.publish import SyrvePublishOperator
+
+with DAG(
+    dag_id="syrve_customers",
+    description="Refreshes the customers that are due: profile, balances, cards, categories",
+    doc_md=__doc__,
+    schedule=settings.schedule("customers", "17 * * * *"),
+    catchup=False,
+    max_active_runs=3,
+    render_template_as_native_obj=True,
+    default_args=settings.default_args(),
+    tags=["syrve", "pull"],
+    params={
+        "organization_ids": Param(
+            [],
+            type="array",
+            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
+            title="Organizations",
+            description="Ids, one a line; empty means all that the connection gives.",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Refresh everything",
+            description="Make every identity of these organizations due first. Costs a look-up each.",
+        ),
+        "limit": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="At most so many identities",
+            description="Empty means all that are due.",
+        ),
+        "shard_size": Param(settings.SHARD_SIZE, type="integer", minimum=1, title="Identities a shard"),
+        "max_shards": Param(
+            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
+        ),
+        "batch_size": Param(
+            500,
+            type="integer",
+            minimum=1,
+            maximum=5_000,
+            title="Identities a batch",
+            description="What one commit holds.",
+        ),
+    },
+) as dag:
+    plan = SyrvePlanPullOperator(
+        task_id="plan",
+        organization_ids="{{ params.organization_ids }}",
+        force="{{ params.force }}",
+        limit="{{ params.limit }}",
+        shard_size="{{ params.shard_size }}",
+        max_shards="{{ params.max_shards }}",
+        pool=settings.POOL,
+        outlets=[assets.ORGANIZATION],
+    )
+    pull = SyrvePullCustomersOperator.partial(
+        task_id="pull",
+        batch_size="{{ params.batch_size }}",
+        pool=settings.POOL,
+        map_index_template="{{ task.organization_id }} / {{ task.shard }}",
+    ).expand_kwargs(plan.output)
+    publish = SyrvePublishOperator(
+        task_id="publish",
+        count_task_id="pull",
+        trigger_rule=TriggerRule.ALL_DONE,
+        outlets=[assets.CUSTOMER, assets.WALLET_BALANCE, assets.CARD, assets.CUSTOMER_CATEGORY],
+    )
+    pull >> [publish, EmptyOperator(task_id="all_pulled", trigger_rule=TriggerRule.NONE_FAILED)]

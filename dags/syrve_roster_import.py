@@ -1,0 +1,75 @@
+"""
+### Import identities into the roster
+
+Syrve cannot list its customers, so the pull looks up the identities of `sync.roster`. This DAG adds to them, from `crm.customer`, from a
+CSV, Parquet or Excel file at any path that Airflow's object storage reads, or from a query on any SQL connection.
+
+**Rows** have the columns `organization_id` and one of `id`, `phone`, `card` (the first of these that is filled counts), and may have
+`priority`. Phones become E.164 by the region of the connection `syrve_default`.
+
+**Safe to** run twice: what the roster already has is left as it is. Rows that give no identity land in `sync.reject`, stage `import`, with
+the reason; correct them at their source and import again.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from syrve.operators import assets, settings
+from syrve.operators.roster import SOURCES, SyrveRosterImportOperator
+
+with DAG(
+    dag_id="syrve_roster_import",
+    description="Adds identities to look up, from the CRM, a file or a query",
+    doc_md=__doc__,
+    schedule=None,
+    catchup=False,
+    max_active_runs=3,
+    render_template_as_native_obj=True,
+    default_args=settings.default_args(),
+    tags=["syrve", "roster"],
+    params={
+        "source": Param("crm", type="string", enum=list(SOURCES), title="Source"),
+        "path": Param(
+            None,
+            type=["null", "string"],
+            title="File",
+            description="For source file: such as file:///data/guests.csv or s3://bucket/guests.parquet; .csv, .csv.gz, .parquet or .xlsx.",
+        ),
+        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
+        "query": Param(
+            None,
+            type=["null", "string"],
+            format="multiline",
+            title="Query",
+            description="For source query: one select.",
+        ),
+        "query_conn_id": Param(None, type=["null", "string"], title="Connection of the query"),
+        "organization_id": Param(
+            None,
+            type=["null", "string"],
+            pattern="^[0-9a-fA-F-]{36}$",
+            title="Organization",
+            description="For rows that name none.",
+        ),
+        "priority": Param(
+            0,
+            type="integer",
+            minimum=-100,
+            maximum=100,
+            title="Priority",
+            description="Higher ones are looked up first.",
+        ),
+    },
+) as dag:
+    SyrveRosterImportOperator(
+        task_id="import_roster",
+        source="{{ params.source }}",
+        path="{{ params.path }}",
+        path_conn_id="{{ params.path_conn_id }}",
+        query="{{ params.query }}",
+        query_conn_id="{{ params.query_conn_id }}",
+        organization_id="{{ params.organization_id }}",
+        priority="{{ params.priority }}",
+        outlets=[assets.ROSTER],
+    )

@@ -1,0 +1,1 @@
+"""Speaks to Syrve: endpoint table, protocol, dialects, models, errors, clients. Knows neither Airflow nor SQL."""

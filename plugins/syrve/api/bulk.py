@@ -1,0 +1,193 @@
+"""Looks up many customers at once with `aiohttp` on uvloop: the same protocol, another transport."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.request import getproxies
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import uvloop
+
+from syrve.api import decode
+from syrve.api.config import SyrveConfig
+from syrve.api.dialects import dialect_named
+from syrve.api.endpoints import ACCESS_TOKEN, CUSTOMER_INFO, Endpoint
+from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, Rejected, SyrveError, Transient
+from syrve.api.fields import BadField
+from syrve.api.models import Customer, Lookup
+from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
+from syrve.api.tokens import TokenKeeper
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LookupResult:
+    """The end of one look-up: a customer, or the error that it ended with.
+
+    `received_at` is the time (UTC) of the last answer. `payload` is the parsed answer, kept only where it could not be taken in.
+    """
+
+    lookup: Lookup
+    received_at: datetime
+    customer: Customer | None = None
+    error: SyrveError | None = None
+    payload: Any = field(default=None, repr=False)
+
+
+class BulkLookup:
+    """Looks customers up, at most `config.max_concurrency` at a time, over one event loop that lives as long as the context.
+
+    A refused login, a missing right or a wrong connection ends the whole batch by raising; whatever concerns one customer only is part
+    of that customer's result.
+    """
+
+    def __init__(
+        self, config: SyrveConfig, *, on_token: Callable[[str], None] | None = None, backoff: Backoff | None = None
+    ) -> None:
+        self.stats = CallStats()
+        self._config = config
+        self._dialect = dialect_named(config.dialect)
+        self._time_zone = ZoneInfo(config.time_zone)
+        self._on_token = on_token
+        self._backoff = backoff or Backoff()
+        self._rng = random.Random()
+        self._tokens = TokenKeeper(config.token_lifetime_seconds)
+        self._resume_at = 0.0
+        self._no_token: SyrveError | None = None
+
+    def __enter__(self) -> Self:
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+        self._session = self._runner.run(self._open())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._runner.run(self._session.close())
+        finally:
+            self._runner.close()
+
+    async def _open(self) -> aiohttp.ClientSession:
+        self._token_lock = asyncio.Lock()
+        connector = aiohttp.TCPConnector(limit=self._config.max_concurrency, keepalive_timeout=30)
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=self._config.timeout_seconds),
+            trust_env=bool(getproxies()),  # reading the environment for every request would cost as much as the request
+        )
+
+    def look_up(self, lookups: Sequence[Lookup]) -> list[LookupResult]:
+        """Look up a batch and return a result for each, in the same order; raise a `SyrveError` that concerns them all."""
+        return self._runner.run(self._look_up_all(lookups))
+
+    async def _look_up_all(self, lookups: Sequence[Lookup]) -> list[LookupResult]:
+        self._no_token = None
+        results: list[LookupResult | None] = [None] * len(lookups)
+        queue = iter(enumerate(lookups))
+
+        async def work() -> None:
+            for index, lookup in queue:
+                results[index] = await self._look_up_one(lookup)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(self._config.max_concurrency, len(lookups))):
+                    group.create_task(work())
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return [result for result in results if result is not None]
+
+    async def _look_up_one(self, lookup: Lookup) -> LookupResult:
+        answer: Any = None
+        try:
+            answer = await self._call(CUSTOMER_INFO, self._dialect.customer_info(lookup))
+            customer = decode.customer(answer, time_zone=self._time_zone)
+        except BadField as problem:
+            error = MalformedAnswer(str(problem), operation=CUSTOMER_INFO.operation)
+            return LookupResult(lookup, datetime.now(UTC), error=error, payload=answer)
+        except LoyaltyNotConfigured:
+            raise  # it concerns the whole organization, not one customer
+        except (Rejected, MalformedAnswer, Transient) as error:
+            return LookupResult(lookup, datetime.now(UTC), error=error)
+        return LookupResult(lookup, datetime.now(UTC), customer=customer)
+
+    async def _call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
+        now = time.monotonic
+        call = Call(endpoint, body, self._config, started_at=now(), rng=self._rng, backoff=self._backoff)
+        while True:
+            token = await self._token() if call.needs_token else None
+            if (pause_seconds := self._resume_at - now()) > 0:
+                await asyncio.sleep(pause_seconds)
+            outcome = await self._send(call.request(token))
+            verdict = call.decide(outcome, now())
+            self.stats.count(verdict)
+            if isinstance(verdict, Failed):
+                raise verdict.error
+            if not isinstance(verdict, Again):
+                return verdict.value
+            if verdict.renew_token:
+                self._tokens.drop(token)
+            if verdict.rate_limited:
+                self._resume_at = max(self._resume_at, now() + verdict.wait_seconds)
+            await asyncio.sleep(verdict.wait_seconds)
+
+    async def _token(self) -> str:
+        token = self._tokens.current(time.monotonic())
+        if token is not None:
+            return token
+        async with self._token_lock:
+            token = self._tokens.current(time.monotonic())
+            if token is None and self._no_token is not None:
+                raise self._no_token
+            if token is None:
+                answer = await self._ask_for_token()
+                token = self._tokens.keep(answer, time.monotonic())
+                if self._on_token is not None:
+                    self._on_token(token)
+            return token
+
+    async def _ask_for_token(self) -> Any:
+        """Ask once for all look-ups under way: those that wait for the token learn of a refusal instead of asking again."""
+        try:
+            return await self._call(ACCESS_TOKEN, self._dialect.access_token(self._config.api_login))
+        except SyrveError as error:
+            self._no_token = error
+            raise
+
+    async def _send(self, request: Request) -> Answer | Fault:
+        try:
+            async with self._session.post(
+                request.url, data=request.body, headers=request.headers, allow_redirects=False
+            ) as response:
+                body = await response.content.read(-1) if _small(response) else None
+                if body is None or len(body) > MAX_ANSWER_BYTES:
+                    return Fault(FaultKind.TOO_LARGE)
+                return Answer(response.status, _headers(response), body)
+        except TimeoutError:
+            return Fault(FaultKind.TIMEOUT)
+        except aiohttp.ClientConnectorError:
+            return Fault(FaultKind.REFUSED)
+        except aiohttp.ClientPayloadError:
+            return Fault(FaultKind.CUT_SHORT)
+        except (aiohttp.ClientError, OSError):
+            return Fault(FaultKind.RESET)
+
+
+def _small(response: aiohttp.ClientResponse) -> bool:
+    length = response.content_length
+    return length is None or length <= MAX_ANSWER_BYTES
+
+
+def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
+    """Copy the headers of a refusal (`Retry-After`); doing so for every good answer would only cost time."""
+    return {name.lower(): value for name, value in response.headers.items()} if response.status >= 300 else {}

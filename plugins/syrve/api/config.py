@@ -1,0 +1,150 @@
+"""How to reach one Syrve account: the settings of the connection, checked once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from syrve.api.errors import ConfigurationError
+
+DIALECTS = ("reference", "cloud")
+PATH_SEGMENTS = ("iiko", "syrve")
+
+DEFAULT_BUDGETS: dict[str, int] = {"customer": 100, "wallet": 60, "coupon": 10, "transactions": 10, "dictionary": 6}
+"""Calls per minute by family; Syrve publishes no limits, so these are what careful integrators impose on themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyrveConfig:
+    """One account: `base_url` has no `/api/1`; times are in seconds; `budgets` are calls per minute by family."""
+
+    base_url: str
+    api_login: str = field(repr=False)
+    dialect: str = "reference"
+    path_segment: str = "iiko"
+    organization_ids: tuple[str, ...] = ()
+    timeout_seconds: float = 15.0
+    default_region: str = "RU"
+    time_zone: str = "Europe/Moscow"
+    budgets: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_BUDGETS))
+    token_lifetime_seconds: float = 3600.0
+    call_deadline_seconds: float = 120.0
+    max_concurrency: int = 16
+
+    @property
+    def login_fingerprint(self) -> str:
+        """Name the account without revealing the login: 12 hex digits."""
+        return hashlib.sha256(f"{self.base_url}\n{self.api_login}".encode()).hexdigest()[:12]
+
+    @classmethod
+    def from_parts(cls, host: str | None, password: str | None, extra: Mapping[str, Any]) -> SyrveConfig:
+        """Build from a connection's host, password and extras; raise `ConfigurationError` that names the field which is wrong."""
+        settings = {key: value for key, value in extra.items() if value not in (None, "", [], {})}
+        unknown = sorted(set(settings) - _KNOWN_EXTRAS)
+        if unknown:
+            raise _wrong("extra", f"unknown setting {unknown[0]!r}; known ones are {', '.join(sorted(_KNOWN_EXTRAS))}")
+        if not password:
+            raise _wrong("password", "the api login is missing; put it into the connection's password field")
+        config: dict[str, Any] = {"base_url": _base_url(host), "api_login": password}
+        config["dialect"] = _choice(settings, "dialect", DIALECTS)
+        config["path_segment"] = _choice(settings, "path_segment", PATH_SEGMENTS)
+        config["organization_ids"] = _organization_ids(settings.get("organization_ids"))
+        config["time_zone"] = _time_zone(settings.get("time_zone", cls.__dataclass_fields__["time_zone"].default))
+        config["default_region"] = _region(settings.get("default_region", "RU"))
+        config["budgets"] = _budgets(settings.get("budgets"))
+        for name in ("timeout_seconds", "token_lifetime_seconds", "call_deadline_seconds", "max_concurrency"):
+            if name in settings:
+                config[name] = _positive(name, settings[name])
+        if "max_concurrency" in config:
+            config["max_concurrency"] = max(1, int(config["max_concurrency"]))
+        return cls(**config)
+
+
+_KNOWN_EXTRAS = frozenset(
+    {
+        "app_id",
+        "budgets",
+        "call_deadline_seconds",
+        "default_region",
+        "dialect",
+        "max_concurrency",
+        "organization_ids",
+        "path_segment",
+        "time_zone",
+        "timeout_seconds",
+        "token_lifetime_seconds",
+    }
+)
+
+
+def _wrong(name: str, problem: str) -> ConfigurationError:
+    return ConfigurationError(f"{name}: {problem}", operation="connection")
+
+
+def _base_url(host: str | None) -> str:
+    if not host:
+        raise _wrong("host", "the base URL is missing, such as https://api-ru.iiko.services")
+    url = host if "://" in host else f"https://{host}"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _wrong("host", "not an http or https URL; give the base URL, such as https://api-ru.iiko.services")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _wrong("host", "give the bare base URL, without a user, a query or a fragment")
+    if parts.path.rstrip("/"):
+        raise _wrong("host", "leave the path out (no /api/1): the endpoint table adds it")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _choice(settings: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
+    value = str(settings.get(name, allowed[0])).strip().lower()
+    if value not in allowed:
+        raise _wrong(name, f"must be one of {', '.join(allowed)}")
+    return value
+
+
+def _organization_ids(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    items = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+        raise _wrong("organization_ids", "must be a list of ids, or ids separated by commas")
+    return tuple(dict.fromkeys(item.strip().lower() for item in items if item.strip()))
+
+
+def _time_zone(value: Any) -> str:
+    try:
+        return ZoneInfo(str(value)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise _wrong("time_zone", "not a name of the IANA time zone database, such as Europe/Moscow") from error
+
+
+def _region(value: Any) -> str:
+    region = str(value).strip().upper()
+    if len(region) != 2 or not region.isalpha():
+        raise _wrong("default_region", "must be a two-letter country code, such as RU")
+    return region
+
+
+def _budgets(value: Any) -> dict[str, int]:
+    if value is None:
+        return dict(DEFAULT_BUDGETS)
+    if not isinstance(value, Mapping):
+        raise _wrong("budgets", 'must be an object of calls per minute by family, such as {"customer": 100}')
+    unknown = sorted(set(value) - set(DEFAULT_BUDGETS))
+    if unknown:
+        raise _wrong("budgets", f"unknown family; known ones are {', '.join(sorted(DEFAULT_BUDGETS))}")
+    return DEFAULT_BUDGETS | {name: int(_positive(f"budgets.{name}", limit)) for name, limit in value.items()}
+
+
+def _positive(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise _wrong(name, "must be a number") from error
+    if not 0 < number < 1e9:
+        raise _wrong(name, "must be greater than zero")
+    return number

@@ -1,0 +1,237 @@
+"""Turns the JSON of an answer into models, in either dialect's shape.
+
+Reference document: Customer Information, Coupons; facts: sections 3, 4.1, 4.10. Wallets, cards and categories are all or nothing: one that
+cannot be read makes the whole record unusable, because a list that is short of a wallet would look like a wallet that is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from syrve.api.fields import BadField, FieldReader
+from syrve.api.models import (
+    Card,
+    Category,
+    Coupon,
+    CouponSeries,
+    Customer,
+    FieldProblem,
+    Organization,
+    SeriesListing,
+    Sex,
+    WalletBalance,
+)
+from syrve.values import storable_json
+
+T = TypeVar("T")
+
+_SEX: dict[str, Sex] = {
+    "male": "male",
+    "1": "male",
+    "female": "female",
+    "2": "female",
+    "notspecified": "not_specified",
+    "not_specified": "not_specified",
+    "0": "not_specified",
+}
+
+_MODELLED = frozenset(
+    {
+        "id",
+        "referrerId",
+        "name",
+        "surname",
+        "middleName",
+        "phone",
+        "email",
+        "birthday",
+        "sex",
+        "walletBalances",
+        "cards",
+        "categories",
+        "programId",
+        "programName",
+        "shouldReceiveOrderStatusNotifications",
+        "shouldReceiveOrderStatusInfo",
+        "shouldReceivePromoActionsInfo",
+        "personalDataProcessingConsentFrom",
+        "personalDataProcessingConsentTo",
+        "personalDataConsentFrom",
+        "personalDataConsentTo",
+        "isDeleted",
+        "correlationId",
+    }
+)
+
+
+def _refuse_constant(_: str) -> Any:
+    raise ValueError("NaN and Infinity are no JSON numbers")
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse a body keeping every number exact (whole ones as int, others as Decimal); raise ValueError if it is not JSON."""
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def organizations(answer: Any) -> list[Organization]:
+    """Read the organizations of the login; raise `BadField` if the answer has no list of them."""
+    reader = _reader(answer, [])
+    found = []
+    for index, item in enumerate(reader.objects("organizations")):
+        each = FieldReader(item, path=f"organizations[{index}]", problems=[])
+        found.append(Organization(each.required_uuid("id"), each.text("name")))
+    return found
+
+
+def customer(answer: Any, *, time_zone: tzinfo) -> Customer:
+    """Read one customer with wallets, cards and categories; raise `BadField` where the record cannot be trusted."""
+    problems: list[FieldProblem] = []
+    reader = _reader(answer, problems, time_zone)
+    order_status = "shouldReceiveOrderStatusNotifications"
+    if order_status not in reader.record:
+        order_status = "shouldReceiveOrderStatusInfo"
+    return Customer(
+        customer_id=reader.required_uuid("id"),
+        phone=reader.text("phone"),
+        email=reader.text("email"),
+        name=reader.text("name"),
+        surname=reader.text("surname"),
+        middle_name=reader.text("middleName"),
+        birthday=reader.day("birthday"),
+        sex=_sex(reader),
+        referrer_id=reader.uuid("referrerId"),
+        program_id=reader.uuid("programId"),
+        program_name=reader.text("programName"),
+        receives_order_status=reader.boolean(order_status),
+        receives_promo=reader.boolean("shouldReceivePromoActionsInfo"),
+        consent_from=reader.moment(_either(reader, "personalDataProcessingConsentFrom", "personalDataConsentFrom")),
+        consent_to=reader.moment(_either(reader, "personalDataProcessingConsentTo", "personalDataConsentTo")),
+        is_deleted=bool(reader.boolean("isDeleted")),
+        wallets=_children(reader, "walletBalances", _wallet, lambda wallet: wallet.wallet_id),
+        cards=_children(reader, "cards", _card, lambda card: card.card_id),
+        categories=_children(reader, "categories", _category, lambda category: category.category_id),
+        extra=_extra(reader),
+        problems=tuple(problems),
+    )
+
+
+def series_listings(answer: Any) -> list[SeriesListing]:
+    """Read the coupon series by organization (reference shape); raise `BadField` if the answer has no such list."""
+    reader = _reader(answer, [])
+    if not isinstance(reader.record.get("couponSeries"), list):
+        raise BadField("couponSeries is not a list")
+    listings = []
+    for index, item in enumerate(reader.objects("couponSeries")):
+        problems: list[FieldProblem] = []
+        each = FieldReader(item, path=f"couponSeries[{index}]", problems=problems)
+        series = _children(each, "items", _series, lambda one: one.series_id)
+        listings.append(SeriesListing(each.required_uuid("organizationId"), series, tuple(problems)))
+    return listings
+
+
+def coupons(answer: Any, *, time_zone: tzinfo) -> list[Coupon]:
+    """Read the coupons under a number: one object (reference) or an array (live service); none gives an empty list."""
+    reader = _reader(answer, [], time_zone)
+    found = reader.record.get("couponInfo")
+    items = found if isinstance(found, list) else [found] if found is not None else []
+    return [_coupon(_reader(item, [], time_zone)) for item in items]
+
+
+def _coupon(reader: FieldReader) -> Coupon:
+    number = reader.text("number")
+    if number is None:
+        raise BadField("couponInfo.number is missing")
+    activated_at = reader.moment("whenActivated")
+    is_used = reader.boolean("isUsed")
+    return Coupon(
+        number=number,
+        coupon_id=reader.uuid("id"),
+        series_id=reader.uuid("seriesId"),
+        series_name=reader.text("seriesName"),
+        is_used=activated_at is not None if is_used is None else is_used,
+        activated_at=activated_at,
+        activated_by=reader.text("activatedBy"),
+        not_after=reader.moment("notAfterDateBecomesApplied"),
+        is_deleted=bool(reader.boolean("isDeleted")),
+    )
+
+
+def _reader(answer: Any, problems: list[FieldProblem], time_zone: tzinfo | None = None) -> FieldReader:
+    if not isinstance(answer, Mapping):
+        raise BadField("the answer is not an object")
+    if time_zone is None:
+        return FieldReader(answer, problems=problems)
+    return FieldReader(answer, time_zone=time_zone, problems=problems)
+
+
+def _either(reader: FieldReader, first: str, second: str) -> str:
+    return first if first in reader.record else second
+
+
+def _sex(reader: FieldReader) -> Sex | None:
+    value = reader.record.get("sex")
+    if value is None or value == "":
+        return None
+    sex = _SEX.get(str(value).strip().lower())
+    if sex is None:
+        reader.note("sex", "is none of the known values", lossy=True, value=value)
+    return sex
+
+
+def _children(
+    reader: FieldReader, name: str, read: Callable[[FieldReader], T], key: Callable[[T], str]
+) -> tuple[T, ...]:
+    found: dict[str, T] = {}
+    for index, item in enumerate(reader.objects(name)):
+        path = f"{reader.at(name)}[{index}]"
+        child = read(FieldReader(item, path=path, time_zone=reader.time_zone, problems=reader.problems))
+        known = found.setdefault(key(child), child)
+        if known is not child:
+            if known != child:
+                raise BadField(f"{path} repeats an id with other content")
+            reader.note(name, "has a repeated element, taken once", lossy=False)
+    return tuple(found[each] for each in sorted(found))
+
+
+def _wallet(reader: FieldReader) -> WalletBalance:
+    return WalletBalance(
+        reader.required_uuid("id"), reader.text("name"), reader.integer("type"), reader.money("balance")
+    )
+
+
+def _card(reader: FieldReader) -> Card:
+    return Card(reader.required_uuid("id"), reader.text("track"), reader.text("number"), reader.moment("validToDate"))
+
+
+def _category(reader: FieldReader) -> Category:
+    return Category(
+        reader.required_uuid("id"),
+        reader.text("name"),
+        reader.boolean("isActive"),
+        reader.boolean("isDefaultForNewGuests"),
+    )
+
+
+def _series(reader: FieldReader) -> CouponSeries:
+    return CouponSeries(
+        series_id=reader.required_uuid("id"),
+        name=reader.text("name"),
+        is_activated=reader.boolean("isActivated"),
+        discount_type=reader.text("discountType"),
+        discount_value=reader.optional_number("discountValue"),
+    )
+
+
+def _extra(reader: FieldReader) -> dict[str, Any]:
+    unknown = {key: value for key, value in reader.record.items() if key not in _MODELLED}
+    try:
+        return storable_json(unknown) if unknown else unknown
+    except ValueError:
+        raise BadField("a field that we do not know is nested too deeply") from None

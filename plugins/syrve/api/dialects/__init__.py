@@ -1,0 +1,21 @@
+"""The two shapes of the API, each a small table of encoders; nothing above `syrve.api` knows that there are two."""
+
+from __future__ import annotations
+
+from syrve.api.dialects.base import Dialect
+from syrve.api.dialects.reference import REFERENCE
+from syrve.api.errors import UnsupportedByDialect
+
+__all__ = ["Dialect", "dialect_named"]
+
+_DIALECTS: dict[str, Dialect] = {REFERENCE.name: REFERENCE}
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return the dialect of that name; raise `UnsupportedByDialect` for one that this version does not speak."""
+    if name not in _DIALECTS:
+        raise UnsupportedByDialect(
+            f"this version does not speak the dialect {name!r} yet; set dialect to one of {', '.join(_DIALECTS)}",
+            operation="connection",
+        )
+    return _DIALECTS[name]

@@ -1,0 +1,168 @@
+"""Everything that can go wrong between us and Syrve, as one tree.
+
+::
+
+    SyrveError
+    ├── ConfigurationError        the connection itself is wrong                        never retry
+    │   └── UnsupportedByDialect  only the other dialect offers this                    never retry
+    ├── AuthenticationFailed      the api login is refused                              never retry
+    ├── PermissionDenied          the api login lacks a right                           never retry
+    ├── Rejected                  Syrve understood and refused                          never retry
+    │   ├── NotFound              nothing under that phone, id, card or number
+    │   └── LoyaltyNotConfigured  the organization has no loyalty programme
+    ├── MalformedAnswer           JSON of a shape that no dialect has                   never retry
+    ├── OutcomeUnknown            a money call whose effect nobody knows                never retry
+    └── Transient                 may pass by itself                                    retry
+        ├── RateLimited           429: wait as long as Syrve asks
+        ├── ServiceUnavailable    5xx or 408
+        ├── ConnectionFailed      refused, reset or timed out
+        └── UnreadableAnswer      a body that is cut short or is not JSON
+
+Each class says once, in `retry_after_seconds`, what a task should do about it; `syrve.operators.retry` turns that into Airflow's
+retry policy. No error carries customer data: text that came from Syrve is never part of a message.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AuthenticationFailed",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "LoyaltyNotConfigured",
+    "MalformedAnswer",
+    "NotFound",
+    "OutcomeUnknown",
+    "PermissionDenied",
+    "RateLimited",
+    "Rejected",
+    "ServiceUnavailable",
+    "SyrveError",
+    "Transient",
+    "UnreadableAnswer",
+    "UnsupportedByDialect",
+    "all_error_classes",
+]
+
+
+class SyrveError(Exception):
+    """A call to Syrve failed.
+
+    `operation` is a name of the endpoint table, `status` the HTTP status (None where there was no answer), `code` the service's own
+    error code, `correlation_id` what to quote to Syrve's support.
+    """
+
+    retry_after_seconds: ClassVar[float | None] = None
+    """None: a retry cannot help. Otherwise how long a task should wait before its next try."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str,
+        status: int | None = None,
+        code: str | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        self.message = message
+        self.operation = operation
+        self.status = status
+        self.code = code
+        self.correlation_id = correlation_id
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        facts = [f"status {self.status}" if self.status is not None else "", f"code {self.code}" if self.code else ""]
+        facts.append(f"correlation id {self.correlation_id}" if self.correlation_id else "")
+        told = ", ".join(fact for fact in facts if fact)
+        return f"{self.operation}: {self.message}" + (f" ({told})" if told else "")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), dict(self.__dict__)))
+
+
+def _rebuild(cls: type[SyrveError], state: dict[str, object]) -> SyrveError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, state.get("message"))
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(SyrveError):
+    """The connection's own settings cannot work."""
+
+
+class UnsupportedByDialect(ConfigurationError):
+    """The connection's dialect has no such operation."""
+
+
+class AuthenticationFailed(SyrveError):
+    """Syrve refuses the api login."""
+
+
+class PermissionDenied(SyrveError):
+    """The api login lacks a right; `right` is its name as Syrve gives it."""
+
+    def __init__(self, message: str, *, right: str, operation: str, status: int | None = None) -> None:
+        super().__init__(message, operation=operation, status=status)
+        self.right = right
+
+
+class Rejected(SyrveError):
+    """Syrve understood the request and refused it; sending it again will not help."""
+
+
+class NotFound(Rejected):
+    """Nothing is known under the key that was looked up: a normal answer for a look-up."""
+
+
+class LoyaltyNotConfigured(Rejected):
+    """The organization exists but has no loyalty programme set up."""
+
+
+class MalformedAnswer(SyrveError):
+    """The answer is JSON, but not of any shape that this operation has."""
+
+
+class OutcomeUnknown(SyrveError):
+    """A money call was sent and nobody knows whether it took effect; it must be settled by evidence, never sent again."""
+
+
+class Transient(SyrveError):
+    """A failure that may pass by itself."""
+
+    retry_after_seconds: ClassVar[float | None] = 60.0
+
+
+class RateLimited(Transient):
+    """Syrve asks us to slow down; `wait_seconds` is what it asked for, if it said."""
+
+    retry_after_seconds: ClassVar[float | None] = 120.0
+
+    def __init__(
+        self, message: str, *, operation: str, status: int | None = 429, wait_seconds: float | None = None
+    ) -> None:
+        super().__init__(message, operation=operation, status=status)
+        self.wait_seconds = wait_seconds
+
+
+class ServiceUnavailable(Transient):
+    """Syrve answers 5xx or 408."""
+
+
+class ConnectionFailed(Transient):
+    """The connection was refused, was reset or timed out before an answer was read."""
+
+
+class UnreadableAnswer(Transient):
+    """The body was cut short or is not JSON."""
+
+
+def all_error_classes() -> list[type[SyrveError]]:
+    """List every class of the tree, the most special first, so that the first match of a list of rules is the right one."""
+
+    def below(cls: type[SyrveError]) -> list[type[SyrveError]]:
+        return [leaf for child in cls.__subclasses__() for leaf in below(child)] + [cls]
+
+    return below(SyrveError)

@@ -1,0 +1,177 @@
+"""Reads single fields out of an answer, tolerantly: what can be put right is, and every deviation is noted.
+
+A `FieldReader` belongs to one record. Its methods never raise for a bad optional field: they return None and note a lossy problem.
+Only what a record cannot be without (its id, a balance) raises `BadField`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+from uuid import UUID
+
+from syrve.api.models import FieldProblem
+from syrve.values import MAX_NUMBER_DIGITS, storable_text
+
+T = TypeVar("T")
+MAX_TEXT_LENGTH = 1_000
+_KEPT_VALUE_LENGTH = 200
+_TRUE = frozenset({"true", "1", "yes"})
+_FALSE = frozenset({"false", "0", "no"})
+
+
+class BadField(ValueError):
+    """A field without which the record cannot be taken in; the text names the path and the problem, never the value."""
+
+
+class FieldReader:
+    """Reads the fields of one JSON object; `path` is where the object stands in the answer, `time_zone` that of naive times."""
+
+    def __init__(
+        self, record: Mapping[str, Any], *, path: str = "", time_zone: tzinfo = UTC, problems: list[FieldProblem]
+    ) -> None:
+        self.record = record
+        self.path = path
+        self.time_zone = time_zone
+        self.problems = problems
+
+    def at(self, name: str) -> str:
+        """Name a field by its path in the answer."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def note(self, name: str, problem: str, *, lossy: bool, value: Any = None) -> None:
+        """Note a deviation; the value is kept only where the record loses it."""
+        kept = storable_text(str(value))[:_KEPT_VALUE_LENGTH] if lossy else None
+        self.problems.append(FieldProblem(self.at(name), problem, lossy, kept))
+
+    def text(self, name: str) -> str | None:
+        """Read text; the empty string is None, as Syrve makes no difference."""
+        value = self.record.get(name)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            if isinstance(value, bool | dict | list):
+                self.note(name, "is not text", lossy=True, value=value)
+                return None
+            self.note(name, "is a number, not text", lossy=False)
+            value = str(value)
+        cleaned = storable_text(value)
+        if cleaned is not value:
+            self.note(name, "has NUL or lone surrogates, removed", lossy=False)
+        if len(cleaned) > MAX_TEXT_LENGTH:
+            self.note(name, f"is longer than {MAX_TEXT_LENGTH} characters, cut", lossy=True, value=cleaned)
+            cleaned = cleaned[:MAX_TEXT_LENGTH]
+        return cleaned or None
+
+    def uuid(self, name: str) -> str | None:
+        """Read an optional uuid as canonical lower-case text."""
+        value = self.record.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            return str(UUID(value))
+        except (ValueError, AttributeError, TypeError):
+            self.note(name, "is not a uuid", lossy=True, value=value)
+            return None
+
+    def required_uuid(self, name: str) -> str:
+        """Read the uuid that the record cannot be without, or raise `BadField`."""
+        value = self.record.get(name)
+        try:
+            return str(UUID(value))
+        except (ValueError, AttributeError, TypeError):
+            problem = "is missing" if value in (None, "") else "is not a uuid"
+            raise BadField(f"{self.at(name)} {problem}") from None
+
+    def money(self, name: str) -> Decimal:
+        """Read an amount exactly as written, or raise `BadField`: a wrong balance is worse than an old one."""
+        value = self.record.get(name)
+        if value is None:
+            raise BadField(f"{self.at(name)} is missing")
+        number = self._decimal(name, value)
+        if number is None:
+            raise BadField(f"{self.at(name)} is not a number")
+        return number
+
+    def optional_number(self, name: str) -> Decimal | None:
+        """Read an optional number exactly as written."""
+        value = self.record.get(name)
+        if value is None or value == "":
+            return None
+        number = self._decimal(name, value)
+        if number is None:
+            self.note(name, "is not a number", lossy=True, value=value)
+        return number
+
+    def _decimal(self, name: str, value: Any) -> Decimal | None:
+        if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
+            return None
+        try:
+            number = Decimal(value.strip() if isinstance(value, str) else value)
+        except InvalidOperation:
+            return None
+        if not number.is_finite() or abs(number.adjusted()) > MAX_NUMBER_DIGITS:
+            return None
+        if len(number.as_tuple().digits) > MAX_NUMBER_DIGITS:
+            return None
+        if isinstance(value, str):
+            self.note(name, "is a number given as text", lossy=False)
+        return number
+
+    def integer(self, name: str) -> int | None:
+        """Read a small whole number (a type or a code)."""
+        number = self.optional_number(name)
+        if number is None:
+            return None
+        if number != number.to_integral_value() or abs(number) >= 2**31:
+            self.note(name, "is not a small whole number", lossy=True, value=number)
+            return None
+        return int(number)
+
+    def boolean(self, name: str) -> bool | None:
+        """Read a flag; None means that Syrve did not say."""
+        value = self.record.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        word = str(value).strip().lower()
+        if word in _TRUE or word in _FALSE:
+            self.note(name, "is a flag given as text or number", lossy=False)
+            return word in _TRUE
+        self.note(name, "is not a flag", lossy=True, value=value)
+        return None
+
+    def moment(self, name: str) -> datetime | None:
+        """Read a time as UTC: ISO with `T` or a space, with an offset, `Z`, or naive in the connection's time zone."""
+        return self._time(name, self._as_utc, "is not a possible time")
+
+    def day(self, name: str) -> date | None:
+        """Read a calendar day from a date or from a date with a time."""
+        return self._time(name, lambda text: datetime.fromisoformat(text).date(), "is not a possible date")
+
+    def _as_utc(self, text: str) -> datetime:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=self.time_zone)).astimezone(UTC)
+
+    def _time(self, name: str, parse: Callable[[str], T], problem: str) -> T | None:
+        value = self.record.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            return parse(value.strip())
+        except (ValueError, AttributeError, OverflowError):
+            self.note(name, problem, lossy=True, value=value)
+            return None
+
+    def objects(self, name: str) -> list[Mapping[str, Any]]:
+        """Read a list of objects, or raise `BadField` where something else stands; missing or null is empty."""
+        value = self.record.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise BadField(f"{self.at(name)} is not a list")
+        for index, item in enumerate(value):
+            if not isinstance(item, Mapping):
+                raise BadField(f"{self.at(name)}[{index}] is not an object")
+        return value

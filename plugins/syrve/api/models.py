@@ -1,0 +1,156 @@
+"""What Syrve's answers mean to us: one record a kind of thing, the same for every dialect.
+
+Ids are canonical lower-case uuid text, times are UTC, money is `Decimal` exactly as the JSON text had it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+Sex = Literal["male", "female", "not_specified"]
+IdentityKind = Literal["phone", "id", "card"]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """A field that was not as it should be, and was taken in all the same.
+
+    `lossy` tells whether something that Syrve sent is missing from the record (an impossible date became null), in which case
+    `value` keeps what came; otherwise it was only put right (a number given as text).
+    """
+
+    path: str
+    problem: str
+    lossy: bool
+    value: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A restaurant or chain that the api login sees."""
+
+    organization_id: str
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WalletBalance:
+    """One wallet of a customer; `type` as in the facts: 0 deposit, 1 bonus, 2 products, 3 discount, 4 certificate."""
+
+    wallet_id: str
+    name: str | None
+    type: int | None
+    balance: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One loyalty card of a customer."""
+
+    card_id: str
+    track: str | None
+    number: str | None
+    valid_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One guest category that a customer is in."""
+
+    category_id: str
+    name: str | None
+    is_active: bool | None
+    is_default_for_new_guests: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer as one organization knows it; `extra` holds every field that is not modelled here, by its name in the answer."""
+
+    customer_id: str
+    phone: str | None = None
+    email: str | None = None
+    name: str | None = None
+    surname: str | None = None
+    middle_name: str | None = None
+    birthday: date | None = None
+    sex: Sex | None = None
+    referrer_id: str | None = None
+    program_id: str | None = None
+    program_name: str | None = None
+    receives_order_status: bool | None = None
+    receives_promo: bool | None = None
+    consent_from: datetime | None = None
+    consent_to: datetime | None = None
+    is_deleted: bool = False
+    wallets: tuple[WalletBalance, ...] = ()
+    cards: tuple[Card, ...] = ()
+    categories: tuple[Category, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[FieldProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CouponSeries:
+    """One series of coupons; the live service knows no discount, so those fields may be null."""
+
+    series_id: str
+    name: str | None
+    is_activated: bool | None = None
+    discount_type: str | None = None
+    discount_value: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesListing:
+    """All series of one organization, from one complete answer."""
+
+    organization_id: str
+    series: tuple[CouponSeries, ...]
+    problems: tuple[FieldProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coupon:
+    """One coupon as looked up by its number."""
+
+    number: str
+    coupon_id: str | None
+    series_id: str | None
+    series_name: str | None
+    is_used: bool | None
+    activated_at: datetime | None
+    activated_by: str | None
+    not_after: datetime | None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One question to `customer/info`: who is it that has this phone (E.164), id or card track in this organization?"""
+
+    organization_id: str
+    kind: IdentityKind
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChange:
+    """What `create_or_update` should set; None leaves a field alone. At least one of `customer_id`, `phone`, `card_track` is needed."""
+
+    customer_id: str | None = None
+    phone: str | None = None
+    card_track: str | None = None
+    card_number: str | None = None
+    name: str | None = None
+    surname: str | None = None
+    middle_name: str | None = None
+    email: str | None = None
+    birthday: date | None = None
+    sex: Sex | None = None
+    receives_order_status: bool | None = None
+    receives_promo: bool | None = None

@@ -1,0 +1,252 @@
+"""Decides everything about a call without doing any I/O: what to send, what an answer means, whether and when to try again.
+
+A transport asks a `Call` for its request, carries it out, and gives the outcome to `Call.decide`, until the verdict is final. Clocks are
+monotonic seconds given by the transport, so every rule here is tested without a server and without waiting.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+from syrve.api.answers import NeedsNewToken, interpret
+from syrve.api.config import SyrveConfig
+from syrve.api.endpoints import ACCESS_TOKEN, Endpoint, Safety
+from syrve.api.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    MalformedAnswer,
+    OutcomeUnknown,
+    RateLimited,
+    ServiceUnavailable,
+    SyrveError,
+    Transient,
+    UnreadableAnswer,
+)
+
+
+class FaultKind(StrEnum):
+    """How an exchange can end without a whole answer."""
+
+    REFUSED = "could not connect"
+    RESET = "the connection broke"
+    TIMEOUT = "no answer in time"
+    CUT_SHORT = "the answer was cut short"
+    TOO_LARGE = "the answer is larger than any that this operation has"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP POST."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back over HTTP; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An exchange that gave no whole answer."""
+
+    kind: FaultKind
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The call succeeded; `value` is the parsed JSON."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The call is over and failed."""
+
+    error: SyrveError
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send the request once more after `wait_seconds`.
+
+    `renew_token` drops the token first; `rate_limited` holds back all other calls too.
+    """
+
+    wait_seconds: float
+    renew_token: bool = False
+    rate_limited: bool = False
+
+
+Verdict = Done | Failed | Again
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Jittered exponential waits: between half and all of `base_seconds * 2**n`, at most `cap_seconds`."""
+
+    base_seconds: float = 0.5
+    cap_seconds: float = 15.0
+
+    def wait_seconds(self, repeats: int, rng: random.Random) -> float:
+        """How long to wait before repeat number `repeats` (from 1)."""
+        full = min(self.cap_seconds, self.base_seconds * 2.0 ** min(repeats - 1, 30))
+        return full * rng.uniform(0.5, 1.0)
+
+
+@dataclass(slots=True)
+class CallStats:
+    """How many requests went out, how many of them were repeats, and how many answers said 429."""
+
+    calls: int = 0
+    retries: int = 0
+    rate_limited: int = 0
+
+    def count(self, verdict: Verdict) -> None:
+        """Count the request that led to this verdict."""
+        self.calls += 1
+        if isinstance(verdict, Again):
+            self.retries += 1
+            self.rate_limited += verdict.rate_limited
+        elif isinstance(verdict, Failed) and isinstance(verdict.error, RateLimited):
+            self.rate_limited += 1
+
+    def take(self) -> CallStats:
+        """Return what was counted since the last take, and start again at zero."""
+        taken = CallStats(self.calls, self.retries, self.rate_limited)
+        self.calls = self.retries = self.rate_limited = 0
+        return taken
+
+
+class Call:
+    """One call to one endpoint, from its first request to its final verdict.
+
+    Reads and idempotent calls are repeated after transient failures until `deadline` (monotonic seconds). A money call is sent once:
+    whatever leaves its outcome open becomes `OutcomeUnknown`. A refused token is renewed once.
+    """
+
+    __slots__ = ("_body", "_config", "_renewed", "_repeats", "_rng", "backoff", "deadline", "endpoint")
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        body: Mapping[str, Any],
+        config: SyrveConfig,
+        *,
+        started_at: float,
+        rng: random.Random,
+        backoff: Backoff,
+    ) -> None:
+        self.endpoint = endpoint
+        self.deadline = started_at + config.call_deadline_seconds
+        self.backoff = backoff
+        self._config = config
+        self._body = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        self._rng = rng
+        self._repeats = 0
+        self._renewed = False
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether the request carries a token."""
+        return self.endpoint is not ACCESS_TOKEN
+
+    def request(self, token: str | None) -> Request:
+        """Build the request to send now."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+            headers["Timeout"] = str(max(1, int(self._config.timeout_seconds)))
+        url = f"{self._config.base_url}/api/1{self.endpoint.path.format(segment=self._config.path_segment)}"
+        return Request(url, headers, self._body, self._config.timeout_seconds)
+
+    def decide(self, outcome: Answer | Fault, now: float) -> Verdict:
+        """Say what the outcome of the request just sent means, at monotonic time `now`."""
+        if isinstance(outcome, Fault):
+            return self._after(self._fault_error(outcome), now)
+        value = interpret(self.endpoint, outcome.status, outcome.body)
+        if isinstance(value, NeedsNewToken):
+            return self._after_refused_token(outcome.status)
+        if isinstance(value, RateLimited | ServiceUnavailable):
+            return self._after(value, now, retry_after_seconds(outcome.headers))
+        if isinstance(value, SyrveError):
+            return self._after(value, now)
+        return Done(value)
+
+    def _fault_error(self, fault: Fault) -> SyrveError:
+        operation = self.endpoint.operation
+        if fault.kind is FaultKind.TOO_LARGE:
+            return MalformedAnswer(fault.kind.value, operation=operation)
+        if fault.kind is FaultKind.CUT_SHORT:
+            return UnreadableAnswer(fault.kind.value, operation=operation)
+        return ConnectionFailed(fault.kind.value, operation=operation)
+
+    def _after_refused_token(self, status: int) -> Verdict:
+        if self._renewed:
+            return Failed(
+                AuthenticationFailed(
+                    "Syrve refuses a token that it has just given out; ask Syrve's support about this api login",
+                    operation=self.endpoint.operation,
+                    status=status,
+                )
+            )
+        self._renewed = True
+        return Again(0.0, renew_token=True)
+
+    def _after(self, error: SyrveError, now: float, asked_wait_seconds: float | None = None) -> Verdict:
+        if self.endpoint.safety is Safety.MONEY:
+            return Failed(self._money_error(error))
+        if not isinstance(error, Transient):
+            return Failed(error)
+        limited = isinstance(error, RateLimited)
+        wait = asked_wait_seconds
+        if wait is None:
+            wait = self.backoff.wait_seconds(self._repeats + 1, self._rng)
+        if now + wait > self.deadline:
+            if isinstance(error, RateLimited):
+                error.wait_seconds = asked_wait_seconds
+            return Failed(error)
+        self._repeats += 1
+        return Again(wait, rate_limited=limited)
+
+    def _money_error(self, error: SyrveError) -> SyrveError:
+        never_sent = isinstance(error, ConnectionFailed) and error.message == FaultKind.REFUSED.value
+        refused = not isinstance(error, Transient | MalformedAnswer)
+        if never_sent or refused or isinstance(error, RateLimited):
+            return error
+        return OutcomeUnknown(
+            "it is not known whether the money moved; settle it by evidence, do not send it again",
+            operation=error.operation,
+            status=error.status,
+        )
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Read `Retry-After` as seconds (a number or an HTTP date); None where it is absent or makes no sense."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text)) if float(text) < 1e6 else None
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

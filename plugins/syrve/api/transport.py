@@ -1,0 +1,117 @@
+"""Carries out single calls with `requests`: the hook, pushes, money, dictionaries."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+import urllib3.exceptions
+
+from syrve.api.config import SyrveConfig
+from syrve.api.dialects import Dialect
+from syrve.api.endpoints import ACCESS_TOKEN, Endpoint
+from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
+from syrve.api.tokens import TokenKeeper
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
+
+
+class Transport:
+    """Sends calls one at a time over one kept-open connection; safe to share between threads.
+
+    `on_token` is called with every new token before it is used, so that logs can mask it.
+    """
+
+    def __init__(
+        self,
+        config: SyrveConfig,
+        dialect: Dialect,
+        *,
+        on_token: Callable[[str], None] | None = None,
+        backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.stats = CallStats()
+        self._config = config
+        self._dialect = dialect
+        self._on_token = on_token
+        self._backoff = backoff or Backoff()
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = random.Random()
+        self._tokens = TokenKeeper(config.token_lifetime_seconds)
+        self._token_lock = threading.Lock()
+        self._session = requests.Session()
+        self._session.trust_env = True
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
+        """Carry out one call and return the parsed JSON; raise a `SyrveError`."""
+        call = Call(endpoint, body, self._config, started_at=self._clock(), rng=self._rng, backoff=self._backoff)
+        while True:
+            token = self._token() if call.needs_token else None
+            outcome = self._send(call.request(token))
+            verdict = call.decide(outcome, self._clock())
+            self.stats.count(verdict)
+            if isinstance(verdict, Failed):
+                raise verdict.error
+            if not isinstance(verdict, Again):
+                return verdict.value
+            if verdict.renew_token:
+                self._tokens.drop(token)
+            self._sleep(verdict.wait_seconds)
+
+    def _token(self) -> str:
+        with self._token_lock:
+            token = self._tokens.current(self._clock())
+            if token is None:
+                answer = self.call(ACCESS_TOKEN, self._dialect.access_token(self._config.api_login))
+                token = self._tokens.keep(answer, self._clock())
+                if self._on_token is not None:
+                    self._on_token(token)
+            return token
+
+    def _send(self, request: Request) -> Answer | Fault:
+        try:
+            with self._session.post(
+                request.url,
+                data=request.body,
+                headers=dict(request.headers),
+                timeout=request.timeout_seconds,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = bytearray()
+                for chunk in response.iter_content(_CHUNK_BYTES):
+                    body += chunk
+                    if len(body) > MAX_ANSWER_BYTES:
+                        return Fault(FaultKind.TOO_LARGE)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status_code, headers, bytes(body))
+        except requests.RequestException as error:
+            return Fault(_fault_kind(error))
+
+
+def _fault_kind(error: requests.RequestException) -> FaultKind:
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return FaultKind.REFUSED
+    if isinstance(error, requests.Timeout):
+        return FaultKind.TIMEOUT
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return FaultKind.CUT_SHORT
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(reason, urllib3.exceptions.NewConnectionError):
+        return FaultKind.REFUSED
+    if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
+        return FaultKind.TIMEOUT
+    return FaultKind.RESET

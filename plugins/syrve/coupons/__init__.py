@@ -1,0 +1,1 @@
+"""Coupon series, and the coupons on the watch list."""

@@ -1,0 +1,1 @@
+"""Binds Airflow connections to the clients of `syrve.api` and `syrve.warehouse`."""

@@ -1,0 +1,92 @@
+"""The hook of the connection type `syrve`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from syrve.api.config import SyrveConfig
+from syrve.api.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    ConnectionFailed,
+    PermissionDenied,
+    RateLimited,
+    SyrveError,
+)
+
+if TYPE_CHECKING:
+    from syrve.api.bulk import BulkLookup
+    from syrve.api.client import SyrveClient
+
+
+class SyrveHook(BaseHook):
+    """Gives out clients for the Syrve account of a connection.
+
+    The connection holds the base URL (without `/api/1`) as host and the api login as password; its extras are described in the README.
+    Every token is masked in logs before it is first used.
+    """
+
+    conn_name_attr = "syrve_conn_id"
+    default_conn_name = "syrve_default"
+    conn_type = "syrve"
+    hook_name = "Syrve Cloud"
+
+    def __init__(self, syrve_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.syrve_conn_id = syrve_conn_id
+
+    def config(self) -> SyrveConfig:
+        """Return the checked settings of the connection; raise `ConfigurationError` that names what is wrong."""
+        connection = self.get_connection(self.syrve_conn_id)
+        if connection.password:
+            mask_secret(connection.password)
+        host = connection.host
+        if host and connection.port and "://" in host:
+            host = f"{host.rstrip('/')}:{connection.port}"
+        elif host and connection.port:
+            host = f"https://{host}:{connection.port}"
+        return SyrveConfig.from_parts(host, connection.password, connection.extra_dejson)
+
+    def get_conn(self) -> SyrveClient:
+        """Return a client for single calls; close it, or use it as a context manager."""
+        from syrve.api.client import SyrveClient
+
+        return SyrveClient(self.config(), on_token=mask_secret)
+
+    def bulk(self) -> BulkLookup:
+        """Return a client for many look-ups at once; use it as a context manager."""
+        from syrve.api.bulk import BulkLookup
+
+        return BulkLookup(self.config(), on_token=mask_secret)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Get a token and list organizations; say in plain words what works or what is wrong."""
+        try:
+            with self.get_conn() as client:
+                organizations = client.organizations()
+        except SyrveError as error:
+            return False, _in_plain_words(error)
+        if not organizations:
+            return (
+                False,
+                "The api login works, but sees none of the wanted organizations; check organization_ids and the login's rights.",
+            )
+        return True, f"The api login works and sees {len(organizations)} organization(s)."
+
+
+def _in_plain_words(error: SyrveError) -> str:
+    match error:
+        case ConfigurationError():
+            return f"The connection cannot work: {error.message}."
+        case AuthenticationFailed():
+            return f"Syrve was reached, but {error.message}."
+        case PermissionDenied():
+            return f"The api login was accepted, but lacks the right '{error.right}'. Grant it in Syrve's back office."
+        case RateLimited():
+            return "Syrve was reached, but asks to slow down. Try again in a few minutes."
+        case ConnectionFailed():
+            return f"Syrve could not be reached ({error.message}). Check the host, and that this machine may connect to it."
+    return f"Syrve was reached, but did not answer as expected: {error}."

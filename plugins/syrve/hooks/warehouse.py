@@ -1,0 +1,35 @@
+"""Opens the warehouse of an Airflow connection of type `postgres`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+
+if TYPE_CHECKING:
+    from syrve.warehouse.database import Warehouse
+
+DEFAULT_WAREHOUSE_CONN_ID = "syrve_warehouse"
+
+
+def open_warehouse(conn_id: str = DEFAULT_WAREHOUSE_CONN_ID) -> Warehouse:
+    """Return the warehouse of the connection.
+
+    The stock Postgres hook is not used on purpose: it logs statements with their parameters and failing rows, which here are guests.
+    """
+    from syrve.warehouse.database import Warehouse
+    from syrve.warehouse.dsn import url_from_parts
+    from syrve.warehouse.errors import WarehouseConfigError
+
+    connection = BaseHook.get_connection(conn_id)
+    if connection.conn_type not in ("postgres", "postgresql"):
+        raise WarehouseConfigError(f"the connection {conn_id} must be of type postgres")
+    url = url_from_parts(
+        host=connection.host,
+        port=connection.port,
+        login=connection.login,
+        password=connection.password,
+        database=connection.schema,
+        extra=connection.extra_dejson,
+    )
+    return Warehouse(url, application_name="airflow syrve")

@@ -1,0 +1,1 @@
+"""Operators: bind the jobs to Airflow's parameters, connections, XCom and logs."""

@@ -1,0 +1,29 @@
+"""What the operators share: who they are in `sync.run`, and how they report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from syrve.warehouse.runs import Counts, TaskKey
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+def task_key(context: Context) -> TaskKey:
+    """Return the key of the running task in `sync.run`."""
+    ti = context["ti"]
+    map_index = ti.map_index if ti.map_index is not None else -1
+    return TaskKey(context["run_id"], f"{ti.dag_id}.{ti.task_id}", map_index)
+
+
+def told(counts: Counts) -> str:
+    """Say counts in one line, leaving out what is zero."""
+    numbers: Mapping[str, Any] = counts.as_dict()
+    return (
+        ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in numbers.items() if value) or "nothing to do"
+    )

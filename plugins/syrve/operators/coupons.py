@@ -1,0 +1,76 @@
+"""Operators of the coupon pull."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from syrve.hooks.syrve import SyrveHook
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators.base import task_key, told
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+class SyrveOrganizationsOperator(BaseOperator):
+    """Lists the organizations of the api login into `syrve.organization` and returns their ids, or those of them that are wanted."""
+
+    template_fields: Sequence[str] = ("organization_ids",)
+
+    def __init__(
+        self,
+        *,
+        organization_ids: list[str] | str | None = None,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.organization_ids = organization_ids
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> list[str]:
+        """List the organizations."""
+        from syrve.organizations import chosen, write_organizations
+
+        hook = SyrveHook(self.syrve_conn_id)
+        with hook.get_conn() as client:
+            organizations = client.organizations()
+        write_organizations(open_warehouse(self.warehouse_conn_id), organizations, time_zone=hook.config().time_zone)
+        return chosen([each.organization_id for each in organizations], list(self.organization_ids or ()))
+
+
+class SyrvePullCouponsOperator(BaseOperator):
+    """Pulls the coupon series of one organization, and its coupons on the watch list; returns the counts."""
+
+    template_fields: Sequence[str] = ("organization_id",)
+
+    def __init__(
+        self,
+        *,
+        organization_id: str,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.organization_id = organization_id
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Pull one organization's coupons."""
+        from syrve.coupons.pull import CouponPull
+
+        with SyrveHook(self.syrve_conn_id).get_conn() as client:
+            pull = CouponPull(open_warehouse(self.warehouse_conn_id), client, key=task_key(context))
+            counts = pull.run(self.organization_id)
+        log.info("Done: %s", told(counts))
+        return counts.as_dict()

@@ -1,0 +1,113 @@
+"""Operator that fills the roster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, BaseOperator, ObjectStoragePath
+
+from syrve.hooks.syrve import SyrveHook
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators.base import task_key, told
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+SOURCES = ("crm", "file", "query")
+
+
+class SyrveRosterImportOperator(BaseOperator):
+    """Adds identities to `sync.roster` from `crm.customer`, from a file, or from a query; returns the counts.
+
+    `path` is a CSV, Parquet or Excel file at any path that Airflow's object storage reads, with `path_conn_id` where it needs a
+    connection. `query` runs on the SQL connection `query_conn_id`. Rows need one of the columns `id`, `phone`, `card`, and
+    `organization_id` unless the parameter of that name is given.
+    """
+
+    template_fields: Sequence[str] = (
+        "source",
+        "path",
+        "path_conn_id",
+        "query",
+        "query_conn_id",
+        "organization_id",
+        "priority",
+    )
+
+    def __init__(
+        self,
+        *,
+        source: str = "crm",
+        path: str | None = None,
+        path_conn_id: str | None = None,
+        query: str | None = None,
+        query_conn_id: str | None = None,
+        organization_id: str | None = None,
+        priority: int | str | None = 0,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.path = path
+        self.path_conn_id = path_conn_id
+        self.query = query
+        self.query_conn_id = query_conn_id
+        self.organization_id = organization_id
+        self.priority = priority
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Import the source."""
+        from syrve.customers.roster import RosterImport
+
+        job = RosterImport(
+            open_warehouse(self.warehouse_conn_id),
+            key=task_key(context),
+            source=self.source,
+            region=SyrveHook(self.syrve_conn_id).config().default_region,
+            organization_id=self.organization_id or None,
+            priority=int(self.priority or 0),
+        )
+        counts = job.run(self._frames())
+        log.info("Done: %s", told(counts))
+        if counts.rejected:
+            log.warning("%d row(s) could not be taken in; see sync.reject, stage import", counts.rejected)
+        return counts.as_dict()
+
+    def _frames(self) -> Iterator[pd.DataFrame]:
+        from syrve.customers.roster import UnusableSource, crm_frames
+
+        if self.source == "crm":
+            return crm_frames(open_warehouse(self.warehouse_conn_id))
+        if self.source == "file":
+            if not self.path:
+                raise UnusableSource("the source is a file, but path is empty")
+            return self._from_file(self.path)
+        if self.source == "query":
+            if not self.query or not self.query_conn_id:
+                raise UnusableSource("the source is a query, but query or query_conn_id is empty")
+            return self._from_query(self.query, self.query_conn_id)
+        raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
+
+    def _from_file(self, path: str) -> Iterator[pd.DataFrame]:
+        from syrve.customers.roster import UnusableSource
+        from syrve.customers.roster_files import file_frames
+
+        place = ObjectStoragePath(path, conn_id=self.path_conn_id or None)
+        if not place.exists():
+            raise UnusableSource("there is no file at path; it must be readable by the worker that runs the task")
+        with place.open("rb") as file:  # type: ignore[no-untyped-call]
+            yield from file_frames(file, place.name)
+
+    def _from_query(self, query: str, conn_id: str) -> Iterator[pd.DataFrame]:
+        from syrve.customers.roster_query import query_frames
+
+        yield from query_frames(BaseHook.get_hook(conn_id).get_sqlalchemy_engine(), query)

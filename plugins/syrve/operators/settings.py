@@ -1,0 +1,42 @@
+"""The one place for what a DAG needs to know before it runs: schedules and sizes, from the environment.
+
+| variable | meaning | default |
+| --- | --- | --- |
+| `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
+| `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
+| `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
+| `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
+| `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
+
+They are read when a DAG file is parsed: no database, no network, no Airflow Variable.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from syrve.operators.retry import syrve_retry_policy
+
+POOL = os.environ.get("SYRVE_POOL", "syrve_api")
+SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
+MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
+
+
+def schedule(name: str, default: str) -> str | None:
+    """Return the cron expression of `SYRVE_<NAME>_SCHEDULE`; None where it is `none`."""
+    value = os.environ.get(f"SYRVE_{name.upper()}_SCHEDULE", default).strip()
+    return None if value.lower() == "none" else value
+
+
+def default_args() -> dict[str, Any]:
+    """Return what all tasks share: owner, retries and the retry policy made from the error trees."""
+    return {
+        "owner": "syrve",
+        "retries": 4,
+        "retry_delay": timedelta(seconds=60),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=15),
+        "retry_policy": syrve_retry_policy(),
+    }

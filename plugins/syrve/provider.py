@@ -1,0 +1,95 @@
+"""What Airflow learns of this package through its entry point: the connection type with its form, hooks and operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from syrve import __version__
+from syrve.api.config import DEFAULT_BUDGETS, DIALECTS, PATH_SEGMENTS
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description in the form of Airflow's provider schema."""
+    return {
+        "package-name": "airflow-provider-syrve",
+        "name": "Syrve",
+        "description": "Keeps Syrve (iiko) Cloud loyalty data and a Postgres warehouse in step.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": "Syrve", "external-doc-url": "https://api-ru.iiko.services/", "tags": ["service"]}
+        ],
+        "hooks": [{"integration-name": "Syrve", "python-modules": ["syrve.hooks.syrve"]}],
+        "operators": [
+            {
+                "integration-name": "Syrve",
+                "python-modules": ["syrve.operators.customers", "syrve.operators.coupons", "syrve.operators.roster"],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "syrve",
+                "hook-class-name": "syrve.hooks.syrve.SyrveHook",
+                "hook-name": "Syrve Cloud",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "login", "port", "extra"],
+                    "relabeling": {"host": "Base URL", "password": "API login"},
+                    "placeholders": {
+                        "host": "https://api-ru.iiko.services",
+                        "password": "the api login from Syrve's back office",
+                    },
+                },
+                "conn-fields": _form_fields(),
+            }
+        ],
+    }
+
+
+def _form_fields() -> dict[str, Any]:
+    families = ", ".join(f'"{family}": {limit}' for family, limit in DEFAULT_BUDGETS.items())
+    return {
+        "dialect": {
+            "label": "Dialect",
+            "schema": {"type": ["string", "null"], "default": "reference", "enum": list(DIALECTS)},
+            "description": "Shape of the API: reference as in the reference document, cloud as the live service.",
+        },
+        "path_segment": {
+            "label": "Path segment",
+            "schema": {"type": ["string", "null"], "default": "iiko", "enum": list(PATH_SEGMENTS)},
+            "description": "iiko, or syrve for hosts of that brand.",
+        },
+        "organization_ids": {
+            "label": "Organizations",
+            "schema": {"type": ["string", "null"]},
+            "description": "Ids separated by commas; empty means all that the login sees.",
+        },
+        "default_region": {
+            "label": "Region of national phone numbers",
+            "schema": {"type": ["string", "null"], "default": "RU", "minLength": 2, "maxLength": 2},
+            "description": "Two-letter country code by which numbers without a country code are read.",
+        },
+        "time_zone": {
+            "label": "Time zone",
+            "schema": {"type": ["string", "null"], "default": "Europe/Moscow"},
+            "description": "IANA name; times without an offset in answers are read in it.",
+        },
+        "timeout_seconds": {
+            "label": "Time-out (seconds)",
+            "schema": {"type": ["number", "null"], "default": 15, "exclusiveMinimum": 0},
+            "description": "How long one request may take.",
+        },
+        "max_concurrency": {
+            "label": "Look-ups at once",
+            "schema": {"type": ["integer", "null"], "default": 16, "minimum": 1},
+            "description": "How many look-ups one task has under way at the same time.",
+        },
+        "budgets": {
+            "label": "Calls per minute by family",
+            "schema": {"type": ["object", "null"]},
+            "description": f"An object; families left out keep their defaults: {families}.",
+        },
+        "app_id": {
+            "label": "Application id",
+            "schema": {"type": ["string", "null"]},
+            "description": "Only for the v2 token.",
+        },
+    }

@@ -1,0 +1,43 @@
+"""What Postgres can hold of what JSON can say; used on both sides of the product."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+MAX_NUMBER_DIGITS = 30
+MAX_NESTING = 32
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable_text(text: str) -> str:
+    """Return text as Postgres can hold it: NUL removed, lone surrogates replaced."""
+    if not _UNSTORABLE.search(text):
+        return text
+    return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def storable_json(value: Any, depth: int = 0) -> Any:
+    """Return parsed JSON as jsonb can hold it; a number that is too long becomes its text.
+
+    Raises ValueError where it is nested too deeply.
+    """
+    if depth > MAX_NESTING:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return value if len(digits := _digits(value)) <= MAX_NUMBER_DIGITS else digits
+    if isinstance(value, Mapping):
+        return {storable_text(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [storable_json(item, depth + 1) for item in value]
+    return value
+
+
+def _digits(number: Decimal | int) -> str:
+    if isinstance(number, Decimal) and abs(number.adjusted()) > MAX_NUMBER_DIGITS:
+        return f"{number:E}".rjust(MAX_NUMBER_DIGITS + 1)
+    return str(number)

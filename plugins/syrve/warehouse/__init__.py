@@ -1,0 +1,1 @@
+"""Speaks to Postgres: connections, migrations, COPY, merges. Knows neither Airflow nor HTTP."""

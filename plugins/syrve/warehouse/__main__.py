@@ -1,0 +1,61 @@
+"""`python -m syrve.warehouse`: apply, take back or list the migrations of the warehouse."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from sqlalchemy.engine import URL
+
+from syrve.warehouse.dsn import url_from_text
+from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
+from syrve.warehouse.migrate import migrate, roll_back, state
+
+DSN_VARIABLES = ("SYRVE_WAREHOUSE_DSN", "AIRFLOW_CONN_SYRVE_WAREHOUSE")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m syrve.warehouse", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("migrate", help="apply every pending migration")
+    back = commands.add_parser("rollback", help="take migrations back; their data goes with them")
+    target = back.add_mutually_exclusive_group(required=True)
+    target.add_argument("--to", metavar="ID", help="the migration to stop at; it stays applied")
+    target.add_argument("--all", action="store_true", help="every migration")
+    commands.add_parser("status", help="list applied and pending migrations")
+    options = parser.parse_args(arguments)
+    try:
+        _run(options, _url())
+    except WarehouseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(options: argparse.Namespace, url: URL) -> None:
+    if options.command == "migrate":
+        _tell("applied", migrate(url), nothing="nothing to do: the warehouse is up to date")
+    elif options.command == "rollback":
+        _tell("taken back", roll_back(url, to=options.to), nothing="nothing to take back")
+    else:
+        found = state(url)
+        _tell("applied", found.applied, nothing="no migration is applied")
+        _tell("pending", found.pending, nothing="none is pending")
+
+
+def _tell(what: str, names: Sequence[str], *, nothing: str) -> None:
+    print("\n".join(f"{what}  {name}" for name in names) if names else nothing)
+
+
+def _url() -> URL:
+    for variable in DSN_VARIABLES:
+        if text := os.environ.get(variable):
+            return url_from_text(text)
+    raise WarehouseConfigError(f"set {' or '.join(DSN_VARIABLES)} to the URL of the warehouse, as its owner")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What can go wrong with the warehouse; like the errors of `syrve.api`, each says once whether a task should try again.
+
+::
+
+    WarehouseError               Postgres refused: a defect, a missing right, a full disk     never retry
+    ├── WarehouseConfigError     the connection or the schema is not as it must be            never retry
+    └── WarehouseUnavailable     no connection, a restart, a deadlock                         retry
+
+Postgres quotes row values in its messages, so they are dropped: only SQLSTATE, its name, and the table and constraint are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import psycopg2
+import psycopg2.errors
+import sqlalchemy.exc
+
+_TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
+_MISSING_SCHEMA_STATES = ("3F000", "42P01", "42703")
+
+
+class WarehouseError(Exception):
+    """Postgres refused a statement."""
+
+    retry_after_seconds: ClassVar[float | None] = None
+
+
+class WarehouseConfigError(WarehouseError):
+    """The connection or the schema is not as it must be."""
+
+
+class WarehouseUnavailable(WarehouseError):
+    """Postgres could not be reached or gave up a transaction; the same may work later."""
+
+    retry_after_seconds: ClassVar[float | None] = 30.0
+
+
+@contextmanager
+def warehouse_errors(doing: str) -> Iterator[None]:
+    """Turn the driver's errors inside the block into a `WarehouseError` that names what was being done and holds no row value."""
+    try:
+        yield
+    except sqlalchemy.exc.DBAPIError as error:
+        raise _told(doing, error.orig if isinstance(error.orig, psycopg2.Error) else None) from None
+    except psycopg2.Error as error:
+        raise _told(doing, error) from None
+
+
+def _told(doing: str, error: psycopg2.Error | None) -> WarehouseError:
+    state = getattr(error, "pgcode", None)
+    if error is None or state is None:
+        return WarehouseUnavailable(
+            f"{doing}: no connection to the warehouse; check that the server is up and the connection syrve_warehouse is right"
+        )
+    diagnostics = error.diag
+    where = [f"{kind} {name}" for kind, name in _places(diagnostics) if name]
+    message = f"{doing}: {type(error).__name__} ({state})" + (f" on {', '.join(where)}" if where else "")
+    if state in _MISSING_SCHEMA_STATES:
+        return WarehouseConfigError(f"{message}; apply the migrations: python -m syrve.warehouse migrate")
+    if state.startswith("28") or state == "3D000":
+        return WarehouseConfigError(f"{message}; check user, password and database of the connection syrve_warehouse")
+    if state == "42501":
+        return WarehouseConfigError(f"{message}; the DAGs' role needs the grants of syrve_loader")
+    return WarehouseUnavailable(message) if state[:2] in _TRANSIENT_CLASSES else WarehouseError(message)
+
+
+def _places(diagnostics: psycopg2.extensions.Diagnostics) -> list[tuple[str, str | None]]:
+    return [
+        ("table", diagnostics.table_name),
+        ("column", diagnostics.column_name),
+        ("constraint", diagnostics.constraint_name),
+    ]

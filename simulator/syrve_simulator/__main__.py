@@ -1,0 +1,7 @@
+"""`python -m syrve_simulator`."""
+
+import sys
+
+from syrve_simulator.cli import main
+
+sys.exit(main())

@@ -1,0 +1,150 @@
+"""What a call goes through: counted, struck by a fault, authorized, carried out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from syrve_simulator.access import Access
+from syrve_simulator.faults import (
+    AnyFault,
+    FaultPlan,
+    NotJsonFault,
+    RateLimitFault,
+    ResetAfterFault,
+    ResetBeforeFault,
+    StallFault,
+    StatusFault,
+    TruncateFault,
+)
+from syrve_simulator.http_message import HTML_TYPE, Ending, Reply, Request
+from syrve_simulator.jsontext import NotJsonError, decode_object, encode
+from syrve_simulator.population import Population
+from syrve_simulator.record import CallLog, LookupLog
+from syrve_simulator.settings import Settings
+from syrve_simulator.wire import DIALECTS
+from syrve_simulator.wire.contract import Answer, BadRequestError, Lookup, Operation, Service
+from syrve_simulator.wire.errors import right_missing, transport_error
+from syrve_simulator.world import World
+
+CONTROL_PREFIX = "/_control/"
+UNKNOWN_OPERATION = "unknown"
+_WEB_PAGE = (
+    "<!DOCTYPE html><html><head><title>Just a moment</title></head><body><h1>Checking your browser</h1></body></html>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """An answer prepared on the control path: sent byte for byte."""
+
+    status: int
+    body: bytes
+
+
+class Simulator:
+    """The simulated service: state, access, faults and counts, with no connection in sight."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.dialect = DIALECTS[settings.dialect]
+        self.operations = {operation.name: operation for operation in self.dialect.operations}
+        population = Population(seed=settings.seed, customers=settings.customers, organizations=settings.organizations)
+        world = World(population, self.dialect.encode_customer)
+        self.service = Service(world, Access(settings.api_login, settings.token_lifetime_seconds))
+        self.faults = FaultPlan(settings.seed)
+        self.calls = CallLog()
+        self.lookups = LookupLog(enabled=settings.lookup_log)
+        self.raw_answers: dict[tuple[str, str, str], RawAnswer] = {}
+        self.latency_ms = settings.latency_ms
+        self._routes = {path: operation for operation in self.dialect.operations for path in operation.paths}
+
+    def answer_call(self, request: Request) -> Reply:
+        """Answer one call to the API."""
+        operation = self._routes.get(request.path)
+        name = operation.name if operation else UNKNOWN_OPERATION
+        self.calls.received(name)
+        fault = self.faults.strike(name)
+        delay_seconds = self.latency_ms / 1000
+        if fault is not None:
+            self.calls.struck(name, fault.name)
+            return self._strike(fault, operation, request, delay_seconds)
+        answer = self._carry_out(operation, request)
+        return Reply(answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds)
+
+    def delivered(self, reply: Reply) -> None:
+        """Count a reply that was written."""
+        if reply.operation is not None:
+            self.calls.answered(reply.operation, reply.status)
+            if reply.lookup is not None:
+                self.lookups.answered(*reply.lookup)
+
+    def _carry_out(self, operation: Operation | None, request: Request) -> Answer:
+        if operation is None:
+            return transport_error(404, "There is no such method")
+        if request.method != "POST":
+            return transport_error(405, "Every method is called by POST")
+        access = self.service.access
+        if operation.needs_token:
+            if not access.allows(request.authorization):
+                return transport_error(401, "The token is missing, unknown or expired")
+            if operation.name in access.removed_rights:
+                return right_missing(request.path)
+        try:
+            body = decode_object(request.body)
+            if self.raw_answers:
+                prepared = self._prepared(operation, body)
+                if prepared is not None:
+                    return prepared
+            return operation.answer(self.service, body)
+        except NotJsonError as error:
+            return transport_error(400, str(error))
+        except BadRequestError as error:
+            return error.answer
+
+    def _prepared(self, operation: Operation, body: dict[str, Any]) -> Answer | None:
+        organization_id, subject = body.get("organizationId"), operation.subject(body)
+        if not isinstance(organization_id, str) or not isinstance(subject, str):
+            return None
+        raw = self.raw_answers.get((operation.name, organization_id, subject))
+        if raw is None:
+            return None
+        is_lookup = operation.name == "customer_info"
+        return Answer(raw.status, raw.body, Lookup(organization_id, body["type"], subject) if is_lookup else None)
+
+    def _strike(self, fault: AnyFault, operation: Operation | None, request: Request, delay_seconds: float) -> Reply:
+        name = operation.name if operation else UNKNOWN_OPERATION
+        if isinstance(fault, StallFault):
+            answer = self._carry_out(operation, request)
+            return Reply(
+                answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds + fault.stall_seconds
+            )
+        if isinstance(fault, TruncateFault | ResetAfterFault) or (
+            isinstance(fault, StatusFault | NotJsonFault) and fault.applied
+        ):
+            answer = self._carry_out(operation, request)
+        else:
+            answer = Answer(500, b"")
+        match fault:
+            case StatusFault():
+                body = _fault_body(fault.body, fault.status, "The service failed")
+                return Reply(fault.status, body, name, delay_seconds=delay_seconds)
+            case RateLimitFault():
+                body = _fault_body(fault.body, 429, "Too many requests")
+                return Reply(
+                    429, body, name, retry_after_seconds=fault.retry_after_seconds, delay_seconds=delay_seconds
+                )
+            case NotJsonFault():
+                page = (_WEB_PAGE if fault.body is None else fault.body).encode()
+                return Reply(200, page, name, content_type=HTML_TYPE, delay_seconds=delay_seconds)
+            case TruncateFault():
+                return Reply(answer.status, answer.body, name, delay_seconds=delay_seconds, ending=Ending.TRUNCATED)
+            case ResetBeforeFault() | ResetAfterFault():
+                return Reply(answer.status, b"", name, delay_seconds=delay_seconds, ending=Ending.RESET)
+        assert_never(fault)
+
+
+def _fault_body(body: object, status: int, description: str) -> bytes:
+    if body is None:
+        return transport_error(status, description).body
+    return body.encode() if isinstance(body, str) else encode(body)

@@ -1,0 +1,315 @@
+"""The control path (`/_control/...`): what a test, the demo or a person turns while the simulator runs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qs, unquote
+
+import msgspec
+
+from syrve_simulator.application import CONTROL_PREFIX, RawAnswer, Simulator
+from syrve_simulator.faults import FaultPlan, FaultScriptError, read_script
+from syrve_simulator.http_message import Reply, Request
+from syrve_simulator.jsontext import NotJsonError, decode, decode_object, encode, exact
+from syrve_simulator.model import Coupon, Customer, Organization
+from syrve_simulator.world import UnknownCustomerError, WorldError
+
+DEFAULT_PAGE: Final = 1000
+MOST_ON_A_PAGE: Final = 10_000
+
+_Arguments = Mapping[str, str]
+
+
+class _RefusedError(Exception):
+    def __init__(self, status: int, explanation: str) -> None:
+        super().__init__(explanation)
+        self.status = status
+
+
+class _PreparedAnswer(msgspec.Struct, forbid_unknown_fields=True):
+    operation: str
+    organization_id: str
+    value: str
+    body_base64: str
+    status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 200
+
+
+class _Switches(msgspec.Struct, forbid_unknown_fields=True):
+    removed_rights: list[str] | msgspec.UnsetType = msgspec.UNSET
+    organizations_without_loyalty: list[str] | msgspec.UnsetType = msgspec.UNSET
+    token_lifetime_seconds: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
+    latency_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ControlPaths:
+    """Answers the control path of one simulator."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._started = time.monotonic()
+        self._routes: dict[str, dict[str, Callable[[Request, _Arguments], object]]] = {
+            "health": {"GET": self._health},
+            "calls": {"GET": self._calls, "DELETE": self._reset_calls},
+            "lookups": {"GET": self._lookups},
+            "faults": {"GET": self._faults, "PUT": self._put_faults, "DELETE": self._clear_faults},
+            "switches": {"GET": self._switches, "PUT": self._put_switches},
+            "tokens": {"DELETE": self._expire_tokens},
+            "raw_answers": {"PUT": self._put_raw_answers, "DELETE": self._clear_raw_answers},
+            "organizations": {"GET": self._organizations},
+            "customers": {"GET": self._customers},
+            "customers/{organization_id}": {"PUT": self._add_customer},
+            "customers/{organization_id}/{customer_id}": {
+                "PATCH": self._change_customer,
+                "DELETE": self._remove_customer,
+            },
+            "coupons": {"GET": self._coupons},
+            "coupon_series/{organization_id}": {"PUT": self._put_coupon_series},
+        }
+
+    def answer(self, request: Request) -> Reply:
+        """Answer a control request: JSON, or `{"error": why}` with 400, 404 or 405."""
+        try:
+            arguments, methods = self._route(request.path.removeprefix(CONTROL_PREFIX))
+            if request.method not in methods:
+                raise _RefusedError(405, f"Only {' and '.join(methods)} work here")
+            query = {name: values[-1] for name, values in parse_qs(request.query, keep_blank_values=True).items()}
+            return Reply(200, encode(methods[request.method](request, query | arguments)))
+        except _RefusedError as error:
+            return _refusal(error.status, error)
+        except UnknownCustomerError as error:
+            return _refusal(404, error)
+        except (NotJsonError, FaultScriptError, WorldError, msgspec.MsgspecError, ValueError) as error:
+            return _refusal(400, error)
+
+    def _route(self, path: str) -> tuple[dict[str, str], dict[str, Callable[[Request, _Arguments], object]]]:
+        given = path.split("/")
+        for pattern, methods in self._routes.items():
+            wanted = pattern.split("/")
+            if len(wanted) == len(given) and all(
+                ours.startswith("{") or ours == theirs for ours, theirs in zip(wanted, given, strict=True)
+            ):
+                pairs = zip(wanted, given, strict=True)
+                return {ours[1:-1]: unquote(theirs) for ours, theirs in pairs if ours.startswith("{")}, methods
+        raise _RefusedError(404, f"There is no such control path; there are: {', '.join(sorted(self._routes))}")
+
+    # calls and faults
+
+    def _health(self, _request: Request, _arguments: _Arguments) -> object:
+        settings = self._simulator.settings
+        return {
+            "status": "ok",
+            "dialect": settings.dialect,
+            "customers": settings.customers,
+            "organizations": settings.organizations,
+            "seed": settings.seed,
+            "process_id": os.getpid(),
+            "uptime_seconds": round(time.monotonic() - self._started, 3),
+        }
+
+    def _calls(self, _request: Request, _arguments: _Arguments) -> object:
+        return self._simulator.calls.describe()
+
+    def _reset_calls(self, _request: Request, _arguments: _Arguments) -> object:
+        self._simulator.calls.clear()
+        self._simulator.lookups.clear()
+        return {}
+
+    def _lookups(self, _request: Request, _arguments: _Arguments) -> object:
+        return self._simulator.lookups.describe()
+
+    def _faults(self, _request: Request, _arguments: _Arguments) -> object:
+        return {"rules": self._simulator.faults.describe()}
+
+    def _put_faults(self, request: Request, _arguments: _Arguments) -> object:
+        simulator = self._simulator
+        simulator.faults = FaultPlan(simulator.settings.seed, read_script(request.body, simulator.operations))
+        return {"rules": simulator.faults.describe()}
+
+    def _clear_faults(self, _request: Request, _arguments: _Arguments) -> object:
+        self._simulator.faults = FaultPlan(self._simulator.settings.seed)
+        return {"rules": []}
+
+    # switches, tokens, prepared answers
+
+    def _switches(self, _request: Request, _arguments: _Arguments) -> object:
+        service = self._simulator.service
+        return {
+            "removed_rights": sorted(service.access.removed_rights),
+            "organizations_without_loyalty": sorted(service.without_loyalty),
+            "token_lifetime_seconds": service.access.token_lifetime_seconds,
+            "latency_ms": self._simulator.latency_ms,
+        }
+
+    def _put_switches(self, request: Request, arguments: _Arguments) -> object:
+        wanted = msgspec.json.decode(request.body, type=_Switches)
+        service = self._simulator.service
+        _all_known("removed_rights", wanted.removed_rights, self._simulator.operations)
+        _all_known("organizations_without_loyalty", wanted.organizations_without_loyalty, service.world.organizations)
+        if wanted.removed_rights is not msgspec.UNSET:
+            service.access.removed_rights = frozenset(wanted.removed_rights)
+        if wanted.organizations_without_loyalty is not msgspec.UNSET:
+            service.without_loyalty = frozenset(wanted.organizations_without_loyalty)
+        if wanted.token_lifetime_seconds is not msgspec.UNSET:
+            service.access.token_lifetime_seconds = wanted.token_lifetime_seconds
+        if wanted.latency_ms is not msgspec.UNSET:
+            self._simulator.latency_ms = wanted.latency_ms
+        return self._switches(request, arguments)
+
+    def _expire_tokens(self, _request: Request, _arguments: _Arguments) -> object:
+        return {"expired": self._simulator.service.access.expire_all()}
+
+    def _put_raw_answers(self, request: Request, _arguments: _Arguments) -> object:
+        prepared: dict[tuple[str, str, str], RawAnswer] = {}
+        for item in msgspec.json.decode(request.body, type=list[_PreparedAnswer]):
+            _all_known("operation", [item.operation], self._simulator.operations)
+            try:
+                body = base64.b64decode(item.body_base64, validate=True)
+            except binascii.Error as error:
+                raise _RefusedError(400, f"body_base64 is not base64: {error}") from None
+            prepared[item.operation, item.organization_id, item.value] = RawAnswer(item.status, body)
+        self._simulator.raw_answers.update(prepared)
+        return {"prepared": len(self._simulator.raw_answers)}
+
+    def _clear_raw_answers(self, _request: Request, _arguments: _Arguments) -> object:
+        self._simulator.raw_answers.clear()
+        return {"prepared": 0}
+
+    # organizations, customers, coupons
+
+    def _organizations(self, _request: Request, _arguments: _Arguments) -> object:
+        world = self._simulator.service.world
+        return {
+            "organizations": [
+                {"organization_id": one.organization_id, "name": one.name, "customers": world.count(one)}
+                for one in world.organizations.values()
+            ]
+        }
+
+    def _customers(self, _request: Request, arguments: _Arguments) -> object:
+        organization, offset, limit = self._organization(arguments), *_page(arguments)
+        world = self._simulator.service.world
+        end = offset + limit
+        return {
+            "customers": [_identities(organization, one) for one in world.page(organization, offset, limit)],
+            "total": world.count(organization),
+            "next_offset": end if end < world.places(organization) else None,
+        }
+
+    def _add_customer(self, request: Request, arguments: _Arguments) -> object:
+        organization = self._organization(arguments)
+        answer = decode_object(request.body)
+        if not isinstance(answer.get("id"), str):
+            raise _RefusedError(400, "The customer needs an id, as in the answer")
+        customer = Customer(customer_id=answer["id"])
+        self._simulator.dialect.apply_fields(customer, answer)
+        self._simulator.service.world.add(organization, customer)
+        return _identities(organization, customer)
+
+    def _change_customer(self, request: Request, arguments: _Arguments) -> object:
+        organization, ordinal = self._customer(arguments)
+        fields, balances = _customer_change(request.body)
+        if "id" in fields:
+            raise _RefusedError(400, "The id of a customer cannot be changed")
+        world = self._simulator.service.world
+        customer = world.customer(organization, ordinal).copy()
+        self._simulator.dialect.apply_fields(customer, fields)
+        _set_balances(customer, balances)
+        world.put(organization, ordinal, customer)
+        return _identities(organization, customer)
+
+    def _remove_customer(self, _request: Request, arguments: _Arguments) -> object:
+        organization, ordinal = self._customer(arguments)
+        self._simulator.service.world.remove(organization, ordinal)
+        return {"removed": 1}
+
+    def _coupons(self, _request: Request, arguments: _Arguments) -> object:
+        organization, offset, limit = self._organization(arguments), *_page(arguments)
+        coupons = list(self._simulator.service.world.coupons(organization).values())
+        return {"coupons": [_coupon(one) for one in coupons[offset : offset + limit]], "total": len(coupons)}
+
+    def _put_coupon_series(self, request: Request, arguments: _Arguments) -> object:
+        organization = self._organization(arguments)
+        items = decode(request.body)
+        if not isinstance(items, list):
+            raise _RefusedError(400, "A list of coupon series is needed")
+        series = [self._simulator.dialect.read_coupon_series(item) for item in items]
+        self._simulator.service.world.put_coupon_series(organization, series)
+        return {"coupon_series": len(series)}
+
+    def _organization(self, arguments: _Arguments) -> Organization:
+        organization = self._simulator.service.world.organizations.get(arguments.get("organization_id", ""))
+        if organization is None:
+            raise _RefusedError(404, "There is no such organization_id; GET /_control/organizations lists them")
+        return organization
+
+    def _customer(self, arguments: _Arguments) -> tuple[Organization, int]:
+        organization = self._organization(arguments)
+        ordinal = self._simulator.service.world.resolve(organization, "id", arguments["customer_id"])
+        if ordinal is None:
+            raise _RefusedError(404, "The organization knows no customer with that id")
+        return organization, ordinal
+
+
+def _refusal(status: int, error: Exception) -> Reply:
+    return Reply(status, encode({"error": str(error)}))
+
+
+def _all_known(field: str, values: list[str] | msgspec.UnsetType, known: Mapping[str, Any]) -> None:
+    unknown = [] if values is msgspec.UNSET else [value for value in values if value not in known]
+    if unknown:
+        raise _RefusedError(400, f"{field}: unknown {', '.join(unknown)} (known: {', '.join(sorted(known))})")
+
+
+def _page(arguments: _Arguments) -> tuple[int, int]:
+    try:
+        offset, limit = int(arguments.get("offset", 0)), int(arguments.get("limit", DEFAULT_PAGE))
+    except ValueError:
+        raise _RefusedError(400, "offset and limit must be whole numbers") from None
+    if offset < 0 or not 1 <= limit <= MOST_ON_A_PAGE:
+        raise _RefusedError(400, f"offset must be 0 or more, limit 1 to {MOST_ON_A_PAGE}")
+    return offset, limit
+
+
+def _identities(organization: Organization, customer: Customer) -> dict[str, object]:
+    return {
+        "organization_id": organization.organization_id,
+        "customer_id": customer.customer_id,
+        "phone": customer.phone,
+        "card_tracks": [card.track for card in customer.cards],
+        "wallets": [{"id": one.wallet_id, "balance": format(one.balance, "f")} for one in customer.wallets],
+    }
+
+
+def _customer_change(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    change = decode_object(body)
+    fields, wallets = change.pop("fields", {}), change.pop("wallets", {})
+    if change or not isinstance(fields, dict) or not isinstance(wallets, dict):
+        raise _RefusedError(
+            400, 'A change is {"wallets": {wallet id: balance}, "fields": {name: value}}, both optional'
+        )
+    return fields, wallets
+
+
+def _set_balances(customer: Customer, balances: Mapping[str, object]) -> None:
+    unknown = balances.keys() - {wallet.wallet_id for wallet in customer.wallets}
+    if unknown:
+        raise _RefusedError(400, f"The customer has no wallet {', '.join(sorted(unknown))}")
+    customer.wallets = tuple(
+        replace(wallet, balance=exact(balances[wallet.wallet_id])) if wallet.wallet_id in balances else wallet
+        for wallet in customer.wallets
+    )
+
+
+def _coupon(coupon: Coupon) -> dict[str, object]:
+    return {
+        "number": coupon.number,
+        "series_id": coupon.series_id,
+        "is_used": coupon.is_used,
+        "not_after": coupon.not_after,
+    }

@@ -1,0 +1,148 @@
+"""A simulator in a process of its own, for tests, the demo and benchmarks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from syrve_simulator.control import SimulatorControl
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+
+
+class SimulatorFailedError(RuntimeError):
+    """The simulator did not start; carries what it wrote."""
+
+
+class SimulatorProcess:
+    """A running simulator: `url` for the connection, `control` to turn it, `pid`; stops when the `with` block ends.
+
+    It also ends when this process does, however that happens: it watches its standard input.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, directory: tempfile.TemporaryDirectory[str]) -> None:
+        self._process = process
+        self._directory = directory
+        self._output: str | None = None
+        self.url = url
+        self.control = SimulatorControl(url)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """What it wrote to its standard output and error."""
+        return _read_output(self._directory) if self._output is None else self._output
+
+    def stop(self) -> int:
+        """Ask it to stop, wait, and return its exit status; a second call does nothing more."""
+        self._process.terminate()
+        return self._wait()
+
+    def kill(self) -> None:
+        """End it without warning, as a crash would."""
+        self._process.kill()
+        self._wait()
+
+    def _wait(self) -> int:
+        try:
+            status = self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        if self._output is None:
+            self._output = _read_output(self._directory)
+            self._directory.cleanup()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self.control.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def start_simulator(
+    *,
+    customers: int = 2000,
+    seed: int = 1,
+    organizations: int = 2,
+    dialect: str = "reference",
+    api_login: str = "demo-login",
+    token_lifetime_seconds: float = 3600,
+    latency_ms: float = 0,
+    faults: Sequence[Mapping[str, object]] = (),
+    lookup_log: bool = True,
+    port: int = 0,
+) -> SimulatorProcess:
+    """Start a simulator on loopback, wait until it is healthy and return it; use it in a `with` block.
+
+    Raises SimulatorFailedError when it ends instead, or is not healthy within 30 seconds.
+    """
+    directory = tempfile.TemporaryDirectory(prefix="syrve-simulator-")
+    folder = Path(directory.name)
+    port_file = folder / "port"
+    command = [
+        sys.executable,
+        "-m",
+        "syrve_simulator",
+        "--stop-with-stdin",
+        f"--port-file={port_file}",
+        f"--port={port}",
+    ]
+    command += [
+        f"--customers={customers}",
+        f"--seed={seed}",
+        f"--organizations={organizations}",
+        f"--dialect={dialect}",
+    ]
+    command += [
+        f"--api-login={api_login}",
+        f"--token-lifetime-seconds={token_lifetime_seconds}",
+        f"--latency-ms={latency_ms}",
+    ]
+    if faults:
+        script = folder / "faults.json"
+        script.write_text(json.dumps(list(faults)))
+        command.append(f"--faults={script}")
+    if not lookup_log:
+        command.append("--no-lookup-log")
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+    deadline = time.monotonic() + _START_SECONDS
+    while not port_file.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            written = _read_output(directory)
+            directory.cleanup()
+            raise SimulatorFailedError(f"The simulator did not start: {written}")
+        time.sleep(0.01)
+    simulator = SimulatorProcess(process, f"http://127.0.0.1:{int(port_file.read_text())}", directory)
+    simulator.control.health()
+    return simulator
+
+
+def _read_output(directory: tempfile.TemporaryDirectory[str]) -> str:
+    return (Path(directory.name) / "output").read_text(errors="replace")

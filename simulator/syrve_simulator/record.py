@@ -1,0 +1,98 @@
+"""What the simulator remembers of the calls it received."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from syrve_simulator.model import IdentityKind
+
+MOST_IDENTITIES = 500_000
+"""Identities whose look-ups are counted one by one: about 100 MB. What goes beyond is counted together."""
+
+
+class _OperationCalls:
+    __slots__ = ("faults", "received", "statuses")
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.statuses: Counter[int] = Counter()
+        self.faults: Counter[str] = Counter()
+
+
+class CallLog:
+    """Counts per operation: calls received, statuses sent, faults dealt out."""
+
+    def __init__(self) -> None:
+        self._operations: dict[str, _OperationCalls] = {}
+
+    def received(self, operation: str) -> None:
+        """Count a call that arrived."""
+        calls = self._operations.get(operation)
+        if calls is None:
+            calls = self._operations[operation] = _OperationCalls()
+        calls.received += 1
+
+    def struck(self, operation: str, fault: str) -> None:
+        """Count a fault that a received call met."""
+        self._of(operation).faults[fault] += 1
+
+    def answered(self, operation: str, status: int) -> None:
+        """Count a status that was sent, truncated answers included."""
+        self._of(operation).statuses[status] += 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._operations.clear()
+
+    def describe(self) -> dict[str, object]:
+        """Return the counts by operation and the total received."""
+        return {
+            "operations": {
+                name: {
+                    "received": calls.received,
+                    "statuses": {str(status): count for status, count in sorted(calls.statuses.items())},
+                    "faults": dict(sorted(calls.faults.items())),
+                }
+                for name, calls in sorted(self._operations.items())
+            },
+            "received": sum(calls.received for calls in self._operations.values()),
+        }
+
+    def _of(self, operation: str) -> _OperationCalls:
+        # a reset of the counts may come between a call's arrival and its answer
+        return self._operations.setdefault(operation, _OperationCalls())
+
+
+class LookupLog:
+    """How often each identity was looked up and got its real answer, found or not."""
+
+    def __init__(self, *, enabled: bool, most_identities: int = MOST_IDENTITIES) -> None:
+        self._counts: dict[str, int] = {}
+        self._enabled = enabled
+        self._most_identities = most_identities
+        self._not_recorded = 0
+
+    def answered(self, organization_id: str, kind: IdentityKind, value: str) -> None:
+        """Count a look-up whose answer was sent in full."""
+        if not self._enabled:
+            return
+        # one string rather than a tuple of three: half the memory for each of what may be 500,000
+        key = f"{organization_id}|{kind}|{value}"
+        count = self._counts.get(key)
+        if count is None and len(self._counts) >= self._most_identities:
+            self._not_recorded += 1
+        else:
+            self._counts[key] = (count or 0) + 1
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._counts.clear()
+        self._not_recorded = 0
+
+    def describe(self) -> dict[str, object]:
+        """Return the counts by identity, and how many look-ups found no more room."""
+        lookups = []
+        for key, count in self._counts.items():
+            organization_id, kind, value = key.split("|", 2)
+            lookups.append({"organization_id": organization_id, "type": kind, "value": value, "count": count})
+        return {"enabled": self._enabled, "lookups": lookups, "not_recorded": self._not_recorded}

@@ -1,0 +1,25 @@
+"""How a simulator is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that the command line decides."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    port_file: Path | None = None
+    dialect: str = "reference"
+    customers: int = 2000
+    organizations: int = 2
+    seed: int = 1
+    faults_file: Path | None = None
+    api_login: str = "demo-login"
+    token_lifetime_seconds: float = 3600
+    latency_ms: float = 0
+    lookup_log: bool = True
+    stops_with_stdin: bool = False

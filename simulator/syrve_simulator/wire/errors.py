@@ -1,0 +1,66 @@
+"""The error bodies of the service: those of its transport part, and those that the loyalty back end's answers pass through."""
+
+from __future__ import annotations
+
+import uuid
+
+from syrve_simulator.jsontext import encode
+from syrve_simulator.model import IdentityKind
+from syrve_simulator.wire.contract import Answer
+
+# "CarTrack" is not a slip of ours: this is the code that the live service was observed to send for an unknown track.
+_NOT_FOUND: dict[IdentityKind, tuple[str, str]] = {
+    "phone": ("Transport_WrongCustomerNumber", "Validation_IncorrectPhone"),
+    "id": ("Transport_WrongCustomerId", "Customer_CustomerNotFound"),
+    "card": ("Transport_WrongCarTrack", "Card_CanNotFindByTrack"),
+}
+
+
+def correlation_id() -> str:
+    """Return a new operation id."""
+    return str(uuid.uuid4())
+
+
+def transport_error(status: int, description: str, code: str | None = None) -> Answer:
+    """Return an error in the declared shape (`ErrorResponse`)."""
+    body = {"correlationId": correlation_id(), "errorDescription": description, "error": code}
+    return Answer(status, encode(body))
+
+
+def loyalty_error(code: str | None, error_code: str, message: str) -> Answer:
+    """Return a 400 in the shape that the loyalty operations use."""
+    return Answer(
+        400,
+        encode(
+            {
+                "code": code,
+                "description": None,
+                "errorCode": error_code,
+                "httpStatusCode": 400,
+                "isIntegrationError": False,
+                "message": message,
+                "uiMessage": None,
+            }
+        ),
+    )
+
+
+def customer_not_found(kind: IdentityKind, value: str) -> Answer:
+    """Return the answer for an identity that nobody has."""
+    code, error_code = _NOT_FOUND[kind]
+    return loyalty_error(code, error_code, f"There is no user with {kind} {value}")
+
+
+def loyalty_not_set_up(organization_id: str) -> Answer:
+    """Return the answer for an organization that the loyalty back end does not know; it goes by a number of its own."""
+    number = int(organization_id[:6], 16) if _starts_with_hex(organization_id) else 0
+    return loyalty_error("Transport_WrongCrmId", "Common_OrganizationNotFound", f"Organization {number} not found")
+
+
+def right_missing(path: str) -> Answer:
+    """Return the answer for a right that the api login lacks: a bare JSON string."""
+    return Answer(401, encode(f"Right {path.lstrip('/')} is not allowed for this ApiLogin"))
+
+
+def _starts_with_hex(text: str) -> bool:
+    return len(text) >= 6 and all(character in "0123456789abcdefABCDEF" for character in text[:6])

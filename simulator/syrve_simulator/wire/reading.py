@@ -1,0 +1,143 @@
+"""Reading request fields: what is missing or of the wrong kind is refused with 400, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from syrve_simulator.model import Customer, Organization
+from syrve_simulator.wire.contract import BadRequestError, Body, Service
+from syrve_simulator.wire.errors import loyalty_not_set_up, transport_error
+
+_Value = TypeVar("_Value")
+
+
+def required_text(body: Body, field: str) -> str:
+    """Return a field that has to be there and not empty."""
+    value = optional_text(body, field)
+    if value is None:
+        raise BadRequestError(transport_error(400, f"Required field '{field}' is missing or empty"))
+    return value
+
+
+def optional_text(body: Body, field: str) -> str | None:
+    """Return a text field; empty counts as absent."""
+    value = body.get(field)
+    if value is not None and not isinstance(value, str):
+        raise BadRequestError(transport_error(400, f"Field '{field}' must be text"))
+    return value or None
+
+
+def optional_texts(body: Body, field: str) -> list[str]:
+    """Return a field that is a list of texts, or nothing."""
+    value = body.get(field)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise BadRequestError(transport_error(400, f"Field '{field}' must be a list of text"))
+    return value
+
+
+def organization_with_loyalty(service: Service, organization_id: str) -> Organization:
+    """Return an organization that loyalty is set up for, or refuse as the loyalty back end does."""
+    organization = service.world.organizations.get(organization_id) or service.world.organizations.get(
+        organization_id.lower()
+    )
+    if organization is None or organization.organization_id in service.without_loyalty:
+        raise BadRequestError(loyalty_not_set_up(organization_id))
+    return organization
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A customer's field: the attribute it sets, how it is read (ValueError when it cannot be) and how it is written."""
+
+    attribute: str
+    read: Callable[[Any], object]
+    write: Callable[[Any], object] | None = None
+
+
+def as_text(value: object) -> str:
+    """Read text."""
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    return value
+
+
+def as_flag(value: object) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def as_whole(value: object) -> int:
+    """Read a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def as_date(value: object) -> str:
+    """Read a date (`YYYY-MM-DD`)."""
+    text = as_text(value)
+    date.fromisoformat(text)
+    return text
+
+
+def as_time(value: object) -> str:
+    """Read an ISO date and time."""
+    text = as_text(value)
+    datetime.fromisoformat(text)
+    return text
+
+
+def as_uuid(value: object) -> str:
+    """Read a uuid."""
+    return str(UUID(as_text(value)))
+
+
+def as_phone(value: object) -> str:
+    """Read a phone: the service answers with a plus whether it was sent or not."""
+    text = as_text(value)
+    return f"+{text}" if text.isascii() and text.isdigit() else text
+
+
+def written_fields(fields: dict[str, Field], body: Body) -> dict[str, object]:
+    """Return what create_or_update has to change, by attribute: absent, null and empty fields change nothing."""
+    changes: dict[str, object] = {}
+    for name, field in fields.items():
+        value = body.get(name)
+        if value is None or value == "":
+            continue
+        try:
+            changes[field.attribute] = field.read(value)
+        except ValueError as error:
+            raise BadRequestError(transport_error(400, f"Field '{name}' cannot be read: {error}")) from None
+    return changes
+
+
+def item_part(item: Any, name: str, read: Callable[[Any], _Value]) -> _Value:
+    """Read one field of an item in a list on the control path. Raises ValueError with its name."""
+    if not isinstance(item, dict) or name not in item:
+        raise ValueError(f'every item needs "{name}"')
+    try:
+        return read(item[name])
+    except ValueError as error:
+        raise ValueError(f'"{name}" {error}') from None
+
+
+def or_null(read: Callable[[Any], _Value]) -> Callable[[Any], _Value | None]:
+    """Allow null where `read` reads a value."""
+    return lambda value: None if value is None else read(value)
+
+
+def put_field(customer: Customer, name: str, field: Field, value: object) -> None:
+    """Set a field on the control path, null included. Raises ValueError."""
+    try:
+        setattr(customer, field.attribute, None if value is None else field.read(value))
+    except ValueError as error:
+        raise ValueError(f'field "{name}": {error} (for a malformed answer use /_control/raw_answers)') from None

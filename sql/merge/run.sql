@@ -1,0 +1,24 @@
+-- Adds the counts of a batch to the row of its task.
+insert into sync.run as counted (
+    run_id, task, map_index, requested, found, not_found, changed, unchanged, rejected, failed, cleaned, calls, retries,
+    rate_limited, seconds
+)
+values (
+    %(run_id)s, %(task)s, %(map_index)s, %(requested)s, %(found)s, %(not_found)s, %(changed)s, %(unchanged)s,
+    %(rejected)s, %(failed)s, %(cleaned)s, %(calls)s, %(retries)s, %(rate_limited)s, %(seconds)s
+)
+on conflict (run_id, task, map_index) do update
+    set
+        requested = counted.requested + excluded.requested,
+        found = counted.found + excluded.found,
+        not_found = counted.not_found + excluded.not_found,
+        changed = counted.changed + excluded.changed,
+        unchanged = counted.unchanged + excluded.unchanged,
+        rejected = counted.rejected + excluded.rejected,
+        failed = counted.failed + excluded.failed,
+        cleaned = counted.cleaned + excluded.cleaned,
+        calls = counted.calls + excluded.calls,
+        retries = counted.retries + excluded.retries,
+        rate_limited = counted.rate_limited + excluded.rate_limited,
+        seconds = counted.seconds + excluded.seconds,
+        updated_at = now();

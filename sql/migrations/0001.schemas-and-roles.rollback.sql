@@ -1,0 +1,4 @@
+-- The roles stay: they belong to the server, and another database may use them.
+drop schema crm;
+drop schema sync;
+drop schema syrve;

@@ -1,0 +1,7 @@
+drop table syrve.coupon;
+drop table syrve.coupon_series;
+drop table syrve.customer_category;
+drop table syrve.card;
+drop table syrve.wallet_balance;
+drop table syrve.customer;
+drop table syrve.organization;

@@ -1,0 +1,178 @@
+"""`make demo`: the main job end to end, on a simulator and an empty warehouse, as production would run it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from devstack import names
+from devstack.airflow_api import TaskState
+from devstack.console import Teller
+from devstack.counts import RunCounts, Warehouse
+from devstack.dag_runs import describe_failure, follow, start_run, wait_until_parsed
+from devstack.errors import StackError
+from devstack.report import RunReport, landed_table, progress_line, runs_table
+from devstack.roster import Known, Roster, build_roster, import_conf, to_csv
+from devstack.stack import DEMO, Stack
+from devstack.state import StackState
+from syrve_simulator.control import CustomerState, SimulatorControl
+
+RUN_TIMEOUT_SECONDS = 240.0
+NEW_BALANCE_STEP = Decimal("0.30")
+
+
+def demo(stack: Stack, teller: Teller) -> int:
+    """Run the demo and stop everything it started; raises StackError when a step fails."""
+    _say_what_is_ignored(stack, teller)
+    with stack.locked(when_busy=lambda: _refuse_second(stack)):
+        stack.remove_leftovers()
+        state = stack.bring_up(DEMO)
+        try:
+            _Demo(stack, state, teller).run()
+        finally:
+            teller.say("stopping what was started")
+            stack.take_down(state, DEMO.stop_grace_seconds)
+    teller.say("done; nothing keeps running")
+    teller.plain()
+    teller.plain(
+        "Next: `make up` keeps such a stack running, with Airflow's UI; set AIRFLOW_CONN_SYRVE_DEFAULT before it"
+    )
+    teller.plain("to use an account of your own instead of the simulator.")
+    return 0
+
+
+@dataclass(frozen=True)
+class Change:
+    """The one change made in the simulator between the two runs."""
+
+    organization_id: str
+    customer_id: str
+    wallet_id: str
+    before: Decimal
+    after: Decimal
+
+
+class _Demo:
+    def __init__(self, stack: Stack, state: StackState, teller: Teller) -> None:
+        if state.simulator_url is None or state.warehouse_dsn is None:
+            raise StackError("The demo needs its own simulator and warehouse")
+        self.stack = stack
+        self.state = state
+        self.teller = teller
+        self.api = stack.api(state)
+        self.simulator = SimulatorControl(state.simulator_url)
+        self.warehouse = Warehouse(state.warehouse_dsn)
+        self.reports: list[RunReport] = []
+
+    def run(self) -> None:
+        self._prepare_dags()
+        roster, customers = self._write_roster()
+        self._run_dag(names.ROSTER_IMPORT_DAG, import_conf(self.stack.paths.roster), "roster import")
+        first = self._run_dag(names.CUSTOMERS_DAG, {}, "customers")
+        self._run_dag(names.COUPONS_DAG, {}, "coupons")
+        landed = {"first run": self.warehouse.rows_by_table()}
+        self._show(landed)
+        check_first_run(first, roster)
+
+        change = self._change_one_balance(customers)
+        second = self._run_dag(names.CUSTOMERS_DAG, {"force": True}, "customers again")
+        landed["second run"] = self.warehouse.rows_by_table()
+        self._show(landed)
+        balance = self.warehouse.balance(change.organization_id, change.customer_id, change.wallet_id)
+        check_second_run(second, first, change, balance)
+        self._conclude(first, second, change)
+
+    def _prepare_dags(self) -> None:
+        processor = next(c for c in self.state.components if c.name == "dag-processor")
+        for dag_id in (names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG, names.COUPONS_DAG):
+            wait_until_parsed(self.api, self.stack.paths.dags, dag_id, processor.started_at)
+            # A demo that was killed may have left a run that would go on now.
+            for run_id in self.api.unfinished_runs(dag_id):
+                self.api.cancel(dag_id, run_id)
+            self.api.set_paused(dag_id, paused=False)
+
+    def _write_roster(self) -> tuple[Roster, list[CustomerState]]:
+        organizations = self.simulator.organizations()
+        customers = [c for o in organizations for c in self.simulator.customers(o["organization_id"])]
+        known = [Known(c["organization_id"], c["customer_id"], c["phone"], c["card_tracks"]) for c in customers]
+        roster = build_roster(known)
+        self.stack.paths.roster.write_text(to_csv(roster.rows))
+        self.teller.say(
+            f"a roster with {len(roster.rows):,} identities: {roster.known:,} customers by phone, id or card, "
+            f"{roster.unknown} phones that nobody has, {roster.junk} that are no phones"
+        )
+        return roster, customers
+
+    def _run_dag(self, dag_id: str, conf: dict[str, Any], title: str) -> RunCounts:
+        run = start_run(self.api, dag_id, conf)
+
+        def show(tasks: list[TaskState]) -> None:
+            self.teller.progressing(progress_line(dag_id, tasks, self.warehouse.run_counts(run.run_id)))
+
+        with self.teller.progress():
+            outcome = follow(self.api, run, self.state.components, show, RUN_TIMEOUT_SECONDS)
+        tasks = self.api.tasks(dag_id, run.run_id)
+        if outcome != "success":
+            raise StackError("\n".join(describe_failure(self.stack.paths.airflow_home, run, tasks)))
+        counts = self.warehouse.run_counts(run.run_id)
+        self.reports.append(RunReport(title, counts))
+        self.teller.say(f"{dag_id}: success, {len(tasks)} tasks, {counts.calls:,} calls")
+        return counts
+
+    def _change_one_balance(self, customers: list[CustomerState]) -> Change:
+        customer = next(c for c in customers if c["phone"] and c["wallets"])
+        wallet = customer["wallets"][0]
+        before = Decimal(wallet["balance"])
+        change = Change(
+            customer["organization_id"], customer["customer_id"], wallet["id"], before, before + NEW_BALANCE_STEP
+        )
+        self.simulator.change_customer(
+            change.organization_id, change.customer_id, balances={change.wallet_id: change.after}
+        )
+        self.teller.say(f"in the simulator, one wallet of one customer goes from {change.before} to {change.after}")
+        return change
+
+    def _show(self, landed: dict[str, dict[str, int]]) -> None:
+        self.teller.console.print()
+        self.teller.console.print(landed_table(landed))
+        self.teller.console.print(runs_table(self.reports))
+
+    def _conclude(self, first: RunCounts, second: RunCounts, change: Change) -> None:
+        self.teller.plain(
+            f"What happened: Airflow read the roster, looked {first.requested:,} identities up and wrote the "
+            f"{first.found:,} customers it found into Postgres. Then one balance changed, everybody was looked up again, "
+            f"and {second.changed} customer was written: the wallet has {change.after} in Postgres now. "
+            f"The other {second.unchanged:,} cost no row."
+        )
+        self.teller.plain()
+
+
+def check_first_run(counts: RunCounts, roster: Roster) -> None:
+    """Raise StackError when not every customer landed or a stranger did."""
+    if (counts.found, counts.not_found) != (roster.known, roster.unknown):
+        raise StackError(
+            f"The run ended well, but found {counts.found} customers and missed {counts.not_found} identities, "
+            f"where the roster has {roster.known} customers and {roster.unknown} strangers"
+        )
+
+
+def check_second_run(counts: RunCounts, first: RunCounts, change: Change, balance: Decimal | None) -> None:
+    """Raise StackError when the second run wrote anything but the one change, or missed it."""
+    if (counts.found, counts.changed) != (first.found, 1):
+        raise StackError(
+            f"The second run ended well, but changed {counts.changed} of {counts.found} customers; one of {first.found} "
+            "was to change"
+        )
+    if balance != change.after:
+        raise StackError(f"The wallet has {balance} in Postgres, where the simulator has {change.after}")
+
+
+def _refuse_second(stack: Stack) -> None:
+    state = stack.load()
+    pid = f" (pid {state.starter.pid})" if state else ""
+    raise StackError(f"A demo is at work in this checkout already{pid}: wait for it to end")
+
+
+def _say_what_is_ignored(stack: Stack, teller: Teller) -> None:
+    for variable in (names.SYRVE_CONNECTION_VARIABLE, names.WAREHOUSE_CONNECTION_VARIABLE):
+        if stack.environ.get(variable):
+            teller.plain(f"{variable} is set, and the demo leaves it alone: it uses its own simulator and Postgres.")

@@ -1,0 +1,34 @@
+"""Every name that the stack and the product agree on, in one place."""
+
+CUSTOMERS_DAG = "syrve_customers"
+COUPONS_DAG = "syrve_coupons"
+ROSTER_IMPORT_DAG = "syrve_roster_import"
+
+POOL = "syrve_api"
+POOL_SLOTS = 4
+
+SYRVE_CONNECTION_VARIABLE = "AIRFLOW_CONN_SYRVE_DEFAULT"
+WAREHOUSE_CONNECTION_VARIABLE = "AIRFLOW_CONN_SYRVE_WAREHOUSE"
+WAREHOUSE_DSN_VARIABLE = "SYRVE_WAREHOUSE_DSN"
+
+METADATA_DATABASE = "airflow"
+WAREHOUSE_DATABASE = "warehouse"
+
+API_LOGIN = "demo-login"
+REGION = "RU"
+SIMULATOR_CUSTOMERS = 2000
+SIMULATOR_ORGANIZATIONS = 2
+SIMULATOR_SEED = 7
+# The simulator takes what the machine gives, so the product's conservative budgets would only make the user wait.
+SIMULATOR_BUDGETS_PER_MINUTE = dict.fromkeys(("customer", "wallet", "coupon", "transactions", "dictionary"), 1000000)
+
+TABLES = (
+    "syrve.organization",
+    "syrve.customer",
+    "syrve.wallet_balance",
+    "syrve.card",
+    "syrve.customer_category",
+    "syrve.coupon_series",
+    "sync.roster",
+    "sync.reject",
+)

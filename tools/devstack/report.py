@@ -1,0 +1,63 @@
+"""The tables at the end of the demo, and the line that shows how far a run is."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from devstack.airflow_api import TaskState
+from devstack.counts import COUNTED, RunCounts
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run under the name that the reader knows it by."""
+
+    title: str
+    counts: RunCounts
+
+
+def landed_table(columns: Mapping[str, Mapping[str, int]]) -> Table:
+    """Return the rows per table, one column for each moment that was counted."""
+    table = Table(title="Rows in the warehouse", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("table")
+    for moment in columns:
+        table.add_column(moment, justify="right")
+    for name in next(iter(columns.values())):
+        table.add_row(name, *(f"{counts[name]:,}" for counts in columns.values()))
+    return table
+
+
+def runs_table(runs: Sequence[RunReport]) -> Table:
+    """Return what each run did, one column a run: four of them fit into a terminal of 80 columns."""
+    table = Table(title="What each run did", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("")
+    for run in runs:
+        table.add_column(run.title, justify="right")
+    for name in COUNTED:
+        table.add_row(name.replace("_", " "), *(_number(run.counts, name) for run in runs))
+    return table
+
+
+def progress_line(dag_id: str, tasks: Sequence[TaskState], counts: RunCounts) -> str:
+    """Return how far a run is: its tasks by state, and the records so far."""
+    states: dict[str, Counter[str]] = {}
+    for task in tasks:
+        states.setdefault(task.task_id, Counter())[task.state or "waiting"] += 1
+    parts = [f"{task_id} {_states(found)}" for task_id, found in states.items()]
+    if counts.requested:
+        parts.append(f"so far: {counts.found:,} found, {counts.not_found:,} not found, {counts.rejected:,} rejected")
+    return f"{dag_id}: {' | '.join(parts)}"
+
+
+def _states(found: Counter[str]) -> str:
+    if found.total() == 1:
+        return next(iter(found))
+    return ", ".join(f"{count} {state}" for state, count in sorted(found.items()))
+
+
+def _number(counts: RunCounts, name: str) -> str:
+    value = getattr(counts, name)
+    return f"{value:.1f}" if name == "seconds" else f"{value:,}"

@@ -1,0 +1,44 @@
+"""Interruptions: every one leads to an orderly end, and none comes between starting a process and noting it down."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(BaseException):
+    """The user, the terminal or the system asked us to end; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def raise_on_interruption() -> None:
+    """Turn SIGINT, SIGTERM and SIGHUP into the exception Interrupted, for the main thread of a command."""
+    for number in INTERRUPTIONS:
+        signal.signal(number, _raise)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Hold interruptions back for the length of the block; the first that came meanwhile takes effect after it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
+
+
+def _raise(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted(number)

@@ -1,0 +1,259 @@
+"""Brings one stack up, finds it again and takes it down."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from devstack import names, ports, secret_store, settings
+from devstack.airflow_api import AirflowApi
+from devstack.components import (
+    airflow_command,
+    metadata_migration_command,
+    schema_versions,
+    simulator_command,
+    wait_for_airflow,
+    wait_for_simulator,
+    warehouse_migration_command,
+)
+from devstack.postgres import PORT, SUPERUSER, PostgresServer
+from devstack.processes import Command, ProcessRecord, finish, spawn, stop
+from devstack.settings import AirflowOptions, StackPaths
+from devstack.signals import held_back
+from devstack.state import StackState, locked
+
+Say = Callable[[str], None]
+
+USUAL_API_PORT = 8080
+# Stopped in this order: what starts tasks, what tasks talk to, and what both keep their data in.
+STOP_ORDER = (("scheduler", "dag-processor", "triggerer"), ("api-server", "simulator"), ("postgres",))
+# Nothing talks to these any more when their turn comes, and Airflow's api-server lingers for seconds after its last word.
+LINGERERS_GRACE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a stack is for, and what follows from it."""
+
+    name: str
+    components: tuple[str, ...]
+    airflow: AirflowOptions
+    durable: bool
+    fresh_warehouse: bool
+    uses_own_connections: bool
+    preferred_port: int | None
+    stop_grace_seconds: float
+
+
+_TASK_RUNNERS = ("api-server", "scheduler", "dag-processor")
+DEMO = Purpose("demo", _TASK_RUNNERS, AirflowOptions(0.1, follow_schedules=False), False, True, False, None, 3.0)
+RUN = Purpose("run", _TASK_RUNNERS, AirflowOptions(0.1, follow_schedules=False), True, False, True, None, 10.0)
+UP = Purpose(
+    "up",
+    (*_TASK_RUNNERS, "triggerer"),
+    AirflowOptions(0.5, follow_schedules=True),
+    True,
+    False,
+    True,
+    USUAL_API_PORT,
+    10.0,
+)
+
+
+class Stack:
+    """One stack directory and what runs for it; whoever changes something holds its lock."""
+
+    def __init__(self, paths: StackPaths, environ: Mapping[str, str], say: Say) -> None:
+        self.paths = paths
+        self.environ = environ
+        self.say = say
+        self._make_directories()
+        self.secrets = secret_store.load_or_create(paths.secrets)
+
+    @contextmanager
+    def locked(self, when_busy: Callable[[], None] | None = None) -> Iterator[None]:
+        """Hold the stack's lock; by default one that is taken is waited for, and said to be."""
+        with locked(self.paths.lock, when_busy or self._say_busy):
+            yield
+
+    def load(self) -> StackState | None:
+        """Read what is known about this stack; None when it is down."""
+        return StackState.load(self.paths.state)
+
+    def api(self, state: StackState) -> AirflowApi:
+        """Return a client of a running stack's Airflow, as its admin."""
+        return AirflowApi(state.api_url, settings.ADMIN_USER, self.secrets.admin_password)
+
+    def bring_up(self, purpose: Purpose) -> StackState:
+        """Start everything and wait until it works; whatever fails, nothing keeps running. Raises StackError."""
+        state = StackState(
+            purpose=purpose.name,
+            starter=ProcessRecord.of_this_process("devstack"),
+            connections_fingerprint=settings.connections_fingerprint(self.environ, self.secrets),
+        )
+        self._set_old_logs_aside()
+        try:
+            _Start(self, state, purpose).run()
+        except BaseException:
+            self.take_down(state, purpose.stop_grace_seconds)
+            raise
+        return state
+
+    def take_down(self, state: StackState, grace_seconds: float = 10.0) -> None:
+        """Stop everything that belongs to this state, and forget it."""
+        with held_back():
+            groups = [[c for c in state.components if c.name in group] for group in STOP_ORDER]
+            others = [c for c in state.components if not any(c in group for group in groups)]
+            for group in (others, *groups):
+                lingers = any(component.name == "api-server" for component in group)
+                stop(group, LINGERERS_GRACE_SECONDS if lingers else grace_seconds)
+            self.paths.state.unlink(missing_ok=True)
+
+    def remove_leftovers(self) -> None:
+        """Stop what an earlier command left running when it was killed."""
+        state = self.load()
+        if state is not None:
+            alive = [component.name for component in state.components if component.is_alive()]
+            if alive:
+                self.say(f"ending what an interrupted `{state.purpose}` left behind: {', '.join(alive)}")
+            self.take_down(state)
+
+    def postgres(self, *, durable: bool) -> PostgresServer:
+        """Return the server of this stack, not yet started."""
+        return PostgresServer(self.paths.postgres, self.paths.log("postgres"), durable=durable)
+
+    def _say_busy(self) -> None:
+        state = self.load()
+        who = (
+            f"`{state.purpose}` (pid {state.starter.pid})" if state and state.starter.is_alive() else "another command"
+        )
+        self.say(f"{who} is at work on this stack: waiting for it")
+
+    def _make_directories(self) -> None:
+        # Passable for the server's system user when we are root; the secrets in there have modes of their own.
+        for directory in (self.paths.directory.parent, self.paths.directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        self.paths.airflow_home.mkdir(mode=0o700, exist_ok=True)
+        self.paths.airflow_config.touch()
+
+    def _set_old_logs_aside(self) -> None:
+        logs = self.paths.log("x").parent
+        if logs.exists():
+            previous = logs.with_name("logs.previous")
+            shutil.rmtree(previous, ignore_errors=True)
+            logs.rename(previous)
+        logs.mkdir(mode=0o700)
+
+
+class _Start:
+    """One attempt to start a stack, step by step; every process is noted down the moment it exists."""
+
+    def __init__(self, stack: Stack, state: StackState, purpose: Purpose) -> None:
+        self.stack = stack
+        self.paths = stack.paths
+        self.state = state
+        self.purpose = purpose
+        self.server = stack.postgres(durable=purpose.durable)
+        self.environment = settings.inherited_environment(
+            stack.environ, with_own_connections=purpose.uses_own_connections
+        )
+
+    def run(self) -> None:
+        simulator = self._start_simulator()
+        self._start_postgres()
+        migration = self._start_warehouse_migration()
+        if simulator:
+            self._connect_to_simulator(simulator)
+        port = self._choose_port()
+        self._configure_airflow(port)
+        self._migrate_metadata()
+        components = [self._spawn(airflow_command(self.paths, n, self.environment)) for n in self.purpose.components]
+        finish(migration, "Applying the warehouse's migrations")
+        self._forget(migration)
+        self.stack.say("the warehouse has its tables")
+        api = self.stack.api(self.state)
+        wait_for_airflow(api, components)
+        api.ensure_pool(names.POOL, names.POOL_SLOTS, "Every task that calls Syrve")
+        self.stack.say(f"Airflow works: {', '.join(self.purpose.components)}")
+        self.state.status = "up"
+        self._save()
+
+    def _start_simulator(self) -> ProcessRecord | None:
+        if names.SYRVE_CONNECTION_VARIABLE in self.environment:
+            self.stack.say(f"Syrve is the account in {names.SYRVE_CONNECTION_VARIABLE}")
+            return None
+        self.paths.simulator_port.unlink(missing_ok=True)
+        return self._spawn(simulator_command(self.paths, self.environment))
+
+    def _connect_to_simulator(self, simulator: ProcessRecord) -> None:
+        url = wait_for_simulator(simulator, self.paths.simulator_port)
+        self.state.simulator_url = url
+        self.environment[names.SYRVE_CONNECTION_VARIABLE] = settings.simulator_connection(url)
+        people, places = names.SIMULATOR_CUSTOMERS, names.SIMULATOR_ORGANIZATIONS
+        self.stack.say(f"the simulator answers: {people:,} customers in {places} organizations")
+
+    def _start_postgres(self) -> None:
+        self.server.prepare()
+        self.server.record = self._spawn(self.server.command())
+        self.server.wait_until_ready()
+        self.stack.say("Postgres answers on its private socket")
+        if not self.server.has_database(names.METADATA_DATABASE):
+            self.server.create_database(names.METADATA_DATABASE)
+        if self.purpose.fresh_warehouse:
+            self.server.drop_database(names.WAREHOUSE_DATABASE)
+        if not self.server.has_database(names.WAREHOUSE_DATABASE):
+            self.server.create_database(names.WAREHOUSE_DATABASE)
+
+    def _start_warehouse_migration(self) -> ProcessRecord:
+        extra: dict[str, str] = {}
+        if names.WAREHOUSE_CONNECTION_VARIABLE in self.environment:
+            self.stack.say(f"the warehouse is the one in {names.WAREHOUSE_CONNECTION_VARIABLE}")
+        else:
+            self.state.warehouse_dsn = extra[names.WAREHOUSE_DSN_VARIABLE] = self.server.dsn(names.WAREHOUSE_DATABASE)
+            connection = settings.warehouse_connection(self.server.socket_directory, SUPERUSER, PORT)
+            self.environment[names.WAREHOUSE_CONNECTION_VARIABLE] = connection
+        return self._spawn(warehouse_migration_command(self.paths, self.environment | extra))
+
+    def _choose_port(self) -> int:
+        wished = []
+        if self.purpose.preferred_port:
+            last = self.paths.api_port.read_text() if self.paths.api_port.exists() else ""
+            wished = [int(last)] if last.isdigit() else [self.purpose.preferred_port]
+        port = ports.free_port(wished)
+        if wished:
+            self.paths.api_port.write_text(str(port))
+        return port
+
+    def _configure_airflow(self, port: int) -> None:
+        passwords = f'{{"{settings.ADMIN_USER}": "{self.stack.secrets.admin_password}"}}'
+        secret_store.write_private(self.paths.passwords, passwords)
+        dsn = self.server.dsn(names.METADATA_DATABASE)
+        airflow = settings.airflow_environment(self.paths, self.stack.secrets, dsn, port, self.purpose.airflow)
+        self.environment |= airflow
+        self.state.api_url = airflow["AIRFLOW__API__BASE_URL"]
+        self._save()
+
+    def _migrate_metadata(self) -> None:
+        if self.server.comment_of(names.METADATA_DATABASE) == schema_versions():
+            return
+        self.stack.say("making Airflow's own tables (once)")
+        migration = self._spawn(metadata_migration_command(self.paths, self.environment))
+        finish(migration, "Making Airflow's own tables")
+        self._forget(migration)
+        self.server.comment_on(names.METADATA_DATABASE, schema_versions())
+
+    def _spawn(self, command: Command) -> ProcessRecord:
+        with held_back():
+            record = spawn(command)
+            self.state.components.append(record)
+            self._save()
+        return record
+
+    def _forget(self, record: ProcessRecord) -> None:
+        self.state.components.remove(record)
+        self._save()
+
+    def _save(self) -> None:
+        self.state.save(self.paths.state)
