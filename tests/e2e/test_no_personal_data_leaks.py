@@ -1,0 +1,151 @@
+"""Canary values go through every DAG, well and badly; then everything that Airflow keeps or prints is searched for them."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from devstack import names
+from devstack.postgres import installed_binaries
+from syrve_simulator.control import RawAnswer
+
+CUSTOMER_ID = "5f4e0003-0000-4000-8000-000000000001"
+BROKEN_ID = "5f4e0003-0000-4000-8000-000000000002"
+CANARIES = {
+    "phone": "+79757771234",
+    "phone without plus": "79757771234",
+    "national phone": "975 777-12-34",
+    "e-mail": "canary.kenar@example.com",
+    "name": "Кенариус",
+    "surname": "Canarinsky",
+    "unusable phone": "not-a-phone-canary",
+    "broken customer's phone": "+79757775678",
+    "broken customer's name": "Brokencanary",
+    "coupon": "CANARY-COUPON-77",
+    "api login": names.API_LOGIN,
+}
+TOKEN = re.compile(r"\b[0-9a-f]{128}\b")
+
+
+def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflow: Any, tmp_path: Path) -> None:
+    airflow.fresh(customers=5)
+    organization_id = airflow.simulator.organizations()[0]["organization_id"]
+    _plant(airflow, organization_id)
+    roster = airflow.stack.paths.directory / "canaries.csv"
+    phones = [
+        CANARIES["phone"],
+        CANARIES["national phone"],
+        CANARIES["unusable phone"],
+        CANARIES["broken customer's phone"],
+    ]
+    roster.write_text("phone\n" + "\n".join(phones) + "\n")
+
+    outcomes = _run_everything(airflow, organization_id, f"file://{roster}")
+
+    roster.unlink()
+    assert outcomes == {
+        "file": "success",
+        "query": "success",
+        "missing file": "failed",
+        "customers": "success",
+        "coupons": "success",
+        "customers without right": "failed",
+        "customers cut off": "success",
+        "customers with a broken warehouse": "failed",
+    }
+    assert airflow.rows("select name, email from syrve.customer where customer_id = %s", CUSTOMER_ID) == [
+        (CANARIES["name"], CANARIES["e-mail"])
+    ], "the canaries did go through"
+    assert airflow.rows(
+        "select count(*) > 0 from sync.reject where identity like %s", f"%{CANARIES['unusable phone']}%"
+    )[0][0]
+    assert _leaks(_kept_by_airflow(airflow)) == []
+
+
+def test_the_search_would_find_a_leak(airflow: Any) -> None:
+    kept = _kept_by_airflow(airflow)
+    assert any("syrve_customers" in text for text in kept.values()), "task logs and tables are among what is searched"
+    for name, canary in CANARIES.items():
+        for written in (canary, json.dumps(canary)):
+            assert _leaks({"log": f"something {written} something"}) == [("log", name)] or name.startswith("phone")
+    assert _leaks({"log": f"Bearer {'0f' * 64}"}) == [("log", "token")]
+
+
+def _plant(airflow: Any, organization_id: str) -> None:
+    customer = {
+        "id": CUSTOMER_ID,
+        "name": CANARIES["name"],
+        "surname": CANARIES["surname"],
+        "phone": CANARIES["phone"],
+        "email": CANARIES["e-mail"],
+        "walletBalances": [],
+        "cards": [],
+        "categories": [],
+    }
+    airflow.simulator.add_customer(organization_id, customer)
+    broken = {
+        "id": BROKEN_ID,
+        "name": CANARIES["broken customer's name"],
+        "walletBalances": [{"id": "x", "balance": "y"}],
+    }
+    phone = CANARIES["broken customer's phone"]
+    airflow.simulator.put_raw_answers([RawAnswer(organization_id, phone, json.dumps(broken).encode())])
+    airflow.rows("insert into sync.coupon_watch values (%s, %s, 'test')", organization_id, CANARIES["coupon"])
+    airflow.rows(
+        "insert into crm.customer (organization_id, phone, name) values (%s, %s, %s)",
+        organization_id,
+        CANARIES["phone"],
+        CANARIES["name"],
+    )
+
+
+def _run_everything(airflow: Any, organization_id: str, path: str) -> dict[str, str]:
+    roster, customers = names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG
+    query = "select organization_id, phone, name from crm.customer"
+    done = {
+        "file": airflow.run(roster, source="file", path=path, organization_id=organization_id)[0],
+        "query": airflow.run(roster, source="query", query=query, query_conn_id="syrve_warehouse")[0],
+        "missing file": airflow.run(roster, source="file", path="file:///nowhere/at-all.csv")[0],
+        "customers": airflow.run(customers)[0],
+        "coupons": airflow.run(names.COUPONS_DAG)[0],
+    }
+    airflow.simulator.set_switches(removed_rights=["customer_info"])
+    done["customers without right"] = airflow.run(customers, force=True)[0]
+    airflow.simulator.set_switches(removed_rights=[])
+    cut = [
+        {"operation": "customer_info", "fault": kind, "count": 3} for kind in ("truncate", "not_json", "reset_before")
+    ]
+    airflow.simulator.set_faults(cut)
+    done["customers cut off"] = airflow.run(customers, force=True)[0]
+    airflow.rows("alter table syrve.customer add constraint canary check (name is null)  not valid")
+    try:
+        airflow.simulator.change_customer(organization_id, CUSTOMER_ID, fields={"middleName": "Кенариевич"})
+        done["customers with a broken warehouse"] = airflow.run(customers, force=True)[0]
+    finally:
+        airflow.rows("alter table syrve.customer drop constraint canary")
+    return done
+
+
+def _kept_by_airflow(airflow: Any) -> dict[str, str]:
+    """Return every text that Airflow keeps: each log file, and its whole metadata database as SQL."""
+    folder = airflow.stack.paths.directory
+    files = [*folder.glob("logs/*.log"), *airflow.stack.paths.airflow_home.rglob("*.log")]
+    kept = {str(file.relative_to(folder)): file.read_text(errors="replace") for file in files}
+    dsn = airflow.stack.postgres(durable=False).dsn(names.METADATA_DATABASE)
+    dump = subprocess.run(
+        [str(installed_binaries() / "pg_dump"), "--data-only", dsn], capture_output=True, text=True, check=True
+    )
+    kept["metadata database"] = dump.stdout
+    return kept
+
+
+def _leaks(kept: dict[str, str]) -> list[tuple[str, str]]:
+    found = []
+    for place, text in kept.items():
+        for name, canary in CANARIES.items():
+            if canary in text or json.dumps(canary).strip('"') in text:
+                found.append((place, name))
+        if TOKEN.search(text):
+            found.append((place, "token"))
+    return found
