@@ -36,8 +36,8 @@ with DAG(
     tags=["syrve", "pull"],
     params={
         "organization_ids": Param(
-            [],
-            type="array",
+            None,
+            type=["null", "array"],
             items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
             title="Organizations",
             description="Ids, one a line; empty means all that the connection gives.",

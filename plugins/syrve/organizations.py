@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from syrve.api.errors import ConfigurationError
 from syrve.api.models import Organization
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.sql_files import sql
@@ -23,10 +24,11 @@ def write_organizations(warehouse: Warehouse, organizations: Sequence[Organizati
 
 
 def chosen(visible: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Return the visible organizations, or those of them that are wanted; raise ValueError where a wanted one is not visible."""
+    """Return the visible organizations, or those of them that are wanted; raise `ConfigurationError` where a wanted one is not visible."""
     missing = sorted({each.strip().lower() for each in wanted} - set(visible))
     if missing:
-        raise ValueError(
-            f"the api login does not see the organization {missing[0]}; check the form and the login's rights"
+        raise ConfigurationError(
+            f"the api login does not see the organization {missing[0]!r}; check the form and the login's rights",
+            operation="organizations",
         )
     return [each for each in visible if not wanted or each in {name.strip().lower() for name in wanted}]

@@ -29,7 +29,7 @@ def storable_json(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, Decimal | int) and not isinstance(value, bool):
-        return value if len(digits := _digits(value)) <= MAX_NUMBER_DIGITS else digits
+        return value if _is_short(value) else str(value)
     if isinstance(value, Mapping):
         return {storable_text(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
@@ -37,7 +37,7 @@ def storable_json(value: Any, depth: int = 0) -> Any:
     return value
 
 
-def _digits(number: Decimal | int) -> str:
+def _is_short(number: Decimal | int) -> bool:
     if isinstance(number, Decimal) and abs(number.adjusted()) > MAX_NUMBER_DIGITS:
-        return f"{number:E}".rjust(MAX_NUMBER_DIGITS + 1)
-    return str(number)
+        return False
+    return len(str(number)) <= MAX_NUMBER_DIGITS

@@ -30,6 +30,8 @@ NOT_FOUND_CODES = frozenset(
         "Transport_WrongCustomerNumber",
         "Transport_WrongCustomerId",
         "Transport_WrongCardNumber",
+        "Transport_WrongCarTrack",
+        "Card_CanNotFindByTrack",
         "Validation_IncorrectPhone",
         "Customer_CustomerNotFound",
     }
@@ -38,7 +40,7 @@ LOYALTY_NOT_CONFIGURED_CODES = frozenset({"Transport_WrongCrmId", "Common_Organi
 
 _MISSING_RIGHT = re.compile(r"right\s+(\S+)\s+is not allowed", re.IGNORECASE)
 _NO_SUCH_USER = re.compile(r"there is no user with", re.IGNORECASE)
-_SAFE_CODE = re.compile(r"[A-Za-z][A-Za-z_]{2,60}")
+_SAFE_CODE = re.compile(r"(?=.{3,60}$)[A-Z][A-Za-z]*(?:_[A-Za-z]+)+")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -86,20 +88,19 @@ def _is_error_inside_200(value: Mapping[str, Any]) -> bool:
 
 
 def _refused_access(endpoint: Endpoint, status: int, told: Any) -> SyrveError | NeedsNewToken:
-    missing = _MISSING_RIGHT.search(_text_of(told))
-    if missing or status == 403:
-        return PermissionDenied(
-            f"the api login lacks the right {endpoint.right!r}; grant it in Syrve's back office, then run again",
-            right=endpoint.right,
-            operation=endpoint.operation,
-            status=status,
-        )
     if endpoint is ACCESS_TOKEN:
         return AuthenticationFailed(
             "Syrve refuses the api login; check the password field of the connection and that the login is active",
             operation=endpoint.operation,
             status=status,
             correlation_id=correlation_id(told),
+        )
+    if status == 403 or _MISSING_RIGHT.search(_text_of(told)):
+        return PermissionDenied(
+            f"the api login lacks the right {endpoint.right!r}; grant it in Syrve's back office, then run again",
+            right=endpoint.right,
+            operation=endpoint.operation,
+            status=status,
         )
     return NeedsNewToken()
 
@@ -140,7 +141,7 @@ def _text_of(told: Any) -> str:
 
 
 def _codes_of(told: Any) -> list[str]:
-    """Return the service's own codes, only where they look like codes: anything else might quote a guest."""
+    """Return the service's own codes, only where they look like codes (`Words_Joined_So`): anything else might quote a guest."""
     if not isinstance(told, Mapping):
         return []
     values = (told.get("code"), told.get("errorCode"), told.get("error"))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
-from urllib.request import getproxies
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -83,7 +84,7 @@ class BulkLookup:
         return aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=self._config.timeout_seconds),
-            trust_env=bool(getproxies()),  # reading the environment for every request would cost as much as the request
+            proxy=_proxy_for(self._config.base_url),
         )
 
     def look_up(self, lookups: Sequence[Lookup]) -> list[LookupResult]:
@@ -118,6 +119,8 @@ class BulkLookup:
         except LoyaltyNotConfigured:
             raise  # it concerns the whole organization, not one customer
         except (Rejected, MalformedAnswer, Transient) as error:
+            if error.operation == ACCESS_TOKEN.operation and not isinstance(error, Transient):
+                raise  # without a token nobody can be looked up
             return LookupResult(lookup, datetime.now(UTC), error=error)
         return LookupResult(lookup, datetime.now(UTC), customer=customer)
 
@@ -150,16 +153,16 @@ class BulkLookup:
             if token is None and self._no_token is not None:
                 raise self._no_token
             if token is None:
-                answer = await self._ask_for_token()
-                token = self._tokens.keep(answer, time.monotonic())
+                token = await self._ask_for_token()
                 if self._on_token is not None:
                     self._on_token(token)
             return token
 
-    async def _ask_for_token(self) -> Any:
+    async def _ask_for_token(self) -> str:
         """Ask once for all look-ups under way: those that wait for the token learn of a refusal instead of asking again."""
         try:
-            return await self._call(ACCESS_TOKEN, self._dialect.access_token(self._config.api_login))
+            answer = await self._call(ACCESS_TOKEN, self._dialect.access_token(self._config.api_login))
+            return self._tokens.keep(answer, time.monotonic())
         except SyrveError as error:
             self._no_token = error
             raise
@@ -169,8 +172,8 @@ class BulkLookup:
             async with self._session.post(
                 request.url, data=request.body, headers=request.headers, allow_redirects=False
             ) as response:
-                body = await response.content.read(-1) if _small(response) else None
-                if body is None or len(body) > MAX_ANSWER_BYTES:
+                body = await _read(response)
+                if body is None:
                     return Fault(FaultKind.TOO_LARGE)
                 return Answer(response.status, _headers(response), body)
         except TimeoutError:
@@ -183,9 +186,25 @@ class BulkLookup:
             return Fault(FaultKind.RESET)
 
 
-def _small(response: aiohttp.ClientResponse) -> bool:
-    length = response.content_length
-    return length is None or length <= MAX_ANSWER_BYTES
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """Read the body; None as soon as it proves too large, whatever length it announces and however it is compressed."""
+    if (response.content_length or 0) > MAX_ANSWER_BYTES:
+        return None
+    body = b""
+    while not response.content.at_eof():
+        body += await response.content.readany()
+        if len(body) > MAX_ANSWER_BYTES:
+            return None
+    return body
+
+
+def _proxy_for(base_url: str) -> str | None:
+    """Read the environment's proxy once: aiohttp's `trust_env` reads it for every request, and lets a .netrc replace the token."""
+    parts = urlsplit(base_url)
+    proxy = getproxies().get(parts.scheme)
+    if not proxy or proxy_bypass(parts.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:

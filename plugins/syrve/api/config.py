@@ -88,9 +88,13 @@ def _wrong(name: str, problem: str) -> ConfigurationError:
 def _base_url(host: str | None) -> str:
     if not host:
         raise _wrong("host", "the base URL is missing, such as https://api-ru.iiko.services")
-    url = host if "://" in host else f"https://{host}"
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    url = host.strip() if "://" in host else f"https://{host.strip()}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and " " not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable:
         raise _wrong("host", "not an http or https URL; give the base URL, such as https://api-ru.iiko.services")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise _wrong("host", "give the bare base URL, without a user, a query or a fragment")
@@ -137,13 +141,13 @@ def _budgets(value: Any) -> dict[str, int]:
     unknown = sorted(set(value) - set(DEFAULT_BUDGETS))
     if unknown:
         raise _wrong("budgets", f"unknown family; known ones are {', '.join(sorted(DEFAULT_BUDGETS))}")
-    return DEFAULT_BUDGETS | {name: int(_positive(f"budgets.{name}", limit)) for name, limit in value.items()}
+    return DEFAULT_BUDGETS | {name: max(1, int(_positive(f"budgets.{name}", limit))) for name, limit in value.items()}
 
 
 def _positive(name: str, value: Any) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _wrong(name, "must be a number") from error
     if not 0 < number < 1e9:
         raise _wrong(name, "must be greater than zero")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 from syrve.api.fields import BadField, FieldReader
@@ -72,10 +72,27 @@ def _refuse_constant(_: str) -> Any:
     raise ValueError("NaN and Infinity are no JSON numbers")
 
 
-def parse_json(body: bytes) -> Any:
-    """Parse a body keeping every number exact (whole ones as int, others as Decimal); raise ValueError if it is not JSON."""
+def _whole(text: str) -> int | str:
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _fraction(text: str) -> Decimal | str:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+def parse_json(body: bytes) -> Any:
+    """Parse a body keeping every number exact: whole ones as int, others as Decimal, those beyond what Python can hold as their text.
+
+    Raises ValueError if it is not JSON.
+    """
+    try:
+        return json.loads(body, parse_int=_whole, parse_float=_fraction, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

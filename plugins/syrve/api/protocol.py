@@ -183,7 +183,10 @@ class Call:
         if isinstance(value, NeedsNewToken):
             return self._after_refused_token(outcome.status)
         if isinstance(value, RateLimited | ServiceUnavailable):
-            return self._after(value, now, retry_after_seconds(outcome.headers))
+            asked_wait_seconds = retry_after_seconds(outcome.headers)
+            if isinstance(value, RateLimited):
+                value.wait_seconds = asked_wait_seconds
+            return self._after(value, now, asked_wait_seconds)
         if isinstance(value, SyrveError):
             return self._after(value, now)
         return Done(value)
@@ -213,16 +216,12 @@ class Call:
             return Failed(self._money_error(error))
         if not isinstance(error, Transient):
             return Failed(error)
-        limited = isinstance(error, RateLimited)
-        wait = asked_wait_seconds
-        if wait is None:
-            wait = self.backoff.wait_seconds(self._repeats + 1, self._rng)
+        # Never sooner than asked, and never sooner than without being asked: `Retry-After: 0` must not become a hot loop.
+        wait = max(asked_wait_seconds or 0.0, self.backoff.wait_seconds(self._repeats + 1, self._rng))
         if now + wait > self.deadline:
-            if isinstance(error, RateLimited):
-                error.wait_seconds = asked_wait_seconds
             return Failed(error)
         self._repeats += 1
-        return Again(wait, rate_limited=limited)
+        return Again(wait, rate_limited=isinstance(error, RateLimited))
 
     def _money_error(self, error: SyrveError) -> SyrveError:
         never_sent = isinstance(error, ConnectionFailed) and error.message == FaultKind.REFUSED.value
@@ -247,6 +246,7 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None)
         pass
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # "-0000" is read as naive, and means UTC
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import time
 from typing import Any
 
 from syrve.api.errors import MalformedAnswer
 
 RENEWAL_MARGIN_SECONDS = 120.0
+_FITS_A_HEADER = re.compile(r"[\x21-\x7e]+")
 
 
 class TokenKeeper:
@@ -29,10 +31,10 @@ class TokenKeeper:
         return self._token if self._token is not None and now < self._renew_at else None
 
     def keep(self, answer: Any, now: float) -> str:
-        """Take the token out of the answer to `access_token` and keep it; raise `MalformedAnswer` if there is none."""
+        """Take the token out of the answer to `access_token` and keep it; raise `MalformedAnswer` if there is none that fits a header."""
         token = answer.get("token") if isinstance(answer, dict) else None
-        if not isinstance(token, str) or not token:
-            raise MalformedAnswer("the answer has no token", operation="access_token")
+        if not isinstance(token, str) or not _FITS_A_HEADER.fullmatch(token):
+            raise MalformedAnswer("the answer has no usable token", operation="access_token")
         lifetime = min(_seconds_left(token) or self._lifetime_seconds, self._lifetime_seconds)
         self._token = token
         self._renew_at = now + lifetime - min(RENEWAL_MARGIN_SECONDS, lifetime / 4)
@@ -52,5 +54,5 @@ def _seconds_left(token: str) -> float | None:
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
         return max(1.0, float(claims["exp"]) - time.time())
-    except (binascii.Error, ValueError, KeyError, TypeError):
+    except (binascii.Error, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None

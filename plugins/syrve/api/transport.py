@@ -48,7 +48,8 @@ class Transport:
         self._tokens = TokenKeeper(config.token_lifetime_seconds)
         self._token_lock = threading.Lock()
         self._session = requests.Session()
-        self._session.trust_env = True
+        self._session.trust_env = True  # proxies and certificates of the environment
+        self._session.auth = _as_given  # else a .netrc entry for the host would take the place of the token
 
     def close(self) -> None:
         """Close the connection."""
@@ -99,6 +100,10 @@ class Transport:
                 return Answer(response.status_code, headers, bytes(body))
         except requests.RequestException as error:
             return Fault(_fault_kind(error))
+
+
+def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _fault_kind(error: requests.RequestException) -> FaultKind:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from syrve.api.client import SyrveClient
@@ -11,7 +10,7 @@ from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Coupon, SeriesListing
 from syrve.coupons.verdict import coupon_verdict
 from syrve.warehouse.copy_text import copy_line, copy_lines
-from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
+from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
 from syrve.warehouse.runs import Counts, Reject, TaskKey, add_counts, add_rejects
 from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
@@ -84,7 +83,7 @@ class CouponPull:
             copy_lines(cursor, "staging_coupon_series", _SERIES_COLUMNS, lines)
             cursor.execute(sql("merge/coupon_series.sql"), {"organization_id": organization_id, "seen_at": seen_at})
             changed: int = fetch_one(cursor)[0]
-            add_rejects(cursor, self._key.run_id, rejects)
+            self._keep_rejects(cursor, "coupon_series", organization_id, None, rejects)
             counts = Counts(
                 requested=len(listing.series),
                 found=len(listing.series),
@@ -103,7 +102,7 @@ class CouponPull:
             )
             return [number for (number,) in cursor.fetchall()]
 
-    def _merge_coupons(self, connection: Connection, organization_id: str, numbers: Iterable[str]) -> Counts:
+    def _merge_coupons(self, connection: Connection, organization_id: str, numbers: list[str]) -> Counts:
         started = time.monotonic()
         counts = Counts()
         lines: list[str] = []
@@ -123,11 +122,20 @@ class CouponPull:
             copy_lines(cursor, "staging_coupon", _COUPON_COLUMNS, lines)
             cursor.execute(sql("merge/coupon.sql"))
             counts.changed = fetch_one(cursor)[0]
-            counts.unchanged = max(0, len(lines) - counts.changed)
-            add_rejects(cursor, self._key.run_id, rejects)
+            counts.unchanged = max(0, counts.requested - counts.rejected - counts.changed)
+            self._keep_rejects(cursor, "coupon", organization_id, numbers, rejects)
             self._count_calls(counts, started)
             add_counts(cursor, self._key, counts)
         return counts
+
+    def _keep_rejects(
+        self, cursor: Cursor, entity: str, organization_id: str, identities: list[str] | None, rejects: list[Reject]
+    ) -> None:
+        add_rejects(cursor, self._key.run_id, rejects)
+        cursor.execute(
+            sql("merge/reject_resolved_listed.sql"),
+            {"entity": entity, "organization_id": organization_id, "identities": identities},
+        )
 
     def _count_calls(self, counts: Counts, started: float) -> None:
         stats = self._client.stats.take()

@@ -50,7 +50,7 @@ def plan_pull(
 
 
 def divide(due: dict[str, int], *, shard_size: int, max_shards: int, limit: int | None) -> list[dict[str, Any]]:
-    """Divide due identities into shards; each takes any due ones of its organization, so the sizes need not be exact."""
+    """Divide due identities into shards, each of which takes any due ones of its organization; under a limit their sizes sum up to it."""
     shards = []
     left = limit
     for organization_id, count in sorted(due.items()):
@@ -58,9 +58,13 @@ def divide(due: dict[str, int], *, shard_size: int, max_shards: int, limit: int 
         if mine <= 0:
             break
         number = max(1, min(max_shards, math.ceil(mine / max(1, shard_size))))
-        share = None if left is None else math.ceil(mine / number)
         shards += [
-            {"organization_id": organization_id, "shard": shard, "max_identities": share} for shard in range(number)
+            {
+                "organization_id": organization_id,
+                "shard": shard,
+                "max_identities": None if left is None else (mine + shard) // number,
+            }
+            for shard in range(number)
         ]
         left = None if left is None else left - mine
     return shards

@@ -120,5 +120,5 @@ def digest_line(rows: CustomerRows) -> str:
 
 
 def _plain(amount: Decimal) -> Decimal:
-    """Drop trailing zeros, so that 10 and 10.00 are the same balance."""
-    return amount.normalize(_EXACT)
+    """Drop trailing zeros and the sign of zero, so that 10 and 10.00 are the same balance, and 0 and -0."""
+    return _EXACT.plus(amount.normalize(_EXACT))

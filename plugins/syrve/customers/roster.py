@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pandas as pd
 
+from syrve.customers.errors import UnusableSource
 from syrve.customers.phones import to_e164
 from syrve.values import storable_text
 from syrve.warehouse.copy_text import copy_line, copy_lines
@@ -28,10 +29,6 @@ _ALIASES = {"customer_id": "id", "card_track": "card", "card_number": "card", "o
 _STAGING_COLUMNS = ("organization_id", "identity_kind", "identity_value", "received_value", "priority")
 _MAX_CARD_LENGTH = 200
 CHUNK_ROWS = 10_000
-
-
-class UnusableSource(ValueError):
-    """The file or query as a whole cannot be imported; the text says why and what it must have."""
 
 
 @dataclass(frozen=True, slots=True)

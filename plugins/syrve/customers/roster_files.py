@@ -5,19 +5,25 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO
 
 import pandas as pd
 
-from syrve.customers.roster import CHUNK_ROWS, UnusableSource
+from syrve.customers.errors import UnreadableSource, UnusableSource
+from syrve.customers.roster import CHUNK_ROWS
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".xlsx")
 _SEPARATORS = (",", ";", "\t")
+_BROKEN_FILE = (ValueError, LookupError, EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
 
 
 def file_frames(file: IO[bytes], name: str) -> Iterator[pd.DataFrame]:
-    """Read a file opened in binary mode, by the ending of its name, a chunk at a time; raise `UnusableSource` if it is not readable.
+    """Read a file opened in binary mode, by the ending of its name, a chunk at a time.
+
+    Raises `UnusableSource` where it is not such a file, `UnreadableSource` where its storage fails.
 
     CSV has a header line and is separated by commas, semicolons or tabs. Of an Excel file the first sheet is read.
     """
@@ -35,10 +41,11 @@ def file_frames(file: IO[bytes], name: str) -> Iterator[pd.DataFrame]:
             raise UnusableSource(f"the file must end in one of {', '.join(SUFFIXES)}")
     except UnusableSource:
         raise
-    except Exception as error:  # noqa: BLE001 - each library has errors of its own, whose texts may quote rows
-        raise UnusableSource(
-            f"the file is not readable as {lower.rpartition('.')[2]} ({type(error).__name__})"
-        ) from None
+    except _BROKEN_FILE as error:
+        ending = next(each for each in SUFFIXES if lower.endswith(each))
+        raise UnusableSource(f"the file is not readable as {ending} ({type(error).__name__})") from None
+    except Exception as error:  # noqa: BLE001 - each storage has errors of its own, whose texts may quote rows
+        raise UnreadableSource(f"reading the file broke off ({type(error).__name__})") from None
 
 
 def _csv_frames(file: IO[bytes] | gzip.GzipFile) -> Iterator[pd.DataFrame]:
@@ -46,8 +53,16 @@ def _csv_frames(file: IO[bytes] | gzip.GzipFile) -> Iterator[pd.DataFrame]:
     header = text.readline()
     separator = max(_SEPARATORS, key=header.count)
     names = next(csv.reader([header], delimiter=separator), [])
+    # index_col=False: otherwise a separator at the end of each line would shift every column by one.
     yield from pd.read_csv(
-        text, header=None, names=names, sep=separator, dtype=str, keep_default_na=False, chunksize=CHUNK_ROWS
+        text,
+        header=None,
+        names=names,
+        index_col=False,
+        sep=separator,
+        dtype=str,
+        keep_default_na=False,
+        chunksize=CHUNK_ROWS,
     )
 
 

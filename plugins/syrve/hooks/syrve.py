@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
@@ -20,6 +21,10 @@ from syrve.api.errors import (
 if TYPE_CHECKING:
     from syrve.api.bulk import BulkLookup
     from syrve.api.client import SyrveClient
+
+
+TEST_DEADLINE_SECONDS = 3.0
+"""A person waits for `test_connection`, so it gives up soon where a task would go on."""
 
 
 class SyrveHook(BaseHook):
@@ -52,9 +57,7 @@ class SyrveHook(BaseHook):
 
     def get_conn(self) -> SyrveClient:
         """Return a client for single calls; close it, or use it as a context manager."""
-        from syrve.api.client import SyrveClient
-
-        return SyrveClient(self.config(), on_token=mask_secret)
+        return self._client(self.config())
 
     def bulk(self) -> BulkLookup:
         """Return a client for many look-ups at once; use it as a context manager."""
@@ -65,7 +68,9 @@ class SyrveHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and list organizations; say in plain words what works or what is wrong."""
         try:
-            with self.get_conn() as client:
+            config = self.config()
+            deadline_seconds = min(config.call_deadline_seconds, TEST_DEADLINE_SECONDS)
+            with self._client(replace(config, call_deadline_seconds=deadline_seconds)) as client:
                 organizations = client.organizations()
         except SyrveError as error:
             return False, _in_plain_words(error)
@@ -75,6 +80,11 @@ class SyrveHook(BaseHook):
                 "The api login works, but sees none of the wanted organizations; check organization_ids and the login's rights.",
             )
         return True, f"The api login works and sees {len(organizations)} organization(s)."
+
+    def _client(self, config: SyrveConfig) -> SyrveClient:
+        from syrve.api.client import SyrveClient
+
+        return SyrveClient(config, on_token=mask_secret)
 
 
 def _in_plain_words(error: SyrveError) -> str:

@@ -6,16 +6,18 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from syrve.warehouse.runs import Counts, TaskKey
-
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from syrve.warehouse.runs import Counts, TaskKey
 
 log = logging.getLogger(__name__)
 
 
 def task_key(context: Context) -> TaskKey:
     """Return the key of the running task in `sync.run`."""
+    from syrve.warehouse.runs import TaskKey
+
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
     return TaskKey(context["run_id"], f"{ti.dag_id}.{ti.task_id}", map_index)

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators.base import task_key, told
+from syrve.operators.rendered import as_texts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,7 +45,7 @@ class SyrveOrganizationsOperator(BaseOperator):
         with hook.get_conn() as client:
             organizations = client.organizations()
         write_organizations(open_warehouse(self.warehouse_conn_id), organizations, time_zone=hook.config().time_zone)
-        return chosen([each.organization_id for each in organizations], list(self.organization_ids or ()))
+        return chosen([each.organization_id for each in organizations], as_texts(self.organization_ids))
 
 
 class SyrvePullCouponsOperator(BaseOperator):

@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators.base import task_key, told
+from syrve.operators.rendered import as_flag, as_number, as_texts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -64,11 +65,11 @@ class SyrvePlanPullOperator(BaseOperator):
         plan = plan_pull(
             warehouse,
             visible=[each.organization_id for each in organizations],
-            wanted=list(self.organization_ids or ()),
-            force=bool(self.force),
+            wanted=as_texts(self.organization_ids),
+            force=as_flag(self.force),
             shard_size=int(self.shard_size),
             max_shards=int(self.max_shards),
-            limit=int(self.limit) if self.limit else None,
+            limit=as_number(self.limit),
         )
         for organization_id in plan.not_visible:
             log.warning(

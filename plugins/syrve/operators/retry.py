@@ -3,33 +3,57 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
-from syrve.api import errors as api_errors
-from syrve.warehouse import errors as warehouse_errors
-
-_WAREHOUSE_ERRORS = (
-    warehouse_errors.WarehouseConfigError,
-    warehouse_errors.WarehouseUnavailable,
-    warehouse_errors.WarehouseError,
-)
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.definitions.retry_policy import RetryDecision
 
 
-def syrve_retry_policy() -> ExceptionRetryPolicy:
-    """Return the policy for every task of this package: what cannot pass by itself fails at once, the rest waits as long as it says."""
-    listed = [cls for cls in api_errors.all_error_classes() if cls.__module__ == api_errors.__name__]
-    return ExceptionRetryPolicy(rules=[_rule(cls) for cls in (*listed, *_WAREHOUSE_ERRORS)])
+class SyrveRetryPolicy(ExceptionRetryPolicy):
+    """Fails at once what cannot pass by itself, and lets the rest wait as long as its class says.
+
+    The rules are made at the first failure: making them imports the database driver, which a DAG file must not do when it is parsed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(rules=[])
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Decide by the first rule that the exception matches; one from outside the trees gets Airflow's usual retries."""
+        if not self.rules:
+            self.rules = [_rule(cls) for cls in _error_classes()]
+        return super().evaluate(exception, try_number, max_tries, context)
 
 
-def _rule(cls: type[api_errors.SyrveError] | type[warehouse_errors.WarehouseError]) -> RetryRule:
-    path = f"{cls.__module__}.{cls.__qualname__}"
-    wait = cls.retry_after_seconds
-    if wait is None:
-        return RetryRule(exception=path, action=RetryAction.FAIL, reason=f"{cls.__name__}: a retry cannot help")
+def syrve_retry_policy() -> SyrveRetryPolicy:
+    """Return the policy for every task of this package."""
+    return SyrveRetryPolicy()
+
+
+def _error_classes() -> list[type[BaseException]]:
+    """List every class of the trees, the most special first: the first rule that matches wins."""
+    from syrve.api.errors import SyrveError
+    from syrve.customers.errors import UnusableSource
+    from syrve.warehouse.errors import WarehouseError
+
+    def below(cls: type[BaseException]) -> list[type[BaseException]]:
+        return [leaf for child in cls.__subclasses__() for leaf in below(child)] + [cls]
+
+    return [cls for root in (SyrveError, WarehouseError, UnusableSource) for cls in below(root)]
+
+
+def _rule(cls: type[BaseException]) -> RetryRule:
+    wait_seconds: float | None = getattr(cls, "retry_after_seconds", None)
+    if wait_seconds is None:
+        return RetryRule(exception=cls, action=RetryAction.FAIL, reason=f"{cls.__name__}: a retry cannot help")
     return RetryRule(
-        exception=path,
+        exception=cls,
         action=RetryAction.RETRY,
-        retry_delay=timedelta(seconds=wait),
+        retry_delay=timedelta(seconds=wait_seconds),
         reason=f"{cls.__name__}: may pass by itself",
     )

@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook, BaseOperator, ObjectStoragePath
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators.base import task_key, told
+from syrve.operators.rendered import as_number, as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,8 +74,8 @@ class SyrveRosterImportOperator(BaseOperator):
             key=task_key(context),
             source=self.source,
             region=SyrveHook(self.syrve_conn_id).config().default_region,
-            organization_id=self.organization_id or None,
-            priority=int(self.priority or 0),
+            organization_id=as_text(self.organization_id),
+            priority=as_number(self.priority) or 0,
         )
         counts = job.run(self._frames())
         log.info("Done: %s", told(counts))
@@ -83,25 +84,28 @@ class SyrveRosterImportOperator(BaseOperator):
         return counts.as_dict()
 
     def _frames(self) -> Iterator[pd.DataFrame]:
-        from syrve.customers.roster import UnusableSource, crm_frames
+        from syrve.customers.errors import UnusableSource
+        from syrve.customers.roster import crm_frames
 
         if self.source == "crm":
             return crm_frames(open_warehouse(self.warehouse_conn_id))
         if self.source == "file":
-            if not self.path:
+            path = as_text(self.path)
+            if path is None:
                 raise UnusableSource("the source is a file, but path is empty")
-            return self._from_file(self.path)
+            return self._from_file(path)
         if self.source == "query":
-            if not self.query or not self.query_conn_id:
+            query, conn_id = as_text(self.query), as_text(self.query_conn_id)
+            if query is None or conn_id is None:
                 raise UnusableSource("the source is a query, but query or query_conn_id is empty")
-            return self._from_query(self.query, self.query_conn_id)
+            return self._from_query(query, conn_id)
         raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
 
     def _from_file(self, path: str) -> Iterator[pd.DataFrame]:
-        from syrve.customers.roster import UnusableSource
+        from syrve.customers.errors import UnusableSource
         from syrve.customers.roster_files import file_frames
 
-        place = ObjectStoragePath(path, conn_id=self.path_conn_id or None)
+        place = ObjectStoragePath(path, conn_id=as_text(self.path_conn_id))
         if not place.exists():
             raise UnusableSource("there is no file at path; it must be readable by the worker that runs the task")
         with place.open("rb") as file:  # type: ignore[no-untyped-call]

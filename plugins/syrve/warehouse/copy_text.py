@@ -38,6 +38,8 @@ def copy_value(value: object) -> str:
             return value.isoformat()
         case bytes():
             return "\\\\x" + value.hex()
+        case {} if not value:
+            return "{}"
         case dict() | list():
             return json_text(value).translate(_ESCAPES)
     return str(value)
@@ -50,10 +52,10 @@ def copy_line(values: Iterable[object]) -> str:
 
 def copy_lines(cursor: Cursor, table: str, columns: Sequence[str], lines: Iterable[str]) -> None:
     """Send rows written by `copy_line` to a table; they are held in memory, so send a batch at a time."""
-    text = "\n".join(lines)
-    if not text:
+    ended = [f"{line}\n" for line in lines]  # a row of one empty text is an empty line, and still a row
+    if not ended:
         return
     statement = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    cursor.copy_expert(statement, io.StringIO(text + "\n"))
+    cursor.copy_expert(statement, io.StringIO("".join(ended)))

@@ -59,26 +59,23 @@ def url_from_text(text: str) -> URL:
     """Read a libpq or SQLAlchemy URL, an Airflow connection URI, or an Airflow connection as JSON; raise `WarehouseConfigError`."""
     if text.lstrip().startswith("{"):
         return _url_from_json(text)
-    scheme = urlsplit(text).scheme.partition("+")[0]
-    if scheme not in ("postgres", "postgresql"):
+    scheme, _, rest = text.partition("://")
+    if scheme.partition("+")[0] not in ("postgres", "postgresql"):
         raise WarehouseConfigError(
             "the warehouse must be a Postgres connection: postgresql://user:password@host:port/database"
         )
-    rest = text.partition("://")[2]
     try:
         url = make_url(f"{DRIVER}://{rest}")
+        options: dict[str, Any] = dict(parse_qsl(urlsplit(text).query))
     except (ArgumentError, ValueError):
         raise WarehouseConfigError("the URL of the warehouse cannot be read") from None
-    options = dict(parse_qsl(urlsplit(text).query))
-    nested = options.pop("__extra__", None)
-    if nested:
-        options |= {key: str(value) for key, value in json.loads(nested).items()}
+    options |= _extra(options.pop("__extra__", None))
     return url_from_parts(
         host=unquote(url.host) if url.host else None,
-        port=url.port,
-        login=url.username,
-        password=url.password,
-        database=url.database,
+        port=_port(url.port),
+        login=url.username or options.get("user"),
+        password=url.password or options.get("password"),
+        database=url.database or options.get("dbname"),
         extra=options,
     )
 
@@ -86,19 +83,39 @@ def url_from_text(text: str) -> URL:
 def _url_from_json(text: str) -> URL:
     try:
         fields = json.loads(text)
-        extra = fields.get("extra") or {}
-        extra = json.loads(extra) if isinstance(extra, str) else extra
-        port = fields.get("port")
-        conn_type = fields.get("conn_type", "postgres")
-    except (ValueError, AttributeError):
+    except (ValueError, RecursionError):
         raise WarehouseConfigError("the warehouse connection is not valid JSON") from None
+    conn_type = fields.get("conn_type", "postgres")
     if conn_type not in ("postgres", "postgresql"):
         raise WarehouseConfigError(f"the warehouse connection has the type {conn_type!r}; it must be postgres")
+    for name in ("host", "login", "password", "schema"):
+        if not isinstance(fields.get(name), str | None):
+            raise WarehouseConfigError(f"the field {name} of the warehouse connection must be text")
     return url_from_parts(
         host=fields.get("host"),
-        port=int(port) if port else None,
+        port=_port(fields.get("port")),
         login=fields.get("login"),
         password=fields.get("password"),
         database=fields.get("schema"),
-        extra=extra,
+        extra=_extra(fields.get("extra")),
     )
+
+
+def _port(value: object) -> int | None:
+    if value in (None, ""):
+        return None
+    text = str(value)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise WarehouseConfigError("the port of the warehouse connection must be a number from 1 to 65535")
+    return int(text)
+
+
+def _extra(value: object) -> dict[str, Any]:
+    """Read extras given as an object, or as the text of one."""
+    try:
+        found = json.loads(value) if isinstance(value, str) and value else value or {}
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise WarehouseConfigError("the extra of the warehouse connection must be a JSON object")
+    return found

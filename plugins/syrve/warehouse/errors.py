@@ -19,7 +19,12 @@ import psycopg2
 import psycopg2.errors
 import sqlalchemy.exc
 
-_TRANSIENT_CLASSES = ("08", "40", "53", "57", "58")
+_TRANSIENT_CLASSES = ("08", "40", "57", "58")
+_TRANSIENT_STATES = (
+    "53200",
+    "53300",
+    "55P03",
+)  # out of memory, too many connections, lock not available; a full disk stays full
 _MISSING_SCHEMA_STATES = ("3F000", "42P01", "42703")
 
 
@@ -65,7 +70,8 @@ def _told(doing: str, error: psycopg2.Error | None) -> WarehouseError:
         return WarehouseConfigError(f"{message}; check user, password and database of the connection syrve_warehouse")
     if state == "42501":
         return WarehouseConfigError(f"{message}; the DAGs' role needs the grants of syrve_loader")
-    return WarehouseUnavailable(message) if state[:2] in _TRANSIENT_CLASSES else WarehouseError(message)
+    passing = state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
+    return WarehouseUnavailable(message) if passing else WarehouseError(message)
 
 
 def _places(diagnostics: psycopg2.extensions.Diagnostics) -> list[tuple[str, str | None]]:

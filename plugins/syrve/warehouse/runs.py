@@ -76,7 +76,8 @@ def read_counts(cursor: Cursor, run_id: str, task: str) -> Counts:
     total = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
     cursor.execute(f"select {total} from sync.run where run_id = %s and task = %s", (run_id, task))  # noqa: S608
     row = cursor.fetchone() or ()
-    totals: dict[str, Any] = dict(zip(names, (int(value) for value in row), strict=True))
+    totals: dict[str, Any] = {name: int(total) for name, total in zip(names, row, strict=True)}
+    totals["seconds"] = float(row[names.index("seconds")])
     return Counts(**totals)
 
 

@@ -1,0 +1,44 @@
+"""Reads parameters after templating: of their own type under `render_template_as_native_obj`, as text in any other DAG."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+_NOTHING = ("", "none")
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False, "none": False}
+
+
+def as_texts(value: Sequence[str] | str | None) -> list[str]:
+    """Read a list of texts, also as `['a', 'b']` or separated by commas; raise ValueError for anything else."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = ast.literal_eval(value.strip())
+        except SyntaxError:
+            raise ValueError("a list of texts is cut short") from None
+    if isinstance(value, str):
+        value = [] if value.strip().lower() in _NOTHING else value.split(",")
+    texts = list(value or ())
+    if not all(isinstance(each, str) for each in texts):
+        raise ValueError("every element of the list must be text")
+    return [each.strip() for each in texts if each.strip()]
+
+
+def as_flag(value: bool | str | None) -> bool:
+    """Read a flag; raise ValueError for a word that is none, so that `no` never means yes."""
+    word = str(value).strip().lower()
+    if word not in _FLAGS:
+        raise ValueError(f"must be true or false, not {word!r}")
+    return _FLAGS[word]
+
+
+def as_number(value: int | str | None) -> int | None:
+    """Read a whole number; None, `None` and the empty text are None. Raises ValueError."""
+    word = str(value).strip()
+    return None if word.lower() in _NOTHING else int(word)
+
+
+def as_text(value: object) -> str | None:
+    """Read a text that may be absent; `None` and the empty text are None, a number is its digits."""
+    word = str(value).strip()
+    return None if word.lower() in _NOTHING else word
