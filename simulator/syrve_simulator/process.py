@@ -102,46 +102,47 @@ def start_simulator(
     """
     directory = tempfile.TemporaryDirectory(prefix="syrve-simulator-")
     folder = Path(directory.name)
-    port_file = folder / "port"
+    options: dict[str, object] = {
+        "port": port,
+        "port-file": folder / "port",
+        "customers": customers,
+        "seed": seed,
+        "organizations": organizations,
+        "dialect": dialect,
+        "api-login": api_login,
+        "token-lifetime-seconds": token_lifetime_seconds,
+        "latency-ms": latency_ms,
+    }
+    if faults:
+        options["faults"] = folder / "faults.json"
+        (folder / "faults.json").write_text(json.dumps(list(faults)))
+    flags = ["--stop-with-stdin"] if lookup_log else ["--stop-with-stdin", "--no-lookup-log"]
     command = [
         sys.executable,
         "-m",
         "syrve_simulator",
-        "--stop-with-stdin",
-        f"--port-file={port_file}",
-        f"--port={port}",
+        *flags,
+        *(f"--{name}={value}" for name, value in options.items()),
     ]
-    command += [
-        f"--customers={customers}",
-        f"--seed={seed}",
-        f"--organizations={organizations}",
-        f"--dialect={dialect}",
-    ]
-    command += [
-        f"--api-login={api_login}",
-        f"--token-lifetime-seconds={token_lifetime_seconds}",
-        f"--latency-ms={latency_ms}",
-    ]
-    if faults:
-        script = folder / "faults.json"
-        script.write_text(json.dumps(list(faults)))
-        command.append(f"--faults={script}")
-    if not lookup_log:
-        command.append("--no-lookup-log")
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+    simulator = SimulatorProcess(process, f"http://127.0.0.1:{_await_port(process, directory)}", directory)
+    simulator.control.health()
+    return simulator
+
+
+def _await_port(process: subprocess.Popen[bytes], directory: tempfile.TemporaryDirectory[str]) -> int:
+    port_file = Path(directory.name) / "port"
     deadline = time.monotonic() + _START_SECONDS
     while not port_file.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            process.wait()
+            process.communicate()
             written = _read_output(directory)
             directory.cleanup()
             raise SimulatorFailedError(f"The simulator did not start: {written}")
         time.sleep(0.01)
-    simulator = SimulatorProcess(process, f"http://127.0.0.1:{int(port_file.read_text())}", directory)
-    simulator.control.health()
-    return simulator
+    return int(port_file.read_text())
 
 
 def _read_output(directory: tempfile.TemporaryDirectory[str]) -> str:

@@ -19,7 +19,7 @@ from syrve_simulator.http_message import Reply, Request
 from syrve_simulator.http_protocol import HttpConnection
 
 _BACKLOG = 2048
-_FLUSH_SECONDS = 1
+_FLUSH_SECONDS = 2
 
 
 class _FrontDoor:
