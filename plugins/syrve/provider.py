@@ -22,7 +22,12 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Syrve",
-                "python-modules": ["syrve.operators.customers", "syrve.operators.coupons", "syrve.operators.roster"],
+                "python-modules": [
+                    "syrve.operators.customers",
+                    "syrve.operators.coupons",
+                    "syrve.operators.publish",
+                    "syrve.operators.roster",
+                ],
             }
         ],
         "connection-types": [

@@ -20,10 +20,11 @@ import uvloop
 from syrve.api import decode
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import dialect_named
-from syrve.api.endpoints import ACCESS_TOKEN, CUSTOMER_INFO, Endpoint
+from syrve.api.endpoints import ACCESS_TOKEN, CUSTOMER_INFO, Endpoint, Family
 from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, Rejected, SyrveError, Transient
 from syrve.api.fields import BadField
 from syrve.api.models import Customer, Lookup
+from syrve.api.permits import PermitLine, Permits
 from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
 from syrve.api.tokens import TokenKeeper
 
@@ -52,7 +53,12 @@ class BulkLookup:
     """
 
     def __init__(
-        self, config: SyrveConfig, *, on_token: Callable[[str], None] | None = None, backoff: Backoff | None = None
+        self,
+        config: SyrveConfig,
+        *,
+        on_token: Callable[[str], None] | None = None,
+        permits: Permits | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         self.stats = CallStats()
         self._config = config
@@ -62,6 +68,9 @@ class BulkLookup:
         self._backoff = backoff or Backoff()
         self._rng = random.Random()
         self._tokens = TokenKeeper(config.token_lifetime_seconds)
+        self._permits = permits
+        self._line = PermitLine()
+        self._waiting = 0
         self._resume_at = 0.0
         self._no_token: SyrveError | None = None
 
@@ -80,6 +89,7 @@ class BulkLookup:
 
     async def _open(self) -> aiohttp.ClientSession:
         self._token_lock = asyncio.Lock()
+        self._permit_lock = asyncio.Lock()
         connector = aiohttp.TCPConnector(limit=self._config.max_concurrency, keepalive_timeout=30)
         return aiohttp.ClientSession(
             connector=connector,
@@ -126,6 +136,7 @@ class BulkLookup:
 
     async def _call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
         now = time.monotonic
+        await self._await_permit(endpoint.family)
         call = Call(endpoint, body, self._config, started_at=now(), rng=self._rng, backoff=self._backoff)
         while True:
             token = await self._token() if call.needs_token else None
@@ -141,8 +152,33 @@ class BulkLookup:
             if verdict.renew_token:
                 self._tokens.drop(token)
             if verdict.rate_limited:
-                self._resume_at = max(self._resume_at, now() + verdict.wait_seconds)
+                await self._hold_back(endpoint.family, verdict.wait_seconds)
             await asyncio.sleep(verdict.wait_seconds)
+            await self._await_permit(endpoint.family)
+
+    async def _hold_back(self, family: Family, wait_seconds: float) -> None:
+        """Pause everybody's calls of a family: ours here, the others' by way of the budget."""
+        self._resume_at = max(self._resume_at, time.monotonic() + wait_seconds)
+        self._line.drop()
+        if self._permits is not None:
+            await asyncio.to_thread(self._permits.pause, family, wait_seconds)
+
+    async def _await_permit(self, family: Family) -> None:
+        """Wait for the moment of the next permit; without a budget there is nothing to wait for."""
+        if self._permits is None or family is Family.AUTH:
+            return
+        self._waiting += 1
+        try:
+            while (moment := self._line.next_moment(time.monotonic())) is None:
+                async with self._permit_lock:
+                    if not self._line:
+                        grant = await asyncio.to_thread(self._permits.take, family, self._waiting)
+                        self._line.add(grant, time.monotonic())
+                        if not grant.count:
+                            await asyncio.sleep(grant.wait_seconds)
+        finally:
+            self._waiting -= 1
+        await asyncio.sleep(max(0.0, moment - time.monotonic()))
 
     async def _token(self) -> str:
         token = self._tokens.current(time.monotonic())

@@ -15,6 +15,7 @@ from syrve.api.endpoints import COUPON_INFO, COUPON_SERIES, CREATE_OR_UPDATE, CU
 from syrve.api.errors import MalformedAnswer, NotFound
 from syrve.api.fields import BadField, FieldReader
 from syrve.api.models import Coupon, Customer, CustomerChange, IdentityKind, Lookup, Organization, SeriesListing
+from syrve.api.permits import Permits
 from syrve.api.protocol import Backoff, CallStats
 from syrve.api.transport import Transport
 
@@ -24,7 +25,7 @@ T = TypeVar("T")
 class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
-    Use it as a context manager. `clock` and `sleep` are there for tests.
+    Use it as a context manager. `permits` keeps the budget of calls, if there is one; `clock` and `sleep` are there for tests.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class SyrveClient:
         config: SyrveConfig,
         *,
         on_token: Callable[[str], None] | None = None,
+        permits: Permits | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -39,7 +41,9 @@ class SyrveClient:
         self.config = config
         self._dialect = dialect_named(config.dialect)
         self._time_zone = ZoneInfo(config.time_zone)
-        self._transport = Transport(config, self._dialect, on_token=on_token, backoff=backoff, clock=clock, sleep=sleep)
+        self._transport = Transport(
+            config, self._dialect, on_token=on_token, permits=permits, backoff=backoff, clock=clock, sleep=sleep
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,8 @@ import urllib3.exceptions
 
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import Dialect
-from syrve.api.endpoints import ACCESS_TOKEN, Endpoint
+from syrve.api.endpoints import ACCESS_TOKEN, Endpoint, Family
+from syrve.api.permits import PermitLine, Permits
 from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
 from syrve.api.tokens import TokenKeeper
 
@@ -33,6 +34,7 @@ class Transport:
         dialect: Dialect,
         *,
         on_token: Callable[[str], None] | None = None,
+        permits: Permits | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -47,6 +49,9 @@ class Transport:
         self._rng = random.Random()
         self._tokens = TokenKeeper(config.token_lifetime_seconds)
         self._token_lock = threading.Lock()
+        self._permits = permits
+        self._lines: dict[Family, PermitLine] = {}
+        self._lines_lock = threading.Lock()
         self._session = requests.Session()
         self._session.trust_env = True  # proxies and certificates of the environment
         self._session.auth = _as_given  # else a .netrc entry for the host would take the place of the token
@@ -57,6 +62,7 @@ class Transport:
 
     def call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
         """Carry out one call and return the parsed JSON; raise a `SyrveError`."""
+        self._await_permit(endpoint.family)
         call = Call(endpoint, body, self._config, started_at=self._clock(), rng=self._rng, backoff=self._backoff)
         while True:
             token = self._token() if call.needs_token else None
@@ -69,7 +75,27 @@ class Transport:
                 return verdict.value
             if verdict.renew_token:
                 self._tokens.drop(token)
+            if verdict.rate_limited and self._permits is not None:
+                self._permits.pause(endpoint.family, verdict.wait_seconds)
             self._sleep(verdict.wait_seconds)
+            self._await_permit(endpoint.family)
+
+    def _await_permit(self, family: Family) -> None:
+        """Wait for the moment of the next permit; without a budget there is nothing to wait for."""
+        if self._permits is None or family is Family.AUTH:
+            return
+        while True:
+            with self._lines_lock:
+                line = self._lines.setdefault(family, PermitLine())
+                moment = line.next_moment(self._clock())
+                if moment is None:
+                    grant = self._permits.take(family, 1)
+                    line.add(grant, self._clock())
+                    moment = line.next_moment(self._clock())
+            if moment is not None:
+                self._sleep(max(0.0, moment - self._clock()))
+                return
+            self._sleep(grant.wait_seconds)
 
     def _token(self) -> str:
         with self._token_lock:

@@ -51,6 +51,8 @@ def file_frames(file: IO[bytes], name: str) -> Iterator[pd.DataFrame]:
 def _csv_frames(file: IO[bytes] | gzip.GzipFile) -> Iterator[pd.DataFrame]:
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
     header = text.readline()
+    if not header.strip():
+        raise UnusableSource("the file must begin with a line of column names")
     separator = max(_SEPARATORS, key=header.count)
     names = next(csv.reader([header], delimiter=separator), [])
     # index_col=False: otherwise a separator at the end of each line would shift every column by one.

@@ -21,6 +21,7 @@ from syrve.api.errors import (
 if TYPE_CHECKING:
     from syrve.api.bulk import BulkLookup
     from syrve.api.client import SyrveClient
+    from syrve.api.permits import Permits
 
 
 TEST_DEADLINE_SECONDS = 3.0
@@ -55,15 +56,15 @@ class SyrveHook(BaseHook):
             host = f"https://{host}:{connection.port}"
         return SyrveConfig.from_parts(host, connection.password, connection.extra_dejson)
 
-    def get_conn(self) -> SyrveClient:
-        """Return a client for single calls; close it, or use it as a context manager."""
-        return self._client(self.config())
+    def get_conn(self, permits: Permits | None = None) -> SyrveClient:
+        """Return a client for single calls, within the budget that `permits` keeps; close it, or use it as a context manager."""
+        return self._client(self.config(), permits)
 
-    def bulk(self) -> BulkLookup:
-        """Return a client for many look-ups at once; use it as a context manager."""
+    def bulk(self, permits: Permits | None = None) -> BulkLookup:
+        """Return a client for many look-ups at once, within the budget that `permits` keeps; use it as a context manager."""
         from syrve.api.bulk import BulkLookup
 
-        return BulkLookup(self.config(), on_token=mask_secret)
+        return BulkLookup(self.config(), on_token=mask_secret, permits=permits)
 
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and list organizations; say in plain words what works or what is wrong."""
@@ -81,10 +82,10 @@ class SyrveHook(BaseHook):
             )
         return True, f"The api login works and sees {len(organizations)} organization(s)."
 
-    def _client(self, config: SyrveConfig) -> SyrveClient:
+    def _client(self, config: SyrveConfig, permits: Permits | None = None) -> SyrveClient:
         from syrve.api.client import SyrveClient
 
-        return SyrveClient(config, on_token=mask_secret)
+        return SyrveClient(config, on_token=mask_secret, permits=permits)
 
 
 def _in_plain_words(error: SyrveError) -> str:

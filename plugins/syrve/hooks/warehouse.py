@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 
 if TYPE_CHECKING:
+    from syrve.api.config import SyrveConfig
+    from syrve.warehouse.budget import CallBudget
     from syrve.warehouse.database import Warehouse
 
 DEFAULT_WAREHOUSE_CONN_ID = "syrve_warehouse"
@@ -33,3 +35,13 @@ def open_warehouse(conn_id: str = DEFAULT_WAREHOUSE_CONN_ID) -> Warehouse:
         extra=connection.extra_dejson,
     )
     return Warehouse(url, application_name="airflow syrve")
+
+
+def open_budget(warehouse: Warehouse, config: SyrveConfig, *, bulk: bool) -> CallBudget:
+    """Return the call budgets of the account, kept in the warehouse and shared by all tasks; use it as a context manager.
+
+    `bulk` is for pulls, which leave room to others.
+    """
+    from syrve.warehouse.budget import CallBudget
+
+    return CallBudget(warehouse, account=config.login_fingerprint, per_minute=config.budgets, bulk=bulk)

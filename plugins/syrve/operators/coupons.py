@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 from syrve.operators.base import task_key, told
 from syrve.operators.rendered import as_texts
 
@@ -42,9 +42,10 @@ class SyrveOrganizationsOperator(BaseOperator):
         from syrve.organizations import chosen, write_organizations
 
         hook = SyrveHook(self.syrve_conn_id)
-        with hook.get_conn() as client:
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
             organizations = client.organizations()
-        write_organizations(open_warehouse(self.warehouse_conn_id), organizations, time_zone=hook.config().time_zone)
+        write_organizations(warehouse, organizations, time_zone=hook.config().time_zone)
         return chosen([each.organization_id for each in organizations], as_texts(self.organization_ids))
 
 
@@ -70,8 +71,10 @@ class SyrvePullCouponsOperator(BaseOperator):
         """Pull one organization's coupons."""
         from syrve.coupons.pull import CouponPull
 
-        with SyrveHook(self.syrve_conn_id).get_conn() as client:
-            pull = CouponPull(open_warehouse(self.warehouse_conn_id), client, key=task_key(context))
+        hook = SyrveHook(self.syrve_conn_id)
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
+            pull = CouponPull(warehouse, client, key=task_key(context))
             counts = pull.run(self.organization_id)
         log.info("Done: %s", told(counts))
         return counts.as_dict()

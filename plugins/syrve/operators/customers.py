@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 from syrve.operators.base import task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_texts
 
@@ -58,9 +58,9 @@ class SyrvePlanPullOperator(BaseOperator):
         from syrve.organizations import write_organizations
 
         hook = SyrveHook(self.syrve_conn_id)
-        with hook.get_conn() as client:
-            organizations = client.organizations()
         warehouse = open_warehouse(self.warehouse_conn_id)
+        with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
+            organizations = client.organizations()
         write_organizations(warehouse, organizations, time_zone=hook.config().time_zone)
         plan = plan_pull(
             warehouse,
@@ -116,9 +116,10 @@ class SyrvePullCustomersOperator(BaseOperator):
 
         hook = SyrveHook(self.syrve_conn_id)
         config = hook.config()
-        with hook.bulk() as bulk:
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        with open_budget(warehouse, config, bulk=True) as budget, hook.bulk(budget) as bulk:
             pull = CustomerPull(
-                open_warehouse(self.warehouse_conn_id),
+                warehouse,
                 bulk,
                 key=task_key(context),
                 region=config.default_region,

@@ -114,4 +114,8 @@ class SyrveRosterImportOperator(BaseOperator):
     def _from_query(self, query: str, conn_id: str) -> Iterator[pd.DataFrame]:
         from syrve.customers.roster_query import query_frames
 
-        yield from query_frames(BaseHook.get_hook(conn_id).get_sqlalchemy_engine(), query)
+        engine = BaseHook.get_hook(conn_id).get_sqlalchemy_engine()
+        try:
+            yield from query_frames(engine, query)
+        finally:
+            engine.dispose()

@@ -1,0 +1,55 @@
+"""Spends a budget of calls per minute that somebody else keeps; no I/O of its own.
+
+The keeper (`syrve.warehouse.budget`) grants permits a few at a time; each permit is a moment before which its call must not be sent. A
+`PermitLine` turns grants into such moments on the local monotonic clock and gives them out one by one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from syrve.api.endpoints import Family
+from syrve.grants import Grant
+
+STALE_AFTER_SECONDS = 1.0
+"""A permit that nobody used for so long is lost: used late, it would crowd a later minute."""
+
+
+class Permits(Protocol):
+    """Keeps the budgets of one account, shared with everybody else who calls it."""
+
+    def take(self, family: Family, wanted: int) -> Grant:
+        """Take up to `wanted` permits."""
+        ...
+
+    def pause(self, family: Family, seconds: float) -> None:
+        """Hold back everybody's calls of a family for so long."""
+        ...
+
+
+class PermitLine:
+    """Permits of one family that are granted and not used yet."""
+
+    def __init__(self) -> None:
+        self._moments: deque[float] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._moments)
+
+    def next_moment(self, now: float) -> float | None:
+        """Take the next permit and return its moment (monotonic seconds), or None where a new grant is needed."""
+        while self._moments:
+            moment = self._moments.popleft()
+            if moment > now - STALE_AFTER_SECONDS:
+                return moment
+        return None
+
+    def add(self, grant: Grant, now: float) -> None:
+        """Line up the permits of a grant that arrived at `now`."""
+        first = now + grant.wait_seconds
+        self._moments.extend(first + index * grant.spacing_seconds for index in range(grant.count))
+
+    def drop(self) -> None:
+        """Forget all permits: Syrve has asked for a pause."""
+        self._moments.clear()

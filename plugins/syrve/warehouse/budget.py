@@ -1,0 +1,67 @@
+"""Keeps the budgets of calls per minute in Postgres, for all tasks on all machines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from syrve.grants import Grant
+from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
+from syrve.warehouse.sql_files import sql
+
+HORIZON_SECONDS = 1.0
+"""How far ahead pulls take permits, and so the longest that anybody else queues behind them."""
+
+
+class CallBudget:
+    """The budgets of one account; `per_minute` is by family, a family without one is not limited.
+
+    `bulk` is for pulls: they leave room to others. Safe to share between threads; use it as a context manager. Every method raises
+    `WarehouseError`.
+    """
+
+    def __init__(self, warehouse: Warehouse, *, account: str, per_minute: Mapping[str, int], bulk: bool) -> None:
+        self._warehouse = warehouse
+        self._account = account
+        self._per_minute = dict(per_minute)
+        self._bulk = bulk
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self._opened = self._warehouse.connect()
+        self._connection: Connection = self._opened.__enter__()
+        with transaction(self._connection, "set the call budgets up") as cursor:
+            for family, limit in sorted(self._per_minute.items()):
+                values = {"account": self._account, "family": family, "per_minute": limit}
+                cursor.execute(sql("budget/configure.sql"), values)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._opened.__exit__(None, None, None)
+
+    def take(self, family: str, wanted: int) -> Grant:
+        """Take up to `wanted` permits of a family; a pull gets at most what fits into half of its horizon."""
+        limit = self._per_minute.get(family)
+        if limit is None:
+            return Grant(wanted, 0.0, 0.0)
+        most = max(1, int(limit / 60 * HORIZON_SECONDS / 2))
+        values = self._key(family) | {
+            "permits": min(wanted, most),
+            "bulk": self._bulk,
+            "horizon_seconds": HORIZON_SECONDS,
+        }
+        with self._lock, transaction(self._connection, "take call permits") as cursor:
+            cursor.execute(sql("budget/take.sql"), values)
+            return Grant(*fetch_one(cursor))
+
+    def pause(self, family: str, seconds: float) -> None:
+        """Hold back everybody's calls of a family for so long."""
+        with self._lock, transaction(self._connection, "pause calls") as cursor:
+            cursor.execute(sql("budget/pause.sql"), self._key(family) | {"seconds": seconds})
+
+    def _key(self, family: str) -> dict[str, Any]:
+        return {"account": self._account, "family": family}

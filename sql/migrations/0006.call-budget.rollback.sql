@@ -1,0 +1,1 @@
+drop table sync.call_budget;

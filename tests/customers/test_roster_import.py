@@ -1,0 +1,430 @@
+"""Files, queries and `crm.customer` become identities of the roster; what cannot be one is kept with its reason."""
+
+import gzip
+import io
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pandas as pd
+import pytest
+import sqlalchemy
+
+from fixtures.pulls import Syncing
+from syrve.customers.errors import UnreadableSource, UnusableSource
+from syrve.customers.roster import CHUNK_ROWS, RosterImport, crm_frames
+from syrve.customers.roster_files import file_frames
+from syrve.customers.roster_query import query_frames
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.runs import Counts, TaskKey
+
+ORGANIZATION = "5f4e0004-0000-4000-8000-000000000001"
+CUSTOMER = "5f4e0004-0000-4000-8000-000000000011"
+TWO_PHONES = {("phone", "+79750000001"), ("phone", "+79750000002")}
+
+
+class Roster:
+    """Imports into one warehouse and looks at what came of it."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.runs = 0
+
+    def take(self, frames: Iterable[pd.DataFrame], **options: Any) -> Counts:
+        self.runs += 1
+        settings = {"source": "file", "region": "RU", "organization_id": ORGANIZATION} | options
+        return RosterImport(self.warehouse, key=TaskKey(f"run-{self.runs}", "roster"), **settings).run(frames)
+
+    def take_file(self, content: bytes | str, name: str, **options: Any) -> Counts:
+        raw = content.encode() if isinstance(content, str) else content
+        return self.take(file_frames(io.BytesIO(raw), name), **options)
+
+    def take_rows(self, *rows: dict[str, Any], **options: Any) -> Counts:
+        return self.take([pd.DataFrame(rows, dtype="object")], **options)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.warehouse.transaction("test") as cursor:
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    def execute(self, statement: str) -> None:
+        with self.warehouse.transaction("test") as cursor:
+            cursor.execute(statement)
+
+    @property
+    def identities(self) -> set[tuple[str, str]]:
+        return {(kind, value) for kind, value in self.rows("select identity_kind, identity_value from sync.roster")}
+
+    @property
+    def rejects(self) -> list[tuple[str, str]]:
+        return [
+            (shown, reason)
+            for shown, reason in self.rows("select identity, reason from sync.reject order by reject_id")
+        ]
+
+
+@pytest.fixture
+def roster(warehouse: Warehouse) -> Roster:
+    return Roster(warehouse)
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def excel(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_excel(buffer, index=False)
+    return buffer.getvalue()
+
+
+PLAIN = "phone,note\n+79750000001,a\n8 (975) 000-00-02,b\n"
+READABLE: dict[str, tuple[bytes | str, str]] = {
+    "commas": (PLAIN, "guests.csv"),
+    "semicolons": (PLAIN.replace(",", ";"), "guests.csv"),
+    "tabs": (PLAIN.replace(",", "\t"), "guests.csv"),
+    "byte order mark": ("\ufeff" + PLAIN, "guests.csv"),
+    "quoted with the separator inside": (
+        '"note","Phone"\n"x, ""y""","+7 975 000 00 01"\n"two\nlines","89750000002"\n',
+        "guests.csv",
+    ),
+    "windows line ends": (PLAIN.replace("\n", "\r\n"), "guests.csv"),
+    "name in capitals": (PLAIN, "GUESTS.CSV"),
+    "another encoding of the other columns": (PLAIN.replace("a", "Ян").encode("cp1251"), "guests.csv"),
+    "gzip": (gzip.compress(PLAIN.encode()), "guests.csv.gz"),
+    "parquet with numbers": (parquet(pd.DataFrame({"phone": [79750000001, 79750000002]})), "guests.parquet"),
+    "parquet with decimals and gaps": (
+        parquet(pd.DataFrame({"phone": [79750000001.0, 89750000002.0, None], "card": [None, None, None]})[:2]),
+        "guests.parquet",
+    ),
+    "excel with numbers": (excel(pd.DataFrame({"phone": [79750000001, 89750000002]})), "guests.xlsx"),
+    "excel with text": (excel(pd.DataFrame({"phone": ["+7 975 000-00-01", "89750000002"]})), "guests.xlsx"),
+}
+
+
+@pytest.mark.parametrize("case", READABLE)
+def test_file_gives_its_phones(roster: Roster, case: str) -> None:
+    counts = roster.take_file(*READABLE[case])
+
+    assert roster.identities == TWO_PHONES
+    assert (counts.requested, counts.found, counts.changed, counts.rejected) == (2, 2, 2, 0)
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.ParserWarning")
+def test_separator_at_the_end_of_each_line_shifts_no_column(roster: Roster) -> None:
+    roster.take_file("card;phone\nA1;89750000001;\nA2;89750000002;\n", "guests.csv")
+
+    assert roster.identities == TWO_PHONES
+
+
+def test_identity_is_the_strongest_that_the_row_has(roster: Roster) -> None:
+    roster.take_rows(
+        {"id": CUSTOMER, "phone": "+79750000001", "card": "A1"},
+        {"id": None, "phone": "+79750000002", "card": "A2"},
+        {"id": float("nan"), "phone": "", "card": "A3"},
+    )
+
+    assert roster.identities == {("id", CUSTOMER), ("phone", "+79750000002"), ("card", "A3")}
+
+
+def test_columns_are_known_under_other_usual_names(roster: Roster) -> None:
+    rows = [
+        {"Customer ID": CUSTOMER.upper(), "card_track": None, "Organization": ORGANIZATION},
+        {"Customer ID": None, "card_track": "A1", "Organization": ORGANIZATION},
+    ]
+
+    roster.take_rows(*rows, organization_id=None)
+
+    assert roster.identities == {("id", CUSTOMER), ("card", "A1")}
+
+
+def test_national_number_is_read_by_the_region_and_what_was_received_is_kept(roster: Roster) -> None:
+    roster.take_rows({"phone": "0151 23456789"}, {"phone": "+4915123456780"}, region="DE")
+
+    assert sorted(roster.rows("select identity_value, received_value from sync.roster")) == [
+        ("+4915123456780", None),
+        ("+4915123456789", "0151 23456789"),
+    ]
+
+
+def test_organization_of_the_row_counts_before_that_of_the_form(roster: Roster) -> None:
+    other = ORGANIZATION.replace("1", "2")
+
+    roster.take_rows(
+        {"organization_id": other, "phone": "+79750000001"}, {"organization_id": "", "phone": "+79750000002"}
+    )
+
+    found = roster.rows("select organization_id::text, identity_value from sync.roster order by 2")
+    assert found == [(other, "+79750000001"), (ORGANIZATION, "+79750000002")]
+
+
+REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no organization": (
+        {"organization_id": "", "phone": "+79750000009"},
+        "phone +79750000009",
+        "organization_id is missing",
+    ),
+    "organization is no uuid": (
+        {"organization_id": "Tverskaya", "phone": "+79750000009"},
+        "phone +79750000009",
+        "organization_id is not a uuid",
+    ),
+    "id is no uuid": ({"id": "42", "phone": "+79750000009"}, "id 42", "id is not a uuid"),
+    "impossible phone": ({"phone": "call me"}, "phone call me", "phone is no possible number in region RU"),
+    "card is too long": ({"card": "7" * 201}, "card " + "7" * 195, "card is too long"),
+    "nothing given": ({"phone": "  ", "card": None}, "empty row", "has no id, phone or card"),
+}
+
+
+@pytest.mark.parametrize("case", REJECTED)
+def test_row_that_gives_no_identity_is_kept_with_its_reason_and_stops_nothing(roster: Roster, case: str) -> None:
+    row, shown, reason = REJECTED[case]
+    good = {"organization_id": ORGANIZATION, "phone": "+79750000001"}
+
+    counts = roster.take_rows(good, {"organization_id": ORGANIZATION} | row, organization_id=None)
+
+    assert roster.rejects == [(shown, reason)]
+    assert roster.identities == {("phone", "+79750000001")}
+    assert (counts.requested, counts.found, counts.changed, counts.rejected) == (2, 1, 1, 1)
+    stage, entity, payload = roster.rows("select stage, entity, payload -> 'received' from sync.reject")[0]
+    assert (stage, entity) == ("import", "roster")
+    given = {"organization_id": ORGANIZATION} | row
+    assert payload | {name: (value or "").strip() for name, value in given.items()} == payload
+
+
+def test_second_import_changes_nothing(roster: Roster) -> None:
+    rows = [{"phone": "+79750000001"}, {"id": CUSTOMER}, {"card": "A1"}, {"phone": "nobody"}]
+    roster.take_rows(*rows)
+    before = roster.rows("select xmin::text, ctid::text from sync.roster order by 1, 2")
+
+    counts = roster.take_rows(*rows)
+
+    assert (counts.found, counts.changed, counts.unchanged, counts.rejected) == (3, 0, 3, 1)
+    assert roster.rows("select xmin::text, ctid::text from sync.roster order by 1, 2") == before
+    assert roster.rows("select occurrences from sync.reject") == [(2,)]
+
+
+def test_known_identity_keeps_its_schedule_and_source(roster: Roster) -> None:
+    roster.take_rows({"phone": "+79750000001"}, source="crm")
+    roster.execute("update sync.roster set due_at = 'infinity', misses = 3, outcome = 'not_found'")
+
+    roster.take_rows({"phone": "8 975 000 00 01"}, source="file", priority=5)
+
+    columns = "source, due_at = 'infinity', misses, outcome, priority"
+    assert roster.rows(f"select {columns} from sync.roster") == [("crm", True, 3, "not_found", 5)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"), [(0, 7, 7), (7, 0, 7), (-5, "3", 3), (1, "1000", 100), (0, "high", 0), (2, None, 2)]
+)
+def test_higher_priority_is_taken_and_a_lower_one_is_not(roster: Roster, first: int, second: Any, kept: int) -> None:
+    roster.take_rows({"phone": "+79750000001", "priority": first})
+
+    roster.take_rows({"phone": "+79750000001", "priority": second})
+
+    assert roster.rows("select priority from sync.roster") == [(kept,)]
+
+
+def test_identity_that_a_file_repeats_lands_once_with_its_highest_priority(roster: Roster) -> None:
+    counts = roster.take_rows(
+        {"phone": "+79750000001", "priority": 1}, {"phone": "89750000001", "priority": 9}, {"phone": "79750000001"}
+    )
+
+    assert roster.rows("select identity_value, priority from sync.roster") == [("+79750000001", 9)]
+    assert (counts.found, counts.changed, counts.unchanged) == (3, 1, 2)
+
+
+def test_nul_and_lone_surrogates_reach_postgres_as_text_that_it_can_hold(roster: Roster) -> None:
+    counts = roster.take_rows(
+        {"phone": "+7975\x000000001"}, {"card": "A\ud8001"}, {"phone": "n\x00o\udfff"}, {"card": "tab\tline\nback\\N"}
+    )
+
+    assert roster.identities == {("phone", "+79750000001"), ("card", "A\ufffd1"), ("card", "tab\tline\nback\\N")}
+    assert roster.rejects == [("phone no\ufffd", "phone is no possible number in region RU")]
+    assert (counts.found, counts.rejected) == (3, 1)
+
+
+def test_large_file_is_taken_in_by_chunks_and_counted_once(roster: Roster) -> None:
+    rows = 3 * CHUNK_ROWS
+    text = "phone;card\n" + "".join(f"8975{n:07d};\n" for n in range(rows))
+    sizes: list[int] = []
+
+    def watched() -> Iterable[pd.DataFrame]:
+        for frame in file_frames(io.BytesIO(text.encode()), "guests.csv"):
+            sizes.append(len(frame))
+            yield frame
+
+    counts = roster.take(watched())
+
+    assert sizes == [CHUNK_ROWS] * 3
+    assert (counts.requested, counts.found, counts.changed) == (rows, rows, rows)
+    assert roster.rows("select requested, changed from sync.run") == [(rows, rows)]
+    assert roster.rows("select count(distinct identity_value) from sync.roster") == [(rows,)]
+
+
+def test_chunks_before_a_broken_line_stay_and_the_same_file_mended_adds_the_rest(roster: Roster) -> None:
+    lines = [f"+7975{n:07d},x\n" for n in range(CHUNK_ROWS + 5)]
+    broken = "phone,note\n" + "".join([*lines[:-1], "+79759999999,x,too,many\n"])
+
+    with pytest.raises(UnusableSource, match=re.escape("the file is not readable as .csv (ParserError)")):
+        roster.take_file(broken, "guests.csv")
+    counts = roster.take_file("phone,note\n" + "".join(lines), "guests.csv")
+
+    assert (counts.changed, counts.unchanged) == (5, CHUNK_ROWS)
+
+
+def test_file_with_a_header_and_no_rows_is_an_import_of_nothing(roster: Roster) -> None:
+    for content, name in (("phone\n", "guests.csv"), (excel(pd.DataFrame({"phone": []})), "guests.xlsx")):
+        assert roster.take_file(content, name).requested == 0
+    assert roster.identities == set()
+
+
+CANARY = "+79759998877"
+UNUSABLE: dict[str, tuple[bytes | str, str, str]] = {
+    "empty": ("", "guests.csv", "must begin with a line of column names"),
+    "no column of ours": (f"telefon\n{CANARY}\n", "guests.csv", "at least one of the columns id, phone, card"),
+    "no header": (f"{CANARY}\n{CANARY}\n", "guests.csv", "at least one of the columns id, phone, card"),
+    "header names a column twice": (f"phone,phone\n{CANARY},\n", "guests.csv", "not readable as .csv (ValueError)"),
+    "another ending": (f"phone\n{CANARY}\n", "guests.txt", "must end in one of .csv, .csv.gz, .parquet, .xlsx"),
+    "no gzip": (f"phone\n{CANARY}\n", "guests.csv.gz", "not readable as .csv.gz (BadGzipFile)"),
+    "gzip cut short": (
+        gzip.compress(f"phone\n{CANARY}\n".encode())[:-9],
+        "guests.csv.gz",
+        "not readable as .csv.gz (EOFError)",
+    ),
+    "no parquet": (f"phone\n{CANARY}\n", "guests.parquet", "not readable as .parquet (ArrowInvalid)"),
+    "no excel": (f"phone\n{CANARY}\n", "guests.xlsx", "not readable as .xlsx (BadZipFile)"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_unusable_file_is_refused_in_words_that_hold_no_row(roster: Roster, case: str) -> None:
+    content, name, told = UNUSABLE[case]
+
+    with pytest.raises(UnusableSource, match=re.escape(told)) as caught:
+        roster.take_file(content, name)
+
+    assert CANARY not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+    assert not isinstance(caught.value, UnreadableSource)
+    assert roster.identities == set()
+
+
+def test_organization_must_come_from_the_rows_or_the_form(roster: Roster) -> None:
+    with pytest.raises(UnusableSource, match="no column organization_id; name the organization in the form"):
+        roster.take_rows({"phone": "+79750000001"}, organization_id=None)
+
+
+def test_storage_that_fails_while_reading_is_worth_another_try() -> None:
+    class FailingStorage(io.BytesIO):
+        def read(self, *_: Any) -> bytes:
+            raise ConnectionResetError(f"while sending {CANARY}")
+
+        read1 = readinto = read  # type: ignore[assignment]
+
+    with pytest.raises(UnreadableSource, match=re.escape("reading the file broke off (ConnectionResetError)")):
+        list(file_frames(FailingStorage(b"PAR1" * 9), "guests.parquet"))
+
+
+@pytest.fixture
+def shop(empty_database_dsn: str) -> Iterable[sqlalchemy.Engine]:
+    """Another database, with guests in it."""
+    engine = sqlalchemy.create_engine(empty_database_dsn.replace("postgresql://", "postgresql+psycopg2://", 1))
+    with engine.begin() as connection:
+        connection.execute(
+            sqlalchemy.text("create table guest (guest_id uuid, mobile text, digits bigint, loyalty numeric)")
+        )
+        connection.execute(
+            sqlalchemy.text(
+                f"insert into guest values ('{CUSTOMER}', null, null, 1.5), (null, '8 975 000-00-01', null, null),"
+                " (null, null, 79750000002, null), (null, null, null, null)"
+            )
+        )
+    yield engine
+    engine.dispose()
+
+
+Query = Callable[[str], Iterable[pd.DataFrame]]
+
+
+@pytest.fixture
+def query(shop: sqlalchemy.Engine) -> Query:
+    return lambda text: query_frames(shop, text)
+
+
+def test_query_gives_ids_texts_and_numbers_whatever_else_is_null(roster: Roster, query: Query) -> None:
+    counts = roster.take(query("select guest_id as id, coalesce(mobile, digits::text) as phone from guest"))
+    more = roster.take(query("select digits as phone from guest where digits between 1 and 99999999999::bigint"))
+
+    assert roster.identities == {("id", CUSTOMER), *TWO_PHONES}
+    assert roster.rejects == [("empty row", "has no id, phone or card")]
+    assert (counts.changed, more.changed, more.unchanged) == (3, 0, 1)
+
+
+def test_column_of_numbers_with_nulls_keeps_every_digit(roster: Roster, query: Query) -> None:
+    roster.take(query("select digits as phone from guest union all select 79990000000000001"))
+
+    assert ("phone 79990000000000001", "phone is no possible number in region RU") in roster.rejects
+    assert roster.identities == {("phone", "+79750000002")}
+
+
+def test_percent_sign_and_cast_in_a_query_are_taken_as_they_are(roster: Roster, query: Query) -> None:
+    roster.take(query("select mobile::text as phone from guest where mobile like '8%' and '10:00:00' > '09:00'"))
+
+    assert roster.identities == {("phone", "+79750000001")}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("select phone from nowhere", "UndefinedTable, 42P01"),
+        ("selec phone", "SyntaxError, 42601"),
+        (f"select '{CANARY}'::uuid as phone", "InvalidTextRepresentation, 22P02"),
+        ("insert into guest (mobile) values ('+79750000003')", "SyntaxError, 42601"),
+    ],
+)
+def test_refused_query_is_told_without_a_row_value(roster: Roster, query: Query, text: str, told: str) -> None:
+    with pytest.raises(UnusableSource, match=re.escape(f"the database refuses the query ({told})")) as caught:
+        roster.take(query(text))
+
+    assert CANARY not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert not isinstance(caught.value, UnreadableSource)
+    assert sum(len(frame) for frame in query("select * from guest")) == 4, "a query writes nothing"
+
+
+def test_error_in_the_middle_of_a_query_is_told_without_a_row_value(roster: Roster, query: Query) -> None:
+    number = f"select 89750000000 + 100000 / (n - {CHUNK_ROWS + 10}) as phone from generate_series(1, {2 * CHUNK_ROWS}) as s (n)"
+
+    with pytest.raises(UnusableSource, match=re.escape("(DivisionByZero, 22012)")):
+        roster.take(query(number))
+
+
+def test_database_of_the_query_that_is_out_of_reach_is_worth_another_try() -> None:
+    engine = sqlalchemy.create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+
+    with pytest.raises(UnreadableSource, match=re.escape("out of reach or gave up (OperationalError)")):
+        list(query_frames(engine, "select 1 as phone"))
+
+
+def test_customers_of_the_crm_become_identities(roster: Roster) -> None:
+    roster.execute(
+        "insert into crm.customer (organization_id, customer_id, phone) values"
+        f" ('{ORGANIZATION}', '{CUSTOMER}', '+79750000009'), ('{ORGANIZATION}', null, '8 975 000-00-01'),"
+        f" ('{ORGANIZATION}', null, '+79750000002'), ('{ORGANIZATION}', null, null)"
+    )
+
+    counts = roster.take(crm_frames(roster.warehouse), source="crm", organization_id=None)
+
+    assert roster.identities == {("id", CUSTOMER), *TWO_PHONES}
+    assert roster.rejects == [("empty row", "has no id, phone or card")]
+    assert (counts.requested, counts.changed, counts.rejected) == (4, 3, 1)
+
+
+def test_imported_identities_are_due_at_once(syncing: Syncing) -> None:
+    syncing.add(phone=[each["phone"] for each in syncing.customers(3)])
+
+    assert syncing.pull().found == 3

@@ -1,0 +1,302 @@
+"""The DAG files: what Airflow makes of them, and what reading them costs."""
+
+import ast
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+
+from syrve.operators import settings
+
+DAGS = Path(__file__).parents[2] / "dags"
+FILES = sorted(DAGS.glob("*.py"))
+DAG_IDS = [file.stem for file in FILES]
+CALLS_SYRVE = {
+    "SyrveOrganizationsOperator",
+    "SyrvePlanPullOperator",
+    "SyrvePullCouponsOperator",
+    "SyrvePullCustomersOperator",
+}
+"""Operators that send requests to Syrve."""
+
+MOST_IMPORT_SECONDS = 1.0
+READ_THE_DAGS = """
+import importlib.util, json, pathlib, sys, time
+
+def seconds():
+    return time.perf_counter(), time.process_time()
+
+def load(file):
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+start = seconds()
+import airflow.sdk
+from airflow.sdk import (
+    DAG, Asset, BaseHook, BaseOperator, Context, ExceptionRetryPolicy, ObjectStoragePath, Param, RetryRule, TriggerRule
+)
+from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.log import mask_secret
+from airflow.providers.standard.operators.empty import EmptyOperator
+with DAG(dag_id="airflow_alone", schedule="@daily"):
+    EmptyOperator(task_id="nothing")
+airflow_alone, before = seconds(), set(sys.modules)
+
+FORBIDDEN = ("socket.", "sqlite3.", "subprocess.", "os.system", "os.fork", "os.exec", "os.posix_spawn", "urllib.")
+events = []
+sys.addaudithook(lambda event, arguments: events.append(event) if event.startswith(FORBIDDEN) else None)
+for file in sorted(pathlib.Path(sys.argv[1]).glob("*.py")):
+    load(file)
+ours = seconds()
+print(json.dumps({
+    "airflow_seconds": airflow_alone[0] - start[0],
+    "wall_seconds": ours[0] - airflow_alone[0],
+    "processor_seconds": ours[1] - airflow_alone[1],
+    "modules": sorted(set(sys.modules) - before),
+    "events": events,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def dagbag() -> DagBag:
+    return DagBag(dag_folder=DAGS, bundle_name="dags")
+
+
+@pytest.fixture(params=DAG_IDS)
+def dag(request: pytest.FixtureRequest, dagbag: DagBag) -> DAG:
+    found: DAG = dagbag.dags[request.param]
+    return found
+
+
+def read_dags(**environment: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", READ_THE_DAGS, str(DAGS)],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def reading() -> Any:
+    """What happens when all DAG files are read, in a process that has imported Airflow and nothing else of ours."""
+    return read_dags()
+
+
+def operator_name(task: Any) -> str:
+    return str(getattr(task, "task_type", type(task).__name__))
+
+
+def test_every_file_is_read_without_an_error(dagbag: DagBag) -> None:
+    assert dagbag.import_errors == {}
+    assert sorted(dagbag.dags) == DAG_IDS
+
+
+def test_file_has_the_name_of_its_dag(dag: DAG) -> None:
+    assert Path(dag.fileloc).stem == dag.dag_id
+
+
+def test_reading_the_files_opens_no_socket_no_database_and_no_process(reading: Any) -> None:
+    assert reading["events"] == []
+
+
+def test_reading_the_files_imports_nothing_heavy(reading: Any) -> None:
+    heavy = {
+        "aiohttp",
+        "numpy",
+        "openpyxl",
+        "pandas",
+        "phonenumbers",
+        "psycopg",
+        "psycopg2",
+        "pyarrow",
+        "requests",
+        "uvloop",
+        "yoyo",
+    }
+
+    assert heavy & {name.partition(".")[0] for name in reading["modules"]} == set()
+
+
+def test_reading_the_files_takes_under_a_second_beyond_airflow_itself(reading: Any) -> None:
+    print({name: value for name, value in reading.items() if name.endswith("_seconds")})
+
+    # Processor time: on a busy machine the clock also counts what others do.
+    assert reading["processor_seconds"] < MOST_IMPORT_SECONDS
+
+
+def test_audit_that_finds_nothing_would_find_something() -> None:
+    spoiled = READ_THE_DAGS.replace(
+        "load(file)\nours", "load(file)\nimport socket, pandas; socket.socket().close()\nours"
+    )
+    done = subprocess.run([sys.executable, "-c", spoiled, str(DAGS)], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+
+    assert "socket.__new__" in found["events"]
+    assert "pandas" in found["modules"]
+
+
+def test_files_hold_wiring_only() -> None:
+    logic = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.While, ast.Try, ast.Lambda)
+
+    for file in FILES:
+        assert not [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, logic)], file.name
+
+
+def test_dag_explains_itself(dag: DAG) -> None:
+    assert dag.doc_md is not None
+    assert dag.doc_md.lstrip().startswith("### ")
+    assert "Safe to" in dag.doc_md
+    assert dag.description
+    assert "syrve" in dag.tags
+    assert len(dag.tags) > 1
+
+
+def test_every_task_has_an_owner_retries_and_the_retry_policy(dag: DAG) -> None:
+    for task in dag.tasks:
+        assert task.owner == "syrve"
+        assert task.retries == 4
+        policy = task.partial_kwargs["retry_policy"] if task.is_mapped else task.retry_policy
+        assert type(policy).__name__ == "SyrveRetryPolicy"
+
+
+def test_every_task_that_calls_syrve_waits_in_its_pool(dag: DAG) -> None:
+    for task in dag.tasks:
+        expected = "syrve_api" if operator_name(task) in CALLS_SYRVE else "default_pool"
+        assert task.pool == expected, task.task_id
+
+
+def test_some_task_of_each_pull_calls_syrve(dagbag: DagBag) -> None:
+    for dag_id in ("syrve_customers", "syrve_coupons"):
+        assert CALLS_SYRVE & {operator_name(task) for task in dagbag.dags[dag_id].tasks}
+
+
+def test_missed_intervals_are_not_caught_up(dag: DAG) -> None:
+    assert dag.catchup is False
+    assert dag.max_active_runs <= 3
+
+
+def test_form_has_a_title_for_every_parameter_and_defaults_that_are_valid(dag: DAG) -> None:
+    for name in dag.params:
+        param = dag.params.get_param(name)
+        assert param.schema.get("title"), name
+        jsonschema.Draft7Validator.check_schema(param.schema)
+        param.resolve()
+
+
+def test_every_parameter_of_the_form_reaches_a_task(dag: DAG) -> None:
+    text = Path(dag.fileloc).read_text()
+
+    for name in dag.params:
+        assert f"{{{{ params.{name} }}}}" in text
+
+
+@pytest.mark.parametrize("value", ["not an id", "5f4e0009-0000-4000-8000-00000000000", 7])
+def test_form_refuses_what_is_no_organization(dagbag: DagBag, value: object) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    for dag_id in ("syrve_customers", "syrve_coupons"):
+        with pytest.raises(ParamValidationError):
+            dagbag.dags[dag_id].params.get_param("organization_ids").resolve([value])
+
+
+def test_a_run_fails_when_a_shard_failed_although_the_rest_is_published(dagbag: DagBag) -> None:
+    for dag_id in ("syrve_customers", "syrve_coupons"):
+        dag = dagbag.dags[dag_id]
+        leaves = {task.task_id: task.trigger_rule.value for task in dag.leaves}
+        assert leaves == {"publish": "all_done", "all_pulled": "none_failed"}
+        assert dag.get_task("pull").is_mapped
+
+
+def test_assets_are_named_like_tables(dagbag: DagBag) -> None:
+    published = {
+        outlet.name: outlet.uri for dag in dagbag.dags.values() for task in dag.tasks for outlet in task.outlets
+    }
+
+    assert set(published) == {
+        "syrve.organization",
+        "syrve.customer",
+        "syrve.wallet_balance",
+        "syrve.card",
+        "syrve.customer_category",
+        "syrve.coupon_series",
+        "syrve.coupon",
+        "sync.roster",
+    }
+    assert all(uri == f"syrve://warehouse/{name.replace('.', '/')}" for name, uri in published.items())
+
+
+def test_dag_survives_serialization_with_its_form_pool_and_retry_policy(dag: DAG) -> None:
+    back = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+
+    assert back.task_ids == dag.task_ids
+    assert back.params.dump() == dag.params.dump()
+    for task in back.tasks:
+        assert task.has_retry_policy
+        assert task.pool == dag.get_task(task.task_id).pool
+
+
+def schedules(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+    for name in ("CUSTOMERS", "COUPONS"):
+        monkeypatch.delenv(f"SYRVE_{name}_SCHEDULE", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    bag = DagBag(dag_folder=DAGS, bundle_name="dags")
+    assert bag.import_errors == {}
+    return {dag_id: dag.schedule for dag_id, dag in bag.dags.items()}
+
+
+def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert schedules({}, monkeypatch) == {
+        "syrve_customers": "17 * * * *",
+        "syrve_coupons": "47 4 * * *",
+        "syrve_roster_import": None,
+    }
+
+
+def test_schedules_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"SYRVE_CUSTOMERS_SCHEDULE": " None ", "SYRVE_COUPONS_SCHEDULE": "*/5 * * * *"}
+
+    found = schedules(environment, monkeypatch)
+
+    assert (found["syrve_customers"], found["syrve_coupons"]) == (None, "*/5 * * * *")
+
+
+def test_sizes_and_pool_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SYRVE_POOL": "slow", "SYRVE_SHARD_SIZE": "10", "SYRVE_MAX_SHARDS": "2"}.items():
+        monkeypatch.setenv(name, value)
+
+    read = runpy.run_path(settings.__file__)
+
+    assert (read["POOL"], read["SHARD_SIZE"], read["MAX_SHARDS"]) == ("slow", 10, 2)
+
+
+def test_settings_place_documents_every_variable_and_its_default(dagbag: DagBag) -> None:
+    documented = settings.__doc__ or ""
+    source = Path(settings.__file__).read_text()
+    read = dict(re.findall(r'environ\.get\("(\w+)", "(\w+)"\)', source))
+    for dag_id, dag in dagbag.dags.items():
+        if dag.schedule is not None:
+            read[f"{dag_id.upper()}_SCHEDULE"] = str(dag.schedule)
+
+    assert read
+    assert [
+        name
+        for name, default in read.items()
+        if not re.search(rf"\| `{name}` .* `{re.escape(default)}` \|", documented)
+    ] == []

@@ -1,0 +1,128 @@
+"""What Airflow does after a failure is what the error's class says."""
+
+import copy
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk import ExceptionRetryPolicy, RetryAction
+
+from syrve.api import errors as api_errors
+from syrve.customers.errors import UnreadableSource, UnusableSource
+from syrve.customers.pull import PullIncomplete
+from syrve.operators.retry import syrve_retry_policy
+from syrve.organizations import chosen
+from syrve.warehouse import errors as warehouse_errors
+
+FAILS_AT_ONCE = [
+    api_errors.AuthenticationFailed,
+    api_errors.ConfigurationError,
+    api_errors.LoyaltyNotConfigured,
+    api_errors.MalformedAnswer,
+    api_errors.NotFound,
+    api_errors.OutcomeUnknown,
+    api_errors.PermissionDenied,
+    api_errors.Rejected,
+    api_errors.UnsupportedByDialect,
+    api_errors.SyrveError,
+    warehouse_errors.WarehouseConfigError,
+    warehouse_errors.WarehouseError,
+    UnusableSource,
+]
+WAITS_SECONDS = {
+    api_errors.ConnectionFailed: 60,
+    api_errors.RateLimited: 120,
+    api_errors.ServiceUnavailable: 60,
+    api_errors.Transient: 60,
+    api_errors.UnreadableAnswer: 60,
+    PullIncomplete: 60,
+    warehouse_errors.WarehouseUnavailable: 30,
+    UnreadableSource: 60,
+}
+
+
+def instance(cls: type[BaseException]) -> BaseException:
+    if not issubclass(cls, api_errors.SyrveError):
+        return cls("what went wrong")
+    details: dict[str, Any] = {"right": "Guests: info"} if issubclass(cls, api_errors.PermissionDenied) else {}
+    return cls("what went wrong", operation="customer_info", **details)
+
+
+def decision(error: BaseException) -> tuple[RetryAction, timedelta | None]:
+    found = syrve_retry_policy().evaluate(error, try_number=1, max_tries=4)
+    return found.action, found.retry_delay
+
+
+def tree(root: type[BaseException]) -> Iterator[type[BaseException]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from tree(child)
+
+
+@pytest.mark.parametrize("cls", FAILS_AT_ONCE, ids=lambda cls: cls.__name__)
+def test_what_a_retry_cannot_help_fails_at_once(cls: type[BaseException]) -> None:
+    assert decision(instance(cls)) == (RetryAction.FAIL, None)
+
+
+@pytest.mark.parametrize("cls", WAITS_SECONDS, ids=lambda cls: cls.__name__)
+def test_what_may_pass_by_itself_waits_as_long_as_its_class_says(cls: type[BaseException]) -> None:
+    assert decision(instance(cls)) == (RetryAction.RETRY, timedelta(seconds=WAITS_SECONDS[cls]))
+
+
+def test_no_class_of_the_error_trees_is_forgotten_here() -> None:
+    roots = (api_errors.SyrveError, warehouse_errors.WarehouseError, UnusableSource)
+    classes = {cls for root in roots for cls in tree(root) if cls.__module__.startswith("syrve.")}
+
+    assert classes == {*FAILS_AT_ONCE, *WAITS_SECONDS}
+
+
+def test_class_made_later_is_treated_by_what_it_says_itself() -> None:
+    class Overloaded(api_errors.RateLimited):
+        retry_after_seconds = 900.0
+
+    class Banned(api_errors.ServiceUnavailable):
+        retry_after_seconds = None
+
+    class Busy(warehouse_errors.WarehouseUnavailable):
+        pass
+
+    assert decision(instance(Overloaded)) == (RetryAction.RETRY, timedelta(minutes=15))
+    assert decision(instance(Banned)) == (RetryAction.FAIL, None)
+    assert decision(instance(Busy)) == (RetryAction.RETRY, timedelta(seconds=30))
+
+
+def test_error_from_outside_the_trees_gets_the_usual_retries() -> None:
+    assert decision(MemoryError()) == (RetryAction.DEFAULT, None)
+
+
+def test_mistyped_organization_in_the_form_fails_at_once() -> None:
+    with pytest.raises(api_errors.SyrveError) as caught:
+        chosen(["5f4e0008-0000-4000-8000-000000000001"], ["5f4e0008-0000-4000-8000-000000000002"])
+
+    assert decision(caught.value) == (RetryAction.FAIL, None)
+
+
+def test_reason_names_the_class_and_nothing_of_the_message() -> None:
+    found = syrve_retry_policy().evaluate(instance(api_errors.RateLimited), 1, 4)
+
+    assert found.reason == "RateLimited: may pass by itself"
+
+
+def test_policy_works_the_same_after_it_was_copied() -> None:
+    used = syrve_retry_policy()
+    used.evaluate(instance(api_errors.RateLimited), 1, 4)
+
+    for policy in (copy.deepcopy(syrve_retry_policy()), copy.deepcopy(used)):
+        assert isinstance(policy, ExceptionRetryPolicy)
+        assert policy.evaluate(instance(api_errors.AuthenticationFailed), 1, 4).action is RetryAction.FAIL
+
+
+def test_policy_written_out_by_airflow_reads_back_with_the_same_rules() -> None:
+    policy = syrve_retry_policy()
+    policy.evaluate(instance(api_errors.RateLimited), 1, 4)
+
+    back = ExceptionRetryPolicy.deserialize(policy.serialize())
+
+    for cls in (*FAILS_AT_ONCE, *WAITS_SECONDS):
+        assert back.evaluate(instance(cls), 1, 4) == policy.evaluate(instance(cls), 1, 4)
