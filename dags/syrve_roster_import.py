@@ -9,6 +9,9 @@ CSV, Parquet or Excel file at any path that Airflow's object storage reads, or f
 
 **Safe to** run twice: what the roster already has is left as it is. Rows that give no identity land in `sync.reject`, stage `import`, with
 the reason; correct them at their source and import again.
+
+**When it fails** with `UnusableSource`, the text says what the form, the file or the query lacks: put it right and start another run.
+`UnreadableSource` is storage or a database out of reach, and is retried.
 """
 
 from __future__ import annotations

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from syrve.api.errors import ConfigurationError
+from syrve.api.errors import ConfigurationError, LoyaltyNotConfigured
 from syrve.api.models import Organization
-from syrve.warehouse.database import Warehouse
+from syrve.warehouse.database import Warehouse, transaction
+from syrve.warehouse.runs import Reject, TaskKey, add_rejects
 from syrve.warehouse.sql_files import sql
+from syrve.warehouse.staging import prepare_staging
 
 
 def write_organizations(warehouse: Warehouse, organizations: Sequence[Organization], *, time_zone: str) -> None:
@@ -32,3 +34,20 @@ def chosen(visible: Sequence[str], wanted: Sequence[str]) -> list[str]:
             operation="organizations",
         )
     return [each for each in visible if not wanted or each in {name.strip().lower() for name in wanted}]
+
+
+def note_without_loyalty(
+    warehouse: Warehouse, organization_id: str, error: LoyaltyNotConfigured, *, key: TaskKey
+) -> None:
+    """Open a finding that an organization was passed over because loyalty is not set up for it."""
+    reject = Reject("organization", organization_id, organization_id, error.operation, error.message)
+    with warehouse.connect() as connection:
+        prepare_staging(connection)
+        with transaction(connection, "note an organization without loyalty") as cursor:
+            add_rejects(cursor, key.run_id, [reject])
+
+
+def note_served(warehouse: Warehouse, organization_id: str, *, operation: str) -> None:
+    """Close that finding once the organization has been served."""
+    with warehouse.transaction("close findings about an organization") as cursor:
+        cursor.execute(sql("merge/organization_usable.sql"), {"organization_id": organization_id, "stage": operation})

@@ -124,6 +124,14 @@ def test_order_of_children_and_of_fields_in_the_answer_does_not_matter(data: st.
     assert digest(read(shuffled)) == digest(read(answer))
 
 
+def test_card_and_category_that_look_alike_are_not_the_same() -> None:
+    customer = Customer(customer_id=ORGANIZATION_ID)
+    with_card = replace(customer, cards=(Card(ORGANIZATION_ID, "A1", None, None),))
+    with_category = replace(customer, categories=(Category(ORGANIZATION_ID, "A1", None, None),))
+
+    assert len({digest(each) for each in (customer, with_card, with_category)}) == 3
+
+
 def test_another_region_changes_the_digest_because_it_changes_the_phone() -> None:
     customer = Customer(customer_id=ORGANIZATION_ID, phone="0151 23456789")
 

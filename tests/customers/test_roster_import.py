@@ -1,71 +1,19 @@
-"""Files, queries and `crm.customer` become identities of the roster; what cannot be one is kept with its reason."""
+"""Files and `crm.customer` become identities of the roster; what cannot be one is kept with its reason."""
 
 import gzip
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 import pytest
-import sqlalchemy
 
 from fixtures.pulls import Syncing
+from fixtures.rosters import CANARY, CUSTOMER, ORGANIZATION, TWO_PHONES, Roster
 from syrve.customers.errors import UnreadableSource, UnusableSource
-from syrve.customers.roster import CHUNK_ROWS, RosterImport, crm_frames
+from syrve.customers.roster import CHUNK_ROWS, crm_frames
 from syrve.customers.roster_files import file_frames
-from syrve.customers.roster_query import query_frames
-from syrve.warehouse.database import Warehouse
-from syrve.warehouse.runs import Counts, TaskKey
-
-ORGANIZATION = "5f4e0004-0000-4000-8000-000000000001"
-CUSTOMER = "5f4e0004-0000-4000-8000-000000000011"
-TWO_PHONES = {("phone", "+79750000001"), ("phone", "+79750000002")}
-
-
-class Roster:
-    """Imports into one warehouse and looks at what came of it."""
-
-    def __init__(self, warehouse: Warehouse) -> None:
-        self.warehouse = warehouse
-        self.runs = 0
-
-    def take(self, frames: Iterable[pd.DataFrame], **options: Any) -> Counts:
-        self.runs += 1
-        settings = {"source": "file", "region": "RU", "organization_id": ORGANIZATION} | options
-        return RosterImport(self.warehouse, key=TaskKey(f"run-{self.runs}", "roster"), **settings).run(frames)
-
-    def take_file(self, content: bytes | str, name: str, **options: Any) -> Counts:
-        raw = content.encode() if isinstance(content, str) else content
-        return self.take(file_frames(io.BytesIO(raw), name), **options)
-
-    def take_rows(self, *rows: dict[str, Any], **options: Any) -> Counts:
-        return self.take([pd.DataFrame(rows, dtype="object")], **options)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with self.warehouse.transaction("test") as cursor:
-            cursor.execute(query)
-            return cursor.fetchall()
-
-    def execute(self, statement: str) -> None:
-        with self.warehouse.transaction("test") as cursor:
-            cursor.execute(statement)
-
-    @property
-    def identities(self) -> set[tuple[str, str]]:
-        return {(kind, value) for kind, value in self.rows("select identity_kind, identity_value from sync.roster")}
-
-    @property
-    def rejects(self) -> list[tuple[str, str]]:
-        return [
-            (shown, reason)
-            for shown, reason in self.rows("select identity, reason from sync.reject order by reject_id")
-        ]
-
-
-@pytest.fixture
-def roster(warehouse: Warehouse) -> Roster:
-    return Roster(warehouse)
 
 
 def parquet(frame: pd.DataFrame) -> bytes:
@@ -281,7 +229,6 @@ def test_file_with_a_header_and_no_rows_is_an_import_of_nothing(roster: Roster) 
     assert roster.identities == set()
 
 
-CANARY = "+79759998877"
 UNUSABLE: dict[str, tuple[bytes | str, str, str]] = {
     "empty": ("", "guests.csv", "must begin with a line of column names"),
     "no column of ours": (f"telefon\n{CANARY}\n", "guests.csv", "at least one of the columns id, phone, card"),
@@ -327,87 +274,6 @@ def test_storage_that_fails_while_reading_is_worth_another_try() -> None:
 
     with pytest.raises(UnreadableSource, match=re.escape("reading the file broke off (ConnectionResetError)")):
         list(file_frames(FailingStorage(b"PAR1" * 9), "guests.parquet"))
-
-
-@pytest.fixture
-def shop(empty_database_dsn: str) -> Iterable[sqlalchemy.Engine]:
-    """Another database, with guests in it."""
-    engine = sqlalchemy.create_engine(empty_database_dsn.replace("postgresql://", "postgresql+psycopg2://", 1))
-    with engine.begin() as connection:
-        connection.execute(
-            sqlalchemy.text("create table guest (guest_id uuid, mobile text, digits bigint, loyalty numeric)")
-        )
-        connection.execute(
-            sqlalchemy.text(
-                f"insert into guest values ('{CUSTOMER}', null, null, 1.5), (null, '8 975 000-00-01', null, null),"
-                " (null, null, 79750000002, null), (null, null, null, null)"
-            )
-        )
-    yield engine
-    engine.dispose()
-
-
-Query = Callable[[str], Iterable[pd.DataFrame]]
-
-
-@pytest.fixture
-def query(shop: sqlalchemy.Engine) -> Query:
-    return lambda text: query_frames(shop, text)
-
-
-def test_query_gives_ids_texts_and_numbers_whatever_else_is_null(roster: Roster, query: Query) -> None:
-    counts = roster.take(query("select guest_id as id, coalesce(mobile, digits::text) as phone from guest"))
-    more = roster.take(query("select digits as phone from guest where digits between 1 and 99999999999::bigint"))
-
-    assert roster.identities == {("id", CUSTOMER), *TWO_PHONES}
-    assert roster.rejects == [("empty row", "has no id, phone or card")]
-    assert (counts.changed, more.changed, more.unchanged) == (3, 0, 1)
-
-
-def test_column_of_numbers_with_nulls_keeps_every_digit(roster: Roster, query: Query) -> None:
-    roster.take(query("select digits as phone from guest union all select 79990000000000001"))
-
-    assert ("phone 79990000000000001", "phone is no possible number in region RU") in roster.rejects
-    assert roster.identities == {("phone", "+79750000002")}
-
-
-def test_percent_sign_and_cast_in_a_query_are_taken_as_they_are(roster: Roster, query: Query) -> None:
-    roster.take(query("select mobile::text as phone from guest where mobile like '8%' and '10:00:00' > '09:00'"))
-
-    assert roster.identities == {("phone", "+79750000001")}
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("select phone from nowhere", "UndefinedTable, 42P01"),
-        ("selec phone", "SyntaxError, 42601"),
-        (f"select '{CANARY}'::uuid as phone", "InvalidTextRepresentation, 22P02"),
-        ("insert into guest (mobile) values ('+79750000003')", "SyntaxError, 42601"),
-    ],
-)
-def test_refused_query_is_told_without_a_row_value(roster: Roster, query: Query, text: str, told: str) -> None:
-    with pytest.raises(UnusableSource, match=re.escape(f"the database refuses the query ({told})")) as caught:
-        roster.take(query(text))
-
-    assert CANARY not in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert not isinstance(caught.value, UnreadableSource)
-    assert sum(len(frame) for frame in query("select * from guest")) == 4, "a query writes nothing"
-
-
-def test_error_in_the_middle_of_a_query_is_told_without_a_row_value(roster: Roster, query: Query) -> None:
-    number = f"select 89750000000 + 100000 / (n - {CHUNK_ROWS + 10}) as phone from generate_series(1, {2 * CHUNK_ROWS}) as s (n)"
-
-    with pytest.raises(UnusableSource, match=re.escape("(DivisionByZero, 22012)")):
-        roster.take(query(number))
-
-
-def test_database_of_the_query_that_is_out_of_reach_is_worth_another_try() -> None:
-    engine = sqlalchemy.create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
-
-    with pytest.raises(UnreadableSource, match=re.escape("out of reach or gave up (OperationalError)")):
-        list(query_frames(engine, "select 1 as phone"))
 
 
 def test_customers_of_the_crm_become_identities(roster: Roster) -> None:

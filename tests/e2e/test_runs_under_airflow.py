@@ -58,19 +58,47 @@ def test_refused_login_fails_the_run_at_once_and_says_what_to_do(airflow: Any) -
     assert "check the password field of the connection" in airflow.task_log(run, "plan")
 
 
-def test_organization_without_loyalty_fails_alone_and_visibly(airflow: Any) -> None:
+def test_organization_without_loyalty_is_passed_over_with_a_finding(airflow: Any) -> None:
     airflow.fresh(organizations=2, customers=60)
     first, second = [each["organization_id"] for each in airflow.simulator.organizations()]
     airflow.simulator.set_switches(organizations_without_loyalty=[second])
+    findings = (
+        "select organization_id::text, stage from sync.reject where entity = 'organization' and resolved_at is null"
+    )
 
-    outcome, run = airflow.run("syrve_customers")
+    outcome, _ = airflow.run("syrve_customers")
+
+    assert outcome == "success"
+    assert airflow.rows("select distinct organization_id::text from syrve.customer") == [(first,)]
+    states = airflow.task_states()
+    assert sorted(state for label, state in states.items() if label.startswith("pull")) == ["skipped", "success"]
+    assert states["publish"] == "success"
+    assert airflow.rows(findings) == [(second, "customer_info")]
+
+    airflow.simulator.set_switches(organizations_without_loyalty=[])
+    assert airflow.run("syrve_customers")[0] == "success"
+    assert airflow.rows("select count(distinct organization_id) from syrve.customer") == [(2,)]
+    assert airflow.rows(findings) == []
+
+
+def test_failing_organization_fails_alone_and_visibly(airflow: Any) -> None:
+    airflow.fresh(organizations=2, customers=60)
+    first, second = [each["organization_id"] for each in airflow.simulator.organizations()]
+    airflow.rows(
+        f"alter table sync.roster add constraint broken check (organization_id <> '{second}' or lease is null) not valid"
+    )
+
+    try:
+        outcome, run = airflow.run("syrve_customers")
+    finally:
+        airflow.rows("alter table sync.roster drop constraint broken")
 
     assert outcome == "failed"
     assert airflow.rows("select distinct organization_id::text from syrve.customer") == [(first,)]
     states = airflow.task_states()
     assert sorted(state for label, state in states.items() if label.startswith("pull")) == ["failed", "success"]
     assert (states["publish"], states["all_pulled"]) == ("success", "upstream_failed")
-    assert "leave it out of organization_ids" in airflow.task_log(run, "pull")
+    assert "CheckViolation" in airflow.task_log(run, "pull")
 
 
 def test_rate_limit_is_waited_for_and_not_failed(airflow: Any) -> None:

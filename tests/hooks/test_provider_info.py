@@ -113,7 +113,8 @@ def test_every_field_of_the_form_is_a_setting_that_the_connection_takes(name: st
     value = form()[name]["schema"].get("default", sample.get(name))
     assert value is not None
 
-    SyrveConfig.from_parts("https://api.example.test", "login", {name: value})
+    others = {"dialect": "cloud"} if name == "app_id" else {}
+    SyrveConfig.from_parts("https://api.example.test", "API_KEY:CLIENT_SECRET", others | {name: value})
 
 
 def test_defaults_shown_in_the_form_are_those_of_the_connection() -> None:

@@ -11,7 +11,7 @@ from fixtures.airflow import SetConnection
 from syrve.api import client as client_module
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
-from syrve.api.errors import AuthenticationFailed, ConfigurationError
+from syrve.api.errors import AuthenticationFailed, UnsupportedByDialect
 from syrve.hooks import syrve as hook_module
 from syrve.hooks.syrve import SyrveHook
 from syrve_simulator.process import SimulatorProcess
@@ -273,12 +273,13 @@ def test_empty_fields_of_the_form_mean_the_defaults(connection: Connection) -> N
     assert (config.dialect, config.organization_ids, config.timeout_seconds) == ("reference", (), 15.0)
 
 
-def test_dialect_that_this_version_does_not_speak_yet_is_told(connection: Connection) -> None:
-    works, told = connection.test(dialect="cloud")
+def test_what_only_another_dialect_offers_is_told(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise UnsupportedByDialect(f"this version does not speak the dialect {name!r}", operation="connection")
 
-    assert not works
-    assert told.startswith(
-        "The connection cannot work: this version does not speak the dialect 'cloud' yet; set dialect to"
+    monkeypatch.setattr(client_module, "dialect_named", refuse)
+
+    assert connection.test(dialect="cloud") == (
+        False,
+        "The connection cannot work: this version does not speak the dialect 'cloud'.",
     )
-    with pytest.raises(ConfigurationError):
-        SyrveHook().bulk()

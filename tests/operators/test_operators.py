@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
-from tests.operators.conftest import Running
 
-from fixtures.airflow import SetConnection, postgres_fields
+from fixtures.airflow import Running, SetConnection, postgres_fields
 from syrve.api.errors import ConfigurationError
 from syrve.customers.errors import UnusableSource
 from syrve.operators import assets

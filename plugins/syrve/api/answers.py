@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from syrve.api.decode import parse_json
-from syrve.api.endpoints import ACCESS_TOKEN, Endpoint
+from syrve.api.endpoints import Endpoint, Family, Safety
 from syrve.api.errors import (
     AuthenticationFailed,
     ConfigurationError,
     LoyaltyNotConfigured,
+    MoneyRefused,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -31,6 +32,7 @@ NOT_FOUND_CODES = frozenset(
         "Transport_WrongCustomerId",
         "Transport_WrongCardNumber",
         "Transport_WrongCarTrack",
+        "Card_CanNotFindByNumber",
         "Card_CanNotFindByTrack",
         "Validation_IncorrectPhone",
         "Customer_CustomerNotFound",
@@ -88,7 +90,7 @@ def _is_error_inside_200(value: Mapping[str, Any]) -> bool:
 
 
 def _refused_access(endpoint: Endpoint, status: int, told: Any) -> SyrveError | NeedsNewToken:
-    if endpoint is ACCESS_TOKEN:
+    if endpoint.family is Family.AUTH:
         return AuthenticationFailed(
             "Syrve refuses the api login; check the password field of the connection and that the login is active",
             operation=endpoint.operation,
@@ -126,6 +128,14 @@ def _refusal(endpoint: Endpoint, status: int, told: Any) -> SyrveError:
     absent = NOT_FOUND_CODES.intersection(codes) or status == 404 or _NO_SUCH_USER.search(_text_of(told))
     if endpoint.not_found_is_normal and absent:
         return NotFound("nothing is known under this key", operation=operation, status=status, code=code)
+    if endpoint.safety is Safety.MONEY:
+        return MoneyRefused(
+            "Syrve refused to move the money; nothing moved",
+            operation=operation,
+            status=status,
+            code=code,
+            correlation_id=correlation,
+        )
     return Rejected(
         "Syrve refused the request", operation=operation, status=status, code=code, correlation_id=correlation
     )

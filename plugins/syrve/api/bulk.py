@@ -20,13 +20,13 @@ import uvloop
 from syrve.api import decode
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import dialect_named
-from syrve.api.endpoints import ACCESS_TOKEN, CUSTOMER_INFO, Endpoint, Family
+from syrve.api.endpoints import CUSTOMER_INFO, Endpoint, Family
 from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, Rejected, SyrveError, Transient
 from syrve.api.fields import BadField
 from syrve.api.models import Customer, Lookup
 from syrve.api.permits import PermitLine, Permits
 from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
-from syrve.api.tokens import TokenKeeper
+from syrve.api.tokens import TokenKeeper, token_question
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -121,7 +121,7 @@ class BulkLookup:
     async def _look_up_one(self, lookup: Lookup) -> LookupResult:
         answer: Any = None
         try:
-            answer = await self._call(CUSTOMER_INFO, self._dialect.customer_info(lookup))
+            answer = await self._call(CUSTOMER_INFO, self._dialect.body(CUSTOMER_INFO.operation, lookup))
             customer = decode.customer(answer, time_zone=self._time_zone)
         except BadField as problem:
             error = MalformedAnswer(str(problem), operation=CUSTOMER_INFO.operation)
@@ -129,7 +129,7 @@ class BulkLookup:
         except LoyaltyNotConfigured:
             raise  # it concerns the whole organization, not one customer
         except (Rejected, MalformedAnswer, Transient) as error:
-            if error.operation == ACCESS_TOKEN.operation and not isinstance(error, Transient):
+            if error.operation != CUSTOMER_INFO.operation and not isinstance(error, Transient):
                 raise  # without a token nobody can be looked up
             return LookupResult(lookup, datetime.now(UTC), error=error)
         return LookupResult(lookup, datetime.now(UTC), customer=customer)
@@ -197,7 +197,7 @@ class BulkLookup:
     async def _ask_for_token(self) -> str:
         """Ask once for all look-ups under way: those that wait for the token learn of a refusal instead of asking again."""
         try:
-            answer = await self._call(ACCESS_TOKEN, self._dialect.access_token(self._config.api_login))
+            answer = await self._call(*token_question(self._config, self._dialect))
             return self._tokens.keep(answer, time.monotonic())
         except SyrveError as error:
             self._no_token = error

@@ -20,7 +20,10 @@ DEFAULT_BUDGETS: dict[str, int] = {"customer": 100, "wallet": 60, "coupon": 10, 
 
 @dataclass(frozen=True, slots=True)
 class SyrveConfig:
-    """One account: `base_url` has no `/api/1`; times are in seconds; `budgets` are calls per minute by family."""
+    """One account: `base_url` has no `/api/1`; times are in seconds; `budgets` are calls per minute by family.
+
+    With `app_id` the token is a v2 one and `api_login` is `API_KEY:CLIENT_SECRET`.
+    """
 
     base_url: str
     api_login: str = field(repr=False)
@@ -34,6 +37,7 @@ class SyrveConfig:
     token_lifetime_seconds: float = 3600.0
     call_deadline_seconds: float = 120.0
     max_concurrency: int = 16
+    app_id: str | None = None
 
     @property
     def login_fingerprint(self) -> str:
@@ -53,6 +57,7 @@ class SyrveConfig:
         config["dialect"] = _choice(settings, "dialect", DIALECTS)
         config["path_segment"] = _choice(settings, "path_segment", PATH_SEGMENTS)
         config["organization_ids"] = _organization_ids(settings.get("organization_ids"))
+        config["app_id"] = _app_id(settings.get("app_id"), config["dialect"], password)
         config["time_zone"] = _time_zone(settings.get("time_zone", cls.__dataclass_fields__["time_zone"].default))
         config["default_region"] = _region(settings.get("default_region", "RU"))
         config["budgets"] = _budgets(settings.get("budgets"))
@@ -117,6 +122,17 @@ def _organization_ids(value: Any) -> tuple[str, ...]:
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
         raise _wrong("organization_ids", "must be a list of ids, or ids separated by commas")
     return tuple(dict.fromkeys(item.strip().lower() for item in items if item.strip()))
+
+
+def _app_id(value: Any, dialect: str, password: str) -> str | None:
+    if value is None:
+        return None
+    if dialect != "cloud":
+        raise _wrong("app_id", "the v2 token is the live service's; set dialect to cloud, or leave app_id empty")
+    api_key, _, client_secret = password.partition(":")
+    if not api_key or not client_secret:
+        raise _wrong("password", "with app_id set it must hold API_KEY:CLIENT_SECRET")
+    return str(value).strip()
 
 
 def _time_zone(value: Any) -> str:

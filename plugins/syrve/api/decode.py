@@ -12,6 +12,7 @@ from datetime import tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
+from syrve.api import decode_cloud
 from syrve.api.fields import BadField, FieldReader
 from syrve.api.models import (
     Card,
@@ -139,18 +140,27 @@ def customer(answer: Any, *, time_zone: tzinfo) -> Customer:
     )
 
 
-def series_listings(answer: Any) -> list[SeriesListing]:
-    """Read the coupon series by organization (reference shape); raise `BadField` if the answer has no such list."""
+def series_listing(answer: Any, *, organization_id: str) -> SeriesListing:
+    """Read all coupon series of one organization, in either dialect's shape; raise `BadField` if the answer does not list them."""
     reader = _reader(answer, [])
+    if "seriesWithNotActivatedCoupons" in reader.record:
+        return decode_cloud.series_with_coupons_left(answer, organization_id)
     if not isinstance(reader.record.get("couponSeries"), list):
         raise BadField("couponSeries is not a list")
-    listings = []
     for index, item in enumerate(reader.objects("couponSeries")):
         problems: list[FieldProblem] = []
         each = FieldReader(item, path=f"couponSeries[{index}]", problems=problems)
-        series = _children(each, "items", _series, lambda one: one.series_id)
-        listings.append(SeriesListing(each.required_uuid("organizationId"), series, tuple(problems)))
-    return listings
+        if each.required_uuid("organizationId") == organization_id:
+            if not isinstance(each.record.get("items"), list):
+                raise BadField(f"{each.at('items')} is not a list")
+            series = _children(each, "items", _series, lambda one: one.series_id)
+            return SeriesListing(organization_id, series, tuple(problems))
+    raise BadField("the answer does not speak of the organization asked for")
+
+
+def id_of(answer: Any) -> str:
+    """Read the id that a create or update gave."""
+    return _reader(answer, []).required_uuid("id")
 
 
 def coupons(answer: Any, *, time_zone: tzinfo) -> list[Coupon]:

@@ -9,7 +9,8 @@
     ├── PermissionDenied          the api login lacks a right                           never retry
     ├── Rejected                  Syrve understood and refused                          never retry
     │   ├── NotFound              nothing under that phone, id, card or number
-    │   └── LoyaltyNotConfigured  the organization has no loyalty programme
+    │   ├── LoyaltyNotConfigured  the organization has no loyalty programme
+    │   └── MoneyRefused          a money call that Syrve refused: nothing moved
     ├── MalformedAnswer           JSON of a shape that no dialect has                   never retry
     ├── OutcomeUnknown            a money call whose effect nobody knows                never retry
     └── Transient                 may pass by itself                                    retry
@@ -32,6 +33,7 @@ __all__ = [
     "ConnectionFailed",
     "LoyaltyNotConfigured",
     "MalformedAnswer",
+    "MoneyRefused",
     "NotFound",
     "OutcomeUnknown",
     "PermissionDenied",
@@ -119,6 +121,10 @@ class NotFound(Rejected):
 
 class LoyaltyNotConfigured(Rejected):
     """The organization exists but has no loyalty programme set up."""
+
+
+class MoneyRefused(Rejected):
+    """Syrve refused to move money: not enough of it, an unknown wallet or hold, a hold already cancelled."""
 
 
 class MalformedAnswer(SyrveError):

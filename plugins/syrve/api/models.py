@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 Sex = Literal["male", "female", "not_specified"]
 IdentityKind = Literal["phone", "id", "card"]
+LookupKind = Literal["phone", "id", "card", "email"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +132,16 @@ class Coupon:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One question to `customer/info`: who is it that has this phone (E.164), id or card track in this organization?"""
+    """One question to `customer/info`: who is it that has this phone (E.164), id, card track or e-mail address in this organization?"""
 
     organization_id: str
-    kind: IdentityKind
+    kind: LookupKind
     value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerChange:
-    """What `create_or_update` should set; None leaves a field alone. At least one of `customer_id`, `phone`, `card_track` is needed."""
+    """What `create_or_update` should set; None leaves a field alone, `clear` names those to empty."""
 
     customer_id: str | None = None
     phone: str | None = None
@@ -154,3 +155,57 @@ class CustomerChange:
     sex: Sex | None = None
     receives_order_status: bool | None = None
     receives_promo: bool | None = None
+    receives_loyalty: bool | None = None
+    comment: str | None = None
+    clear: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramMembership:
+    """What joining a programme gave: the customer's wallet and the programme's, where the service says."""
+
+    user_wallet_id: str | None
+    wallet_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A loyalty programme; `type` as of wallets."""
+
+    program_id: str
+    name: str | None
+    type: int | None
+    wallet_id: str | None
+    is_active: bool | None
+    service_from: datetime | None
+    service_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One movement of a customer's money; the meaning and sign of `amount` depend on `type` (facts, section 4.11)."""
+
+    transaction_id: str
+    revision: int
+    type: int | None
+    type_name: str | None
+    amount: Decimal | None
+    balance_before: Decimal | None
+    balance_after: Decimal | None
+    wallet_id: str | None
+    program_id: str | None
+    comment: str | None
+    api_client_login: str | None
+    created_at: datetime | None
+    order_number: int | None
+    order_sum: Decimal | None
+    pos_order_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomersChanged:
+    """How many of the customers that a call named were deleted or restored, and how many are not known."""
+
+    total: int | None
+    changed: int | None
+    not_found: int | None

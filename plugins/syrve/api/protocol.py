@@ -15,9 +15,11 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
+import simplejson
+
 from syrve.api.answers import NeedsNewToken, interpret
 from syrve.api.config import SyrveConfig
-from syrve.api.endpoints import ACCESS_TOKEN, Endpoint, Safety
+from syrve.api.endpoints import Endpoint, Family, Safety
 from syrve.api.errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -140,7 +142,7 @@ class Call:
     whatever leaves its outcome open becomes `OutcomeUnknown`. A refused token is renewed once.
     """
 
-    __slots__ = ("_body", "_config", "_renewed", "_repeats", "_rng", "backoff", "deadline", "endpoint")
+    __slots__ = ("_body", "_config", "_renewed", "_repeats", "_rng", "_url", "backoff", "deadline", "endpoint")
 
     def __init__(
         self,
@@ -156,7 +158,8 @@ class Call:
         self.deadline = started_at + config.call_deadline_seconds
         self.backoff = backoff
         self._config = config
-        self._body = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        self._url = config.base_url + endpoint.path(config.dialect).format(segment=config.path_segment)
+        self._body = _json(body, exact=endpoint.safety is Safety.MONEY)
         self._rng = rng
         self._repeats = 0
         self._renewed = False
@@ -164,7 +167,7 @@ class Call:
     @property
     def needs_token(self) -> bool:
         """Whether the request carries a token."""
-        return self.endpoint is not ACCESS_TOKEN
+        return self.endpoint.family is not Family.AUTH
 
     def request(self, token: str | None) -> Request:
         """Build the request to send now."""
@@ -172,8 +175,7 @@ class Call:
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
             headers["Timeout"] = str(max(1, int(self._config.timeout_seconds)))
-        url = f"{self._config.base_url}/api/1{self.endpoint.path.format(segment=self._config.path_segment)}"
-        return Request(url, headers, self._body, self._config.timeout_seconds)
+        return Request(self._url, headers, self._body, self._config.timeout_seconds)
 
     def decide(self, outcome: Answer | Fault, now: float) -> Verdict:
         """Say what the outcome of the request just sent means, at monotonic time `now`."""
@@ -233,6 +235,15 @@ class Call:
             operation=error.operation,
             status=error.status,
         )
+
+
+def _json(body: Mapping[str, Any], *, exact: bool) -> bytes:
+    """Write a body as JSON; `exact` writes decimals digit by digit, which only money needs and the plain encoder cannot."""
+    if exact:
+        text = simplejson.dumps(body, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
+    else:
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace")
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

@@ -12,10 +12,21 @@ import re
 import time
 from typing import Any
 
+from syrve.api.config import SyrveConfig
+from syrve.api.dialects.base import Body, Dialect
+from syrve.api.endpoints import ACCESS_TOKEN, ACCESS_TOKEN_V2, Endpoint
 from syrve.api.errors import MalformedAnswer
 
 RENEWAL_MARGIN_SECONDS = 120.0
 _FITS_A_HEADER = re.compile(r"[\x21-\x7e]+")
+
+
+def token_question(config: SyrveConfig, dialect: Dialect) -> tuple[Endpoint, Body]:
+    """Return how this account asks for a token: v2 where the connection has an application id, else v1."""
+    if config.app_id is None:
+        return ACCESS_TOKEN, dialect.body(ACCESS_TOKEN.operation, config.api_login)
+    api_key, _, client_secret = config.api_login.partition(":")
+    return ACCESS_TOKEN_V2, dialect.body(ACCESS_TOKEN_V2.operation, api_key, config.app_id, client_secret)
 
 
 class TokenKeeper:

@@ -13,10 +13,10 @@ import urllib3.exceptions
 
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import Dialect
-from syrve.api.endpoints import ACCESS_TOKEN, Endpoint, Family
+from syrve.api.endpoints import Endpoint, Family
 from syrve.api.permits import PermitLine, Permits
 from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
-from syrve.api.tokens import TokenKeeper
+from syrve.api.tokens import TokenKeeper, token_question
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
@@ -101,13 +101,14 @@ class Transport:
         with self._token_lock:
             token = self._tokens.current(self._clock())
             if token is None:
-                answer = self.call(ACCESS_TOKEN, self._dialect.access_token(self._config.api_login))
+                answer = self.call(*token_question(self._config, self._dialect))
                 token = self._tokens.keep(answer, self._clock())
                 if self._on_token is not None:
                     self._on_token(token)
             return token
 
     def _send(self, request: Request) -> Answer | Fault:
+        give_up_at = time.monotonic() + request.timeout_seconds
         try:
             with self._session.post(
                 request.url,
@@ -122,6 +123,8 @@ class Transport:
                     body += chunk
                     if len(body) > MAX_ANSWER_BYTES:
                         return Fault(FaultKind.TOO_LARGE)
+                    if time.monotonic() > give_up_at:  # the library's own time-out is for each piece of the answer
+                        return Fault(FaultKind.TIMEOUT)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, bytes(body))
         except requests.RequestException as error:

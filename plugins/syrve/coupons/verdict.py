@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from syrve.api.client import SyrveClient
 from syrve.api.models import Coupon
 
 Verdict = Literal["valid", "used", "expired", "deleted", "unknown"]
+
+_REASONS: dict[Verdict, str] = {
+    "valid": "the coupon can be used",
+    "used": "the coupon has been used",
+    "expired": "the coupon's last day is over",
+    "deleted": "the coupon has been withdrawn",
+    "unknown": "no such coupon is known to the organization",
+}
+_BEST_FIRST: tuple[Verdict, ...] = ("valid", "used", "expired", "deleted", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class CouponJudgement:
+    """A verdict with its reason, and the coupon it is about (None where there is none)."""
+
+    verdict: Verdict
+    reason: str
+    coupon: Coupon | None
 
 
 def coupon_verdict(coupon: Coupon, now: datetime) -> Verdict:
@@ -22,3 +42,16 @@ def coupon_verdict(coupon: Coupon, now: datetime) -> Verdict:
     if coupon.not_after is not None and coupon.not_after < now:
         return "expired"
     return "valid" if coupon.is_used is not None else "unknown"
+
+
+def validate_coupon(client: SyrveClient, organization_id: str, number: str, *, now: datetime) -> CouponJudgement:
+    """Look a coupon up and judge it as of `now`; its last day is read in the time zone of the connection.
+
+    A number that several series have is judged by the coupon that can be used best. Raises a `SyrveError` where Syrve gives no answer:
+    an outage is no verdict.
+    """
+    judged = [(coupon_verdict(coupon, now), coupon) for coupon in client.coupons(organization_id, number)]
+    if not judged:
+        return CouponJudgement("unknown", _REASONS["unknown"], None)
+    verdict, coupon = min(judged, key=lambda each: _BEST_FIRST.index(each[0]))
+    return CouponJudgement(verdict, _REASONS[verdict], coupon)

@@ -56,7 +56,7 @@ def divide(due: dict[str, int], *, shard_size: int, max_shards: int, limit: int 
     for organization_id, count in sorted(due.items()):
         mine = count if left is None else min(count, left)
         if mine <= 0:
-            break
+            continue
         number = max(1, min(max_shards, math.ceil(mine / max(1, shard_size))))
         shards += [
             {

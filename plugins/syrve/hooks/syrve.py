@@ -47,8 +47,9 @@ class SyrveHook(BaseHook):
     def config(self) -> SyrveConfig:
         """Return the checked settings of the connection; raise `ConfigurationError` that names what is wrong."""
         connection = self.get_connection(self.syrve_conn_id)
-        if connection.password:
-            mask_secret(connection.password)
+        for secret in (connection.password or "").split(":"):
+            if secret:
+                mask_secret(secret)
         host = connection.host
         if host and connection.port and "://" in host:
             host = f"{host.rstrip('/')}:{connection.port}"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from syrve.warehouse.database import Warehouse
     from syrve.warehouse.runs import Counts, TaskKey
 
 log = logging.getLogger(__name__)
@@ -29,3 +33,17 @@ def told(counts: Counts) -> str:
     return (
         ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in numbers.items() if value) or "nothing to do"
     )
+
+
+@contextmanager
+def organization_served(warehouse: Warehouse, organization_id: str, *, operation: str, key: TaskKey) -> Iterator[None]:
+    """Skip the task where loyalty is not set up for the organization, leaving a finding; close the finding where it is served."""
+    from syrve.api.errors import LoyaltyNotConfigured
+    from syrve.organizations import note_served, note_without_loyalty
+
+    try:
+        yield
+    except LoyaltyNotConfigured as error:
+        note_without_loyalty(warehouse, organization_id, error, key=key)
+        raise AirflowSkipException(f"{organization_id} is passed over: {error.message}; see sync.reject") from None
+    note_served(warehouse, organization_id, operation=operation)

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
-from syrve.operators.base import task_key, told
+from syrve.operators.base import organization_served, task_key, told
 from syrve.operators.rendered import as_texts
 
 if TYPE_CHECKING:
@@ -73,8 +73,13 @@ class SyrvePullCouponsOperator(BaseOperator):
 
         hook = SyrveHook(self.syrve_conn_id)
         warehouse = open_warehouse(self.warehouse_conn_id)
-        with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
-            pull = CouponPull(warehouse, client, key=task_key(context))
+        key = task_key(context)
+        with (
+            organization_served(warehouse, self.organization_id, operation="coupon_series", key=key),
+            open_budget(warehouse, hook.config(), bulk=True) as budget,
+            hook.get_conn(budget) as client,
+        ):
+            pull = CouponPull(warehouse, client, key=key)
             counts = pull.run(self.organization_id)
         log.info("Done: %s", told(counts))
         return counts.as_dict()

@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
-from syrve.operators.base import task_key, told
+from syrve.operators.base import organization_served, task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_texts
 
 if TYPE_CHECKING:
@@ -117,11 +117,16 @@ class SyrvePullCustomersOperator(BaseOperator):
         hook = SyrveHook(self.syrve_conn_id)
         config = hook.config()
         warehouse = open_warehouse(self.warehouse_conn_id)
-        with open_budget(warehouse, config, bulk=True) as budget, hook.bulk(budget) as bulk:
+        key = task_key(context)
+        with (
+            organization_served(warehouse, self.organization_id, operation="customer_info", key=key),
+            open_budget(warehouse, config, bulk=True) as budget,
+            hook.bulk(budget) as bulk,
+        ):
             pull = CustomerPull(
                 warehouse,
                 bulk,
-                key=task_key(context),
+                key=key,
                 region=config.default_region,
                 settings=PullSettings(batch_size=int(self.batch_size)),
                 on_progress=_ProgressLog(),

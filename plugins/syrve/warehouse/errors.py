@@ -69,7 +69,7 @@ def _told(doing: str, error: psycopg2.Error | None) -> WarehouseError:
     if state.startswith("28") or state == "3D000":
         return WarehouseConfigError(f"{message}; check user, password and database of the connection syrve_warehouse")
     if state == "42501":
-        return WarehouseConfigError(f"{message}; the DAGs' role needs the grants of syrve_loader")
+        return WarehouseConfigError(f"{message}; the DAGs need the grants of syrve_loader, migrations the owner's role")
     passing = state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
     return WarehouseUnavailable(message) if passing else WarehouseError(message)
 

@@ -34,17 +34,16 @@ class MigrationState:
 
 def migrate(url: URL) -> list[str]:
     """Apply what is pending and return the ids applied; a second process that starts meanwhile waits and finds nothing to do."""
-    with _alone(url) as backend:
+    with _alone(url, "migrate") as backend:
         pending = backend.to_apply(_migrations())
         names = [migration.id for migration in pending]
-        with warehouse_errors("migrate"):
-            backend.apply_migrations(pending)
+        backend.apply_migrations(pending)
         return names
 
 
 def roll_back(url: URL, *, to: str | None) -> list[str]:
     """Take back every migration after `to` (all of them if None), newest first, and return their ids."""
-    with _alone(url) as backend:
+    with _alone(url, "roll back") as backend:
         migrations = _migrations()
         if to is not None and to not in {migration.id for migration in migrations}:
             raise WarehouseConfigError(f"there is no migration {to!r}; see: python -m syrve.warehouse status")
@@ -52,14 +51,13 @@ def roll_back(url: URL, *, to: str | None) -> list[str]:
         if to is not None:
             undone = undone.filter(lambda migration: migration.id > to)
         names = [migration.id for migration in undone]
-        with warehouse_errors("roll back"):
-            backend.rollback_migrations(undone)
+        backend.rollback_migrations(undone)
         return names
 
 
 def state(url: URL) -> MigrationState:
     """Tell which migrations are applied and which are pending."""
-    with _alone(url) as backend:
+    with _alone(url, "list the migrations") as backend:
         pending = {migration.id for migration in backend.to_apply(_migrations())}
         names = [migration.id for migration in _migrations()]
         return MigrationState(
@@ -75,7 +73,7 @@ def _migrations() -> yoyo.migrations.MigrationList:
 
 
 @contextmanager
-def _alone(url: URL) -> Iterator[yoyo.backends.DatabaseBackend]:
+def _alone(url: URL, doing: str) -> Iterator[yoyo.backends.DatabaseBackend]:
     with Warehouse(url, application_name="syrve migrate").connect() as connection:
         connection.autocommit = True
         with warehouse_errors("wait for another migration to end"), connection.cursor() as cursor:
@@ -84,7 +82,9 @@ def _alone(url: URL) -> Iterator[yoyo.backends.DatabaseBackend]:
         with warehouse_errors("open the warehouse for migration"):
             backend = yoyo.get_backend(url.set(drivername="postgresql").render_as_string(hide_password=False))
         try:
-            yield backend
+            with warehouse_errors(doing):
+                backend.break_lock()  # whoever left it is dead: the advisory lock is ours
+                yield backend
         except yoyo.exceptions.BadMigration as error:
             raise WarehouseError(f"migrate: {error}") from error
         finally:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from syrve.api.dialects.base import Dialect
+from syrve.api.dialects.cloud import CLOUD
 from syrve.api.dialects.reference import REFERENCE
 from syrve.api.errors import UnsupportedByDialect
 
 __all__ = ["Dialect", "dialect_named"]
 
-_DIALECTS: dict[str, Dialect] = {REFERENCE.name: REFERENCE}
+_DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (REFERENCE, CLOUD)}
 
 
 def dialect_named(name: str) -> Dialect:
-    """Return the dialect of that name; raise `UnsupportedByDialect` for one that this version does not speak."""
+    """Return the dialect of that name; raise `UnsupportedByDialect` for one that does not exist."""
     if name not in _DIALECTS:
         raise UnsupportedByDialect(
-            f"this version does not speak the dialect {name!r} yet; set dialect to one of {', '.join(_DIALECTS)}",
+            f"there is no dialect {name!r}; set dialect to one of {', '.join(_DIALECTS)}",
             operation="connection",
         )
     return _DIALECTS[name]

@@ -6,19 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from syrve.api.models import CustomerChange, Lookup
+from syrve.api.endpoints import unsupported
 
 Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One shape of the API: an encoder an operation, each from our terms to the JSON body."""
+    """One shape of the API: an encoder an operation, from our terms to the JSON body; what it lacks, it does not offer."""
 
     name: str
-    access_token: Callable[[str], Body]
-    organizations: Callable[[], Body]
-    customer_info: Callable[[Lookup], Body]
-    create_or_update: Callable[[str, CustomerChange], Body]
-    coupon_info: Callable[[str, str], Body]
-    coupon_series: Callable[[str], Body]
+    encoders: Mapping[str, Callable[..., Body]]
+
+    def body(self, operation: str, *arguments: Any) -> Body:
+        """Return the JSON body of a question; raise `UnsupportedByDialect` for what the dialect does not offer."""
+        encoder = self.encoders.get(operation)
+        if encoder is None:
+            raise unsupported(operation, self.name)
+        return encoder(*arguments)
+
+
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is None: to Syrve an absent field means 'leave it alone'."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
-from syrve.api.dialects.base import Body, Dialect
+from syrve.api.dialects import shared
+from syrve.api.dialects.base import Body, Dialect, without_nulls
+from syrve.api.endpoints import unsupported
 from syrve.api.models import CustomerChange, Lookup
 
+_NAME = "reference"
 _SEX_WORDS = {"male": "Male", "female": "Female", "not_specified": "NotSpecified"}
-
-
-def _access_token(api_login: str) -> Body:
-    return {"apiLogin": api_login}
-
-
-def _organizations() -> Body:
-    return {}
 
 
 def _customer_info(lookup: Lookup) -> Body:
     body: dict[str, Any] = {"organizationId": lookup.organization_id, "type": lookup.kind}
+    if lookup.kind == "email":
+        raise unsupported("customer_info by e-mail", _NAME)
     if lookup.kind == "card":
         return body | {"cardTrack": lookup.value, "cardNumber": lookup.value}
     return body | {lookup.kind: lookup.value}
 
 
 def _create_or_update(organization_id: str, change: CustomerChange) -> Body:
+    if change.clear:
+        raise unsupported("create_or_update, clearing a field", _NAME)
+    if change.receives_loyalty is not None or change.comment is not None:
+        raise unsupported("create_or_update, receives_loyalty and comment", _NAME)
     fields = {
         "id": change.customer_id,
         "phone": change.phone,
@@ -40,11 +42,15 @@ def _create_or_update(organization_id: str, change: CustomerChange) -> Body:
         "shouldReceiveOrderStatusNotifications": change.receives_order_status,
         "shouldReceivePromoActionsInfo": change.receives_promo,
     }
-    return {"organizationId": organization_id} | {name: value for name, value in fields.items() if value is not None}
+    return {"organizationId": organization_id} | without_nulls(fields)
 
 
-def _coupon_info(organization_id: str, number: str) -> Body:
-    return {"organizationId": organization_id, "number": number}
+def _hold(
+    organization_id: str, customer_id: str, wallet_id: str, amount: Decimal, comment: str | None, hold_id: str | None
+) -> Body:
+    if hold_id is not None:
+        raise unsupported("wallet_hold with an id of one's own", _NAME)
+    return shared.wallet_move(organization_id, customer_id, wallet_id, amount, comment)
 
 
 def _coupon_series(organization_id: str) -> Body:
@@ -52,11 +58,21 @@ def _coupon_series(organization_id: str) -> Body:
 
 
 REFERENCE = Dialect(
-    name="reference",
-    access_token=_access_token,
-    organizations=_organizations,
-    customer_info=_customer_info,
-    create_or_update=_create_or_update,
-    coupon_info=_coupon_info,
-    coupon_series=_coupon_series,
+    name=_NAME,
+    encoders={
+        "access_token": shared.access_token,
+        "organizations": shared.organizations,
+        "customer_info": _customer_info,
+        "create_or_update": _create_or_update,
+        "program_add": shared.program_add,
+        "card_add": shared.card_add,
+        "card_remove": shared.card_remove,
+        "category_add": shared.category,
+        "wallet_hold": _hold,
+        "wallet_cancel_hold": shared.wallet_cancel_hold,
+        "wallet_topup": shared.wallet_move,
+        "wallet_chargeoff": shared.wallet_move,
+        "coupon_info": shared.coupon_info,
+        "coupon_series": _coupon_series,
+    },
 )

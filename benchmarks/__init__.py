@@ -1,0 +1,1 @@
+"""Reproduces every speed that the README claims: ratios to peers, measured in one run on one machine."""

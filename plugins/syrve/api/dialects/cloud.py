@@ -1,0 +1,137 @@
+"""The API as the live service has it (facts, sections 2 to 4 and 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from syrve.api.dialects import shared
+from syrve.api.dialects.base import Body, Dialect, without_nulls
+from syrve.api.endpoints import unsupported
+from syrve.api.models import CustomerChange, Lookup
+
+_NAME = "cloud"
+_SEX_NUMBERS = {"not_specified": 0, "male": 1, "female": 2}
+_LOOKUP_TYPES = {"phone": "phone", "id": "id", "card": "cardTrack", "email": "email"}
+_CLEARABLE = {"name": "name", "surname": "surName", "middle_name": "middleName", "email": "email", "comment": "comment"}
+
+
+def moment_text(moment: datetime) -> str:
+    """Write a time in UTC in the live service's format: a space, three fraction digits, no zone."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _access_token_v2(api_key: str, app_id: str, client_secret: str) -> Body:
+    return {"apiKey": api_key, "appId": app_id, "clientSecret": client_secret}
+
+
+def _customer_info(lookup: Lookup) -> Body:
+    kind = _LOOKUP_TYPES[lookup.kind]
+    return {"organizationId": lookup.organization_id, "type": kind, kind: lookup.value}
+
+
+def _create_or_update(organization_id: str, change: CustomerChange) -> Body:
+    if change.receives_order_status is not None:
+        raise unsupported("create_or_update, receives_order_status", _NAME)
+    birthday = change.birthday.strftime("%Y-%m-%d 00:00:00.000") if change.birthday else None
+    fields: dict[str, Any] = {
+        "id": change.customer_id,
+        "phone": change.phone,
+        "cardTrack": change.card_track,
+        "cardNumber": change.card_number,
+        "name": change.name,
+        "surName": change.surname,
+        "middleName": change.middle_name,
+        "email": change.email,
+        "comment": change.comment,
+        "birthday": birthday,
+        "sex": _SEX_NUMBERS[change.sex] if change.sex else None,
+        "shouldReceiveLoyaltyInfo": change.receives_loyalty,
+        "shouldReceivePromoActionsInfo": change.receives_promo,
+    }
+    if change.clear:
+        fields |= {_clearable(name): "" for name in change.clear} | {"nullifyEmptyFields": True}
+    return {"organizationId": organization_id} | without_nulls(fields)
+
+
+def _clearable(name: str) -> str:
+    if name not in _CLEARABLE:
+        raise unsupported(f"create_or_update, clearing {name}", _NAME)
+    return _CLEARABLE[name]
+
+
+def _hold(
+    organization_id: str, customer_id: str, wallet_id: str, amount: Decimal, comment: str | None, hold_id: str | None
+) -> Body:
+    body = shared.wallet_move(organization_id, customer_id, wallet_id, amount, comment)
+    return {**body, "transactionId": hold_id} if hold_id else body
+
+
+def _of_organization(organization_id: str) -> Body:
+    return {"organizationId": organization_id}
+
+
+def _customers(organization_id: str, customer_ids: Sequence[str]) -> Body:
+    return {"organizationId": organization_id, "customerIds": list(customer_ids)}
+
+
+def _coupons_by_series(organization_id: str, series: str, page: int, page_size: int) -> Body:
+    return {"organizationId": organization_id, "series": series, "page": page, "pageSize": page_size}
+
+
+def _transactions_by_date(
+    organization_id: str, customer_id: str, since: datetime, until: datetime, page: int, page_size: int
+) -> Body:
+    return {
+        "organizationId": organization_id,
+        "customerId": customer_id,
+        "dateFrom": moment_text(since),
+        "dateTo": moment_text(until),
+        "pageNumber": page,
+        "pageSize": page_size,
+    }
+
+
+def _transactions_by_revision(
+    organization_id: str, customer_id: str, revision: int | None, last_transaction_id: str | None, page_size: int
+) -> Body:
+    fields = {
+        "organizationId": organization_id,
+        "customerId": customer_id,
+        "pageSize": page_size,
+        "revision": revision,
+        "lastTransactionId": last_transaction_id,
+    }
+    return without_nulls(fields)
+
+
+CLOUD = Dialect(
+    name=_NAME,
+    encoders={
+        "access_token": shared.access_token,
+        "access_token_v2": _access_token_v2,
+        "organizations": shared.organizations,
+        "customer_info": _customer_info,
+        "create_or_update": _create_or_update,
+        "delete_customers": _customers,
+        "restore_customers": _customers,
+        "program_add": shared.program_add,
+        "card_add": shared.card_add,
+        "card_remove": shared.card_remove,
+        "category_add": shared.category,
+        "category_remove": shared.category,
+        "category_list": _of_organization,
+        "program_list": _of_organization,
+        "wallet_hold": _hold,
+        "wallet_cancel_hold": shared.wallet_cancel_hold,
+        "wallet_topup": shared.wallet_move,
+        "wallet_chargeoff": shared.wallet_move,
+        "coupon_info": shared.coupon_info,
+        "coupon_series": _of_organization,
+        "coupons_by_series": _coupons_by_series,
+        "transactions_by_date": _transactions_by_date,
+        "transactions_by_revision": _transactions_by_revision,
+    },
+)

@@ -1,0 +1,108 @@
+"""What the DAGs' role may do and what it may not, logged in as such a role."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fixtures.pulls import Syncing
+from syrve.api.client import SyrveClient
+from syrve.organizations import write_organizations
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.errors import WarehouseConfigError
+from syrve.warehouse.migrate import migrate
+
+
+@pytest.fixture(scope="module")
+def loader_login(make_login: Callable[[str], str]) -> str:
+    return make_login("syrve_loader")
+
+
+@pytest.fixture
+def loader(lasting_warehouse: Warehouse, loader_login: str) -> Warehouse:
+    return as_role(lasting_warehouse, loader_login)
+
+
+def as_role(warehouse: Warehouse, name: str) -> Warehouse:
+    return Warehouse(warehouse.url.set(username=name))
+
+
+def refused(warehouse: Warehouse, statement: str) -> str:
+    with pytest.raises(WarehouseConfigError) as caught, warehouse.transaction("do something") as cursor:
+        cursor.execute(statement)
+    return str(caught.value)
+
+
+def test_loader_can_do_everything_that_a_pull_does(syncing: Syncing, loader_login: str) -> None:
+    loader = as_role(syncing.warehouse, loader_login)
+    as_loader = replace(syncing, warehouse=loader)
+    customers = as_loader.customers(30)
+    as_loader.add(phone=[each["phone"] for each in customers] + ["no phone"])
+    with SyrveClient(syncing.config) as client:
+        write_organizations(loader, client.organizations(), time_zone="Europe/Moscow")
+
+    counts = as_loader.pull()
+
+    assert counts.changed == len(customers)
+    assert syncing.value("select count(*) from syrve.customer") == len(customers)
+    assert syncing.value("select count(*) from sync.reject") == 1
+    assert syncing.value("select count(*) from syrve.organization") == 2
+
+
+DDL = (
+    "create table syrve.another (id integer)",
+    "create table sync.another (id integer)",
+    "create schema another",
+    "drop table syrve.customer",
+    "alter table syrve.customer add column another text",
+    "truncate syrve.customer",
+    "create index another on sync.roster (source)",
+    "drop schema sync cascade",
+    "comment on table syrve.customer is 'another'",
+)
+
+
+@pytest.mark.parametrize("statement", DDL)
+def test_loader_changes_no_structure(loader: Warehouse, statement: str) -> None:
+    assert "InsufficientPrivilege (42501)" in refused(loader, statement)
+
+
+CRM_WRITES = (
+    "insert into crm.customer (organization_id) values (gen_random_uuid())",
+    "update crm.customer set name = 'x'",
+    "delete from crm.customer",
+)
+
+
+@pytest.mark.parametrize("statement", CRM_WRITES)
+def test_loader_reads_what_the_crm_wants_and_does_not_write_it(loader: Warehouse, statement: str) -> None:
+    with loader.transaction("read") as cursor:
+        cursor.execute("select count(*) from crm.customer")
+
+    assert "InsufficientPrivilege (42501)" in refused(loader, statement)
+
+
+def test_loader_cannot_migrate_and_is_told_who_can(loader: Warehouse) -> None:
+    with pytest.raises(WarehouseConfigError, match="migrations the owner's role"):
+        migrate(loader.url)
+
+
+def test_ops_resolves_a_reject_and_changes_nothing_else(warehouse: Warehouse, make_login: Callable[[str], str]) -> None:
+    with warehouse.transaction("reject") as cursor:
+        cursor.execute(
+            "insert into sync.reject (run_id, entity, identity, stage, reason) values ('r', 'e', 'i', 's', 'why')"
+        )
+    ops = as_role(warehouse, make_login("syrve_ops"))
+
+    with ops.transaction("resolve") as cursor:
+        cursor.execute("update sync.reject set resolved_at = now() where resolved_at is null")
+        assert cursor.rowcount == 1
+    assert "42501" in refused(ops, "update sync.reject set reason = 'another'")
+    assert "42501" in refused(ops, "delete from sync.reject")
+    assert "42501" in refused(ops, "select 1 from syrve.customer")
+
+
+def test_analyst_sees_no_person_in_the_mirror(lasting_warehouse: Warehouse, make_login: Callable[[str], str]) -> None:
+    analyst = as_role(lasting_warehouse, make_login("syrve_analyst"))
+
+    assert "42501" in refused(analyst, "select phone from syrve.customer")
