@@ -1,3 +1,3 @@
 """Fixtures for every test."""
 
-pytest_plugins = ["fixtures.airflow", "fixtures.emptied_warehouse", "fixtures.postgres", "fixtures.pulls"]
+pytest_plugins = ["fixtures.pulls", "fixtures.postgres", "fixtures.emptied_warehouse", "fixtures.airflow"]
