@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from syrve_simulator.access import Access
+from syrve_simulator.access import Access, Application
+from syrve_simulator.bank import Bank
+from syrve_simulator.behaviour import Behaviour
 from syrve_simulator.faults import (
     AnyFault,
     FaultPlan,
@@ -19,8 +21,9 @@ from syrve_simulator.faults import (
 )
 from syrve_simulator.http_message import HTML_TYPE, Ending, Reply, Request
 from syrve_simulator.jsontext import NotJsonError, decode_object, encode
+from syrve_simulator.ledger import Ledger
 from syrve_simulator.population import Population
-from syrve_simulator.record import CallLog, LookupLog
+from syrve_simulator.record import CallLog, LookupLog, RequestLog
 from syrve_simulator.settings import Settings
 from syrve_simulator.wire import DIALECTS
 from syrve_simulator.wire.contract import Answer, BadRequestError, Lookup, Operation, Service
@@ -49,12 +52,23 @@ class Simulator:
         self.settings = settings
         self.dialect = DIALECTS[settings.dialect]
         self.operations = {operation.name: operation for operation in self.dialect.operations}
-        population = Population(seed=settings.seed, customers=settings.customers, organizations=settings.organizations)
+        population = Population(
+            seed=settings.seed,
+            customers=settings.customers,
+            organizations=settings.organizations,
+            with_history=self.dialect.with_history,
+        )
         world = World(population, self.dialect.encode_customer)
-        self.service = Service(world, Access(settings.api_login, settings.token_lifetime_seconds))
+        behaviour = Behaviour()
+        bank = Bank(world, Ledger(), behaviour)
+        world.as_seen = bank.as_seen
+        application = Application(settings.api_key, settings.app_id, settings.client_secret)
+        access = Access(settings.api_login, application, settings.token_lifetime_seconds)
+        self.service = Service(world, access, bank, behaviour)
         self.faults = FaultPlan(settings.seed)
         self.calls = CallLog()
         self.lookups = LookupLog(enabled=settings.lookup_log)
+        self.requests = RequestLog(enabled=settings.record_requests)
         self.raw_answers: dict[tuple[str, str, str], RawAnswer] = {}
         self.latency_ms = settings.latency_ms
         self._routes = {path: operation for operation in self.dialect.operations for path in operation.paths}
@@ -64,6 +78,8 @@ class Simulator:
         operation = self._routes.get(request.path)
         name = operation.name if operation else UNKNOWN_OPERATION
         self.calls.received(name)
+        if operation is not None and operation.needs_token:  # what asks for a token holds secrets
+            self.requests.received(name, request.path, request.body)
         fault = self.faults.strike(name)
         delay_seconds = self.latency_ms / 1000
         if fault is not None:
@@ -96,6 +112,8 @@ class Simulator:
                 prepared = self._prepared(operation, body)
                 if prepared is not None:
                     return prepared
+            if self.service.bank.ledger.next_expiry is not None:
+                self.service.bank.settle()
             return operation.answer(self.service, body)
         except NotJsonError as error:
             return transport_error(400, str(error))
@@ -109,8 +127,10 @@ class Simulator:
         raw = self.raw_answers.get((operation.name, organization_id, subject))
         if raw is None:
             return None
-        is_lookup = operation.name == "customer_info"
-        return Answer(raw.status, raw.body, Lookup(organization_id, body["type"], subject) if is_lookup else None)
+        if operation.name != "customer_info":
+            return Answer(raw.status, raw.body)
+        kind, _ = self.dialect.lookup_fields[body["type"]]
+        return Answer(raw.status, raw.body, Lookup(organization_id, kind, subject))
 
     def _strike(self, fault: AnyFault, operation: Operation | None, request: Request, delay_seconds: float) -> Reply:
         name = operation.name if operation else UNKNOWN_OPERATION

@@ -7,9 +7,42 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, NamedTuple, Self, TypedDict
+from typing import Any, NamedTuple, Self, Unpack
 
 import requests
+
+from syrve_simulator.control_types import (
+    Calls,
+    CouponState,
+    CustomerState,
+    HoldRecord,
+    LookupCount,
+    OperationCalls,
+    OrganizationState,
+    RecordedRequest,
+    RuleState,
+    Switches,
+    TransactionRecord,
+    WalletState,
+)
+
+__all__ = [
+    "Calls",
+    "CouponState",
+    "CustomerState",
+    "HoldRecord",
+    "LookupCount",
+    "OperationCalls",
+    "OrganizationState",
+    "RawAnswer",
+    "RecordedRequest",
+    "RuleState",
+    "SimulatorControl",
+    "SimulatorRefusedError",
+    "Switches",
+    "TransactionRecord",
+    "WalletState",
+]
 
 PAGE = 5000
 _TIMEOUT_SECONDS = 60
@@ -21,81 +54,6 @@ class SimulatorRefusedError(Exception):
     def __init__(self, status: int, explanation: str) -> None:
         super().__init__(f"{status}: {explanation}")
         self.status = status
-
-
-class OperationCalls(TypedDict):
-    """Counts of one operation; `statuses` by status as text, `faults` by kind."""
-
-    received: int
-    statuses: dict[str, int]
-    faults: dict[str, int]
-
-
-class Calls(TypedDict):
-    """Counts by operation name, and how many calls came in all."""
-
-    operations: dict[str, OperationCalls]
-    received: int
-
-
-class LookupCount(TypedDict):
-    """How often one identity got its real answer; `type` is phone, id or card."""
-
-    organization_id: str
-    type: str
-    value: str
-    count: int
-
-
-class WalletState(TypedDict):
-    """A wallet's balance as exact text."""
-
-    id: str
-    balance: str
-
-
-class CustomerState(TypedDict):
-    """Who a customer is and what they own now."""
-
-    organization_id: str
-    customer_id: str
-    phone: str | None
-    card_tracks: list[str]
-    wallets: list[WalletState]
-
-
-class OrganizationState(TypedDict):
-    """An organization and how many customers it knows."""
-
-    organization_id: str
-    name: str
-    customers: int
-
-
-class CouponState(TypedDict):
-    """A coupon to ask for."""
-
-    number: str
-    series_id: str
-    is_used: bool
-    not_after: str | None
-
-
-class RuleState(TypedDict):
-    """A fault rule as given, the calls that reached it and the times it fired."""
-
-    rule: dict[str, Any]
-    matched: int
-    fired: int
-
-
-class Switches(TypedDict):
-    """The switches as they stand."""
-
-    removed_rights: list[str]
-    organizations_without_loyalty: list[str]
-    token_lifetime_seconds: float
-    latency_ms: float
 
 
 class RawAnswer(NamedTuple):
@@ -153,6 +111,17 @@ class SimulatorControl:
         counts: list[LookupCount] = answer["lookups"]
         return counts
 
+    def recorded_requests(self, operation: str | None = None) -> list[RecordedRequest]:
+        """Return the latest 1,000 requests of an operation, or of each, as they arrived; numbers with a fraction are floats.
+
+        Raises RuntimeError when the simulator does not record them.
+        """
+        answer = self._ask("GET", "requests" if operation is None else f"requests?operation={operation}")
+        if not answer["enabled"]:
+            raise RuntimeError("Requests are not recorded; start the simulator with --record-requests")
+        recorded: list[RecordedRequest] = answer["requests"]
+        return recorded
+
     def faults(self) -> list[RuleState]:
         """Return the fault rules in force."""
         rules: list[RuleState] = self._ask("GET", "faults")["rules"]
@@ -171,25 +140,15 @@ class SimulatorControl:
         switches: Switches = self._ask("GET", "switches")
         return switches
 
-    def set_switches(
-        self,
-        *,
-        removed_rights: Sequence[str] | None = None,
-        organizations_without_loyalty: Sequence[str] | None = None,
-        token_lifetime_seconds: float | None = None,
-        latency_ms: float | None = None,
-    ) -> Switches:
+    def set_switches(self, **switches: Unpack[Switches]) -> Switches:
         """Change the switches that are given, leave the others, and return all."""
-        given = {
-            "removed_rights": None if removed_rights is None else list(removed_rights),
-            "organizations_without_loyalty": (
-                None if organizations_without_loyalty is None else list(organizations_without_loyalty)
-            ),
-            "token_lifetime_seconds": token_lifetime_seconds,
-            "latency_ms": latency_ms,
-        }
-        switches: Switches = self._ask("PUT", "switches", {k: v for k, v in given.items() if v is not None})
-        return switches
+        present: Switches = self._ask("PUT", "switches", switches)
+        return present
+
+    def reset_switches(self) -> Switches:
+        """Put every switch back to where it stood at the start, and return all."""
+        present: Switches = self._ask("DELETE", "switches")
+        return present
 
     def expire_tokens(self) -> int:
         """Make every token unknown and return how many there were."""
@@ -264,9 +223,57 @@ class SimulatorControl:
         ]
         return found
 
+    def put_coupons(self, organization_id: str, coupons: Sequence[Mapping[str, object]]) -> None:
+        """Add coupons, or replace those of the same number and series.
+
+        Each has `number` and `series_id`, and may have `is_used`, `is_deleted` and `not_after`.
+        """
+        self._ask("PUT", f"coupons/{organization_id}", list(coupons))
+
     def put_coupon_series(self, organization_id: str, series: Sequence[Mapping[str, object]]) -> None:
         """Make these, given as the items of the answer, all the coupon series of an organization."""
         self._ask("PUT", f"coupon_series/{organization_id}", list(series))
+
+    def holds(
+        self, *, state: str | None = None, organization_id: str | None = None, customer_id: str | None = None
+    ) -> list[HoldRecord]:
+        """Return every hold ever made, or those in a state, of an organization, of a customer."""
+        given = {"state": state, "organization_id": organization_id, "customer_id": customer_id}
+        found: list[HoldRecord] = self._all("holds", given)
+        return found
+
+    def consume_hold(self, organization_id: str, transaction_id: str) -> HoldRecord:
+        """Let an order at the till consume an open hold."""
+        hold: HoldRecord = self._ask("PATCH", f"holds/{organization_id}/{transaction_id}", {"state": "consumed"})
+        return hold
+
+    def transactions(
+        self, *, organization_id: str | None = None, customer_id: str | None = None
+    ) -> list[TransactionRecord]:
+        """Return every transaction by revision, or those of an organization, of a customer."""
+        given = {"organization_id": organization_id, "customer_id": customer_id}
+        found: list[TransactionRecord] = self._all("transactions", given)
+        return found
+
+    def add_transaction(
+        self, organization_id: str, customer_id: str, wallet_id: str, sum_: Decimal | str, **details: object
+    ) -> TransactionRecord:
+        """Move a balance by a signed sum as something other than the API would.
+
+        `details` are `type` (8, PayFromWallet), `type_name`, `comment`, `api_client_login`, `order_number` and `order_sum`.
+        """
+        body = {"customer_id": customer_id, "wallet_id": wallet_id, "sum": str(sum_)} | details
+        made: TransactionRecord = self._ask("PUT", f"transactions/{organization_id}", body)
+        return made
+
+    def _all(self, name: str, given: Mapping[str, str | None]) -> Any:
+        query = "".join(f"&{field}={value}" for field, value in given.items() if value is not None)
+        found: list[Any] = []
+        while True:
+            page = self._ask("GET", f"{name}?offset={len(found)}&limit={PAGE}{query}")
+            found += page[name]
+            if len(found) >= page["total"] or not page[name]:
+                return found
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         response = self._session.request(

@@ -6,30 +6,26 @@ import base64
 import binascii
 import os
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from datetime import UTC, datetime
+from typing import Annotated, Any
 from urllib.parse import parse_qs, unquote
 
 import msgspec
 
 from syrve_simulator.application import CONTROL_PREFIX, RawAnswer, Simulator
+from syrve_simulator.control_money import MoneyPaths
+from syrve_simulator.control_refusals import ControlRefusedError, all_known, customer_of, organization_of, page_of
+from syrve_simulator.control_switches import SwitchPaths
 from syrve_simulator.faults import FaultPlan, FaultScriptError, read_script
 from syrve_simulator.http_message import Reply, Request
 from syrve_simulator.jsontext import NotJsonError, decode, decode_object, encode, exact
 from syrve_simulator.model import Coupon, Customer, Organization
 from syrve_simulator.world import UnknownCustomerError, WorldError
 
-DEFAULT_PAGE: Final = 1000
-MOST_ON_A_PAGE: Final = 10_000
-
 _Arguments = Mapping[str, str]
-
-
-class _RefusedError(Exception):
-    def __init__(self, status: int, explanation: str) -> None:
-        super().__init__(explanation)
-        self.status = status
 
 
 class _PreparedAnswer(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,11 +36,12 @@ class _PreparedAnswer(msgspec.Struct, forbid_unknown_fields=True):
     status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 200
 
 
-class _Switches(msgspec.Struct, forbid_unknown_fields=True):
-    removed_rights: list[str] | msgspec.UnsetType = msgspec.UNSET
-    organizations_without_loyalty: list[str] | msgspec.UnsetType = msgspec.UNSET
-    token_lifetime_seconds: Annotated[float, msgspec.Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
-    latency_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)] | msgspec.UnsetType = msgspec.UNSET
+class _PreparedCoupon(msgspec.Struct, forbid_unknown_fields=True):
+    number: str
+    series_id: str
+    is_used: bool = False
+    is_deleted: bool = False
+    not_after: str | None = None
 
 
 class ControlPaths:
@@ -53,12 +50,15 @@ class ControlPaths:
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
         self._started = time.monotonic()
+        self._switches = SwitchPaths(simulator)
+        self._money = MoneyPaths(simulator)
         self._routes: dict[str, dict[str, Callable[[Request, _Arguments], object]]] = {
             "health": {"GET": self._health},
             "calls": {"GET": self._calls, "DELETE": self._reset_calls},
             "lookups": {"GET": self._lookups},
             "faults": {"GET": self._faults, "PUT": self._put_faults, "DELETE": self._clear_faults},
-            "switches": {"GET": self._switches, "PUT": self._put_switches},
+            "requests": {"GET": self._requests},
+            "switches": {"GET": self._switches.show, "PUT": self._switches.change, "DELETE": self._switches.reset},
             "tokens": {"DELETE": self._expire_tokens},
             "raw_answers": {"PUT": self._put_raw_answers, "DELETE": self._clear_raw_answers},
             "organizations": {"GET": self._organizations},
@@ -69,7 +69,12 @@ class ControlPaths:
                 "DELETE": self._remove_customer,
             },
             "coupons": {"GET": self._coupons},
+            "coupons/{organization_id}": {"PUT": self._put_coupons},
             "coupon_series/{organization_id}": {"PUT": self._put_coupon_series},
+            "holds": {"GET": self._money.holds},
+            "holds/{organization_id}/{transaction_id}": {"PATCH": self._money.consume_hold},
+            "transactions": {"GET": self._money.transactions},
+            "transactions/{organization_id}": {"PUT": self._money.add_transaction},
         }
 
     def answer(self, request: Request) -> Reply:
@@ -77,10 +82,11 @@ class ControlPaths:
         try:
             arguments, methods = self._route(request.path.removeprefix(CONTROL_PREFIX))
             if request.method not in methods:
-                raise _RefusedError(405, f"Only {' and '.join(methods)} work here")
+                raise ControlRefusedError(405, f"Only {' and '.join(methods)} work here")
+            self._simulator.service.bank.settle()
             query = {name: values[-1] for name, values in parse_qs(request.query, keep_blank_values=True).items()}
             return Reply(200, encode(methods[request.method](request, query | arguments)))
-        except _RefusedError as error:
+        except ControlRefusedError as error:
             return _refusal(error.status, error)
         except UnknownCustomerError as error:
             return _refusal(404, error)
@@ -96,7 +102,7 @@ class ControlPaths:
             ):
                 pairs = zip(wanted, given, strict=True)
                 return {ours[1:-1]: unquote(theirs) for ours, theirs in pairs if ours.startswith("{")}, methods
-        raise _RefusedError(404, f"There is no such control path; there are: {', '.join(sorted(self._routes))}")
+        raise ControlRefusedError(404, f"There is no such control path; there are: {', '.join(sorted(self._routes))}")
 
     # calls and faults
 
@@ -118,10 +124,16 @@ class ControlPaths:
     def _reset_calls(self, _request: Request, _arguments: _Arguments) -> object:
         self._simulator.calls.clear()
         self._simulator.lookups.clear()
+        self._simulator.requests.clear()
         return {}
 
     def _lookups(self, _request: Request, _arguments: _Arguments) -> object:
         return self._simulator.lookups.describe()
+
+    def _requests(self, _request: Request, arguments: _Arguments) -> object:
+        operation = arguments.get("operation")
+        all_known("operation", [operation] if operation else [], self._simulator.operations)
+        return self._simulator.requests.describe(operation)
 
     def _faults(self, _request: Request, _arguments: _Arguments) -> object:
         return {"rules": self._simulator.faults.describe()}
@@ -135,31 +147,7 @@ class ControlPaths:
         self._simulator.faults = FaultPlan(self._simulator.settings.seed)
         return {"rules": []}
 
-    # switches, tokens, prepared answers
-
-    def _switches(self, _request: Request, _arguments: _Arguments) -> object:
-        service = self._simulator.service
-        return {
-            "removed_rights": sorted(service.access.removed_rights),
-            "organizations_without_loyalty": sorted(service.without_loyalty),
-            "token_lifetime_seconds": service.access.token_lifetime_seconds,
-            "latency_ms": self._simulator.latency_ms,
-        }
-
-    def _put_switches(self, request: Request, arguments: _Arguments) -> object:
-        wanted = msgspec.json.decode(request.body, type=_Switches)
-        service = self._simulator.service
-        _all_known("removed_rights", wanted.removed_rights, self._simulator.operations)
-        _all_known("organizations_without_loyalty", wanted.organizations_without_loyalty, service.world.organizations)
-        if wanted.removed_rights is not msgspec.UNSET:
-            service.access.removed_rights = frozenset(wanted.removed_rights)
-        if wanted.organizations_without_loyalty is not msgspec.UNSET:
-            service.without_loyalty = frozenset(wanted.organizations_without_loyalty)
-        if wanted.token_lifetime_seconds is not msgspec.UNSET:
-            service.access.token_lifetime_seconds = wanted.token_lifetime_seconds
-        if wanted.latency_ms is not msgspec.UNSET:
-            self._simulator.latency_ms = wanted.latency_ms
-        return self._switches(request, arguments)
+    # tokens, prepared answers
 
     def _expire_tokens(self, _request: Request, _arguments: _Arguments) -> object:
         return {"expired": self._simulator.service.access.expire_all()}
@@ -167,11 +155,11 @@ class ControlPaths:
     def _put_raw_answers(self, request: Request, _arguments: _Arguments) -> object:
         prepared: dict[tuple[str, str, str], RawAnswer] = {}
         for item in msgspec.json.decode(request.body, type=list[_PreparedAnswer]):
-            _all_known("operation", [item.operation], self._simulator.operations)
+            all_known("operation", [item.operation], self._simulator.operations)
             try:
                 body = base64.b64decode(item.body_base64, validate=True)
             except binascii.Error as error:
-                raise _RefusedError(400, f"body_base64 is not base64: {error}") from None
+                raise ControlRefusedError(400, f"body_base64 is not base64: {error}") from None
             prepared[item.operation, item.organization_id, item.value] = RawAnswer(item.status, body)
         self._simulator.raw_answers.update(prepared)
         return {"prepared": len(self._simulator.raw_answers)}
@@ -192,7 +180,7 @@ class ControlPaths:
         }
 
     def _customers(self, _request: Request, arguments: _Arguments) -> object:
-        organization, offset, limit = self._organization(arguments), *_page(arguments)
+        organization, offset, limit = self._organization(arguments), *page_of(arguments)
         world = self._simulator.service.world
         end = offset + limit
         return {
@@ -205,7 +193,7 @@ class ControlPaths:
         organization = self._organization(arguments)
         answer = decode_object(request.body)
         if not isinstance(answer.get("id"), str):
-            raise _RefusedError(400, "The customer needs an id, as in the answer")
+            raise ControlRefusedError(400, "The customer needs an id, as in the answer")
         customer = Customer(customer_id=answer["id"])
         self._simulator.dialect.apply_fields(customer, answer)
         self._simulator.service.world.add(organization, customer)
@@ -215,7 +203,7 @@ class ControlPaths:
         organization, ordinal = self._customer(arguments)
         fields, balances = _customer_change(request.body)
         if "id" in fields:
-            raise _RefusedError(400, "The id of a customer cannot be changed")
+            raise ControlRefusedError(400, "The id of a customer cannot be changed")
         world = self._simulator.service.world
         customer = world.customer(organization, ordinal).copy()
         self._simulator.dialect.apply_fields(customer, fields)
@@ -229,51 +217,38 @@ class ControlPaths:
         return {"removed": 1}
 
     def _coupons(self, _request: Request, arguments: _Arguments) -> object:
-        organization, offset, limit = self._organization(arguments), *_page(arguments)
-        coupons = list(self._simulator.service.world.coupons(organization).values())
+        organization, offset, limit = self._organization(arguments), *page_of(arguments)
+        known = self._simulator.service.world.coupons(organization).values()
+        coupons = [one for same_number in known for one in same_number]
         return {"coupons": [_coupon(one) for one in coupons[offset : offset + limit]], "total": len(coupons)}
+
+    def _put_coupons(self, request: Request, arguments: _Arguments) -> object:
+        organization, world = self._organization(arguments), self._simulator.service.world
+        series = {one.series_id: one for one in world.coupon_series(organization)}
+        items = msgspec.json.decode(request.body, type=list[_PreparedCoupon])
+        all_known("series_id", [one.series_id for one in items], series)
+        for one in items:
+            world.put_coupon(organization, _new_coupon(one, series[one.series_id].name))
+        return {"coupons": len(items)}
 
     def _put_coupon_series(self, request: Request, arguments: _Arguments) -> object:
         organization = self._organization(arguments)
         items = decode(request.body)
         if not isinstance(items, list):
-            raise _RefusedError(400, "A list of coupon series is needed")
+            raise ControlRefusedError(400, "A list of coupon series is needed")
         series = [self._simulator.dialect.read_coupon_series(item) for item in items]
         self._simulator.service.world.put_coupon_series(organization, series)
         return {"coupon_series": len(series)}
 
     def _organization(self, arguments: _Arguments) -> Organization:
-        organization = self._simulator.service.world.organizations.get(arguments.get("organization_id", ""))
-        if organization is None:
-            raise _RefusedError(404, "There is no such organization_id; GET /_control/organizations lists them")
-        return organization
+        return organization_of(self._simulator, arguments)
 
     def _customer(self, arguments: _Arguments) -> tuple[Organization, int]:
-        organization = self._organization(arguments)
-        ordinal = self._simulator.service.world.resolve(organization, "id", arguments["customer_id"])
-        if ordinal is None:
-            raise _RefusedError(404, "The organization knows no customer with that id")
-        return organization, ordinal
+        return customer_of(self._simulator, arguments)
 
 
 def _refusal(status: int, error: Exception) -> Reply:
     return Reply(status, encode({"error": str(error)}))
-
-
-def _all_known(field: str, values: list[str] | msgspec.UnsetType, known: Mapping[str, Any]) -> None:
-    unknown = [] if values is msgspec.UNSET else [value for value in values if value not in known]
-    if unknown:
-        raise _RefusedError(400, f"{field}: unknown {', '.join(unknown)} (known: {', '.join(sorted(known))})")
-
-
-def _page(arguments: _Arguments) -> tuple[int, int]:
-    try:
-        offset, limit = int(arguments.get("offset", 0)), int(arguments.get("limit", DEFAULT_PAGE))
-    except ValueError:
-        raise _RefusedError(400, "offset and limit must be whole numbers") from None
-    if offset < 0 or not 1 <= limit <= MOST_ON_A_PAGE:
-        raise _RefusedError(400, f"offset must be 0 or more, limit 1 to {MOST_ON_A_PAGE}")
-    return offset, limit
 
 
 def _identities(organization: Organization, customer: Customer) -> dict[str, object]:
@@ -290,7 +265,7 @@ def _customer_change(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     change = decode_object(body)
     fields, wallets = change.pop("fields", {}), change.pop("wallets", {})
     if change or not isinstance(fields, dict) or not isinstance(wallets, dict):
-        raise _RefusedError(
+        raise ControlRefusedError(
             400, 'A change is {"wallets": {wallet id: balance}, "fields": {name: value}}, both optional'
         )
     return fields, wallets
@@ -299,7 +274,7 @@ def _customer_change(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
 def _set_balances(customer: Customer, balances: Mapping[str, object]) -> None:
     unknown = balances.keys() - {wallet.wallet_id for wallet in customer.wallets}
     if unknown:
-        raise _RefusedError(400, f"The customer has no wallet {', '.join(sorted(unknown))}")
+        raise ControlRefusedError(400, f"The customer has no wallet {', '.join(sorted(unknown))}")
     customer.wallets = tuple(
         replace(wallet, balance=exact(balances[wallet.wallet_id])) if wallet.wallet_id in balances else wallet
         for wallet in customer.wallets
@@ -312,4 +287,19 @@ def _coupon(coupon: Coupon) -> dict[str, object]:
         "series_id": coupon.series_id,
         "is_used": coupon.is_used,
         "not_after": coupon.not_after,
+        "is_deleted": coupon.is_deleted,
     }
+
+
+def _new_coupon(given: _PreparedCoupon, series_name: str) -> Coupon:
+    return Coupon(
+        coupon_id=str(uuid.uuid4()),
+        number=given.number,
+        series_id=given.series_id,
+        series_name=series_name,
+        is_used=given.is_used,
+        activated_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S") if given.is_used else None,
+        activated_by="control path" if given.is_used else None,
+        not_after=given.not_after,
+        is_deleted=given.is_deleted,
+    )

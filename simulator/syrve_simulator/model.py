@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-IdentityKind = Literal["phone", "id", "card"]
+IdentityKind = Literal["phone", "id", "card", "card_number", "email"]
+"""By what a customer is looked up; `card` is a card's track. A card number and an e-mail may belong to several customers."""
+
 Sex = Literal["male", "female", "not_specified"]
 
 
@@ -43,7 +45,10 @@ class Category:
 
 @dataclass(slots=True, kw_only=True)
 class Customer:
-    """One customer as one organization sees them; times are ISO text without a zone, `extra` overrides the answer's fields."""
+    """One customer as one organization sees them; times are ISO text without a zone, `extra` overrides the answer's fields.
+
+    `consent_status` is 0 unknown, 1 given, 2 revoked; `registered_in` and `last_visited` are organization ids.
+    """
 
     customer_id: str
     referrer_id: str | None = None
@@ -63,14 +68,35 @@ class Customer:
     receives_promo: bool | None = None
     consent_from: str | None = None
     consent_to: str | None = None
+    processing_from: str | None = None
+    processing_to: str | None = None
+    consent_status: int = 0
+    receives_loyalty: bool | None = None
+    comment: str | None = None
+    culture_name: str | None = None
+    user_data: str | None = None
+    is_anonymized: bool = False
+    is_deleted: bool = False
+    registered_at: str | None = None
+    first_order_at: str | None = None
+    last_order_at: str | None = None
+    registered_in: str | None = None
+    last_visited: str | None = None
     extra: dict[str, object] = field(default_factory=dict)
 
     def identities(self) -> list[tuple[IdentityKind, str]]:
-        """Return every (kind, value) by which this customer can be looked up."""
+        """Return every (kind, value) that is this customer's alone in the organization."""
         found: list[tuple[IdentityKind, str]] = [("id", self.customer_id)]
         if self.phone:
             found.append(("phone", self.phone))
         found.extend(("card", card.track) for card in self.cards)
+        return [(kind, canonical(kind, value)) for kind, value in found]
+
+    def shared_identities(self) -> list[tuple[IdentityKind, str]]:
+        """Return every (kind, value) by which this customer can be looked up and that others may have too."""
+        found: list[tuple[IdentityKind, str]] = [("card_number", card.number) for card in self.cards]
+        if self.email:
+            found.append(("email", self.email))
         return [(kind, canonical(kind, value)) for kind, value in found]
 
     def copy(self) -> Customer:
@@ -79,10 +105,10 @@ class Customer:
 
 
 def canonical(kind: IdentityKind, value: str) -> str:
-    """Return the form in which an identity is compared: phones by their digits (`+` or not), ids in lower case."""
+    """Return the form in which an identity is compared: phones by their digits (`+` or not), ids and e-mails in lower case."""
     if kind == "phone":
         return "+" + value.strip().removeprefix("+")
-    return value.lower() if kind == "id" else value
+    return value.lower() if kind in {"id", "email"} else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,25 +134,33 @@ class Coupon:
     activated_at: str | None
     activated_by: str | None
     not_after: str | None
+    is_deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A loyalty programme with the wallet that it fills."""
+    """A loyalty programme with the wallet that it fills; `type` as that of the wallet."""
 
     program_id: str
     name: str
     wallet_id: str
     wallet_name: str
+    type: int = 1
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """A restaurant or chain that the api login sees; `position` is its place in the list."""
+    """A restaurant or chain that the api login sees; `position` is its place in the list, `program` the first of `programs`."""
 
     position: int
     organization_id: str
     name: str
     code: str
-    program: Program
+    programs: tuple[Program, ...]
     categories: tuple[Category, ...]
+
+    @property
+    def program(self) -> Program:
+        """The bonus programme, which everybody can join."""
+        return self.programs[0]

@@ -13,7 +13,9 @@ from types import TracebackType
 from typing import Self
 
 from syrve_simulator.control import SimulatorControl
+from syrve_simulator.settings import Settings
 
+_DEFAULTS = Settings()
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
@@ -89,11 +91,15 @@ def start_simulator(
     seed: int = 1,
     organizations: int = 2,
     dialect: str = "reference",
-    api_login: str = "demo-login",
+    api_login: str = _DEFAULTS.api_login,
+    api_key: str = _DEFAULTS.api_key,
+    app_id: str = _DEFAULTS.app_id,
+    client_secret: str = _DEFAULTS.client_secret,
     token_lifetime_seconds: float = 3600,
     latency_ms: float = 0,
     faults: Sequence[Mapping[str, object]] = (),
     lookup_log: bool = True,
+    record_requests: bool = False,
     port: int = 0,
 ) -> SimulatorProcess:
     """Start a simulator on loopback, wait until it is healthy and return it; use it in a `with` block.
@@ -110,25 +116,28 @@ def start_simulator(
         "organizations": organizations,
         "dialect": dialect,
         "api-login": api_login,
+        "api-key": api_key,
+        "app-id": app_id,
+        "client-secret": client_secret,
         "token-lifetime-seconds": token_lifetime_seconds,
         "latency-ms": latency_ms,
     }
     if faults:
         options["faults"] = folder / "faults.json"
         (folder / "faults.json").write_text(json.dumps(list(faults)))
-    flags = ["--stop-with-stdin"] if lookup_log else ["--stop-with-stdin", "--no-lookup-log"]
-    command = [
-        sys.executable,
-        "-m",
-        "syrve_simulator",
-        *flags,
-        *(f"--{name}={value}" for name, value in options.items()),
-    ]
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+    flags = ["--stop-with-stdin"]
+    flags += [] if lookup_log else ["--no-lookup-log"]
+    flags += ["--record-requests"] if record_requests else []
+    process = _start([*flags, *(f"--{name}={value}" for name, value in options.items())], folder / "output")
     simulator = SimulatorProcess(process, f"http://127.0.0.1:{_await_port(process, directory)}", directory)
     simulator.control.health()
     return simulator
+
+
+def _start(arguments: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "syrve_simulator", *arguments]
+    with output.open("wb") as written:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=written, stderr=subprocess.STDOUT)  # noqa: S603
 
 
 def _await_port(process: subprocess.Popen[bytes], directory: tempfile.TemporaryDirectory[str]) -> int:

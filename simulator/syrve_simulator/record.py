@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 
+from syrve_simulator.jsontext import NotJsonError, decode
 from syrve_simulator.model import IdentityKind
 
 MOST_IDENTITIES = 500_000
 """Identities whose look-ups are counted one by one: about 100 MB. What goes beyond is counted together."""
+
+
+MOST_REQUESTS = 1000
+"""Requests that are kept of each operation: the latest."""
 
 
 class _OperationCalls:
@@ -96,3 +101,42 @@ class LookupLog:
             organization_id, kind, value = key.split("|", 2)
             lookups.append({"organization_id": organization_id, "type": kind, "value": value, "count": count})
         return {"enabled": self._enabled, "lookups": lookups, "not_recorded": self._not_recorded}
+
+
+class RequestLog:
+    """The latest requests of each operation, in the order in which they arrived; faults or not, refused or not."""
+
+    def __init__(self, *, enabled: bool, most_requests: int = MOST_REQUESTS) -> None:
+        self._enabled = enabled
+        self._most_requests = most_requests
+        self._requests: dict[str, deque[dict[str, object]]] = {}
+        self._arrived = 0
+
+    def received(self, operation: str, path: str, body: bytes) -> None:
+        """Keep a request; a body that is not JSON is kept as null."""
+        if not self._enabled:
+            return
+        try:
+            content = decode(body)
+        except NotJsonError:
+            content = None
+        kept = self._requests.setdefault(operation, deque(maxlen=self._most_requests))
+        self._arrived += 1
+        kept.append({"number": self._arrived, "operation": operation, "path": path, "body": content})
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._requests.clear()
+
+    def describe(self, operation: str | None) -> dict[str, object]:
+        """Return the requests of one operation or, in the order of their arrival, of all."""
+        chosen = [
+            one for name, kept in self._requests.items() if operation is None or name == operation for one in kept
+        ]
+        return {"enabled": self._enabled, "requests": sorted(chosen, key=_number)}
+
+
+def _number(request: dict[str, object]) -> int:
+    number = request["number"]
+    assert isinstance(number, int)
+    return number

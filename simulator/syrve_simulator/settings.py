@@ -19,7 +19,11 @@ class Settings:
     seed: int = 1
     faults_file: Path | None = None
     api_login: str = "demo-login"
+    api_key: str = "demo-key"
+    app_id: str = "5e1f0000-0000-4000-8000-000000000001"
+    client_secret: str = "demo-secret"  # noqa: S105 - of a simulated application
     token_lifetime_seconds: float = 3600
     latency_ms: float = 0
     lookup_log: bool = True
+    record_requests: bool = False
     stops_with_stdin: bool = False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from syrve_simulator.model import Card, Coupon, CouponSeries, Customer, IdentityKind, Organization, Wallet, canonical
@@ -13,6 +15,7 @@ from syrve_simulator.population.organizations import BONUS
 
 CACHED_ANSWERS = 32_768
 _Key = tuple[int, int]
+_SHARED_KINDS = frozenset({"email", "card_number"})
 
 
 class WorldError(Exception):
@@ -31,26 +34,39 @@ class World:
     """Customers, coupons and organizations as they are now.
 
     A customer is an ordinal: in the population's range, or above it when added later. Changed and added customers are kept,
-    everybody else is computed when asked for. `encode` turns a customer into an answer's bytes; the last 32,768 are kept
+    everybody else is computed when asked for. `as_seen` (of an organization's position, an ordinal and the customer) may put
+    the balances right before `encode` turns a customer into an answer's bytes; the last 32,768 are kept
     until their customer changes.
     """
 
-    def __init__(self, population: Population, encode: Callable[[Customer], bytes]) -> None:
+    def __init__(
+        self,
+        population: Population,
+        encode: Callable[[Customer], bytes],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.population = population
         self.organizations = {one.organization_id: one for one in population.organizations}
+        self.as_seen: Callable[[int, int, Customer], Customer] = lambda _organization, _ordinal, customer: customer
         self._encode = encode
+        self._clock = clock
         # not a dict: taking the oldest out of one walks over every place that was emptied before
         self._encoded: OrderedDict[_Key, bytes] = OrderedDict()
         self._changed: dict[_Key, Customer | None] = {}
         self._identities: dict[tuple[int, IdentityKind, str], int] = {}
+        self._sharers: dict[tuple[int, IdentityKind, str], set[int]] = {}
+        self._unknown_until: dict[_Key, float] = {}
         self._added: dict[int, list[int]] = {}
         self._next_ordinal = population.customers
         self._series: dict[int, list[CouponSeries]] = {}
-        self._coupons: dict[int, dict[str, Coupon]] = {}
+        self._coupons: dict[int, dict[str, list[Coupon]]] = {}
 
     def resolve(self, organization: Organization, kind: IdentityKind, value: str) -> int | None:
-        """Return who the organization knows by this identity now, or None."""
+        """Return who the organization knows by this identity now, or None; of several the one who has been known longest."""
         position, value = organization.position, canonical(kind, value)
+        if kind in _SHARED_KINDS:
+            return self._resolve_shared(organization, kind, value)
         ordinal = self._identities.get((position, kind, value))
         if ordinal is not None:
             return ordinal
@@ -83,7 +99,7 @@ class World:
         key = (organization.position, ordinal)
         encoded = self._encoded.get(key)
         if encoded is None:
-            encoded = self._encode(self.customer(organization, ordinal))
+            encoded = self._encode(self.as_seen(*key, self.customer(organization, ordinal)))
             if len(self._encoded) >= CACHED_ANSWERS:
                 self._encoded.popitem(last=False)
             self._encoded[key] = encoded
@@ -102,6 +118,8 @@ class World:
         self._changed[organization.position, ordinal] = customer
         for kind, value in identities:
             self._identities[organization.position, kind, value] = ordinal
+        for kind, value in customer.shared_identities():
+            self._sharers.setdefault((organization.position, kind, value), set()).add(ordinal)
 
     def add(self, organization: Organization, customer: Customer) -> int:
         """Take in a new customer and return their ordinal. Raises IdentityTakenError."""
@@ -118,7 +136,7 @@ class World:
         self._changed[organization.position, ordinal] = None
 
     def new_customer(self, organization: Organization) -> Customer:
-        """Return what a newly registered customer starts with: an empty bonus wallet and the categories for new guests."""
+        """Return what a newly registered customer starts with: an empty bonus wallet, the categories for new guests, flags on."""
         program = organization.program
         return Customer(
             customer_id=str(uuid.uuid4()),
@@ -128,6 +146,9 @@ class World:
             program_name=program.name,
             receives_order_status=True,
             receives_promo=True,
+            receives_loyalty=True,
+            registered_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+            registered_in=organization.organization_id,
         )
 
     def upsert(
@@ -137,11 +158,13 @@ class World:
         *,
         customer_id: str | None,
         card: tuple[str, str] | None,
+        unknown_seconds: float = 0,
     ) -> str:
         """Create or update a customer and return the id.
 
         The customer is found by id, else by the phone in `changes`, else by the card's track; `changes` are values by attribute of
-        `Customer`, `card` a (track, number) to own afterwards. Raises UnknownCustomerError for an id that nobody has, IdentityTakenError.
+        `Customer`, `card` a (track, number) to own afterwards. A new customer stays unknown to `seen` for `unknown_seconds`.
+        Raises UnknownCustomerError for an id that nobody has, IdentityTakenError.
         """
         phone = changes.get("phone")
         if customer_id:
@@ -159,10 +182,35 @@ class World:
         if card and all(one.track != card[0] for one in customer.cards):
             customer.cards += (Card(str(uuid.uuid4()), card[0], card[1], None),)
         if ordinal is None:
-            self.add(organization, customer)
+            ordinal = self.add(organization, customer)
+            if unknown_seconds:
+                self._unknown_until[organization.position, ordinal] = self._clock() + unknown_seconds
         else:
             self.put(organization, ordinal, customer)
         return customer.customer_id
+
+    def seen(self, organization: Organization, ordinal: int) -> bool:
+        """Say whether look-ups find a customer yet."""
+        if not self._unknown_until:
+            return True
+        until = self._unknown_until.get((organization.position, ordinal))
+        if until is None or self._clock() < until:
+            return until is None
+        del self._unknown_until[organization.position, ordinal]
+        return True
+
+    def is_deleted(self, organization: Organization, ordinal: int) -> bool:
+        """Say whether a customer was deleted (and not restored): they are kept, unlike those removed on the control path."""
+        changed = self._changed.get((organization.position, ordinal))
+        return changed is not None and changed.is_deleted
+
+    def forget_answer(self, position: int, ordinal: int) -> None:
+        """Write a customer's answer anew the next time: what was held of their money has changed."""
+        self._encoded.pop((position, ordinal), None)
+
+    def forget_answers(self) -> None:
+        """Write every answer anew: the way to write them has changed."""
+        self._encoded.clear()
 
     def page(self, organization: Organization, offset: int, limit: int) -> list[Customer]:
         """Return a page of the customers that the organization knows: the population's first, then those added."""
@@ -195,15 +243,33 @@ class World:
         """Make `series` all the coupon series of an organization."""
         self._series[organization.position] = list(series)
 
-    def coupons(self, organization: Organization) -> dict[str, Coupon]:
-        """Return the coupons of an organization by number; what is put into it is known from then on."""
+    def coupons(self, organization: Organization) -> dict[str, list[Coupon]]:
+        """Return the coupons of an organization by number: several series may have a coupon of one number."""
         if organization.position not in self._coupons:
-            self._coupons[organization.position] = {one.number: one for one in self.population.coupons(organization)}
+            coupons = self._coupons[organization.position] = {}
+            for one in self.population.coupons(organization):
+                coupons.setdefault(one.number, []).append(one)
         return self._coupons[organization.position]
+
+    def put_coupon(self, organization: Organization, coupon: Coupon) -> None:
+        """Add a coupon, or replace the one of that number and series."""
+        same_number = self.coupons(organization).setdefault(coupon.number, [])
+        same_number[:] = [one for one in same_number if one.series_id != coupon.series_id] + [coupon]
 
     def _forget(self, organization: Organization, ordinal: int) -> None:
         key = (organization.position, ordinal)
         self._encoded.pop(key, None)
         changed = self._changed.get(key)
-        for kind, value in changed.identities() if changed else ():
+        if changed is None:
+            return
+        for kind, value in changed.identities():
             self._identities.pop((organization.position, kind, value), None)
+        for kind, value in changed.shared_identities():
+            self._sharers[organization.position, kind, value].discard(ordinal)
+
+    def _resolve_shared(self, organization: Organization, kind: IdentityKind, value: str) -> int | None:
+        position = organization.position
+        born = self.population.sharers(kind, value, organization)
+        holders = {one for one in born if (position, one) not in self._changed}
+        holders |= self._sharers.get((position, kind, value), set())
+        return min(holders, default=None)

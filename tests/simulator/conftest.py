@@ -1,5 +1,6 @@
 """One simulator for the folder, put back in order before each test; customers stay changed, so each test uses its own."""
 
+import itertools
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -8,9 +9,8 @@ from typing import Any
 import pytest
 import requests
 
+from syrve_simulator.control import CustomerState
 from syrve_simulator.process import SimulatorProcess, start_simulator
-
-TOKEN_LIFETIME_SECONDS = 3600.0
 
 
 class Api:
@@ -35,6 +35,18 @@ class Api:
     def loyalty(self, path: str, organization_id: str, **body: Any) -> requests.Response:
         """POST to a loyalty path."""
         return self.post(f"loyalty/{self.segment}/{path}", {"organizationId": organization_id, **body})
+
+    def money(
+        self, path: str, organization_id: str, state: CustomerState, sum_: Any, *, timeout: float = 10, **body: Any
+    ) -> requests.Response:
+        """POST to a wallet path for a customer's first wallet."""
+        whose = {
+            "organizationId": organization_id,
+            "customerId": state["customer_id"],
+            "walletId": state["wallets"][0]["id"],
+            "sum": sum_,
+        }
+        return self.post(f"loyalty/{self.segment}/customer/wallet/{path}", whose | body, timeout=timeout)
 
     def info(self, organization_id: str, *, timeout: float = 10, **lookup: Any) -> requests.Response:
         """Look a customer up by phone=, id= or cardTrack=."""
@@ -91,27 +103,65 @@ def shared_simulator() -> Iterator[SimulatorProcess]:
         yield simulator
 
 
-@pytest.fixture
-def simulator(shared_simulator: SimulatorProcess) -> SimulatorProcess:
-    control = shared_simulator.control
+@pytest.fixture(scope="session")
+def shared_cloud() -> Iterator[SimulatorProcess]:
+    with start_simulator(dialect="cloud", customers=200, seed=7, record_requests=True) as simulator:
+        yield simulator
+
+
+def put_in_order(simulator: SimulatorProcess) -> SimulatorProcess:
+    control = simulator.control
     control.clear_faults()
     control.clear_raw_answers()
-    control.set_switches(
-        removed_rights=[],
-        organizations_without_loyalty=[],
-        token_lifetime_seconds=TOKEN_LIFETIME_SECONDS,
-        latency_ms=0,
-    )
+    control.reset_switches()
     control.reset_calls()
-    return shared_simulator
+    return simulator
 
 
 @pytest.fixture
-def api(simulator: SimulatorProcess) -> Api:
+def simulator(shared_simulator: SimulatorProcess) -> SimulatorProcess:
+    return put_in_order(shared_simulator)
+
+
+@pytest.fixture
+def cloud(shared_cloud: SimulatorProcess) -> SimulatorProcess:
+    """A simulator that speaks the cloud dialect."""
+    return put_in_order(shared_cloud)
+
+
+@pytest.fixture
+def cloud_api(cloud: SimulatorProcess) -> Api:
+    return signed_in(cloud)
+
+
+@pytest.fixture(params=["reference", "cloud"])
+def dialect(request: pytest.FixtureRequest) -> str:
+    """Each dialect in turn, for what both have in common."""
+    return str(request.param)
+
+
+@pytest.fixture
+def either(dialect: str, request: pytest.FixtureRequest) -> SimulatorProcess:
+    """A simulator of the dialect in turn."""
+    shared: SimulatorProcess = request.getfixturevalue("shared_cloud" if dialect == "cloud" else "shared_simulator")
+    return put_in_order(shared)
+
+
+@pytest.fixture
+def either_api(either: SimulatorProcess) -> Api:
+    return signed_in(either)
+
+
+def signed_in(simulator: SimulatorProcess) -> Api:
     client = Api(simulator.url)
     client.sign_in()
     simulator.control.reset_calls()
     return client
+
+
+@pytest.fixture
+def api(simulator: SimulatorProcess) -> Api:
+    return signed_in(simulator)
 
 
 @pytest.fixture
@@ -120,8 +170,37 @@ def make_api() -> Callable[..., Api]:
 
 
 @pytest.fixture
-def organization_id(simulator: SimulatorProcess) -> str:
-    return simulator.control.organizations()[0]["organization_id"]
+def organization_id(shared_simulator: SimulatorProcess) -> str:
+    """The first organization: the same in both dialects, as the seed is."""
+    return shared_simulator.control.organizations()[0]["organization_id"]
+
+
+@pytest.fixture
+def new_customer(either: SimulatorProcess, either_api: Api, organization_id: str) -> Callable[..., CustomerState]:
+    """Makes a customer with a phone of their own and so much in their one wallet."""
+    return lambda balance="0", **fields: make_customer(either, either_api, organization_id, balance, **fields)
+
+
+@pytest.fixture
+def new_cloud_customer(cloud: SimulatorProcess, cloud_api: Api, organization_id: str) -> Callable[..., CustomerState]:
+    return lambda balance="0", **fields: make_customer(cloud, cloud_api, organization_id, balance, **fields)
+
+
+_PHONES = itertools.count(79_994_000_000)
+
+
+def make_customer(
+    simulator: SimulatorProcess, api: Api, organization_id: str, balance: str, **fields: Any
+) -> CustomerState:
+    body = {"phone": f"+{next(_PHONES)}"} | fields
+    answer = api.loyalty("customer/create_or_update", organization_id, **body)
+    assert answer.status_code == 200, answer.text
+    customer_id = answer.json()["id"]
+    state = simulator.control.change_customer(organization_id, customer_id)
+    wallet_id = state["wallets"][0]["id"]
+    state = simulator.control.change_customer(organization_id, customer_id, balances={wallet_id: balance})
+    simulator.control.reset_calls()
+    return state
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ def test_help_explains_every_option():
     for option in (
         "--host", "--port", "--port-file", "--dialect", "--customers", "--organizations", "--seed", "--faults", "--api-login",
         "--token-lifetime-seconds", "--latency-ms", "--no-lookup-log", "--stop-with-stdin", "--insecure-any-host",
+        "--api-key", "--app-id", "--client-secret", "--record-requests",
     ):  # fmt: skip
         assert option in shown
 
@@ -41,7 +42,6 @@ def test_help_explains_every_option():
 @pytest.mark.parametrize(
     ("arguments", "explanation"),
     [
-        (["--dialect", "cloud"], "the dialect cloud is not built yet"),
         (["--dialect", "klingon"], "invalid choice"),
         (["--host", "0.0.0.0"], "not a loopback address"),
         (["--host", "example.com"], "not a loopback address"),
@@ -107,9 +107,23 @@ def test_other_login_organizations_and_no_lookup_log(make_api):
             simulator.control.lookups()
 
 
+def test_application_of_the_command_line_is_the_one_that_gets_a_token(make_api):
+    with start_simulator(
+        dialect="cloud", customers=1, api_key="k", app_id="AAAAAAAA-0000-4000-8000-000000000001", client_secret="s"
+    ) as simulator:
+        ours = {"apiKey": "k", "appId": "aaaaaaaa-0000-4000-8000-000000000001", "clientSecret": "s"}
+
+        statuses = [
+            requests.post(f"{simulator.url}/api/v2/access_token", json=body, timeout=5).status_code
+            for body in (ours, ours | {"clientSecret": "demo-secret"})
+        ]
+
+        assert statuses == [200, 401]
+
+
 def test_helper_says_why_a_simulator_did_not_start():
-    with pytest.raises(SimulatorFailedError, match="not built yet"):
-        start_simulator(dialect="cloud")
+    with pytest.raises(SimulatorFailedError, match="invalid choice"):
+        start_simulator(dialect="klingon")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

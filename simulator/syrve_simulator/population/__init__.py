@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from syrve_simulator.model import Coupon, CouponSeries, Customer, IdentityKind, Organization
 from syrve_simulator.population.coupons import build_coupons, build_series
-from syrve_simulator.population.customers import CustomerBuilder
-from syrve_simulator.population.identity import Draw, Identities
+from syrve_simulator.population.customers import SHORT_NUMBER_DIGITS, CustomerBuilder, ordinal_in_email
+from syrve_simulator.population.identity import TRACK_DIGITS, Draw, Identities
 from syrve_simulator.population.organizations import build_organization
 
 
 class Population:
-    """Customers, organizations and coupons by seed; the same seed gives the same values for the same ordinal, however many there are."""
+    """Customers, organizations and coupons by seed; the same seed gives the same values for the same ordinal, however many there are.
 
-    def __init__(self, *, seed: int, customers: int, organizations: int) -> None:
+    `with_history` adds what only the cloud dialect tells: comments, consent in full, registration and orders.
+    """
+
+    def __init__(self, *, seed: int, customers: int, organizations: int, with_history: bool = False) -> None:
         self._draw = Draw(seed)
         self._identities = Identities(self._draw, customers, organizations)
-        self._builder = CustomerBuilder(self._draw, self._identities)
+        self._builder = CustomerBuilder(self._draw, self._identities, with_history=with_history)
         self.customers = customers
         self.organizations = tuple(build_organization(self._draw, position) for position in range(organizations))
         self.guests_of = cache(self._identities.guests_of)
 
     def ordinal(self, kind: IdentityKind, value: str) -> int | None:
-        """Return who was born with this identity (in canonical form), or None."""
+        """Return who was born with this phone, id or card track (in canonical form), or None."""
         if kind == "phone":
             return self._identities.by_phone(value)
         if kind == "id":
             return self._identities.by_id(value)
         holder = self._identities.by_track(value)
         return holder[0] if holder and holder[1] < self._builder.card_count(holder[0]) else None
+
+    def sharers(self, kind: IdentityKind, value: str, organization: Organization) -> list[int]:
+        """Return everybody in the organization who was born with this e-mail or card number (in canonical form)."""
+        candidates: Iterable[int | None] = ()
+        if kind == "email":
+            candidates = [ordinal_in_email(value)]
+        elif len(value) in {TRACK_DIGITS, SHORT_NUMBER_DIGITS}:
+            candidates = self._identities.by_track_ending(value)
+        return sorted(
+            ordinal
+            for ordinal in set(candidates)
+            if ordinal is not None
+            and self.lives_in(ordinal, organization)
+            and (kind, value) in self.customer(ordinal, organization).shared_identities()
+        )
 
     def lives_in(self, ordinal: int, organization: Organization) -> bool:
         """Say whether the organization knows the customer."""

@@ -60,4 +60,5 @@ def _coupon(draw: Draw, organization: Organization, series: CouponSeries, ordina
         else None,
         activated_by=f"terminal-{1 + take() % 9}" if is_used else None,
         not_after=(None, _DATED, _EXPIRED)[take() % 3],
+        is_deleted=take() % 10 == 0,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -18,12 +19,16 @@ _BIRTHDAYS = date(2008, 1, 1).toordinal() - _FIRST_BIRTHDAY
 _EXPONENTS = (0, -1, -2, -2, -2, -2, -3, -4)
 _CARD_COUNTS = (0, 1, 2, 2)
 _WALLET_COUNTS = (1, 2, 3, 3)
+SHORT_NUMBER_DIGITS = 6
+"""Of the printed number of a card, where that is not its track."""
+_EMAIL = re.compile(r"guest-(\d{7})-\d{3}@")
 
 
 class CustomerBuilder:
     """Builds customers by ordinal; what a person is does not depend on the organization, what they own there does."""
 
-    def __init__(self, draw: Draw, identities: Identities) -> None:
+    def __init__(self, draw: Draw, identities: Identities, *, with_history: bool) -> None:
+        self._with_history = with_history
         self._draw = draw
         self._identities = identities
 
@@ -35,7 +40,7 @@ class CustomerBuilder:
         has_program = take() % 5 != 0
         consent_year = 2019 + take() % 7
         consents = take() % 3 != 0
-        return Customer(
+        customer = Customer(
             customer_id=self._identities.customer_id(ordinal),
             referrer_id=self._identities.customer_id(ordinal // 2) if take() % 8 == 0 else None,
             name=name,
@@ -55,6 +60,9 @@ class CustomerBuilder:
             consent_from=f"{consent_year}{_time_of_year(take)}" if consents else None,
             consent_to=f"{consent_year + 5}-12-31T23:59:59" if consents and take() % 2 else None,
         )
+        if self._with_history:
+            _add_history(customer, self._draw.words(b"history", ordinal).__next__, organization)
+        return customer
 
     def card_count(self, ordinal: int) -> int:
         """Return how many cards a customer has, 0 to 2."""
@@ -71,7 +79,7 @@ class CustomerBuilder:
                     card_id=self._draw.uuid(b"card", ordinal, slot),
                     track=track,
                     # the track, as in the reference document, for most; a shorter printed number for the rest
-                    number=track[-6:] if has_own_number % 3 == 0 else track,
+                    number=track[-SHORT_NUMBER_DIGITS:] if has_own_number % 3 == 0 else track,
                     valid_to=f"{2026 + year % 6}-{1 + month % 12:02d}-28" if is_dated % 2 else None,
                 )
             )
@@ -117,6 +125,29 @@ def _full_name(take: _Take, sex: Sex) -> tuple[str | None, str | None, str | Non
 def _email(take: _Take, ordinal: int) -> str | None:
     host = ("example.com", "example.org", None)[take() % 3]
     return f"guest-{ordinal:07d}-{take() % 1000:03d}@{host}" if host else None
+
+
+def ordinal_in_email(email: str) -> int | None:
+    """Return whose e-mail this could be."""
+    found = _EMAIL.match(email)
+    return int(found[1]) if found else None
+
+
+def _add_history(customer: Customer, take: _Take, organization: Organization) -> None:
+    if customer.consent_from is not None:
+        customer.consent_status = 2 if customer.consent_to and take() % 4 == 0 else 1
+        customer.processing_from, customer.processing_to = customer.consent_from, customer.consent_to
+    customer.receives_loyalty = (True, False, None)[take() % 3]
+    customer.comment = "Предпочитает столик у окна" if take() % 6 == 0 else None
+    customer.culture_name = ("ru-RU", "en-GB", None)[take() % 3]
+    customer.user_data = '{"source":"kiosk"}' if take() % 9 == 0 else None
+    year = 2018 + take() % 6
+    customer.registered_at = f"{year}{_time_of_year(take)}"
+    customer.registered_in = organization.organization_id
+    if take() % 5:
+        customer.first_order_at = f"{year + 1}{_time_of_year(take)}"
+        customer.last_order_at = f"{year + 2}{_time_of_year(take)}"
+        customer.last_visited = organization.organization_id
 
 
 def _categories(take: _Take, organization: Organization) -> tuple[Category, ...]:

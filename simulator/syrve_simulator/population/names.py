@@ -58,6 +58,7 @@ CATEGORY_NAMES: _Names = (
     "Постоянный гость доставки",
 )
 PROGRAM_NAMES: _Names = ("Бонусная программа", "Guest Rewards", "Клуб постоянных гостей")
+DEPOSIT_PROGRAM_NAME = "Питание сотрудников"
 WALLET_NAMES: _Names = (
     "Депозитный счёт",
     "Бонусный счёт гостя",

@@ -1,12 +1,18 @@
-"""Organizations, each with its programme and its categories."""
+"""Organizations, each with its programmes and its categories."""
 
 from __future__ import annotations
 
 from syrve_simulator.model import Category, Organization, Program
 from syrve_simulator.population.identity import Draw
-from syrve_simulator.population.names import CATEGORY_NAMES, ORGANIZATION_NAMES, PROGRAM_NAMES, WALLET_NAMES
+from syrve_simulator.population.names import (
+    CATEGORY_NAMES,
+    DEPOSIT_PROGRAM_NAME,
+    ORGANIZATION_NAMES,
+    PROGRAM_NAMES,
+    WALLET_NAMES,
+)
 
-BONUS = 1
+DEPOSIT, BONUS = 0, 1
 
 
 def build_organization(draw: Draw, position: int) -> Organization:
@@ -17,11 +23,21 @@ def build_organization(draw: Draw, position: int) -> Organization:
         organization_id=draw.uuid(b"organization", position),
         name=ORGANIZATION_NAMES[number] + (f" {turn + 1}" if turn else ""),
         code=str(1000 + position),
-        program=Program(
-            program_id=draw.uuid(b"program", position),
-            name=PROGRAM_NAMES[position % len(PROGRAM_NAMES)],
-            wallet_id=draw.uuid(b"program wallet", position),
-            wallet_name=WALLET_NAMES[BONUS],
+        programs=(
+            Program(
+                program_id=draw.uuid(b"program", position),
+                name=PROGRAM_NAMES[position % len(PROGRAM_NAMES)],
+                wallet_id=draw.uuid(b"program wallet", position),
+                wallet_name=WALLET_NAMES[BONUS],
+                type=BONUS,
+            ),
+            Program(
+                program_id=draw.uuid(b"program", position, 1),
+                name=DEPOSIT_PROGRAM_NAME,
+                wallet_id=draw.uuid(b"program wallet", position, 1),
+                wallet_name=WALLET_NAMES[DEPOSIT],
+                type=DEPOSIT,
+            ),
         ),
         categories=tuple(
             Category(

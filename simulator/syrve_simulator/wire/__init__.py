@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from syrve_simulator.wire.cloud.dialect import CLOUD
 from syrve_simulator.wire.contract import Dialect
 from syrve_simulator.wire.reference import REFERENCE
 
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (REFERENCE,)}
-PLANNED_DIALECTS = frozenset({"cloud"})
+DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (REFERENCE, CLOUD)}

@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from syrve_simulator.access import Access
+from syrve_simulator.bank import Bank
+from syrve_simulator.behaviour import Behaviour
 from syrve_simulator.model import CouponSeries, Customer, IdentityKind
 from syrve_simulator.world import World
 
 Body = Mapping[str, Any]
+LookupFields = Mapping[str, tuple[IdentityKind, str]]
+Envelope = Callable[[dict[str, object]], bytes]
+"""Writes what a loyalty operation answers."""
 
 
 class Lookup(NamedTuple):
@@ -35,6 +40,8 @@ class Service:
 
     world: World
     access: Access
+    bank: Bank
+    behaviour: Behaviour
     without_loyalty: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -64,7 +71,8 @@ class Operation:
 class Dialect:
     """A dialect: its operations, and how it writes and reads customers and coupon series on the control path.
 
-    The readers raise ValueError with what is wrong.
+    `lookup_fields` gives for each `type` of a look-up the kind of identity and the field that holds it; `with_history` says whether
+    customers have what only the cloud dialect tells. The readers raise ValueError with what is wrong.
     """
 
     name: str
@@ -72,3 +80,5 @@ class Dialect:
     encode_customer: Callable[[Customer], bytes]
     apply_fields: Callable[[Customer, Body], None]
     read_coupon_series: Callable[[Body], CouponSeries]
+    lookup_fields: LookupFields
+    with_history: bool = False

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import uuid
 
+from syrve_simulator.bank import (
+    HoldIsOverError,
+    NotEnoughMoneyError,
+    RepeatedHoldError,
+    UnknownHoldError,
+    UnknownWalletError,
+)
 from syrve_simulator.jsontext import encode
 from syrve_simulator.model import IdentityKind
 from syrve_simulator.wire.contract import Answer
+from syrve_simulator.world import IdentityTakenError, UnknownCustomerError, WorldError
 
 # "CarTrack" is not a slip of ours: this is the code that the live service was observed to send for an unknown track.
 _NOT_FOUND: dict[IdentityKind, tuple[str, str]] = {
     "phone": ("Transport_WrongCustomerNumber", "Validation_IncorrectPhone"),
     "id": ("Transport_WrongCustomerId", "Customer_CustomerNotFound"),
     "card": ("Transport_WrongCarTrack", "Card_CanNotFindByTrack"),
+    # nobody noted these two: the codes are put together from their neighbours
+    "card_number": ("Transport_WrongCardNumber", "Card_CanNotFindByNumber"),
+    "email": ("Transport_WrongCustomerEmail", "Customer_CustomerNotFound"),
+}
+# The service's own codes for money are unknown: all of these are ours.
+_REFUSALS: dict[type[WorldError], tuple[str | None, str]] = {
+    UnknownCustomerError: _NOT_FOUND["id"],
+    IdentityTakenError: (None, "Customer_AlreadyExists"),
+    UnknownWalletError: ("Transport_WrongWalletId", "Wallet_WalletNotFound"),
+    NotEnoughMoneyError: ("Transport_WrongSum", "Wallet_NotEnoughMoney"),
+    UnknownHoldError: ("Transport_WrongTransactionId", "Transaction_TransactionNotFound"),
+    RepeatedHoldError: ("Transport_WrongTransactionId", "Transaction_AlreadyExists"),
+}
+_HOLD_IS_OVER = {
+    "cancelled": "Transaction_AlreadyCancelled",
+    "expired": "Transaction_AlreadyExpired",
+    "consumed": "Transaction_AlreadyConsumed",
 }
 
 
@@ -49,6 +74,19 @@ def customer_not_found(kind: IdentityKind, value: str) -> Answer:
     """Return the answer for an identity that nobody has."""
     code, error_code = _NOT_FOUND[kind]
     return loyalty_error(code, error_code, f"There is no user with {kind} {value}")
+
+
+def unknown_coupon(number: str) -> Answer:
+    """Return the answer for a coupon that there is not, where that is an error."""
+    return loyalty_error("Transport_WrongCouponNumber", "Coupon_CouponNotFound", f"There is no coupon {number}")
+
+
+def refusal(error: WorldError) -> Answer:
+    """Return the answer for a change that is refused."""
+    if isinstance(error, HoldIsOverError):
+        return loyalty_error("Transport_WrongTransactionId", _HOLD_IS_OVER[error.state], str(error))
+    code, error_code = _REFUSALS[type(error)]
+    return loyalty_error(code, error_code, str(error))
 
 
 def loyalty_not_set_up(organization_id: str) -> Answer:

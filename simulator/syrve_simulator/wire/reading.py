@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-from syrve_simulator.model import Customer, Organization
+from syrve_simulator.jsontext import exact
+from syrve_simulator.model import Card, Category, Customer, Organization, Wallet
 from syrve_simulator.wire.contract import BadRequestError, Body, Service
-from syrve_simulator.wire.errors import loyalty_not_set_up, transport_error
+from syrve_simulator.wire.errors import customer_not_found, loyalty_error, loyalty_not_set_up, transport_error
 
 _Value = TypeVar("_Value")
 
@@ -39,6 +41,61 @@ def optional_texts(body: Body, field: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise BadRequestError(transport_error(400, f"Field '{field}' must be a list of text"))
     return value
+
+
+def required_uuid(body: Body, field: str) -> str:
+    """Return a field that has to be a uuid, in lower case."""
+    try:
+        return as_uuid(required_text(body, field))
+    except ValueError:
+        raise BadRequestError(transport_error(400, f"Field '{field}' must be a uuid")) from None
+
+
+def required_sum(body: Body, field: str = "sum") -> Decimal:
+    """Return an amount of money above nothing."""
+    value = body.get(field)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise BadRequestError(transport_error(400, f"Required field '{field}' is missing or not a number"))
+    try:
+        amount = exact(value)
+    except ValueError as error:
+        raise BadRequestError(transport_error(400, f"Field '{field}' cannot be read: {error}")) from None
+    if amount <= 0:
+        raise BadRequestError(loyalty_error("Transport_WrongSum", "Validation_IncorrectSum", "The sum must be above 0"))
+    return amount
+
+
+def whole_number(body: Body, field: str, least: int, absent: int | None = None) -> int:
+    """Return a whole number of at least `least`; refuse its absence unless there is a value for that."""
+    value = body.get(field)
+    if value is None and absent is not None:
+        return absent
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise BadRequestError(transport_error(400, f"Field '{field}' must be a whole number of at least {least}"))
+    return value
+
+
+def flag(body: Body, field: str) -> bool:
+    """Return a flag; absent and null count as false."""
+    value = body.get(field)
+    if value is not None and not isinstance(value, bool):
+        raise BadRequestError(transport_error(400, f"Field '{field}' must be true or false"))
+    return bool(value)
+
+
+def member(service: Service, body: Body) -> tuple[Organization, int]:
+    """Return the organization and the customer that a call names, or refuse as the loyalty back end does."""
+    organization = organization_with_loyalty(service, required_text(body, "organizationId"))
+    customer_id = required_uuid(body, "customerId")
+    ordinal = service.world.resolve(organization, "id", customer_id)
+    if ordinal is None or is_hidden(service, organization, ordinal):
+        raise BadRequestError(customer_not_found("id", customer_id))
+    return organization, ordinal
+
+
+def is_hidden(service: Service, organization: Organization, ordinal: int) -> bool:
+    """Say whether a customer was deleted and that means not found."""
+    return service.behaviour.deleted_customer == "error" and service.world.is_deleted(organization, ordinal)
 
 
 def organization_with_loyalty(service: Service, organization_id: str) -> Organization:
@@ -120,6 +177,36 @@ def written_fields(fields: dict[str, Field], body: Body) -> dict[str, object]:
     return changes
 
 
+def read_wallet(item: Any) -> Wallet:
+    """Read a wallet as customer/info answers it. Raises ValueError."""
+    return Wallet(
+        wallet_id=item_part(item, "id", as_text),
+        name=item_part(item, "name", as_text),
+        type=item_part(item, "type", as_whole),
+        balance=item_part(item, "balance", exact),
+    )
+
+
+def read_card(item: Any, read_day: Callable[[Any], str] = as_text) -> Card:
+    """Read a card as customer/info answers it; `read_day` reads until when it is valid. Raises ValueError."""
+    return Card(
+        card_id=item_part(item, "id", as_text),
+        track=item_part(item, "track", as_text),
+        number=item_part(item, "number", as_text),
+        valid_to=item_part(item, "validToDate", or_null(read_day)),
+    )
+
+
+def read_category(item: Any) -> Category:
+    """Read a category as customer/info answers it. Raises ValueError."""
+    return Category(
+        category_id=item_part(item, "id", as_text),
+        name=item_part(item, "name", as_text),
+        is_active=item_part(item, "isActive", as_flag),
+        is_default_for_new_guests=item_part(item, "isDefaultForNewGuests", as_flag),
+    )
+
+
 def item_part(item: Any, name: str, read: Callable[[Any], _Value]) -> _Value:
     """Read one field of an item in a list on the control path. Raises ValueError with its name."""
     if not isinstance(item, dict) or name not in item:
@@ -133,6 +220,24 @@ def item_part(item: Any, name: str, read: Callable[[Any], _Value]) -> _Value:
 def or_null(read: Callable[[Any], _Value]) -> Callable[[Any], _Value | None]:
     """Allow null where `read` reads a value."""
     return lambda value: None if value is None else read(value)
+
+
+ItemReaders = Mapping[str, tuple[str, Callable[[Any], object]]]
+"""By field: the attribute that holds the list, and what reads an item of it."""
+
+
+def apply_answer_fields(customer: Customer, fields: Body, scalars: Mapping[str, Field], lists: ItemReaders) -> None:
+    """Set fields of a customer as an answer names them; a field that no dialect knows is answered as it is. Raises ValueError."""
+    for name, value in fields.items():
+        if name in scalars:
+            put_field(customer, name, scalars[name], value)
+        elif name in lists:
+            if not isinstance(value, list):
+                raise ValueError(f'field "{name}": must be a list')
+            attribute, read = lists[name]
+            setattr(customer, attribute, tuple(read(item) for item in value))
+        else:
+            customer.extra[name] = value
 
 
 def put_field(customer: Customer, name: str, field: Field, value: object) -> None:

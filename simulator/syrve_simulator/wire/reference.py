@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from syrve_simulator.jsontext import encode, exact
-from syrve_simulator.model import Card, Category, Coupon, CouponSeries, Customer, IdentityKind, Wallet
-from syrve_simulator.wire.contract import Answer, BadRequestError, Body, Dialect, Lookup, Operation, Service
-from syrve_simulator.wire.errors import (
-    correlation_id,
-    customer_not_found,
-    loyalty_error,
-    transport_error,
-)
+from syrve_simulator.model import Coupon, CouponSeries, Customer
+from syrve_simulator.wire import membership
+from syrve_simulator.wire.contract import Answer, BadRequestError, Body, Dialect, LookupFields, Operation, Service
+from syrve_simulator.wire.errors import correlation_id, transport_error, unknown_coupon
+from syrve_simulator.wire.loyalty import lookup_operation, loyalty_operation, loyalty_paths, refusing
 from syrve_simulator.wire.reading import (
     Field,
+    ItemReaders,
+    apply_answer_fields,
     as_date,
     as_flag,
     as_phone,
     as_text,
     as_time,
     as_uuid,
-    as_whole,
     item_part,
     optional_text,
     optional_texts,
-    or_null,
     organization_with_loyalty,
-    put_field,
+    read_card,
+    read_category,
+    read_wallet,
     required_text,
     written_fields,
 )
 from syrve_simulator.wire.transport import TRANSPORT
-from syrve_simulator.world import IdentityTakenError, UnknownCustomerError
+from syrve_simulator.wire.wallet import wallet_operations
 
 _SEX_WORDS: Final = {"male": "Male", "female": "Female", "not_specified": "NotSpecified"}
 _SEXES: Final = {word: sex for sex, word in _SEX_WORDS.items()}
-_LOOKUP_FIELDS: Final[dict[str, tuple[IdentityKind, str]]] = {
+_LOOKUP_FIELDS: Final[LookupFields] = {
     "phone": ("phone", "phone"),
     "id": ("id", "id"),
     "card": ("card", "cardTrack"),
@@ -67,37 +66,10 @@ _PROGRAM: Final = {"programId": Field("program_id", as_uuid), "programName": Fie
 _SCALARS: Final = {"id": Field("customer_id", as_uuid)} | _CHANGEABLE | _PROGRAM
 
 
-def _wallet(item: Any) -> Wallet:
-    return Wallet(
-        wallet_id=item_part(item, "id", as_text),
-        name=item_part(item, "name", as_text),
-        type=item_part(item, "type", as_whole),
-        balance=item_part(item, "balance", exact),
-    )
-
-
-def _card(item: Any) -> Card:
-    return Card(
-        card_id=item_part(item, "id", as_text),
-        track=item_part(item, "track", as_text),
-        number=item_part(item, "number", as_text),
-        valid_to=item_part(item, "validToDate", or_null(as_text)),
-    )
-
-
-def _category(item: Any) -> Category:
-    return Category(
-        category_id=item_part(item, "id", as_text),
-        name=item_part(item, "name", as_text),
-        is_active=item_part(item, "isActive", as_flag),
-        is_default_for_new_guests=item_part(item, "isDefaultForNewGuests", as_flag),
-    )
-
-
-_LISTS: Final = {
-    "walletBalances": ("wallets", _wallet),
-    "cards": ("cards", _card),
-    "categories": ("categories", _category),
+_LISTS: Final[ItemReaders] = {
+    "walletBalances": ("wallets", read_wallet),
+    "cards": ("cards", read_card),
+    "categories": ("categories", read_category),
 }
 
 
@@ -129,37 +101,7 @@ def encode_customer(customer: Customer) -> bytes:
 
 def apply_fields(customer: Customer, fields: Body) -> None:
     """Set fields of a customer as the answer names them; a field unknown to the dialect is answered as it is. Raises ValueError."""
-    for name, value in fields.items():
-        if name in _SCALARS:
-            put_field(customer, name, _SCALARS[name], value)
-        elif name in _LISTS:
-            if not isinstance(value, list):
-                raise ValueError(f'field "{name}": must be a list')
-            attribute, read = _LISTS[name]
-            setattr(customer, attribute, tuple(read(item) for item in value))
-        else:
-            customer.extra[name] = value
-
-
-def customer_info(service: Service, body: Body) -> Answer:
-    """Look one customer up by phone, id or card."""
-    organization = organization_with_loyalty(service, required_text(body, "organizationId"))
-    kind_word = required_text(body, "type")
-    if kind_word not in _LOOKUP_FIELDS:
-        return transport_error(400, f"Field 'type' must be one of {', '.join(_LOOKUP_FIELDS)}")
-    kind, field = _LOOKUP_FIELDS[kind_word]
-    value = required_text(body, field)
-    lookup = Lookup(organization.organization_id, kind, value)
-    ordinal = service.world.resolve(organization, kind, value)
-    if ordinal is None:
-        return customer_not_found(kind, value)._replace(lookup=lookup)
-    return Answer(200, service.world.answer(organization, ordinal), lookup)
-
-
-def _lookup_subject(body: Body) -> str | None:
-    _, field = _LOOKUP_FIELDS.get(body.get("type") or "", (None, ""))
-    value = body.get(field)
-    return value if isinstance(value, str) else None
+    apply_answer_fields(customer, fields, _SCALARS, _LISTS)
 
 
 def create_or_update(service: Service, body: Body) -> Answer:
@@ -170,20 +112,35 @@ def create_or_update(service: Service, body: Body) -> Answer:
     if not (customer_id or track or "phone" in changes):
         return transport_error(400, "One of 'id', 'phone' and 'cardTrack' must not be empty")
     card = (track, optional_text(body, "cardNumber") or track) if track else None
-    try:
-        customer_id = service.world.upsert(organization, changes, customer_id=customer_id, card=card)
-    except UnknownCustomerError as error:
-        return loyalty_error("Transport_WrongCustomerId", "Customer_CustomerNotFound", str(error))
-    except IdentityTakenError as error:
-        return loyalty_error(None, "Customer_AlreadyExists", str(error))
-    return Answer(200, encode({"correlationId": correlation_id(), "id": customer_id}))
+    customer_id = service.world.upsert(
+        organization,
+        changes,
+        customer_id=customer_id,
+        card=card,
+        unknown_seconds=service.behaviour.new_customer_unknown_seconds,
+    )
+    return Answer(200, correlated({"id": customer_id}))
+
+
+def correlated(answer: dict[str, object]) -> bytes:
+    """Write an answer with an operation id in front."""
+    return encode({"correlationId": correlation_id(), **answer})
+
+
+def program_add(service: Service, body: Body) -> dict[str, object]:
+    """Take a customer into a programme; the reference document shows no answer."""
+    membership.program_add(service, body)
+    return {}
 
 
 def coupon_info(service: Service, body: Body) -> Answer:
     """Tell about one coupon; null when there is none with that number."""
     organization = organization_with_loyalty(service, required_text(body, "organizationId"))
-    coupon = service.world.coupons(organization).get(required_text(body, "number"))
-    return Answer(200, encode({"correlationId": correlation_id(), "couponInfo": coupon and _coupon(coupon)}))
+    number = required_text(body, "number")
+    coupons = service.world.coupons(organization).get(number)
+    if not coupons and service.behaviour.unknown_coupon == "error":
+        return unknown_coupon(number)
+    return Answer(200, correlated({"couponInfo": _coupon(coupons[0]) if coupons else None}))
 
 
 def _coupon(coupon: Coupon) -> dict[str, object]:
@@ -209,7 +166,7 @@ def coupon_series(service: Service, body: Body) -> Answer:
         {"organizationId": one.organization_id, "items": [_series(item) for item in service.world.coupon_series(one)]}
         for one in chosen
     ]
-    return Answer(200, encode({"correlationId": correlation_id(), "couponSeries": listed}))
+    return Answer(200, correlated({"couponSeries": listed}))
 
 
 def _series(series: CouponSeries) -> dict[str, object]:
@@ -233,30 +190,32 @@ def read_coupon_series(item: Body) -> CouponSeries:
     )
 
 
-def _loyalty(path: str) -> tuple[str, ...]:
-    return tuple(f"/api/1/loyalty/{segment}/{path}" for segment in ("iiko", "syrve"))
-
-
 REFERENCE: Final = Dialect(
     name="reference",
     operations=(
         *TRANSPORT,
-        Operation(name="customer_info", paths=_loyalty("customer/info"), answer=customer_info, subject=_lookup_subject),
+        lookup_operation(_LOOKUP_FIELDS),
         Operation(
             name="create_or_update",
-            paths=_loyalty("customer/create_or_update"),
-            answer=create_or_update,
+            paths=loyalty_paths("customer/create_or_update"),
+            answer=refusing(create_or_update),
             subject=lambda body: body.get("id") or body.get("phone") or body.get("cardTrack"),
         ),
         Operation(
             name="coupon_info",
-            paths=_loyalty("coupons/info"),
+            paths=loyalty_paths("coupons/info"),
             answer=coupon_info,
             subject=lambda body: body.get("number"),
         ),
-        Operation(name="coupon_series", paths=_loyalty("coupons/series"), answer=coupon_series),
+        Operation(name="coupon_series", paths=loyalty_paths("coupons/series"), answer=coupon_series),
+        loyalty_operation("program_add", "customer/program/add", program_add, correlated),
+        loyalty_operation("card_add", "customer/card/add", membership.card_add, correlated),
+        loyalty_operation("card_remove", "customer/card/remove", membership.card_remove, correlated),
+        loyalty_operation("category_add", "customer/category/add", membership.category_add, correlated),
+        *wallet_operations(correlated, caller_names_hold=False),
     ),
     encode_customer=encode_customer,
     apply_fields=apply_fields,
     read_coupon_series=read_coupon_series,
+    lookup_fields=_LOOKUP_FIELDS,
 )

@@ -1,4 +1,4 @@
-"""The operations outside loyalty, the same in every dialect: the token and the organizations."""
+"""The operations outside loyalty: the tokens (v2 in the cloud dialect only) and the organizations."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ def access_token(service: Service, body: Body) -> Answer:
     if not service.access.knows(api_login):
         return transport_error(401, f"Login {api_login} is not authorized")
     return Answer(200, encode({"correlationId": correlation_id(), "token": service.access.issue()}))
+
+
+def access_token_v2(service: Service, body: Body) -> Answer:
+    """Give a token to the application."""
+    given = tuple(required_text(body, field) for field in ("apiKey", "appId", "clientSecret"))
+    if not service.access.application.matches(*given):
+        return transport_error(401, f"Application {given[1]} is not authorized")
+    return Answer(200, encode({"correlationId": correlation_id(), "token": service.access.issue_jwt()}))
 
 
 def organizations(service: Service, body: Body) -> Answer:
@@ -37,6 +45,9 @@ def _simple(organization: Organization) -> dict[str, object]:
     }
 
 
+ACCESS_TOKEN_V2 = Operation(
+    name="access_token_v2", paths=("/api/v2/access_token",), answer=access_token_v2, needs_token=False
+)
 TRANSPORT = (
     Operation(name="access_token", paths=("/api/1/access_token",), answer=access_token, needs_token=False),
     Operation(name="organizations", paths=("/api/1/organizations",), answer=organizations),

@@ -1,0 +1,46 @@
+"""How the service behaves where nobody knows how the real one does: a switch for each open question."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
+_TypeCode = Annotated[int, msgspec.Meta(ge=0, le=60)]
+
+
+class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """The switches with their defaults; docs/simulator.md says what each one means."""
+
+    balance_shows_held_money: bool = False
+    hold_lifetime_seconds: Annotated[float, msgspec.Meta(gt=0, le=31_536_000)] | None = None
+    second_cancel: Literal["error", "ok"] = "error"
+    consumed_cancel: Literal["error", "ok"] = "error"
+    repeated_hold_id: Literal["error", "same_answer", "second_hold"] = "error"
+    hold_transaction_type: _TypeCode | None = 36
+    hold_id_is_transaction_id: bool = True
+    transaction_sums: Literal["signed", "absolute"] = "signed"
+    transactions_order: Literal["ascending", "descending", "none"] = "ascending"
+    transaction_delay_seconds: _Seconds = 0
+    max_page_size: Annotated[int, msgspec.Meta(ge=1)] | None = 1000
+    new_customer_unknown_seconds: _Seconds = 0
+    deleted_customer: Literal["error", "is_deleted"] = "is_deleted"
+    delete_unknown: Literal["counted", "error"] = "counted"
+    unknown_coupon: Literal["empty", "null", "error"] = "empty"
+    accepts_surname: bool = False
+    accepts_text_sex: bool = False
+    accepts_bare_date: bool = False
+
+    def changed(self, changes: dict[str, Any]) -> Behaviour:
+        """Return this with some switches changed. Raises msgspec.ValidationError, which names the switch."""
+        return msgspec.convert(msgspec.structs.asdict(self) | changes, Behaviour)
+
+    def become(self, other: Behaviour) -> None:
+        """Take over every switch of another: everyone who holds this one sees them."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(other, name))
+
+    def page_size(self, wanted: int) -> int:
+        """Return how many rows a page has when so many were asked for."""
+        return wanted if self.max_page_size is None else min(wanted, self.max_page_size)

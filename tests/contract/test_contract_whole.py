@@ -1,0 +1,58 @@
+"""One visit to every operation of the dialect: none is left out, none refuses a stranger."""
+
+from datetime import UTC, datetime
+
+import pytest
+from iikocloudapi import ApiLoginAuth
+
+from syrve_simulator.settings import Settings
+from syrve_simulator.wire import DIALECTS
+
+
+async def visit_customer(iiko, organization_id):
+    """Go through everything that concerns one customer; return their ids."""
+    loyalty, organization = iiko.loyalty, {"organization_id": organization_id}
+    created = await loyalty.customer.create_or_update(**organization, phone="+79998000001")
+    whose = organization | {"customer_id": created.id}
+    customer = await loyalty.customer.info(body=organization | {"type": "id", "id": created.id})
+    await loyalty.customer.card.add(**whose, card_track="W1", card_number="W1")
+    await loyalty.customer.card.remove(**whose, card_track="W1")
+    (category, *_) = (await loyalty.customer_category(**organization)).guest_categories
+    await loyalty.customer_category.remove(**whose, category_id=category.id)
+    await loyalty.customer_category.add(**whose, category_id=category.id)
+    (program, *_) = (await loyalty.program(**organization)).programs
+    await loyalty.customer.program.add(**whose, program_id=program.id)
+    await loyalty.delete_customers(**organization, customer_ids=[created.id])
+    await loyalty.restore_customers(**organization, customer_ids=[created.id])
+    return whose, customer.wallet_balances[0].id
+
+
+async def visit_money(iiko, whose, wallet_id):
+    """Move money there and back, and read what is told of it."""
+    wallet, reports = iiko.loyalty.customer.wallet, iiko.loyalty.customer.transactions
+    now = datetime.now(UTC)
+    await wallet.topup(**whose, wallet_id=wallet_id, sum=10)
+    held = await wallet.hold(**whose, wallet_id=wallet_id, sum=10)
+    await wallet.cancel_hold(organization_id=whose["organization_id"], transaction_id=held.transaction_id)
+    await wallet.chargeoff(**whose, wallet_id=wallet_id, sum=10)
+    await reports.by_date(**whose, date_from=now, date_to=now, page_number=0, page_size=10)
+    await reports.by_revision(**whose, page_size=10)
+
+
+async def test_every_operation_of_the_dialect_answers_a_stranger(stranger, as_stranger, service):
+    with pytest.deprecated_call():
+        by_login = as_stranger(ApiLoginAuth(Settings().api_login))
+    await by_login.iiko.organizations()
+    await by_login.http.aclose()
+
+    (organization, *_) = (await stranger.iiko.organizations()).organizations
+    whose, wallet_id = await visit_customer(stranger.iiko, organization.id)
+    await visit_money(stranger.iiko, whose, wallet_id)
+    coupons = stranger.iiko.loyalty.coupons
+    (series, *_) = (await coupons.series(organization_id=organization.id)).series_with_not_activated_coupons
+    page = await coupons.by_series(organization_id=organization.id, series=series.number, page=0, page_size=1)
+    await coupons.info(organization_id=organization.id, number=page.not_activated_coupon[0].number)
+
+    calls = service.control.calls()["operations"]
+    assert set(calls) == {operation.name for operation in DIALECTS["cloud"].operations}
+    assert {status for one in calls.values() for status in one["statuses"]} == {"200"}

@@ -1,0 +1,326 @@
+"""Wallets in both dialects: what moves, what is held, what is refused, and each switch about it."""
+
+from decimal import Decimal
+
+import pytest
+import requests
+
+UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
+
+
+def balance_of(api, organization_id, state):
+    return api.info(organization_id, id=state["customer_id"]).json()["walletBalances"][0]["balance"]
+
+
+def hold(api, organization_id, state, sum_, **body):
+    answer = api.money("hold", organization_id, state, sum_, **body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["transactionId"]
+
+
+def cancel(api, organization_id, hold_id):
+    return api.loyalty("customer/wallet/cancel_hold", organization_id, transactionId=hold_id)
+
+
+def assert_refused(answer, error_code):
+    assert answer.status_code == 400
+    assert answer.json()["errorCode"] == error_code
+    assert answer.json()["httpStatusCode"] == 400
+
+
+def test_topup_and_chargeoff_move_the_balance_to_the_digit(either_api, organization_id, new_customer):
+    state = new_customer("0.30")
+
+    assert either_api.money("topup", organization_id, state, 1000.05).status_code == 200
+    assert either_api.money("chargeoff", organization_id, state, 0.35).status_code == 200
+
+    text = either_api.info(organization_id, id=state["customer_id"]).text
+    assert '"balance":1000.00}' in text
+
+
+def test_answers_have_an_operation_id_in_reference_alone(either_api, organization_id, new_customer, dialect):
+    state = new_customer("10")
+    envelope = {"correlationId"} if dialect == "reference" else set()
+
+    held = either_api.money("hold", organization_id, state, 1).json()
+
+    assert set(held) == {"transactionId"} | envelope
+    for answer in (
+        cancel(either_api, organization_id, held["transactionId"]),
+        either_api.money("topup", organization_id, state, 1),
+        either_api.money("chargeoff", organization_id, state, 1),
+    ):
+        assert set(answer.json()) == envelope
+
+
+def test_held_money_is_not_shown_nor_spent_nor_held_again_until_it_is_given_back(
+    either_api, organization_id, new_customer
+):
+    state = new_customer("100")
+    hold_id = hold(either_api, organization_id, state, 60)
+
+    assert balance_of(either_api, organization_id, state) == 40
+    assert_refused(either_api.money("chargeoff", organization_id, state, 41), "Wallet_NotEnoughMoney")
+    assert_refused(either_api.money("hold", organization_id, state, 41), "Wallet_NotEnoughMoney")
+    assert cancel(either_api, organization_id, hold_id).status_code == 200
+    assert balance_of(either_api, organization_id, state) == 100
+    assert either_api.money("chargeoff", organization_id, state, 100).status_code == 200
+
+
+def test_chargeoff_does_not_release_a_hold_of_the_same_sum(either, either_api, organization_id, new_customer):
+    state = new_customer("100")
+    hold_id = hold(either_api, organization_id, state, 40)
+
+    either_api.money("chargeoff", organization_id, state, 40)
+
+    assert balance_of(either_api, organization_id, state) == 20
+    (open_hold,) = either.control.holds(state="open", customer_id=state["customer_id"])
+    assert open_hold["transaction_id"] == hold_id
+
+
+def test_two_holds_are_cancelled_apart(either_api, organization_id, new_customer):
+    state = new_customer("100")
+    first, _second = (hold(either_api, organization_id, state, sum_) for sum_ in (30, 50))
+
+    cancel(either_api, organization_id, first)
+
+    assert balance_of(either_api, organization_id, state) == 50
+
+
+def test_balance_can_show_held_money(either, either_api, organization_id, new_customer):
+    state = new_customer("100")
+    hold_id = hold(either_api, organization_id, state, 60)
+    assert balance_of(either_api, organization_id, state) == 40
+
+    either.control.set_switches(balance_shows_held_money=True)
+
+    assert balance_of(either_api, organization_id, state) == 100
+    assert_refused(either_api.money("chargeoff", organization_id, state, 41), "Wallet_NotEnoughMoney")
+    cancel(either_api, organization_id, hold_id)
+    assert balance_of(either_api, organization_id, state) == 100
+
+
+@pytest.mark.parametrize("path", ["hold", "topup", "chargeoff"])
+@pytest.mark.parametrize(
+    ("changes", "error_code"),
+    [
+        ({"walletId": UNKNOWN_ID}, "Wallet_WalletNotFound"),
+        ({"customerId": UNKNOWN_ID}, "Customer_CustomerNotFound"),
+        ({"sum": 0}, "Validation_IncorrectSum"),
+        ({"sum": -5.5}, "Validation_IncorrectSum"),
+        ({"organizationId": UNKNOWN_ID}, "Common_OrganizationNotFound"),
+    ],
+)
+def test_money_call_that_cannot_be_carried_out_is_400_in_the_loyalty_shape(
+    either_api, organization_id, new_customer, path, changes, error_code
+):
+    state = new_customer("100")
+    body = {
+        "organizationId": organization_id,
+        "customerId": state["customer_id"],
+        "walletId": state["wallets"][0]["id"],
+        "sum": 5,
+    } | changes
+
+    assert_refused(either_api.post(f"loyalty/iiko/customer/wallet/{path}", body), error_code)
+    assert balance_of(either_api, organization_id, state) == 100
+
+
+@pytest.mark.parametrize("sum_", ["5", None, True, []])
+def test_sum_that_is_no_number_is_400_and_named(either_api, organization_id, new_customer, sum_):
+    answer = either_api.money("topup", organization_id, new_customer(), sum_)
+
+    assert answer.status_code == 400
+    assert "'sum'" in answer.json()["errorDescription"]
+
+
+def test_unknown_hold_is_refused(either_api, organization_id):
+    assert_refused(cancel(either_api, organization_id, UNKNOWN_ID), "Transaction_TransactionNotFound")
+
+
+def test_hold_of_another_organization_is_unknown(either, either_api, organization_id, new_customer):
+    hold_id = hold(either_api, organization_id, new_customer("5"), 5)
+    other = either.control.organizations()[1]["organization_id"]
+
+    assert_refused(cancel(either_api, other, hold_id), "Transaction_TransactionNotFound")
+
+
+def test_second_cancel_is_refused_or_let_pass_by_its_switch(either, either_api, organization_id, new_customer):
+    state = new_customer("100")
+    hold_id = hold(either_api, organization_id, state, 60)
+    cancel(either_api, organization_id, hold_id)
+
+    assert_refused(cancel(either_api, organization_id, hold_id), "Transaction_AlreadyCancelled")
+    either.control.set_switches(second_cancel="ok")
+    assert cancel(either_api, organization_id, hold_id).status_code == 200
+    assert balance_of(either_api, organization_id, state) == 100
+
+
+def test_hold_expires_after_its_lifetime_and_gives_the_money_back(
+    either, either_api, organization_id, new_customer, wait_for
+):
+    state = new_customer("100")
+    lasting = hold(either_api, organization_id, state, 10)
+    either.control.set_switches(hold_lifetime_seconds=0.3)
+    hold_id = hold(either_api, organization_id, state, 60)
+
+    assert balance_of(either_api, organization_id, state) == 30
+    wait_for(lambda: balance_of(either_api, organization_id, state) == 90)
+    states = {one["transaction_id"]: one["state"] for one in either.control.holds(customer_id=state["customer_id"])}
+    assert states == {lasting: "open", hold_id: "expired"}
+    assert_refused(cancel(either_api, organization_id, hold_id), "Transaction_AlreadyExpired")
+
+
+def test_hold_consumed_at_the_till_is_spent_and_its_cancel_follows_the_switch(
+    either, either_api, organization_id, new_customer
+):
+    state = new_customer("100")
+    hold_id = hold(either_api, organization_id, state, 60)
+
+    assert either.control.consume_hold(organization_id, hold_id)["state"] == "consumed"
+
+    assert balance_of(either_api, organization_id, state) == 40
+    assert_refused(cancel(either_api, organization_id, hold_id), "Transaction_AlreadyConsumed")
+    either.control.set_switches(consumed_cancel="ok")
+    assert cancel(either_api, organization_id, hold_id).status_code == 200
+    assert balance_of(either_api, organization_id, state) == 40
+
+
+def test_holds_are_listed_with_everything_known_of_them(either, either_api, organization_id, new_customer):
+    state = new_customer("100")
+    hold_id = hold(either_api, organization_id, state, 12.5, comment="Order 7")
+
+    (record,) = either.control.holds(organization_id=organization_id, customer_id=state["customer_id"])
+
+    assert record.pop("created_at").endswith("+00:00")
+    assert record == {
+        "transaction_id": hold_id,
+        "organization_id": organization_id,
+        "customer_id": state["customer_id"],
+        "wallet_id": state["wallets"][0]["id"],
+        "sum": "12.5",
+        "comment": "Order 7",
+        "state": "open",
+    }
+
+
+def test_cloud_lets_the_caller_name_a_hold(cloud_api, organization_id, new_cloud_customer):
+    state = new_cloud_customer("100")
+    wanted = "AAAAAAAA-0000-4000-8000-00000000000A"
+
+    assert hold(cloud_api, organization_id, state, 60, transactionId=wanted) == wanted.lower()
+    assert cancel(cloud_api, organization_id, wanted).status_code == 200
+
+
+def test_reference_names_a_hold_itself(api, simulator, organization_id):
+    state = simulator.control.customers_page(organization_id, offset=41, limit=1)[0]
+    simulator.control.change_customer(organization_id, state["customer_id"], balances={state["wallets"][0]["id"]: "9"})
+
+    assert hold(api, organization_id, state, 5, transactionId=UNKNOWN_ID) != UNKNOWN_ID
+
+
+def test_repeated_hold_id_follows_its_switch(cloud, cloud_api, organization_id, new_cloud_customer):
+    state = new_cloud_customer("100")
+    hold_id = hold(cloud_api, organization_id, state, 20)
+
+    refused = cloud_api.money("hold", organization_id, state, 20, transactionId=hold_id)
+    cloud.control.set_switches(repeated_hold_id="same_answer")
+    assert hold(cloud_api, organization_id, state, 20, transactionId=hold_id) == hold_id
+    held_once = balance_of(cloud_api, organization_id, state)
+    other_sum = cloud_api.money("hold", organization_id, state, 21, transactionId=hold_id)
+    cloud.control.set_switches(repeated_hold_id="second_hold")
+    assert hold(cloud_api, organization_id, state, 20, transactionId=hold_id) == hold_id
+
+    assert_refused(refused, "Transaction_AlreadyExists")
+    assert_refused(other_sum, "Transaction_AlreadyExists")
+    assert held_once == 80
+    assert balance_of(cloud_api, organization_id, state) == 60
+
+
+def test_hold_id_that_is_no_uuid_is_400_and_named(cloud_api, organization_id, new_cloud_customer):
+    answer = cloud_api.money("hold", organization_id, new_cloud_customer("5"), 5, transactionId="order 7")
+
+    assert answer.status_code == 400
+    assert "transactionId" in answer.json()["errorDescription"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "applied"),
+    [
+        ({"fault": "status", "status": 503}, False),
+        ({"fault": "status", "status": 500, "applied": True}, True),
+        ({"fault": "rate_limit"}, False),
+        ({"fault": "reset_before"}, False),
+        ({"fault": "reset_after"}, True),
+        ({"fault": "truncate"}, True),
+        ({"fault": "not_json"}, False),
+        ({"fault": "not_json", "applied": True}, True),
+        ({"fault": "stall", "stall_seconds": 30}, True),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
+)
+@pytest.mark.parametrize(
+    ("path", "operation", "after"),
+    [("topup", "wallet_topup", 107), ("chargeoff", "wallet_chargeoff", 93), ("hold", "wallet_hold", 93)],
+)
+def test_every_fault_strikes_money_calls_and_shows_how_often_they_came(
+    either, either_api, organization_id, new_customer, path, operation, after, fault, applied
+):
+    state = new_customer("100")
+    before = len(either.control.transactions(customer_id=state["customer_id"]))
+    either.control.set_faults([{"operation": operation, "count": 1} | fault])
+
+    try:
+        answer = either_api.money(path, organization_id, state, 7, timeout=0.3)
+        told = answer.status_code == 200 and answer.headers["Content-Type"].startswith("application/json")
+    except requests.RequestException:
+        told = False
+
+    assert not told
+    calls = either.control.calls()["operations"][operation]
+    assert calls["received"] == 1
+    assert sum(calls["faults"].values()) == 1
+    moved = len(either.control.transactions(customer_id=state["customer_id"])) - before
+    assert moved == (1 if applied else 0)
+    assert balance_of(either_api, organization_id, state) == (after if applied else 100)
+
+
+def test_fault_on_cancel_hold_after_applying_leaves_the_money_free(either, either_api, organization_id, new_customer):
+    state = new_customer("100")
+    hold_id = hold(either_api, organization_id, state, 60)
+    either.control.set_faults([{"operation": "wallet_cancel_hold", "fault": "reset_after", "count": 1}])
+
+    with pytest.raises(requests.ConnectionError):
+        cancel(either_api, organization_id, hold_id)
+
+    assert balance_of(either_api, organization_id, state) == 100
+    assert either.control.calls()["operations"]["wallet_cancel_hold"]["received"] == 1
+
+
+def test_right_taken_away_is_named_for_money_calls_too(either, either_api, organization_id, new_customer):
+    state = new_customer("100")
+    either.control.set_switches(removed_rights=["wallet_hold"])
+
+    answer = either_api.money("hold", organization_id, state, 5)
+
+    assert answer.status_code == 401
+    assert answer.json() == "Right api/1/loyalty/iiko/customer/wallet/hold is not allowed for this ApiLogin"
+
+
+def test_transaction_made_elsewhere_moves_the_balance_and_is_listed(either, either_api, organization_id, new_customer):
+    state = new_customer("100")
+
+    made = either.control.add_transaction(
+        organization_id,
+        state["customer_id"],
+        state["wallets"][0]["id"],
+        Decimal("-30.25"),
+        order_number=7,
+        order_sum="60.50",
+    )
+
+    assert (made["type_name"], made["sum"], made["balance_before"], made["balance_after"]) == (
+        "PayFromWallet", "-30.25", "100", "69.75",
+    )  # fmt: skip
+    assert either.control.transactions(customer_id=state["customer_id"]) == [made]
+    assert balance_of(either_api, organization_id, state) == 69.75
