@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 CONF ?= {}
 DAG ?=
 export PYTHONPATH := tools
+# Handed on through the environment: a quote in CONF is no business of the shell's.
+export DAG CONF
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up down run test lint types layers sql-lint unit bench lock clean
@@ -33,7 +35,7 @@ down: install ## stop what `make up` started
 	@$(BIN)/python -m devstack down
 
 run: install ## run one DAG once through the scheduler: make run DAG=syrve_customers CONF='{}'
-	@$(BIN)/python -m devstack run --dag '$(DAG)' --conf '$(CONF)'
+	@$(BIN)/python -m devstack run --dag "$$DAG" --conf "$$CONF"
 
 test: install lint types layers sql-lint unit ## every check and every test
 
@@ -61,4 +63,5 @@ lock: ## write requirements.txt anew from requirements.in (needs the registry)
 		--custom-compile-command "make lock" $(LOCK_ARGS) requirements.in --output-file requirements.txt
 
 clean: ## remove .venv and everything the stack keeps
+	@[ ! -e .stack ] || [ ! -x $(BIN)/python ] || $(BIN)/python -m devstack clean
 	rm -rf $(VENV) .stack

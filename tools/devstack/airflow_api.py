@@ -15,6 +15,7 @@ HTTP_NOT_FOUND = 404
 HTTP_CONFLICT = 409
 FINAL_RUN_STATES = frozenset({"success", "failed"})
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
+FINAL_TASK_STATES = FAILED_TASK_STATES | {"success", "skipped", "removed"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class DagInfo:
     parsed_at: float
     file: str
     has_import_errors: bool
+    has_schedule: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class AirflowApi:
             parsed_at=_timestamp(parsed) if parsed else 0.0,
             file=fields["fileloc"] or "",
             has_import_errors=bool(fields["has_import_errors"]),
+            has_schedule=fields["timetable_summary"] is not None,
         )
 
     def import_failures(self) -> list[ImportFailure]:

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         teller.failed(StackError(f"{error.filename} is not ours: did another user start the stack?"))
         return 1
     except Interrupted as interruption:
-        teller.say("interrupted: everything started here has been stopped")
+        teller.say("interrupted: what this command started has been stopped")
         return SIGNAL_EXIT_BASE + interruption.number
 
 

@@ -11,7 +11,7 @@ import requests
 from devstack import names
 from devstack.airflow_api import AirflowApi
 from devstack.errors import StackError
-from devstack.processes import START_TIME_TOLERANCE_SECONDS, Command, ProcessRecord, raise_if_ended, wait_for
+from devstack.processes import Command, ProcessRecord, raise_if_ended, wait_for
 from devstack.settings import LOOPBACK, StackPaths
 
 AIRFLOW_COMPONENTS: Mapping[str, Sequence[str]] = {
@@ -87,7 +87,7 @@ def wait_for_airflow(api: AirflowApi, records: Sequence[ProcessRecord]) -> None:
 
     def all_alive() -> bool:
         for name, beat in api.heartbeats().items():
-            if name in waiting and beat >= waiting[name].started_at - START_TIME_TOLERANCE_SECONDS:
+            if name in waiting and beat >= waiting[name].started_at:
                 del waiting[name]
         return not waiting
 

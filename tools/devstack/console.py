@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from devstack.errors import StackError
 from devstack.task_logs import last_lines
@@ -33,6 +34,11 @@ class Teller:
         """Print a line as it is."""
         self.console.print(text, markup=False, soft_wrap=True)
 
+    def paragraph(self, text: str) -> None:
+        """Print a text broken into lines, and an empty line after it."""
+        self.console.print(text, markup=False)
+        self.console.print()
+
     @contextmanager
     def progress(self) -> Iterator[None]:
         """Show what `progressing` says on one moving line for the length of the block, where there is a terminal."""
@@ -46,7 +52,7 @@ class Teller:
     def progressing(self, text: str) -> None:
         """Show how far the work is; without a terminal a line now and then, if it changed."""
         if self._status is not None:
-            self._status.update(text)
+            self._status.update(Text(text))
             return
         last_text, last_time = self._last_progress
         now = time.monotonic()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from devstack.airflow_api import FAILED_TASK_STATES, FINAL_RUN_STATES, AirflowApi, DagInfo, TaskState
+from devstack.airflow_api import FAILED_TASK_STATES, FINAL_RUN_STATES, FINAL_TASK_STATES, AirflowApi, DagInfo, TaskState
 from devstack.errors import StackError
 from devstack.processes import ProcessRecord, raise_if_ended
 from devstack.task_logs import last_lines, task_log_path
@@ -88,10 +88,13 @@ def follow(
     """
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:
-        state = api.run_state(run.dag_id, run.run_id)
-        show(api.tasks(run.dag_id, run.run_id))
-        if state in FINAL_RUN_STATES:
-            return state
+        tasks = api.tasks(run.dag_id, run.run_id)
+        show(tasks)
+        # While a task is under way the run is, too: one question less at every look.
+        if all(task.state in FINAL_TASK_STATES for task in tasks):
+            state = api.run_state(run.dag_id, run.run_id)
+            if state in FINAL_RUN_STATES:
+                return state
         raise_if_ended(components)
         if deadline is not None and time.monotonic() > deadline:
             raise StackError(f"The run {run.run_id} of {run.dag_id} took longer than {timeout_seconds:.0f} s")

@@ -1,8 +1,12 @@
 """`make demo`: the main job end to end, on a simulator and an empty warehouse, as production would run it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+import requests
 
 from devstack import names
 from devstack.airflow_api import TaskState
@@ -10,11 +14,12 @@ from devstack.console import Teller
 from devstack.counts import RunCounts, Warehouse
 from devstack.dag_runs import describe_failure, follow, start_run, wait_until_parsed
 from devstack.errors import StackError
+from devstack.processes import blaming_ended
 from devstack.report import RunReport, landed_table, progress_line, runs_table
 from devstack.roster import Known, Roster, build_roster, import_conf, to_csv
 from devstack.stack import DEMO, Stack
 from devstack.state import StackState
-from syrve_simulator.control import CustomerState, SimulatorControl
+from syrve_simulator.control import CustomerState, SimulatorControl, SimulatorRefusedError
 
 RUN_TIMEOUT_SECONDS = 240.0
 NEW_BALANCE_STEP = Decimal("0.30")
@@ -25,18 +30,21 @@ def demo(stack: Stack, teller: Teller) -> int:
     _say_what_is_ignored(stack, teller)
     with stack.locked(when_busy=lambda: _refuse_second(stack)):
         stack.remove_leftovers()
-        state = stack.bring_up(DEMO)
         try:
-            _Demo(stack, state, teller).run()
+            state = stack.bring_up(DEMO)
+            with blaming_ended(state.components):
+                _Demo(stack, state, teller).run()
         finally:
-            teller.say("stopping what was started")
-            stack.take_down(state, DEMO.stop_grace_seconds)
+            left = stack.load()
+            if left is not None:
+                teller.say("stopping what was started")
+                stack.take_down(left, DEMO.stop_grace_seconds)
     teller.say("done; nothing keeps running")
     teller.plain()
-    teller.plain(
-        "Next: `make up` keeps such a stack running, with Airflow's UI; set AIRFLOW_CONN_SYRVE_DEFAULT before it"
+    teller.paragraph(
+        "Next: `make up` keeps such a stack running, with Airflow's UI. Set AIRFLOW_CONN_SYRVE_DEFAULT before it to use "
+        "an account of your own instead of the simulator."
     )
-    teller.plain("to use an account of your own instead of the simulator.")
     return 0
 
 
@@ -91,8 +99,9 @@ class _Demo:
             self.api.set_paused(dag_id, paused=False)
 
     def _write_roster(self) -> tuple[Roster, list[CustomerState]]:
-        organizations = self.simulator.organizations()
-        customers = [c for o in organizations for c in self.simulator.customers(o["organization_id"])]
+        with asking_simulator():
+            organizations = self.simulator.organizations()
+            customers = [c for o in organizations for c in self.simulator.customers(o["organization_id"])]
         known = [Known(c["organization_id"], c["customer_id"], c["phone"], c["card_tracks"]) for c in customers]
         roster = build_roster(known)
         self.stack.paths.roster.write_text(to_csv(roster.rows))
@@ -125,9 +134,9 @@ class _Demo:
         change = Change(
             customer["organization_id"], customer["customer_id"], wallet["id"], before, before + NEW_BALANCE_STEP
         )
-        self.simulator.change_customer(
-            change.organization_id, change.customer_id, balances={change.wallet_id: change.after}
-        )
+        balances = {change.wallet_id: change.after}
+        with asking_simulator():
+            self.simulator.change_customer(change.organization_id, change.customer_id, balances=balances)
         self.teller.say(f"in the simulator, one wallet of one customer goes from {change.before} to {change.after}")
         return change
 
@@ -137,13 +146,21 @@ class _Demo:
         self.teller.console.print(runs_table(self.reports))
 
     def _conclude(self, first: RunCounts, second: RunCounts, change: Change) -> None:
-        self.teller.plain(
+        self.teller.paragraph(
             f"What happened: Airflow read the roster, looked {first.requested:,} identities up and wrote the "
             f"{first.found:,} customers it found into Postgres. Then one balance changed, everybody was looked up again, "
             f"and {second.changed} customer was written: the wallet has {change.after} in Postgres now. "
             f"The other {second.unchanged:,} cost no row."
         )
-        self.teller.plain()
+
+
+@contextmanager
+def asking_simulator() -> Iterator[None]:
+    """Turn whatever goes wrong between us and the simulator into a StackError."""
+    try:
+        yield
+    except (requests.RequestException, SimulatorRefusedError) as error:
+        raise StackError(f"The simulator could not be asked ({type(error).__name__})") from error
 
 
 def check_first_run(counts: RunCounts, roster: Roster) -> None:

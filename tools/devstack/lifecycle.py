@@ -2,10 +2,12 @@
 
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 
 from devstack import names, settings
 from devstack.console import Teller
+from devstack.errors import StackError
 from devstack.postgres import installed_binaries
 from devstack.stack import UP, Stack
 from devstack.state import StackState
@@ -37,7 +39,7 @@ def up(stack: Stack, teller: Teller) -> int:
 def down(stacks: list[Stack], teller: Teller) -> int:
     """Stop what is up, half-started or left behind; a demo that is at work is left to stop by itself."""
     stopped = False
-    for stack in stacks:
+    for stack in filter(_exists, stacks):
         state = stack.load()
         if state is not None and state.purpose == "demo" and state.starter.is_alive():
             teller.say(f"a demo is at work (pid {state.starter.pid}): it stops by itself, or with Ctrl-C")
@@ -48,7 +50,8 @@ def down(stacks: list[Stack], teller: Teller) -> int:
                 continue
             state.forget_dead_users()
             if state.users:
-                teller.say(f"{len(state.users)} `make run` lose the stack under them")
+                teller.say(f"`make run` commands that lose their stack: {len(state.users)}")
+            stack.pause_again(stack.api(state), state.unpaused)
             running = len([c for c in state.components if c.is_alive()])
             stack.take_down(state)
             teller.say(f"stopped {running} components of `{state.purpose}`; its data stay in {stack.paths.directory}")
@@ -77,13 +80,21 @@ def status(stacks: list[Stack], teller: Teller) -> int:
 
 def clean(stacks: list[Stack], teller: Teller) -> int:
     """Stop everything and delete all data of the stacks, those kept outside of the checkout included."""
-    for stack in stacks:
-        with stack.locked():
-            stack.remove_leftovers()
+    down(stacks, teller)
+    for stack in filter(_exists, stacks):
+        with stack.locked(when_busy=partial(_refuse_to_clean, stack)):
             stack.postgres(durable=True).remove()
             shutil.rmtree(stack.paths.directory, ignore_errors=True)
             teller.say(f"removed {stack.paths.directory}")
     return 0
+
+
+def _exists(stack: Stack) -> bool:
+    return stack.exists
+
+
+def _refuse_to_clean(stack: Stack) -> None:
+    raise StackError(f"{stack.paths.directory} is in use: clean up when that has ended")
 
 
 def _introduce(stack: Stack, state: StackState, teller: Teller) -> None:

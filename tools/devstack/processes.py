@@ -1,11 +1,12 @@
-"""Starts, watches and ends the processes of the stack, each in a session of its own and known by pid and start time."""
+"""Starts, watches and ends the processes of the stack, each in a session of its own and known by pid and birth."""
 
 import contextlib
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,28 +14,31 @@ import psutil
 
 from devstack.errors import StackError
 
-START_TIME_TOLERANCE_SECONDS = 2.0
 POLL_SECONDS = 0.05
 
 # Handles of our own children: without them a dead child would stay a zombie and pass for a living one.
-_children: dict[int, subprocess.Popen[bytes]] = {}
+_children: dict[tuple[int, str], subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """One started process: enough to find it again later and to know that the pid is still its own."""
+    """One started process: enough to find it again later and to know that the pid is still its own.
+
+    `birth` is the system's own mark of when the process began, the same for ever; `started_at`, in seconds since the
+    epoch, is for comparing with other times.
+    """
 
     name: str
     pid: int
-    started_at: float
+    birth: str
+    started_at: float = 0.0
     log: str = ""
     stop_signal: int = signal.SIGTERM
 
     @classmethod
     def of_this_process(cls, name: str) -> "ProcessRecord":
         """Describe the running interpreter itself."""
-        process = psutil.Process()
-        return cls(name=name, pid=process.pid, started_at=process.create_time())
+        return cls(name, os.getpid(), birth_of(os.getpid()), psutil.Process().create_time())
 
     def is_alive(self) -> bool:
         """Tell whether this very process still runs; a zombie or another process with its pid does not count."""
@@ -42,7 +46,7 @@ class ProcessRecord:
 
     def exit_code(self) -> int | None:
         """Return the exit code if it was our child and has ended, else None."""
-        child = _children.get(self.pid)
+        child = _children.get((self.pid, self.birth))
         return None if child is None else child.poll()
 
 
@@ -79,8 +83,9 @@ def spawn(command: Command) -> ProcessRecord:
             )
     except OSError as error:
         raise StackError(f"{command.name} could not be started: {error}", command.log) from error
-    _children[child.pid] = child
-    return ProcessRecord(command.name, child.pid, _start_time(child.pid), str(command.log), command.stop_signal)
+    birth = birth_of(child.pid)
+    _children[child.pid, birth] = child
+    return ProcessRecord(command.name, child.pid, birth, time.time(), str(command.log), command.stop_signal)
 
 
 def run_to_end(command: Command, what: str, timeout_seconds: float = 300.0) -> None:
@@ -147,20 +152,39 @@ def raise_if_ended(records: Iterable[ProcessRecord]) -> None:
             raise StackError(f"{record.name} {how}", Path(record.log) if record.log else None)
 
 
-def _start_time(pid: int) -> float:
+@contextmanager
+def blaming_ended(records: Sequence[ProcessRecord]) -> Iterator[None]:
+    """Where the block fails because a component has ended, raise the StackError about that component instead."""
     try:
-        return psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
-        return time.time()
+        yield
+    except StackError as error:
+        try:
+            raise_if_ended(records)
+        except StackError as cause:
+            raise cause from error
+        raise
+
+
+def birth_of(pid: int) -> str:
+    """Return the mark of when a process began; it outlives a clock that is set, as clocks of resumed machines are.
+
+    Raises psutil.NoSuchProcess when there is no such process.
+    """
+    try:
+        # The 22nd field, counted behind the name, which may hold anything: ticks between the machine's start and this.
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}/{ticks}"
+    except (OSError, IndexError):
+        return f"{psutil.Process(pid).create_time():.2f}"
 
 
 def _find(record: ProcessRecord) -> psutil.Process | None:
-    child = _children.get(record.pid)
+    child = _children.get((record.pid, record.birth))
     if child is not None and child.poll() is not None:
         return None
     try:
         process = psutil.Process(record.pid)
-        same = abs(process.create_time() - record.started_at) <= START_TIME_TOLERANCE_SECONDS
+        same = birth_of(record.pid) == record.birth
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None
@@ -172,15 +196,14 @@ def _session_members(record: ProcessRecord) -> set[psutil.Process]:
     A session outlives its leader, and the leader's pid is not given out again while the session has members.
     """
     try:
-        stranger = psutil.Process(record.pid).create_time() - record.started_at > START_TIME_TOLERANCE_SECONDS
+        if birth_of(record.pid) != record.birth:
+            return set()
     except psutil.NoSuchProcess:
-        stranger = False
-    if stranger:
-        return set()
+        pass
     members = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if os.getsid(process.pid) == record.pid and process.create_time() >= record.started_at - 1:
+            if os.getsid(process.pid) == record.pid:
                 members.add(process)
     return members
 
@@ -193,7 +216,7 @@ def _signal(process: psutil.Process | None, number: int) -> None:
 
 def _reap(records: Iterable[ProcessRecord]) -> None:
     for record in records:
-        child = _children.pop(record.pid, None)
+        child = _children.pop((record.pid, record.birth), None)
         if child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=5)

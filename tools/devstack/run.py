@@ -19,7 +19,7 @@ from devstack.dag_runs import (
     wait_until_parsed,
 )
 from devstack.errors import StackError
-from devstack.processes import ProcessRecord
+from devstack.processes import ProcessRecord, blaming_ended
 from devstack.signals import held_back
 from devstack.stack import RUN, Stack
 from devstack.state import StackState
@@ -28,10 +28,12 @@ from devstack.state import StackState
 def run(stack: Stack, teller: Teller, dag_id: str, conf_text: str) -> int:
     """Run a DAG and wait for its end; returns 0 for success and 1 for a failed run. Raises StackError otherwise."""
     conf = parse_conf(conf_text)
+    if not dag_id:
+        raise StackError("Which DAG? Like this: make run DAG=syrve_customers")
     if not find_dag_files(stack.paths.dags, dag_id):
         raise unknown_dag(stack.paths.dags, dag_id)
     me = ProcessRecord.of_this_process("run")
-    with _joined(stack, teller, me) as state:
+    with _joined(stack, teller, me) as state, blaming_ended(state.components):
         api = stack.api(state)
         processor = next(c for c in state.components if c.name == "dag-processor")
         wait_until_parsed(api, stack.paths.dags, dag_id, processor.started_at)
@@ -102,22 +104,31 @@ def _cancel(api: AirflowApi, run: DagRun, teller: Teller) -> None:
 @contextmanager
 def _joined(stack: Stack, teller: Teller, me: ProcessRecord) -> Iterator[StackState]:
     """Be one of the users of the stack that is up, or of a new one that goes down with its last user."""
-    with stack.locked():
-        state = _usable(stack, teller) or stack.bring_up(RUN)
-        state.users.append(me)
-        state.save(stack.paths.state)
     try:
-        yield state
+        with stack.locked():
+            state = _usable(stack, teller) or stack.bring_up(RUN)
+            state.users.append(me)
+            state.save(stack.paths.state)
+        try:
+            yield state
+        except StackError as error:
+            if stack.load() is None:
+                raise StackError("The stack was stopped during the run, by `make down`") from error
+            raise
     finally:
         with held_back(), stack.locked():
-            left = stack.load()
-            if left is not None and me in left.users:
-                left.users.remove(me)
-                left.forget_dead_users()
-                left.save(stack.paths.state)
-                if left.purpose == RUN.name and not left.users:
-                    stack.take_down(left)
-                    teller.say("stopped the stack that was brought up for this run")
+            _leave(stack, teller, me)
+
+
+def _leave(stack: Stack, teller: Teller, me: ProcessRecord) -> None:
+    state = stack.load()
+    if state is None:
+        return
+    state.users = [user for user in state.users if user != me and user.is_alive()]
+    state.save(stack.paths.state)
+    if state.purpose == RUN.name and not state.users:
+        stack.take_down(state)
+        teller.say("stopped the stack that was brought up for this run")
 
 
 def _usable(stack: Stack, teller: Teller) -> StackState | None:
@@ -156,8 +167,9 @@ def _unpause(stack: Stack, teller: Teller, api: AirflowApi, dag_id: str, me: Pro
     if state is None or dag is None:
         raise StackError("The stack was stopped meanwhile")
     if dag.is_paused:
-        schedules = " (if its schedule is due, Airflow starts that run, too)" if state.purpose != RUN.name else ""
-        teller.say(f"{dag_id} is paused: unpausing it for this run{schedules}")
+        scheduled = dag.has_schedule and state.purpose != RUN.name
+        remark = " (if its schedule is due, Airflow starts that run, too)" if scheduled else ""
+        teller.say(f"{dag_id} is paused: unpausing it for this run{remark}")
         api.set_paused(dag_id, paused=False)
     if dag.is_paused or dag_id in state.unpaused:
         state.unpaused.setdefault(dag_id, []).append(me)

@@ -105,22 +105,14 @@ def airflow_environment(
 ) -> dict[str, str]:
     """Return every Airflow setting of the stack as environment variables."""
     api_url = f"http://{LOOPBACK}:{api_port}"
-    sections = {
-        "core": {
+    sections = _work_settings(options) | {
+        "core": _CORE_SETTINGS
+        | {
             "dags_folder": str(paths.dags),
             "plugins_folder": str(paths.repository / "plugins"),
-            "load_examples": "False",
-            "executor": "LocalExecutor",
-            "parallelism": "4",
             "fernet_key": secrets.fernet_key,
             "execution_api_server_url": f"{api_url}/execution/",
-            "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-            "simple_auth_manager_users": f"{ADMIN_USER}:admin",
             "simple_auth_manager_passwords_file": str(paths.passwords),
-            "test_connection": "Enabled",
-            # A full domain name may cost a slow DNS query at every task.
-            "hostname_callable": "socket.gethostname",
-            "min_serialized_dag_update_interval": "0",
         },
         "database": {"sql_alchemy_conn": metadata_dsn.replace("postgresql://", "postgresql+psycopg2://", 1)},
         "api": {
@@ -131,18 +123,7 @@ def airflow_environment(
             "workers": "1",
         },
         "api_auth": {"jwt_secret": secrets.jwt_secret},
-        "scheduler": {
-            "scheduler_idle_sleep_time": str(options.idle_sleep_seconds),
-            "use_job_schedule": str(options.follow_schedules),
-            # A task that went down with the stack is noticed soon after the next start, not after five minutes.
-            "task_instance_heartbeat_timeout": "60",
-        },
-        # A changed file is parsed at once anyway; these are for new files and unchanged ones.
-        "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "60", "print_stats_interval": "300"},
-        # Airflow may miss the end of a task until the next heartbeat: seconds of waiting for nothing.
-        "workers": {"min_heartbeat_interval": "1"},
         "logging": {"base_log_folder": str(paths.airflow_home / "logs"), "colored_console_log": "False"},
-        "usage_data_collection": {"enabled": "False"},
     }
     variables = {
         f"AIRFLOW__{section.upper()}__{option.upper()}": value
@@ -154,6 +135,35 @@ def airflow_environment(
         "AIRFLOW_CONFIG": str(paths.airflow_config),
         "NO_COLOR": "1",
         "PYTHONUNBUFFERED": "1",
+    }
+
+
+_CORE_SETTINGS = {
+    "load_examples": "False",
+    "executor": "LocalExecutor",
+    "parallelism": "4",
+    "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+    "simple_auth_manager_users": f"{ADMIN_USER}:admin",
+    "test_connection": "Enabled",
+    # A full domain name may cost a slow DNS query at every task.
+    "hostname_callable": "socket.gethostname",
+    "min_serialized_dag_update_interval": "0",
+}
+
+
+def _work_settings(options: AirflowOptions) -> dict[str, dict[str, str]]:
+    """Return how eagerly the components look for work: Airflow's defaults are for clusters, not for a person waiting."""
+    return {
+        "scheduler": {
+            "scheduler_idle_sleep_time": str(options.idle_sleep_seconds),
+            "use_job_schedule": str(options.follow_schedules),
+            # A task that went down with the stack is noticed soon after the next start, not after five minutes.
+            "task_instance_heartbeat_timeout": "60",
+        },
+        # A changed file is parsed at once anyway; these are for new files and unchanged ones.
+        "dag_processor": {"refresh_interval": "5", "min_file_process_interval": "60", "print_stats_interval": "300"},
+        # Airflow may miss the end of a task until the next heartbeat: seconds of waiting for nothing.
+        "workers": {"min_heartbeat_interval": "1"},
     }
 
 

@@ -18,9 +18,13 @@ class Interrupted(BaseException):
 
 
 def raise_on_interruption() -> None:
-    """Turn SIGINT, SIGTERM and SIGHUP into the exception Interrupted, for the main thread of a command."""
+    """Turn SIGINT, SIGTERM and SIGHUP into the exception Interrupted, for the main thread of a command.
+
+    One that the caller has switched off, as `nohup` does with SIGHUP, stays off.
+    """
     for number in INTERRUPTIONS:
-        signal.signal(number, _raise)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _raise)
 
 
 @contextmanager
@@ -30,7 +34,8 @@ def held_back() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in INTERRUPTIONS}
+    heeded = [number for number in INTERRUPTIONS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in heeded}
     try:
         yield
     finally:

@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 from devstack import names, ports, secret_store, settings
 from devstack.airflow_api import AirflowApi
@@ -17,8 +18,10 @@ from devstack.components import (
     wait_for_simulator,
     warehouse_migration_command,
 )
+from devstack.errors import StackError
 from devstack.postgres import PORT, SUPERUSER, PostgresServer
-from devstack.processes import Command, ProcessRecord, finish, spawn, stop
+from devstack.processes import Command, ProcessRecord, blaming_ended, finish, spawn, stop
+from devstack.secret_store import Secrets
 from devstack.settings import AirflowOptions, StackPaths
 from devstack.signals import held_back
 from devstack.state import StackState, locked
@@ -39,26 +42,28 @@ class Purpose:
     name: str
     components: tuple[str, ...]
     airflow: AirflowOptions
-    durable: bool
-    fresh_warehouse: bool
-    uses_own_connections: bool
-    preferred_port: int | None
-    stop_grace_seconds: float
+    durable: bool = True
+    fresh_warehouse: bool = False
+    uses_own_connections: bool = True
+    preferred_port: int | None = None
+    stop_grace_seconds: float = 10.0
 
 
 _TASK_RUNNERS = ("api-server", "scheduler", "dag-processor")
-DEMO = Purpose("demo", _TASK_RUNNERS, AirflowOptions(0.1, follow_schedules=False), False, True, False, None, 3.0)
-RUN = Purpose("run", _TASK_RUNNERS, AirflowOptions(0.1, follow_schedules=False), True, False, True, None, 10.0)
-UP = Purpose(
-    "up",
-    (*_TASK_RUNNERS, "triggerer"),
-    AirflowOptions(0.5, follow_schedules=True),
-    True,
-    False,
-    True,
-    USUAL_API_PORT,
-    10.0,
+_EAGER = AirflowOptions(idle_sleep_seconds=0.1, follow_schedules=False)
+_PATIENT = AirflowOptions(idle_sleep_seconds=0.5, follow_schedules=True)
+
+DEMO = Purpose(
+    "demo",
+    _TASK_RUNNERS,
+    _EAGER,
+    durable=False,
+    fresh_warehouse=True,
+    uses_own_connections=False,
+    stop_grace_seconds=3.0,
 )
+RUN = Purpose("run", _TASK_RUNNERS, _EAGER)
+UP = Purpose("up", (*_TASK_RUNNERS, "triggerer"), _PATIENT, preferred_port=USUAL_API_PORT)
 
 
 class Stack:
@@ -68,8 +73,18 @@ class Stack:
         self.paths = paths
         self.environ = environ
         self.say = say
+        self.owed_pauses: list[str] = []
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The stack's keys and password; made at the first use."""
         self._make_directories()
-        self.secrets = secret_store.load_or_create(paths.secrets)
+        return secret_store.load_or_create(self.paths.secrets)
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether this stack has been up before, or is."""
+        return self.paths.directory.exists()
 
     @contextmanager
     def locked(self, when_busy: Callable[[], None] | None = None) -> Iterator[None]:
@@ -108,6 +123,7 @@ class Stack:
             for group in (others, *groups):
                 lingers = any(component.name == "api-server" for component in group)
                 stop(group, LINGERERS_GRACE_SECONDS if lingers else grace_seconds)
+            self.postgres(durable=True).forget_socket_directory()
             self.paths.state.unlink(missing_ok=True)
 
     def remove_leftovers(self) -> None:
@@ -117,7 +133,14 @@ class Stack:
             alive = [component.name for component in state.components if component.is_alive()]
             if alive:
                 self.say(f"ending what an interrupted `{state.purpose}` left behind: {', '.join(alive)}")
+            self.owed_pauses += state.unpaused
             self.take_down(state)
+
+    def pause_again(self, api: AirflowApi, dag_ids: Iterable[str]) -> None:
+        """Pause DAGs that were unpaused for runs which can't do it themselves any more; as far as Airflow answers."""
+        for dag_id in dag_ids:
+            with suppress(StackError):
+                api.set_paused(dag_id, paused=True)
 
     def postgres(self, *, durable: bool) -> PostgresServer:
         """Return the server of this stack, not yet started."""
@@ -169,14 +192,17 @@ class _Start:
         port = self._choose_port()
         self._configure_airflow(port)
         self._migrate_metadata()
+        self.stack.say(f"starting Airflow: {', '.join(self.purpose.components)}")
         components = [self._spawn(airflow_command(self.paths, n, self.environment)) for n in self.purpose.components]
         finish(migration, "Applying the warehouse's migrations")
         self._forget(migration)
         self.stack.say("the warehouse has its tables")
         api = self.stack.api(self.state)
-        wait_for_airflow(api, components)
-        api.ensure_pool(names.POOL, names.POOL_SLOTS, "Every task that calls Syrve")
-        self.stack.say(f"Airflow works: {', '.join(self.purpose.components)}")
+        with blaming_ended(self.state.components):
+            wait_for_airflow(api, components)
+            api.ensure_pool(names.POOL, names.POOL_SLOTS, "Every task that calls Syrve")
+        self.stack.pause_again(api, self.stack.owed_pauses)
+        self.stack.say(f"Airflow works: {self.state.api_url}")
         self.state.status = "up"
         self._save()
 

@@ -133,7 +133,7 @@ def _refusal(endpoint: Endpoint, status: int, told: Any) -> SyrveError:
             "Syrve refused to move the money; nothing moved",
             operation=operation,
             status=status,
-            code=code,
+            code=codes[-1] if codes else None,  # `errorCode` tells a hold already cancelled from an unknown one
             correlation_id=correlation,
         )
     return Rejected(
