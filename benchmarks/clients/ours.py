@@ -12,13 +12,16 @@ from syrve.warehouse.budget import CallBudget
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 
+BATCH_SIZE = 500  # as a pull task works
 work = json.loads(Path(sys.argv[1]).read_text())
 config = SyrveConfig(work["url"], "demo-login", dialect="cloud", max_concurrency=64, budgets={"customer": 100_000_000})
 lookups = [Lookup(work["organization_id"], "phone", phone) for phone in work["phones"]]
 budget = CallBudget(Warehouse(url_from_text(work["dsn"])), account="bench", per_minute=config.budgets, bulk=True)
 started = time.perf_counter()
 with budget, BulkLookup(config, permits=budget) as bulk:
-    found = sum(result.customer is not None for result in bulk.look_up(lookups))
+    found = 0
+    for start in range(0, len(lookups), BATCH_SIZE):
+        found += sum(result.customer is not None for result in bulk.look_up(lookups[start : start + BATCH_SIZE]))
 seconds = time.perf_counter() - started
 assert found == len(lookups)
 print(json.dumps({"done": found, "seconds": seconds}))

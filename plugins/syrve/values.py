@@ -9,6 +9,7 @@ from typing import Any
 
 MAX_NUMBER_DIGITS = 30
 MAX_NESTING = 32
+_SHORT_INT: int = 10**MAX_NUMBER_DIGITS
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -24,12 +25,15 @@ def storable_json(value: Any, depth: int = 0) -> Any:
 
     Raises ValueError where it is nested too deeply.
     """
-    if depth > MAX_NESTING:
-        raise ValueError("nested too deeply")
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return storable_text(value)
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+    if value is None or kind is bool:
+        return value
+    if kind is int or kind is Decimal:
         return value if _is_short(value) else str(value)
+    if depth >= MAX_NESTING:
+        raise ValueError("nested too deeply")
     if isinstance(value, Mapping):
         return {storable_text(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
@@ -38,6 +42,8 @@ def storable_json(value: Any, depth: int = 0) -> Any:
 
 
 def _is_short(number: Decimal | int) -> bool:
-    if isinstance(number, Decimal) and abs(number.adjusted()) > MAX_NUMBER_DIGITS:
+    if isinstance(number, int):
+        return -_SHORT_INT < number < _SHORT_INT
+    if abs(number.adjusted()) > MAX_NUMBER_DIGITS:
         return False
     return len(str(number)) <= MAX_NUMBER_DIGITS

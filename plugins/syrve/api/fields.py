@@ -6,6 +6,7 @@ Only what a record cannot be without (its id, a balance) raises `BadField`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
@@ -18,6 +19,8 @@ from syrve.values import MAX_NUMBER_DIGITS, storable_text
 T = TypeVar("T")
 MAX_TEXT_LENGTH = 1_000
 _KEPT_VALUE_LENGTH = 200
+_SMALL = 10**15
+_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 
@@ -28,6 +31,8 @@ class BadField(ValueError):
 
 class FieldReader:
     """Reads the fields of one JSON object; `path` is where the object stands in the answer, `time_zone` that of naive times."""
+
+    __slots__ = ("path", "problems", "record", "time_zone")
 
     def __init__(
         self, record: Mapping[str, Any], *, path: str = "", time_zone: tzinfo = UTC, problems: list[FieldProblem]
@@ -70,20 +75,19 @@ class FieldReader:
         value = self.record.get(name)
         if value is None or value == "":
             return None
-        try:
-            return str(UUID(value))
-        except (ValueError, AttributeError, TypeError):
+        canonical = _canonical_uuid(value)
+        if canonical is None:
             self.note(name, "is not a uuid", lossy=True, value=value)
-            return None
+        return canonical
 
     def required_uuid(self, name: str) -> str:
         """Read the uuid that the record cannot be without, or raise `BadField`."""
         value = self.record.get(name)
-        try:
-            return str(UUID(value))
-        except (ValueError, AttributeError, TypeError):
+        canonical = _canonical_uuid(value)
+        if canonical is None:
             problem = "is missing" if value in (None, "") else "is not a uuid"
-            raise BadField(f"{self.at(name)} {problem}") from None
+            raise BadField(f"{self.at(name)} {problem}")
+        return canonical
 
     def money(self, name: str) -> Decimal:
         """Read an amount exactly as written, or raise `BadField`: a wrong balance is worse than an old one."""
@@ -106,6 +110,8 @@ class FieldReader:
         return number
 
     def _decimal(self, name: str, value: Any) -> Decimal | None:
+        if type(value) is int and -_SMALL < value < _SMALL:
+            return Decimal(value)
         if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
             return None
         try:
@@ -175,3 +181,12 @@ class FieldReader:
             if not isinstance(item, Mapping):
                 raise BadField(f"{self.at(name)}[{index}] is not an object")
         return value
+
+
+def _canonical_uuid(value: Any) -> str | None:
+    if isinstance(value, str) and _CANONICAL_UUID.fullmatch(value):
+        return value  # as Syrve writes it; parsing it would only cost time
+    try:
+        return str(UUID(value))
+    except (ValueError, AttributeError, TypeError):
+        return None

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import simplejson
@@ -158,7 +160,7 @@ class Call:
         self.deadline = started_at + config.call_deadline_seconds
         self.backoff = backoff
         self._config = config
-        self._url = config.base_url + endpoint.path(config.dialect).format(segment=config.path_segment)
+        self._url = _url(config.base_url, endpoint, config.dialect, config.path_segment)
         self._body = _json(body, exact=endpoint.safety is Safety.MONEY)
         self._rng = rng
         self._repeats = 0
@@ -171,10 +173,7 @@ class Call:
 
     def request(self, token: str | None) -> Request:
         """Build the request to send now."""
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-            headers["Timeout"] = str(max(1, int(self._config.timeout_seconds)))
+        headers = _headers(token, self._config.timeout_seconds)
         return Request(self._url, headers, self._body, self._config.timeout_seconds)
 
     def decide(self, outcome: Answer | Fault, now: float) -> Verdict:
@@ -235,6 +234,20 @@ class Call:
             operation=error.operation,
             status=error.status,
         )
+
+
+@lru_cache(maxsize=256)
+def _url(base_url: str, endpoint: Endpoint, dialect: str, segment: str) -> str:
+    return base_url + endpoint.path(dialect).format(segment=segment)
+
+
+@lru_cache(maxsize=16)
+def _headers(token: str | None, timeout_seconds: float) -> Mapping[str, str]:
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+        headers["Timeout"] = str(max(1, int(timeout_seconds)))
+    return MappingProxyType(headers)
 
 
 def _json(body: Mapping[str, Any], *, exact: bool) -> bytes:

@@ -33,6 +33,8 @@ class CallBudget:
         self._opened = self._warehouse.connect()
         self._connection: Connection = self._opened.__enter__()
         with transaction(self._connection, "set the call budgets up") as cursor:
+            # A crash of the server may forget the last permits, and no more: not worth a disk write for each grant.
+            cursor.execute("set synchronous_commit to off")
             for family, limit in sorted(self._per_minute.items()):
                 values = {"account": self._account, "family": family, "per_minute": limit}
                 cursor.execute(sql("budget/configure.sql"), values)
