@@ -78,6 +78,7 @@ def test_plan_says_which_organizations_of_the_roster_the_login_does_not_see(
     running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     unseen = "5f4e0008-0000-4000-8000-000000000001"
+    caplog.set_level(logging.WARNING)
     running.syncing.execute(
         f"insert into sync.roster (organization_id, identity_kind, identity_value, source) values ('{unseen}', 'card', 'A1', 'test')"
     )
