@@ -17,7 +17,7 @@ most the batch in work is looked up again.
 | `AuthenticationFailed` | put the right api login into the connection's password field; clear the task |
 | `PermissionDenied` | grant the named right to the api login in Syrve's back office; clear the task |
 | skipped, `loyalty is not set up` | leave the organization out (`organization_ids` of the connection), or have loyalty set up |
-| `RateLimited` | nothing: it waits and goes on; if it comes often, lower `max_concurrency` of the connection |
+| `RateLimited` | nothing: it waits and goes on; if it comes often, lower `budgets` of the connection |
 | `PullIncomplete`, `ServiceUnavailable`, `ConnectionFailed` | nothing: what landed is kept, the rest is due again and is retried |
 | `WarehouseConfigError` | apply the migrations (`python -m syrve.warehouse migrate`) or the grants of `syrve_loader` |
 
