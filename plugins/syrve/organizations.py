@@ -12,8 +12,10 @@ from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 
 
-def write_organizations(warehouse: Warehouse, organizations: Sequence[Organization], *, time_zone: str) -> None:
-    """Write the organizations that are new or renamed."""
+def write_organizations(
+    warehouse: Warehouse, organizations: Sequence[Organization], *, time_zone: str, account: str
+) -> None:
+    """Write the organizations that are new or of which anything changed; `account` is the login's fingerprint."""
     with warehouse.transaction("merge organizations") as cursor:
         cursor.execute(
             sql("merge/organization.sql"),
@@ -21,6 +23,7 @@ def write_organizations(warehouse: Warehouse, organizations: Sequence[Organizati
                 "organization_ids": [each.organization_id for each in organizations],
                 "names": [each.name for each in organizations],
                 "zone": time_zone,
+                "account": account,
             },
         )
 

@@ -69,7 +69,10 @@ create temporary table if not exists staging_customer_category (
 create temporary table if not exists staging_merged (
     organization_id uuid not null,
     customer_id uuid not null,
-    fetched_at timestamptz not null
+    fetched_at timestamptz not null,
+    is_new boolean not null,
+    profile_changed boolean not null default false,
+    wallet_changed boolean not null default false
 ) on commit delete rows;
 
 create temporary table if not exists staging_reject (

@@ -1,6 +1,8 @@
 -- Leases the next due identities of one organization to one task. What another live task holds is passed over; the lease of a dead one
--- (its advisory lock went with its connection) is free at once.
-with live as materialized (
+-- (its advisory lock went with its connection) is free at once. Each priority is one stretch of the index in the order of due_at, so the
+-- cost grows with what is claimed and not with the roster. Active customers are syrve_balances' own; they are taken along here only where they
+-- have been left lying.
+with recursive live as materialized (
     select objid::bigint as lease
     from pg_locks
     where
@@ -11,19 +13,51 @@ with live as materialized (
         and database = (select oid from pg_database where datname = current_database())
 ),
 
+level as (
+    (
+        select priority
+        from sync.roster
+        where organization_id = %(organization_id)s
+        order by priority desc
+        limit 1
+    )
+    union all
+    select (
+        select known.priority
+        from sync.roster as known
+        where known.organization_id = %(organization_id)s and known.priority < level.priority
+        order by known.priority desc
+        limit 1
+    )
+    from level
+    where level.priority is not null
+),
+
 due as materialized (
     select
-        organization_id,
-        identity_kind,
-        identity_value
-    from sync.roster
-    where
-        organization_id = %(organization_id)s
-        and due_at <= %(due_before)s
-        and (lease is null or leased_until < now() or lease not in (select live.lease from live))
-    order by priority desc, due_at
+        found.organization_id,
+        found.identity_kind,
+        found.identity_value
+    from level
+    inner join lateral (
+        select
+            known.organization_id,
+            known.identity_kind,
+            known.identity_value,
+            known.due_at
+        from sync.roster as known
+        where
+            known.organization_id = %(organization_id)s
+            and known.priority = level.priority
+            and known.due_at <= %(due_before)s
+            and (known.active_until is null or known.due_at <= %(due_before)s - make_interval(secs => %(active_grace_seconds)s))
+            and (known.lease is null or known.leased_until < now() or known.lease not in (select live.lease from live))
+        order by known.due_at
+        limit %(batch_limit)s
+        for update skip locked
+    ) as found on true
+    order by level.priority desc, found.due_at
     limit %(batch_limit)s
-    for update skip locked
 )
 
 update sync.roster as roster

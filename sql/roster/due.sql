@@ -1,8 +1,60 @@
--- How many identities of each organization are due at the given moment?
+-- How much of each organization of the roster is due, counted no further than needed to divide it? Goes from one organization and priority to
+-- the next by index, so the cost grows with what is counted and not with the roster.
+with recursive level as (
+    (
+        select
+            organization_id,
+            priority
+        from sync.roster
+        order by organization_id asc, priority desc
+        limit 1
+    )
+    union all
+    select
+        following.organization_id,
+        following.priority
+    from level
+    inner join lateral (
+        (
+            select
+                known.organization_id,
+                known.priority
+            from sync.roster as known
+            where known.organization_id = level.organization_id and known.priority < level.priority
+            order by known.priority desc
+            limit 1
+        )
+        union all
+        (
+            select
+                known.organization_id,
+                known.priority
+            from sync.roster as known
+            where known.organization_id > level.organization_id
+            order by known.organization_id asc, known.priority desc
+            limit 1
+        )
+        limit 1
+    ) as following on true
+)
+
 select
-    organization_id::text,
-    count(*) as identities
-from sync.roster
-where due_at <= %(due_before)s
-group by organization_id
-order by organization_id;
+    level.organization_id::text,
+    sum(due.identities)::bigint as identities
+from level
+inner join lateral (
+    select count(*) as identities
+    from (
+        select 1
+        from sync.roster as known
+        where
+            known.organization_id = level.organization_id
+            and known.priority = level.priority
+            and known.due_at <= %(due_before)s
+            and (known.active_until is null or known.due_at <= %(due_before)s - make_interval(secs => %(active_grace_seconds)s))
+        order by known.due_at
+        limit %(count_limit)s
+    ) as counted
+) as due on true
+group by level.organization_id
+order by level.organization_id;

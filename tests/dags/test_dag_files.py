@@ -265,6 +265,7 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
     assert schedules({}, monkeypatch) == {
         "syrve_customers": "17 * * * *",
         "syrve_coupons": "47 4 * * *",
+        "syrve_balances": "*/10 * * * *",
         "syrve_roster_import": None,
     }
 

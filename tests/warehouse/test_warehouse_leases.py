@@ -58,6 +58,7 @@ def claim(connection: Connection, number: int, limit: int = 100, seconds: float 
                 "lease": number,
                 "lease_class": LEASE_CLASS,
                 "lease_seconds": seconds,
+                "active_grace_seconds": 3600,
             },
         )
         return len(cursor.fetchall())

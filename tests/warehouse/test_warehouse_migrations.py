@@ -11,7 +11,7 @@ from syrve.warehouse.errors import WarehouseConfigError
 from syrve.warehouse.migrate import migrate, roll_back, state
 from syrve.warehouse.sql_files import sql_folder
 
-SCHEMAS = ("syrve", "sync", "crm")
+SCHEMAS = ("syrve", "sync", "crm", "analytics")
 IDS = tuple(
     sorted(
         path.name.removesuffix(".sql")
@@ -141,7 +141,7 @@ def test_every_column_is_described(lasting_warehouse: Warehouse) -> None:
         select nspname, relname, attname from pg_class
         join pg_namespace on pg_namespace.oid = relnamespace
         join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
-        where nspname = any(%(schemas)s) and relkind in ('r', 'p', 'v', 'm', 'f')
+        where nspname = any(%(schemas)s) and relkind in ('r', 'p', 'v', 'm', 'f') and not relispartition
             and col_description(pg_class.oid, attnum) is null
     """
 

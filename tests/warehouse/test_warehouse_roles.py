@@ -39,7 +39,7 @@ def test_loader_can_do_everything_that_a_pull_does(syncing: Syncing, loader_logi
     customers = as_loader.customers(30)
     as_loader.add(phone=[each["phone"] for each in customers] + ["no phone"])
     with SyrveClient(syncing.config) as client:
-        write_organizations(loader, client.organizations(), time_zone="Europe/Moscow")
+        write_organizations(loader, client.organizations(), time_zone="Europe/Moscow", account="0123456789ab")
 
     counts = as_loader.pull()
 

@@ -76,6 +76,8 @@ class BulkLookup:
         self._unfinished = 0
         self._resume_at = 0.0
         self._no_token: SyrveError | None = None
+        self._batch: asyncio.Task[Any] | None = None
+        self._stopped = False
 
     def __enter__(self) -> Self:
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
@@ -106,7 +108,19 @@ class BulkLookup:
         with _calm_collector():
             return self._runner.run(self._look_up_all(lookups))
 
+    def stop(self) -> None:
+        """End the look-ups under way and take no more; may be called from another thread, where `look_up` raises `CancelledError`."""
+        self._stopped = True
+        self._runner.get_loop().call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._batch is not None:
+            self._batch.cancel()
+
     async def _look_up_all(self, lookups: Sequence[Lookup]) -> list[LookupResult]:
+        if self._stopped:
+            raise asyncio.CancelledError
+        self._batch = asyncio.current_task()
         self._no_token = None
         results: list[LookupResult | None] = [None] * len(lookups)
         queue = iter(enumerate(lookups))

@@ -1,9 +1,12 @@
-"""Writes one batch of look-up results: data, roster, rejects and counts in one transaction."""
+"""Writes one batch of look-up results: data, history, roster, rejects and counts in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+
+import psycopg2.errors
 
 from syrve.api.bulk import LookupResult
 from syrve.api.errors import MalformedAnswer, NotFound, Rejected, UnreadableAnswer
@@ -13,61 +16,56 @@ from syrve.customers.records import (
     CATEGORY_COLUMNS,
     CUSTOMER_COLUMNS,
     WALLET_COLUMNS,
-    CustomerRows,
-    customer_rows,
-    digest_line,
+    CustomerRecord,
+    card_lines,
+    category_lines,
+    customer_lines,
+    customer_record,
+    digest_lines,
+    wallet_lines,
 )
 from syrve.customers.settings import PullSettings
 from syrve.warehouse.copy_text import copy_line, copy_lines
-from syrve.warehouse.database import Cursor, fetch_one
+from syrve.warehouse.database import Cursor
+from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, Reject, add_rejects
 from syrve.warehouse.sql_files import sql
 
 _LOOKUP_COLUMNS = ("organization_id", "identity_kind", "identity_value", "outcome", "customer_id", "checked_at")
 _DIGEST_COLUMNS = ("organization_id", "customer_id", "digest", "fetched_at")
+_TRIES = 3
 
 
 @dataclass(slots=True)
 class Batch:
-    """Look-up results made ready for the database."""
+    """Look-up results made ready for the database; a customer who was found twice is there once, by the later answer."""
 
     lookup_lines: list[str] = field(default_factory=list)
-    customers: dict[tuple[str, str], CustomerRows] = field(default_factory=dict)
+    customers: dict[tuple[str, str], CustomerRecord] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
 
 
 def prepare_batch(results: Iterable[LookupResult], region: str) -> Batch:
-    """Sort results into rows, rejects and counts; a customer found twice counts once, by the later answer."""
+    """Sort results into customers, rejects and counts; no I/O."""
     batch = Batch()
+    counts = batch.counts
     for result in results:
         outcome = _outcome(result)
-        batch.counts.requested += 1
-        setattr(batch.counts, outcome, getattr(batch.counts, outcome) + 1)
+        counts.requested += 1
+        setattr(counts, outcome, getattr(counts, outcome) + 1)
         batch.rejects.extend(_rejects(result))
-        customer = result.customer
-        lookup = result.lookup
-        batch.lookup_lines.append(
-            copy_line(
-                (
-                    lookup.organization_id,
-                    lookup.kind,
-                    lookup.value,
-                    outcome,
-                    customer.customer_id if customer else None,
-                    result.received_at,
-                )
-            )
-        )
+        customer, lookup, at = result.customer, result.lookup, result.received_at
+        customer_id = customer.customer_id if customer else None
+        where = (lookup.organization_id, lookup.kind, lookup.value)
+        batch.lookup_lines.append(copy_line((*where, outcome, customer_id, at)))
         if customer is None:
             continue
-        batch.counts.cleaned += len(customer.problems)
-        key = (lookup.organization_id, customer.customer_id)
-        known = batch.customers.get(key)
-        if known is None or known.fetched_at < result.received_at:
-            batch.customers[key] = customer_rows(
-                lookup.organization_id, customer, fetched_at=result.received_at, region=region
-            )
+        counts.cleaned += len(customer.problems)
+        known = batch.customers.get((lookup.organization_id, customer.customer_id))
+        if known is None or known.fetched_at < at:
+            record = customer_record(lookup.organization_id, customer, fetched_at=at, region=region)
+            batch.customers[record.key] = record
     return batch
 
 
@@ -76,41 +74,93 @@ def merge_batch(
 ) -> Counts:
     """Merge a batch inside the caller's transaction and return its counts, `changed` and `unchanged` included.
 
-    Digests go first; only what differs from the mirror is copied whole. Needs the staging tables on the cursor's connection.
+    Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
     copy_lines(cursor, "staging_lookup", _LOOKUP_COLUMNS, batch.lookup_lines)
-    copy_lines(cursor, "staging_digest", _DIGEST_COLUMNS, [digest_line(rows) for rows in batch.customers.values()])
-    cursor.execute(sql("merge/changed_customers.sql"))
-    changed = {customer_id for (customer_id,) in cursor.fetchall()}
-    _copy_customers(cursor, [rows for rows in batch.customers.values() if rows.customer_id in changed], region)
-    for name in ("customer", "wallet_balance", "card", "customer_category", "deleted_customer"):
-        cursor.execute(sql(f"merge/{name}.sql"))
-    cursor.execute("select count(*) from staging_merged")
-    merged: int = fetch_one(cursor)[0]
+    changed = merge_customers(cursor, batch, region=region)
+    cursor.execute(sql("merge/deleted_customer.sql"))
+    changed += cursor.rowcount
     add_rejects(cursor, run_id, batch.rejects)
     cursor.execute(sql("merge/reject_resolved.sql"))
+    cursor.execute(sql("roster/moved.sql"))
     cursor.execute(
         sql("roster/finish.sql"),
         {
             "lease": lease,
             "floor_seconds": settings.floor_seconds,
             "ceiling_seconds": settings.ceiling_seconds,
+            "not_found_ceiling_seconds": settings.not_found_ceiling_seconds,
+            "active_floor_seconds": settings.active_floor_seconds,
+            "active_for_seconds": settings.active_for_seconds,
             "failed_seconds": settings.failed_seconds,
         },
     )
     counts = batch.counts
-    counts.changed = merged
-    counts.unchanged = max(0, len(batch.customers) - merged)
+    counts.changed = changed
+    counts.unchanged = max(0, len(batch.customers) - changed)
     return counts
 
 
-def _copy_customers(cursor: Cursor, customers: Sequence[CustomerRows], region: str) -> None:
-    copy_lines(cursor, "staging_customer", CUSTOMER_COLUMNS, [rows.full_customer_line(region) for rows in customers])
-    wallets = [line for rows in customers for line in rows.wallet_lines]
-    copy_lines(cursor, "staging_wallet_balance", WALLET_COLUMNS, wallets)
-    copy_lines(cursor, "staging_card", CARD_COLUMNS, [line for rows in customers for line in rows.card_lines])
-    categories = [line for rows in customers for line in rows.category_lines]
-    copy_lines(cursor, "staging_customer_category", CATEGORY_COLUMNS, categories)
+def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
+    """Bring mirror and history into step with the customers of a batch and return how many differed; unchanged ones cost no row version.
+
+    Digests go first. New customers are copied straight into the mirror, known ones that differ go by way of staging.
+    """
+    copy_lines(cursor, "staging_digest", _DIGEST_COLUMNS, digest_lines(batch.customers.values()))
+    cursor.execute(sql("roster/lock.sql"))
+    for attempt in range(1, _TRIES + 1):
+        cursor.execute("savepoint merge_customers")
+        cursor.execute(sql("merge/differing.sql"))
+        differing = [(batch.customers[each[0], each[1]], each[2]) for each in cursor]
+        try:
+            _copy_new(cursor, _in_key_order(record for record, is_new in differing if is_new), region)
+        except psycopg2.errors.UniqueViolation:
+            # Somebody else has just written one of them: now that their transaction is over, it is a known one.
+            cursor.execute("rollback to savepoint merge_customers")
+            if attempt == _TRIES - 1:
+                cursor.execute(sql("merge/differing.sql"))
+                cursor.execute(sql("merge/orphan_children.sql"))
+                cursor.execute("delete from staging_merged")
+            continue
+        changed = [record for record, is_new in differing if not is_new]
+        return len(differing) - len(changed) + _merge_changed(cursor, changed, region)
+    raise WarehouseUnavailable("merge customers: others keep writing the same new customers; try again")
+
+
+def _copy_new(cursor: Cursor, records: Sequence[CustomerRecord], region: str) -> None:
+    """Copy customers that the mirror does not have; in key order, so that two batches never wait for each other in a circle."""
+    times = [each.fetched_at.isoformat() for each in records]
+    lines = (f"{line}\t{at}\t{at}\t{at}" for line, at in zip(customer_lines(records, region), times, strict=True))
+    began = ("first_seen_at", "changed_at", "profile_changed_at")
+    copy_lines(cursor, "syrve.customer", (*CUSTOMER_COLUMNS, *began), lines)
+    for table, columns, child_lines, child_times in (
+        ("syrve.wallet_balance", WALLET_COLUMNS, wallet_lines, ("changed_at", "fetched_at")),
+        ("syrve.card", CARD_COLUMNS, card_lines, ("changed_at",)),
+        ("syrve.customer_category", CATEGORY_COLUMNS, category_lines, ("changed_at",)),
+    ):
+        ends = (f"\t{at}" * len(child_times) for at in times)
+        ended = chain.from_iterable(
+            (f"{line}{end}" for line in child_lines([record])) for record, end in zip(records, ends, strict=True)
+        )
+        copy_lines(cursor, table, (*columns, *child_times), ended)
+
+
+def _merge_changed(cursor: Cursor, records: Sequence[CustomerRecord], region: str) -> int:
+    if not records:
+        return 0
+    copy_lines(cursor, "staging_customer", CUSTOMER_COLUMNS, customer_lines(records, region))
+    copy_lines(cursor, "staging_wallet_balance", WALLET_COLUMNS, wallet_lines(records))
+    copy_lines(cursor, "staging_card", CARD_COLUMNS, card_lines(records))
+    copy_lines(cursor, "staging_customer_category", CATEGORY_COLUMNS, category_lines(records))
+    cursor.execute(sql("merge/customer.sql"))
+    written: int = cursor.rowcount
+    for name in ("wallet_balance", "card", "customer_category"):
+        cursor.execute(sql(f"merge/{name}.sql"))
+    return written
+
+
+def _in_key_order(records: Iterator[CustomerRecord]) -> list[CustomerRecord]:
+    return sorted(records, key=lambda record: record.key)
 
 
 def _outcome(result: LookupResult) -> str:

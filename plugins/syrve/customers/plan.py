@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from syrve.customers.claims import Tier
+from syrve.customers.settings import PullSettings
 from syrve.organizations import chosen
-from syrve.warehouse.database import Warehouse, fetch_one
+from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
+
+CRM_EDITS_SECONDS = 30 * 24 * 3600
+"""How far back edits of the CRM are looked at; what it edited earlier has been looked up meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
-    """`shards` are `{"organization_id", "shard", "max_identities"}`; `not_visible` are organizations that only the roster knows."""
+    """`shards` are `{"organization_id", "shard", "max_identities", "expected"}`.
+
+    `not_visible` are organizations that only the roster knows. `due` counts no further than the shards can divide: a lower bound where
+    the roster has far more.
+    """
 
     shards: list[dict[str, Any]] = field(default_factory=list)
     due: int = 0
@@ -31,15 +40,17 @@ def plan_pull(
     shard_size: int,
     max_shards: int,
     limit: int | None,
+    tier: Tier = "regular",
+    settings: PullSettings | None = None,
 ) -> PullPlan:
     """Count what is due and divide it; `force` makes everything of the chosen organizations due first, `limit` bounds the identities."""
     organization_ids = chosen(visible, wanted)
     with warehouse.transaction("plan the pull") as cursor:
         if force:
             cursor.execute(sql("roster/force.sql"), {"organization_ids": organization_ids})
-        cursor.execute("select now()")
-        cursor.execute(sql("roster/due.sql"), {"due_before": fetch_one(cursor)[0]})
-        due = {organization_id: int(count) for organization_id, count in cursor.fetchall()}
+        if tier == "regular":
+            cursor.execute(sql("roster/crm_edited.sql"), {"edited_within_seconds": CRM_EDITS_SECONDS})
+        due = _due(cursor, tier, settings or PullSettings(), count_limit=shard_size * max_shards)
     mine = {each: due[each] for each in organization_ids if due.get(each)}
     return PullPlan(
         shards=divide(mine, shard_size=shard_size, max_shards=max_shards, limit=limit),
@@ -49,8 +60,22 @@ def plan_pull(
     )
 
 
-def divide(due: dict[str, int], *, shard_size: int, max_shards: int, limit: int | None) -> list[dict[str, Any]]:
-    """Divide due identities into shards, each of which takes any due ones of its organization; under a limit their sizes sum up to it."""
+def _due(cursor: Cursor, tier: Tier, settings: PullSettings, *, count_limit: int) -> dict[str, int]:
+    cursor.execute("select now()")
+    values = {
+        "due_before": fetch_one(cursor)[0],
+        "active_grace_seconds": settings.active_grace_seconds,
+        "count_limit": count_limit,
+    }
+    cursor.execute(sql("roster/due_active.sql" if tier == "active" else "roster/due.sql"), values)
+    return {organization_id: int(count) for organization_id, count in cursor.fetchall()}
+
+
+def divide(due: Mapping[str, int], *, shard_size: int, max_shards: int, limit: int | None) -> list[dict[str, Any]]:
+    """Divide identities into shards, each of which takes any of its organization; under a limit their sizes sum up to it.
+
+    `expected` is what a shard will find to do if the others are as quick: an estimate, where `max_identities` is a bound.
+    """
     shards = []
     left = limit
     for organization_id, count in sorted(due.items()):
@@ -63,6 +88,7 @@ def divide(due: dict[str, int], *, shard_size: int, max_shards: int, limit: int 
                 "organization_id": organization_id,
                 "shard": shard,
                 "max_identities": None if left is None else (mine + shard) // number,
+                "expected": (mine + shard) // number,
             }
             for shard in range(number)
         ]

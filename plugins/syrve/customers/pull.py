@@ -1,25 +1,29 @@
-"""The pull: claim due identities, look them up, merge, reschedule; a batch at a time.
+"""The pull: claim identities, look them up, merge, reschedule; a batch at a time.
 
-A batch commits as a whole: its data, its roster rows and its counts. A task that is killed loses the batch it was working on, whose
-lease ends with its connection, and nothing else.
+While one half of a batch is looked up, the other half is merged. What is merged commits as a whole: its data, its history, its roster
+rows and its counts. A task that is killed loses the batch it had leased, which is free again as soon as its connection is gone, and
+nothing else.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
 
-from syrve.api.bulk import BulkLookup, LookupResult
+from syrve.api.bulk import LookupResult
 from syrve.api.errors import SyrveError, Transient
 from syrve.api.models import Lookup
+from syrve.api.protocol import CallStats
+from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.merge import merge_batch, prepare_batch
 from syrve.customers.settings import PullSettings
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
-from syrve.warehouse.leases import LEASE_CLASS, lease
+from syrve.warehouse.leases import lease
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
-from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 
 OUTAGE_BATCH_SIZE = 20
@@ -30,36 +34,56 @@ class PullIncomplete(Transient):
     """Too many look-ups of a pull got no answer; what did land has been committed, the rest is due again."""
 
 
-@dataclass(frozen=True, slots=True)
-class PullScope:
-    """What one task pulls: due identities of one organization, at most `max_identities` of them (None: all that are due)."""
+class PullPoint(StrEnum):
+    """The moments of a pull between which something is half done: where a kill must do no harm."""
 
-    organization_id: str
-    max_identities: int | None = None
+    CLAIMED = "claimed"
+    LOOKED_UP = "looked up"
+    MERGED = "merged, not committed"
+    COMMITTED = "committed"
+
+
+class LooksUp(Protocol):
+    """What a pull needs of `BulkLookup`."""
+
+    stats: CallStats
+
+    def look_up(self, lookups: Sequence[Lookup]) -> list[LookupResult]:
+        """Look a batch up and return a result for each."""
+        ...
+
+    def stop(self) -> None:
+        """End the look-ups under way, from another thread."""
+        ...
 
 
 class CustomerPull:
-    """One task's pull; `bulk` must be entered by the caller, who may share it."""
+    """One task's pull; `bulk` must be entered by the caller, who may share it.
+
+    `on_progress` is told the counts after every commit, `on_point` each `PullPoint` (for tests that kill a pull there).
+    """
 
     def __init__(
         self,
         warehouse: Warehouse,
-        bulk: BulkLookup,
+        bulk: LooksUp,
         *,
         key: TaskKey,
         region: str,
         settings: PullSettings | None = None,
         on_progress: Callable[[Counts], None] | None = None,
+        on_point: Callable[[PullPoint], None] | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._bulk = bulk
         self._key = key
         self._region = region
         self._settings = settings or PullSettings()
-        self._on_progress = on_progress
+        self._on_progress = on_progress or _nothing
+        self._on_point = on_point or _nothing
 
     def run(self, scope: PullScope) -> Counts:
-        """Pull until nothing of the scope is due any more and return what was done.
+        """Pull until nothing of the scope is left and return what was done.
 
         Raises a `SyrveError` that concerns all look-ups (login, right, outage), `PullIncomplete` where more than the tolerated share got
         no answer, `WarehouseError`. Whatever was committed before stays.
@@ -82,46 +106,38 @@ class CustomerPull:
         return total
 
     def _run(self, connection: Connection, number: int, scope: PullScope, total: Counts) -> None:
-        due_before = self._now(connection)
-        left = scope.max_identities
-        again: list[Lookup] = []
+        claimer = Claimer(scope, self._settings, lease=number, due_before=_now(connection))
+        half = max(1, self._settings.batch_size // 2)
         tries: dict[Lookup, int] = {}
-        while True:
-            room = self._settings.batch_size - len(again)
-            fresh = self._claim(connection, number, scope, due_before, room if left is None else min(room, left))
-            if left is not None:
-                left -= len(fresh)
-            if not again and not fresh:
-                return
-            started = time.monotonic()
-            results = self._bulk.look_up(again + fresh)
-            _refuse_outage(results)
-            again = self._to_try_again(results, tries)
-            skipped = set(again)
-            final = [result for result in results if result.lookup not in skipped]
-            counts = self._commit(connection, number, final, started)
-            total.add(counts)
-            if self._on_progress is not None:
-                self._on_progress(total)
+        again: list[Lookup] = []
+        answered: list[LookupResult] = []
+        started = time.monotonic()
+        with ThreadPoolExecutor(1, thread_name_prefix="look-up") as looking:
+            while True:
+                fresh = claimer.claim(connection, half - len(again))
+                self._on_point(PullPoint.CLAIMED)
+                asked = again + fresh
+                under_way = looking.submit(self._bulk.look_up, asked) if asked else None
+                try:
+                    if answered:
+                        total.add(self._commit(connection, number, answered, started))
+                        self._on_progress(total)
+                        started = time.monotonic()
+                    if under_way is None:
+                        return
+                    results = under_way.result()
+                finally:
+                    self._stop(under_way)
+                self._on_point(PullPoint.LOOKED_UP)
+                _refuse_outage(results)
+                again = self._to_try_again(results, tries)
+                unfinished = set(again)
+                answered = [result for result in results if result.lookup not in unfinished]
 
-    def _claim(
-        self, connection: Connection, number: int, scope: PullScope, due_before: datetime, limit: int
-    ) -> list[Lookup]:
-        if limit <= 0:
-            return []
-        with transaction(connection, "claim due identities") as cursor:
-            cursor.execute(
-                sql("roster/claim.sql"),
-                {
-                    "organization_id": scope.organization_id,
-                    "due_before": due_before,
-                    "batch_limit": limit,
-                    "lease": number,
-                    "lease_class": LEASE_CLASS,
-                    "lease_seconds": self._settings.lease_seconds,
-                },
-            )
-            return [Lookup(scope.organization_id, kind, value) for kind, value in cursor.fetchall()]
+    def _stop(self, under_way: Future[list[LookupResult]] | None) -> None:
+        """Where the merge failed or the task is being ended, don't wait for the look-ups that nobody will use."""
+        if under_way is not None and not under_way.done():
+            self._bulk.stop()
 
     def _commit(self, connection: Connection, number: int, results: list[LookupResult], started: float) -> Counts:
         batch = prepare_batch(results, self._region)
@@ -138,6 +154,8 @@ class CustomerPull:
             counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
             counts.seconds = time.monotonic() - started
             add_counts(cursor, self._key, counts)
+            self._on_point(PullPoint.MERGED)
+        self._on_point(PullPoint.COMMITTED)
         return counts
 
     def _commit_calls(self, connection: Connection) -> None:
@@ -157,11 +175,16 @@ class CustomerPull:
                     again.append(result.lookup)
         return again
 
-    def _now(self, connection: Connection) -> datetime:
-        with transaction(connection, "read the clock") as cursor:
-            cursor.execute("select now()")
-            now: datetime = fetch_one(cursor)[0]
-            return now
+
+def _nothing(_: object) -> None:
+    pass
+
+
+def _now(connection: Connection) -> datetime:
+    with transaction(connection, "read the clock") as cursor:
+        cursor.execute("select now()")
+        now: datetime = fetch_one(cursor)[0]
+        return now
 
 
 def _refuse_outage(results: list[LookupResult]) -> None:

@@ -1,8 +1,12 @@
-"""Turns a customer into the rows that are copied into staging, and into the digest that tells whether anything changed."""
+"""Turns a customer into the rows that are copied into the warehouse, and into the digest that tells whether anything changed.
+
+A row is written only where the digest says so: most customers of most pulls cost their digest and nothing else.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
@@ -11,7 +15,7 @@ from syrve.api.models import Customer
 from syrve.customers.phones import to_e164
 from syrve.warehouse.copy_text import copy_line
 
-LAYOUT_VERSION = b"customer rows, layout 1"
+LAYOUT_VERSION = b"customer rows, layout 2"
 """Part of every digest: raise it when the columns below change, and every customer is written once more."""
 
 CUSTOMER_COLUMNS = (
@@ -45,31 +49,75 @@ _EXACT = Context(prec=200)
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerRows:
-    """One customer as lines for COPY; `customer_line` still lacks phone, digest and time, which only a changed one needs."""
+class CustomerRecord:
+    """A customer of one organization as of one answer, with the digest of all that is kept of it."""
 
     organization_id: str
-    customer_id: str
+    customer: Customer
     fetched_at: datetime
     digest: bytes
-    phone_raw: str | None
-    customer_line: str
-    wallet_lines: tuple[str, ...]
-    card_lines: tuple[str, ...]
-    category_lines: tuple[str, ...]
 
-    def full_customer_line(self, region: str) -> str:
-        """Return the line for `CUSTOMER_COLUMNS`, with the phone as E.164 by the connection's region."""
-        phone = to_e164(self.phone_raw, region) if self.phone_raw else None
-        return f"{self.customer_line}\t{copy_line((phone, self.digest, self.fetched_at))}"
+    @property
+    def key(self) -> tuple[str, str]:
+        """Organization and customer: the key of `syrve.customer`."""
+        return (self.organization_id, self.customer.customer_id)
 
 
-def customer_rows(organization_id: str, customer: Customer, *, fetched_at: datetime, region: str) -> CustomerRows:
-    """Make the rows of one customer; children are in the order of their ids, so equal customers give equal digests."""
-    key = (organization_id, customer.customer_id)
-    customer_line = copy_line(
+def customer_record(organization_id: str, customer: Customer, *, fetched_at: datetime, region: str) -> CustomerRecord:
+    """Make the record of a customer; equal customers give equal digests, whenever and however they were written in the answer."""
+    digest = hashlib.blake2b(LAYOUT_VERSION + region.encode(), digest_size=16)
+    for lines in (
+        [customer.customer_id],
+        [_profile(customer)],
+        _wallets(customer),
+        _cards(customer),
+        _categories(customer),
+    ):
+        digest.update("\n".join(lines).encode())
+        digest.update(b"\0")
+    return CustomerRecord(organization_id, customer, fetched_at, digest.digest())
+
+
+def digest_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
+    """Give the lines for `staging_digest`."""
+    for each in records:
+        yield copy_line((*each.key, each.digest, each.fetched_at))
+
+
+def customer_lines(records: Iterable[CustomerRecord], region: str) -> Iterator[str]:
+    """Give the lines for `CUSTOMER_COLUMNS`, with the phone as E.164 by the connection's region."""
+    for each in records:
+        raw = each.customer.phone
+        phone = to_e164(raw, region) if raw else None
+        end = copy_line((phone, each.digest, each.fetched_at))
+        yield f"{copy_line(each.key)}\t{_profile(each.customer)}\t{end}"
+
+
+def wallet_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
+    """Give the lines for `WALLET_COLUMNS`."""
+    return _child_lines((each, _wallets(each.customer)) for each in records)
+
+
+def card_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
+    """Give the lines for `CARD_COLUMNS`."""
+    return _child_lines((each, _cards(each.customer)) for each in records)
+
+
+def category_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
+    """Give the lines for `CATEGORY_COLUMNS`."""
+    return _child_lines((each, _categories(each.customer)) for each in records)
+
+
+def _child_lines(children: Iterable[tuple[CustomerRecord, list[str]]]) -> Iterator[str]:
+    for record, lines in children:
+        key = "\t".join(record.key)
+        for line in lines:
+            yield f"{key}\t{line}"
+
+
+def _profile(customer: Customer) -> str:
+    return copy_line(
         (
-            *key,
             customer.phone,
             customer.email,
             customer.name,
@@ -88,35 +136,21 @@ def customer_rows(organization_id: str, customer: Customer, *, fetched_at: datet
             dict(customer.extra),
         )
     )
-    wallets = tuple(
-        copy_line((*key, wallet.wallet_id, wallet.name, wallet.type, _plain(wallet.balance)))
-        for wallet in customer.wallets
-    )
-    cards = tuple(copy_line((*key, card.card_id, card.track, card.number, card.valid_to)) for card in customer.cards)
-    categories = tuple(
-        copy_line((*key, each.category_id, each.name, each.is_active, each.is_default_for_new_guests))
+
+
+def _wallets(customer: Customer) -> list[str]:
+    return [copy_line((each.wallet_id, each.name, each.type, _plain(each.balance))) for each in customer.wallets]
+
+
+def _cards(customer: Customer) -> list[str]:
+    return [copy_line((each.card_id, each.track, each.number, each.valid_to)) for each in customer.cards]
+
+
+def _categories(customer: Customer) -> list[str]:
+    return [
+        copy_line((each.category_id, each.name, each.is_active, each.is_default_for_new_guests))
         for each in customer.categories
-    )
-    digest = hashlib.blake2b(LAYOUT_VERSION + region.encode(), digest_size=16)
-    for lines in ((customer_line,), wallets, cards, categories):
-        digest.update("\n".join(lines).encode())
-        digest.update(b"\0")
-    return CustomerRows(
-        organization_id,
-        customer.customer_id,
-        fetched_at,
-        digest.digest(),
-        customer.phone,
-        customer_line,
-        wallets,
-        cards,
-        categories,
-    )
-
-
-def digest_line(rows: CustomerRows) -> str:
-    """Return the line for `staging_digest`."""
-    return copy_line((rows.organization_id, rows.customer_id, rows.digest, rows.fetched_at))
+    ]
 
 
 def _plain(amount: Decimal) -> Decimal:

@@ -37,11 +37,25 @@ def open_warehouse(conn_id: str = DEFAULT_WAREHOUSE_CONN_ID) -> Warehouse:
     return Warehouse(url, application_name="airflow syrve")
 
 
-def open_budget(warehouse: Warehouse, config: SyrveConfig, *, bulk: bool) -> CallBudget:
+def open_budget(
+    warehouse: Warehouse,
+    config: SyrveConfig,
+    *,
+    bulk: bool,
+    backfill: bool = False,
+    cap_per_minute: float | None = None,
+) -> CallBudget:
     """Return the call budgets of the account, kept in the warehouse and shared by all tasks; use it as a context manager.
 
-    `bulk` is for pulls, which leave room to others.
+    `bulk` is for pulls, which leave room to others; `backfill` for pulls behind the scheduled ones, at most `cap_per_minute`.
     """
     from syrve.warehouse.budget import CallBudget
 
-    return CallBudget(warehouse, account=config.login_fingerprint, per_minute=config.budgets, bulk=bulk)
+    return CallBudget(
+        warehouse,
+        account=config.login_fingerprint,
+        per_minute=config.budgets,
+        bulk=bulk,
+        backfill=backfill,
+        cap_per_minute=cap_per_minute,
+    )

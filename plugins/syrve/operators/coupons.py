@@ -45,7 +45,9 @@ class SyrveOrganizationsOperator(BaseOperator):
         warehouse = open_warehouse(self.warehouse_conn_id)
         with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
             organizations = client.organizations()
-        write_organizations(warehouse, organizations, time_zone=hook.config().time_zone)
+        write_organizations(
+            warehouse, organizations, time_zone=hook.config().time_zone, account=hook.config().login_fingerprint
+        )
         return chosen([each.organization_id for each in organizations], as_texts(self.organization_ids))
 
 

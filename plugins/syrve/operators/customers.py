@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,13 @@ from airflow.sdk import BaseOperator
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 from syrve.operators.base import organization_served, task_key, told
+from syrve.operators.progress import ProgressLog
 from syrve.operators.rendered import as_flag, as_number, as_texts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from syrve.warehouse.runs import Counts
+    from syrve.customers.claims import Tier
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class SyrvePlanPullOperator(BaseOperator):
     """Lists organizations into `syrve.organization` and divides what is due in the roster into shards.
 
-    Returns a list of `{"organization_id", "shard", "max_identities"}`, one a mapped task: never more than `max_shards` an
-    organization, each worth about `shard_size` identities.
+    Returns a list of `{"organization_id", "shard", "max_identities", "expected"}`, one a mapped task: never more than `max_shards` an
+    organization, each worth about `shard_size` identities. `tier` is `active` (customers whose wallet moved lately) or `regular`.
     """
 
     template_fields: Sequence[str] = ("organization_ids", "force", "shard_size", "max_shards", "limit")
@@ -39,6 +39,7 @@ class SyrvePlanPullOperator(BaseOperator):
         shard_size: int | str = 5_000,
         max_shards: int | str = 4,
         limit: int | str | None = None,
+        tier: Tier = "regular",
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
@@ -49,6 +50,7 @@ class SyrvePlanPullOperator(BaseOperator):
         self.shard_size = shard_size
         self.max_shards = max_shards
         self.limit = limit
+        self.tier = tier
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
 
@@ -61,7 +63,9 @@ class SyrvePlanPullOperator(BaseOperator):
         warehouse = open_warehouse(self.warehouse_conn_id)
         with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
             organizations = client.organizations()
-        write_organizations(warehouse, organizations, time_zone=hook.config().time_zone)
+        write_organizations(
+            warehouse, organizations, time_zone=hook.config().time_zone, account=hook.config().login_fingerprint
+        )
         plan = plan_pull(
             warehouse,
             visible=[each.organization_id for each in organizations],
@@ -70,6 +74,7 @@ class SyrvePlanPullOperator(BaseOperator):
             shard_size=int(self.shard_size),
             max_shards=int(self.max_shards),
             limit=as_number(self.limit),
+            tier=self.tier,
         )
         for organization_id in plan.not_visible:
             log.warning(
@@ -77,7 +82,10 @@ class SyrvePlanPullOperator(BaseOperator):
                 organization_id,
             )
         log.info(
-            "%d identities are due in %d organization(s): %d shard(s)", plan.due, plan.organizations, len(plan.shards)
+            "%d identities or more are due in %d organization(s): %d shard(s)",
+            plan.due,
+            plan.organizations,
+            len(plan.shards),
         )
         return [dict(shard) for shard in plan.shards]
 
@@ -85,7 +93,8 @@ class SyrvePlanPullOperator(BaseOperator):
 class SyrvePullCustomersOperator(BaseOperator):
     """Pulls due identities of one organization until none is left; mapped over the shards of `SyrvePlanPullOperator`.
 
-    Any number of these may run at once, in one run or in several: they share the roster by leases. Returns the counts.
+    Any number of these may run at once, in one run or in several: they share the roster by leases. A batch is never more than two minutes
+    of the account's budget, so that what was paid for is soon committed. Returns the counts.
     """
 
     template_fields: Sequence[str] = ("organization_id", "batch_size")
@@ -96,7 +105,9 @@ class SyrvePullCustomersOperator(BaseOperator):
         organization_id: str,
         shard: int = 0,
         max_identities: int | None = None,
+        expected: int | None = None,
         batch_size: int | str = 500,
+        tier: Tier = "regular",
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
@@ -105,13 +116,16 @@ class SyrvePullCustomersOperator(BaseOperator):
         self.organization_id = organization_id
         self.shard = shard
         self.max_identities = max_identities
+        self.expected = expected
         self.batch_size = batch_size
+        self.tier = tier
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pull the shard."""
-        from syrve.customers.pull import CustomerPull, PullScope
+        from syrve.customers.claims import PullScope
+        from syrve.customers.pull import CustomerPull
         from syrve.customers.settings import PullSettings
 
         hook = SyrveHook(self.syrve_conn_id)
@@ -128,23 +142,9 @@ class SyrvePullCustomersOperator(BaseOperator):
                 bulk,
                 key=key,
                 region=config.default_region,
-                settings=PullSettings(batch_size=int(self.batch_size)),
-                on_progress=_ProgressLog(),
+                settings=PullSettings(batch_size=min(int(self.batch_size), 2 * config.budgets["customer"])),
+                on_progress=ProgressLog(self.expected),
             )
-            counts = pull.run(PullScope(self.organization_id, self.max_identities))
+            counts = pull.run(PullScope(self.organization_id, self.max_identities, self.tier))
         log.info("Done: %s", told(counts))
         return counts.as_dict()
-
-
-class _ProgressLog:
-    """Logs progress as a rate, at most every few seconds."""
-
-    def __init__(self, every_seconds: float = 5.0) -> None:
-        self._every_seconds = every_seconds
-        self._started = self._logged = time.monotonic()
-
-    def __call__(self, counts: Counts) -> None:
-        now = time.monotonic()
-        if now - self._logged >= self._every_seconds:
-            self._logged = now
-            log.info("%s; %.0f look-ups a second", told(counts), counts.requested / (now - self._started))

@@ -3,6 +3,7 @@
 | variable | meaning | default |
 | --- | --- | --- |
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
+| `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/10 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |

@@ -18,15 +18,27 @@ HORIZON_SECONDS = 1.0
 class CallBudget:
     """The budgets of one account; `per_minute` is by family, a family without one is not limited.
 
-    `bulk` is for pulls: they leave room to others. Safe to share between threads; use it as a context manager. Every method raises
-    `WarehouseError`.
+    `bulk` is for pulls: they leave room to others. `backfill` is for pulls that come behind the scheduled ones, with `cap_per_minute` as
+    the most that all backfills of the account may take together (None: what is there). Safe to share between threads; use it as a
+    context manager. Every method raises `WarehouseError`.
     """
 
-    def __init__(self, warehouse: Warehouse, *, account: str, per_minute: Mapping[str, int], bulk: bool) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        *,
+        account: str,
+        per_minute: Mapping[str, int],
+        bulk: bool,
+        backfill: bool = False,
+        cap_per_minute: float | None = None,
+    ) -> None:
         self._warehouse = warehouse
         self._account = account
         self._per_minute = dict(per_minute)
         self._bulk = bulk
+        self._backfill = backfill
+        self._cap_per_minute = cap_per_minute
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -50,10 +62,12 @@ class CallBudget:
         limit = self._per_minute.get(family)
         if limit is None:
             return Grant(wanted, 0.0, 0.0)
-        most = max(1, int(limit / 60 * HORIZON_SECONDS / 2))
+        most = max(1, int(min(limit, self._cap_per_minute or limit) / 60 * HORIZON_SECONDS / 2))
         values = self._key(family) | {
             "permits": min(wanted, most),
             "bulk": self._bulk,
+            "backfill": self._backfill,
+            "cap_per_minute": self._cap_per_minute,
             "horizon_seconds": HORIZON_SECONDS,
         }
         with self._lock, transaction(self._connection, "take call permits") as cursor:

@@ -1,6 +1,11 @@
--- Which of the customers in staging_digest differ from the mirror? An answer older than the mirror's, or older than the last one that
--- confirmed it, changes nothing.
-select staged.customer_id::text
+-- Which customers of staging_digest are new to the mirror or differ from it? They are noted in staging_merged. An answer older than the mirror's, or
+-- older than the last one that confirmed it, changes nothing.
+insert into staging_merged as merged (organization_id, customer_id, fetched_at, is_new)
+select
+    staged.organization_id,
+    staged.customer_id,
+    staged.fetched_at,
+    mirrored.customer_id is null as is_new
 from staging_digest as staged
 left join syrve.customer as mirrored
     on staged.organization_id = mirrored.organization_id and staged.customer_id = mirrored.customer_id
@@ -18,4 +23,5 @@ where
                 and known.outcome = 'found'
                 and known.checked_at > staged.fetched_at
         )
-    );
+    )
+returning merged.organization_id::text, merged.customer_id::text, merged.is_new;

@@ -1,0 +1,87 @@
+"""
+### Refresh active customers: wallet balances first of all
+
+Looks up, more often than `syrve_customers`, the customers whose wallet moved lately (`sync.roster.active_until`), and writes what changed
+into the same tables. A wallet that moved makes its customer active for two days and due again in 15 minutes; while nothing moves the
+distance doubles, up to the shortest of everybody else. Both times can be set by organization in `sync.refresh_policy`.
+
+**Safe to** run twice, run beside itself and beside `syrve_customers`, clear, or kill. While it is paused, `syrve_customers` takes its
+customers along once they are an hour overdue.
+
+**Tasks**, and what to do **when it fails**, are those of `syrve_customers`.
+
+**Where to look.** `analytics.sync_freshness`, tier `active`: how fresh, how much is overdue, how long a round takes at the present budget.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Param, TriggerRule
+
+from syrve.operators import assets, settings
+from syrve.operators.customers import SyrvePlanPullOperator, SyrvePullCustomersOperator
+from syrve.operators.publish import SyrvePublishOperator
+
+with DAG(
+    dag_id="syrve_balances",
+    description="Refreshes, more often, the customers whose wallet moved lately",
+    doc_md=__doc__,
+    schedule=settings.schedule("balances", "*/10 * * * *"),
+    catchup=False,
+    max_active_runs=2,
+    render_template_as_native_obj=True,
+    default_args=settings.default_args(),
+    tags=["syrve", "pull"],
+    params={
+        "organization_ids": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
+            title="Organizations",
+            description="Ids, one a line; empty means all that the connection gives.",
+        ),
+        "limit": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="At most so many identities",
+            description="Empty means all that are due.",
+        ),
+        "shard_size": Param(settings.SHARD_SIZE, type="integer", minimum=1, title="Identities a shard"),
+        "max_shards": Param(
+            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
+        ),
+        "batch_size": Param(
+            500,
+            type="integer",
+            minimum=1,
+            maximum=5_000,
+            title="Identities a batch",
+            description="What one commit holds.",
+        ),
+    },
+) as dag:
+    plan = SyrvePlanPullOperator(
+        task_id="plan",
+        organization_ids="{{ params.organization_ids }}",
+        tier="active",
+        limit="{{ params.limit }}",
+        shard_size="{{ params.shard_size }}",
+        max_shards="{{ params.max_shards }}",
+        pool=settings.POOL,
+        outlets=[assets.ORGANIZATION],
+    )
+    pull = SyrvePullCustomersOperator.partial(
+        task_id="pull",
+        tier="active",
+        batch_size="{{ params.batch_size }}",
+        pool=settings.POOL,
+        map_index_template="{{ task.organization_id }} / {{ task.shard }}",
+    ).expand_kwargs(plan.output)
+    publish = SyrvePublishOperator(
+        task_id="publish",
+        count_task_id="pull",
+        trigger_rule=TriggerRule.ALL_DONE,
+        outlets=[assets.CUSTOMER, assets.WALLET_BALANCE, assets.CARD, assets.CUSTOMER_CATEGORY],
+    )
+    pull >> [publish, EmptyOperator(task_id="all_pulled", trigger_rule=TriggerRule.NONE_FAILED)]

@@ -1,0 +1,65 @@
+"""Claims identities for a task: which part of the roster it works on, and the lease that keeps others off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from syrve.api.models import Lookup
+from syrve.customers.settings import PullSettings
+from syrve.warehouse.database import Connection, transaction
+from syrve.warehouse.leases import LEASE_CLASS
+from syrve.warehouse.sql_files import sql
+
+Tier = Literal["regular", "active"]
+TIERS: tuple[Tier, ...] = ("regular", "active")
+"""`active` are the customers whose wallet moved lately (`sync.roster.active_until`), `regular` all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullScope:
+    """What one task pulls: identities of one organization, at most `max_identities` of them (None: all).
+
+    Either those of a tier that are due, or those that a backfill has chosen, due or not.
+    """
+
+    organization_id: str
+    max_identities: int | None = None
+    tier: Tier = "regular"
+    backfill_id: int | None = None
+
+
+class Claimer:
+    """Gives the identities of a scope out, some at a time, each leased under `lease` until its look-up is committed."""
+
+    def __init__(self, scope: PullScope, settings: PullSettings, *, lease: int, due_before: datetime) -> None:
+        self._scope = scope
+        self._left = scope.max_identities
+        self._values = {
+            "organization_id": scope.organization_id,
+            "backfill_id": scope.backfill_id,
+            "due_before": due_before,
+            "active_grace_seconds": settings.active_grace_seconds,
+            "lease": lease,
+            "lease_class": LEASE_CLASS,
+            "lease_seconds": settings.lease_seconds,
+        }
+
+    def claim(self, connection: Connection, limit: int) -> list[Lookup]:
+        """Lease up to `limit` identities and return them; none when the scope is worked off."""
+        wanted = limit if self._left is None else min(limit, self._left)
+        if wanted <= 0:
+            return []
+        with transaction(connection, "claim identities") as cursor:
+            cursor.execute(sql(self._statement), self._values | {"batch_limit": wanted})
+            found = [Lookup(self._scope.organization_id, kind, value) for kind, value in cursor.fetchall()]
+        if self._left is not None:
+            self._left -= len(found)
+        return found
+
+    @property
+    def _statement(self) -> str:
+        if self._scope.backfill_id is not None:
+            return "roster/claim_backfill.sql"
+        return "roster/claim_active.sql" if self._scope.tier == "active" else "roster/claim.sql"

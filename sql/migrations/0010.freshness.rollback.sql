@@ -1,0 +1,2 @@
+drop view analytics.sync_freshness;
+drop schema analytics;
