@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONF ?= {}
 DAG ?=
+PYTEST_WORKERS ?= 2
 export PYTHONPATH := tools
 # Handed on through the environment: a quote in CONF is no business of the shell's.
 export DAG CONF
@@ -53,7 +54,7 @@ sql-lint: install
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 
 unit: install
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 bench: install ## the benchmarks behind the README's figures
 	@$(BIN)/python -m benchmarks

@@ -1,3 +1,24 @@
-"""Fixtures for every test."""
+"""Fixtures for every test, and how the workers of pytest-xdist share the tests out."""
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["fixtures.pulls", "fixtures.postgres", "fixtures.emptied_warehouse", "fixtures.airflow"]
+
+SHARING = {"tests/e2e/": "one live Airflow"}
+"""Folders whose files need the same expensive thing, and so the same worker."""
+
+
+class FileByFile(LoadScopeScheduling):
+    """Gives the tests of a file to one worker: they share servers and databases.
+
+    (`--dist loadgroup` would do, but pytest-xdist 3.8 does not see the groups under pytest 9.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((shared for folder, shared in SHARING.items() if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileByFile:
+    return FileByFile(config, log)
