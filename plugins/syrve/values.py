@@ -15,7 +15,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def storable_text(text: str) -> str:
     """Return text as Postgres can hold it: NUL removed, lone surrogates replaced."""
-    if not _UNSTORABLE.search(text):
+    if text.isprintable() or not _UNSTORABLE.search(text):
         return text
     return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -35,7 +35,10 @@ def storable_json(value: Any, depth: int = 0) -> Any:
     if depth >= MAX_NESTING:
         raise ValueError("nested too deeply")
     if isinstance(value, Mapping):
-        return {storable_text(str(key)): storable_json(item, depth + 1) for key, item in value.items()}
+        return {
+            storable_text(str(key)): None if item is None else storable_json(item, depth + 1)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [storable_json(item, depth + 1) for item in value]
     return value

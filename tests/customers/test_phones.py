@@ -2,7 +2,7 @@
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syrve.customers.phones import to_e164
@@ -68,3 +68,65 @@ def test_every_way_of_writing_a_number_gives_the_same(region: str, data: st.Data
     expected = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
     assert to_e164(padding + phonenumbers.format_number(number, form), region) == expected
+
+
+def as_the_library_says(text: str, region: str) -> str | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if (
+        number.extension
+        or phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE
+    ):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+CALLING_CODES = sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)
+ALL_REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+NATIONAL = st.builds(
+    str.__add__,
+    st.sampled_from(["", "0", "00", "1", "8", "9", "15", "06", "044", "0800", "800", "812"]),
+    st.text(alphabet="0123456789", max_size=13),
+)
+
+
+@settings(max_examples=2_000)
+@given(
+    calling_code=st.sampled_from(CALLING_CODES) | st.integers(1, 999),
+    national=NATIONAL,
+    region=st.sampled_from([*ALL_REGIONS, "ZZ", ""]),
+)
+def test_number_in_international_form_is_what_the_library_makes_of_it(
+    calling_code: int, national: str, region: str
+) -> None:
+    text = f"+{calling_code}{national}"
+
+    assert to_e164(text, region) == as_the_library_says(text, region)
+
+
+@pytest.mark.parametrize("calling_code", CALLING_CODES)
+def test_example_and_every_length_and_first_digit_of_a_country_are_what_the_library_makes_of_them(
+    calling_code: int,
+) -> None:
+    for region in phonenumbers.region_codes_for_country_code(calling_code):
+        for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
+            example = phonenumbers.example_number_for_type(region, kind)
+            if example is not None:
+                text = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+                assert to_e164(text, "RU") == as_the_library_says(text, "RU") == text
+    for first in range(10):
+        for length in range(4, 15):
+            text = f"+{calling_code}{first}{'5' * (length - 1)}"
+            assert to_e164(text, "RU") == as_the_library_says(text, "RU"), (calling_code, first, length)
+
+
+def test_numbers_written_as_e164_are_mostly_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(*_: object) -> None:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr(phonenumbers, "parse", parse)
+
+    for text in ("+79161234567", "+77011234567", "+12025550143", "+4915123456789", "+971501234567"):
+        assert to_e164(text, "RU") == text

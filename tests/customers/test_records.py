@@ -2,7 +2,6 @@
 
 import copy
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from syrve.api import decode
 from syrve.api.models import Card, Category, Customer, WalletBalance
@@ -93,7 +93,7 @@ def test_digests_of_two_customers_are_equal_if_and_only_if_the_customers_are(
 def test_a_change_of_any_one_field_changes_the_digest(
     customer: Customer, changed: Customer, data: st.DataObject
 ) -> None:
-    name = data.draw(st.sampled_from([each for each in Customer.__dataclass_fields__ if each != "problems"]))
+    name = data.draw(st.sampled_from([each for each in Customer.__struct_fields__ if each != "problems"]))
     assume(getattr(customer, name) != getattr(changed, name))
 
     assert digest(replace(customer, **{name: getattr(changed, name)})) != digest(customer)

@@ -12,7 +12,10 @@ from datetime import tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
+import msgspec
+
 from syrve.api import decode_cloud
+from syrve.api.decode_clean import clean_customer, sex_named, unmodelled
 from syrve.api.fields import BadField, FieldReader
 from syrve.api.models import (
     Card,
@@ -26,47 +29,8 @@ from syrve.api.models import (
     Sex,
     WalletBalance,
 )
-from syrve.values import storable_json
 
 T = TypeVar("T")
-
-_SEX: dict[str, Sex] = {
-    "male": "male",
-    "1": "male",
-    "female": "female",
-    "2": "female",
-    "notspecified": "not_specified",
-    "not_specified": "not_specified",
-    "0": "not_specified",
-}
-
-_MODELLED = frozenset(
-    {
-        "id",
-        "referrerId",
-        "name",
-        "surname",
-        "middleName",
-        "phone",
-        "email",
-        "birthday",
-        "sex",
-        "walletBalances",
-        "cards",
-        "categories",
-        "programId",
-        "programName",
-        "shouldReceiveOrderStatusNotifications",
-        "shouldReceiveOrderStatusInfo",
-        "shouldReceivePromoActionsInfo",
-        "personalDataProcessingConsentFrom",
-        "personalDataProcessingConsentTo",
-        "personalDataConsentFrom",
-        "personalDataConsentTo",
-        "isDeleted",
-        "correlationId",
-    }
-)
 
 
 def _refuse_constant(_: str) -> Any:
@@ -87,11 +51,21 @@ def _fraction(text: str) -> Decimal | str:
         return text
 
 
+_STRICT = msgspec.json.Decoder(float_hook=Decimal)
+
+
 def parse_json(body: bytes) -> Any:
     """Parse a body keeping every number exact: whole ones as int, others as Decimal, those beyond what Python can hold as their text.
 
     Raises ValueError if it is not JSON.
     """
+    try:
+        return _STRICT.decode(body)
+    except (msgspec.MsgspecError, ValueError, InvalidOperation, RecursionError):
+        return _parse_tolerantly(body)  # lone surrogates, numbers beyond measure, other encodings
+
+
+def _parse_tolerantly(body: bytes) -> Any:
     try:
         return json.loads(body, parse_int=_whole, parse_float=_fraction, parse_constant=_refuse_constant)
     except RecursionError:
@@ -110,6 +84,11 @@ def organizations(answer: Any) -> list[Organization]:
 
 def customer(answer: Any, *, time_zone: tzinfo) -> Customer:
     """Read one customer with wallets, cards and categories; raise `BadField` where the record cannot be trusted."""
+    return clean_customer(answer, time_zone) or tolerant_customer(answer, time_zone)
+
+
+def tolerant_customer(answer: Any, time_zone: tzinfo) -> Customer:
+    """Read one customer field by field, putting right and noting what is not as it should be; raise `BadField`."""
     problems: list[FieldProblem] = []
     reader = _reader(answer, problems, time_zone)
     order_status = "shouldReceiveOrderStatusNotifications"
@@ -206,7 +185,7 @@ def _sex(reader: FieldReader) -> Sex | None:
     value = reader.record.get("sex")
     if value is None or value == "":
         return None
-    sex = _SEX.get(str(value).strip().lower())
+    sex = sex_named(value)
     if sex is None:
         reader.note("sex", "is none of the known values", lossy=True, value=value)
     return sex
@@ -257,8 +236,7 @@ def _series(reader: FieldReader) -> CouponSeries:
 
 
 def _extra(reader: FieldReader) -> dict[str, Any]:
-    unknown = {key: value for key, value in reader.record.items() if key not in _MODELLED}
     try:
-        return storable_json(unknown) if unknown else unknown
+        return unmodelled(reader.record)
     except ValueError:
         raise BadField("a field that we do not know is nested too deeply") from None

@@ -110,19 +110,13 @@ class FieldReader:
         return number
 
     def _decimal(self, name: str, value: Any) -> Decimal | None:
-        if type(value) is int and -_SMALL < value < _SMALL:
-            return Decimal(value)
-        if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
-            return None
+        if not isinstance(value, str):
+            return exact_number(value)
         try:
-            number = Decimal(value.strip() if isinstance(value, str) else value)
+            number = exact_number(Decimal(value.strip()))
         except InvalidOperation:
             return None
-        if not number.is_finite() or abs(number.adjusted()) > MAX_NUMBER_DIGITS:
-            return None
-        if len(number.as_tuple().digits) > MAX_NUMBER_DIGITS:
-            return None
-        if isinstance(value, str):
+        if number is not None:
             self.note(name, "is a number given as text", lossy=False)
         return number
 
@@ -150,22 +144,18 @@ class FieldReader:
 
     def moment(self, name: str) -> datetime | None:
         """Read a time as UTC: ISO with `T` or a space, with an offset, `Z`, or naive in the connection's time zone."""
-        return self._time(name, self._as_utc, "is not a possible time")
+        return self._time(name, lambda text: utc_moment(text, self.time_zone), "is not a possible time")
 
     def day(self, name: str) -> date | None:
         """Read a calendar day from a date or from a date with a time."""
-        return self._time(name, lambda text: datetime.fromisoformat(text).date(), "is not a possible date")
-
-    def _as_utc(self, text: str) -> datetime:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=self.time_zone)).astimezone(UTC)
+        return self._time(name, calendar_day, "is not a possible date")
 
     def _time(self, name: str, parse: Callable[[str], T], problem: str) -> T | None:
         value = self.record.get(name)
         if value is None or value == "":
             return None
         try:
-            return parse(value.strip())
+            return parse(value)
         except (ValueError, AttributeError, OverflowError):
             self.note(name, problem, lossy=True, value=value)
             return None
@@ -181,6 +171,31 @@ class FieldReader:
             if not isinstance(item, Mapping):
                 raise BadField(f"{self.at(name)}[{index}] is not an object")
         return value
+
+
+def exact_number(value: Any) -> Decimal | None:
+    """Return a JSON number exactly as written; None for what is none, or is beyond the digits that we keep."""
+    if type(value) is int and -_SMALL < value < _SMALL:
+        return Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+        return None
+    number = Decimal(value)
+    if not number.is_finite() or abs(number.adjusted()) > MAX_NUMBER_DIGITS:
+        return None
+    if len(str(number)) > MAX_NUMBER_DIGITS and len(number.as_tuple().digits) > MAX_NUMBER_DIGITS:
+        return None  # the text is never shorter than the digits, and is had sooner
+    return number
+
+
+def utc_moment(text: str, time_zone: tzinfo) -> datetime:
+    """Read a time as UTC, a naive one in the time zone; raise ValueError or OverflowError where it is none."""
+    moment = datetime.fromisoformat(text.strip())
+    return (moment if moment.tzinfo else moment.replace(tzinfo=time_zone)).astimezone(UTC)
+
+
+def calendar_day(text: str) -> date:
+    """Read the day of a date or of a date with a time; raise ValueError where it is none."""
+    return datetime.fromisoformat(text.strip()).date()
 
 
 def _canonical_uuid(value: Any) -> str | None:

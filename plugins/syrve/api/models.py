@@ -1,6 +1,7 @@
 """What Syrve's answers mean to us: one record a kind of thing, the same for every dialect.
 
-Ids are canonical lower-case uuid text, times are UTC, money is `Decimal` exactly as the JSON text had it.
+Ids are canonical lower-case uuid text, times are UTC, money is `Decimal` exactly as the JSON text had it. What a pull makes by the
+thousand is a `msgspec.Struct`: made in a tenth of the time, and left alone by the garbage collector, as it can be part of no cycle.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
+
+import msgspec
 
 Sex = Literal["male", "female", "not_specified"]
 IdentityKind = Literal["phone", "id", "card"]
@@ -38,8 +41,7 @@ class Organization:
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class WalletBalance:
+class WalletBalance(msgspec.Struct, frozen=True, gc=False):
     """One wallet of a customer; `type` as in the facts: 0 deposit, 1 bonus, 2 products, 3 discount, 4 certificate."""
 
     wallet_id: str
@@ -48,8 +50,7 @@ class WalletBalance:
     balance: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(msgspec.Struct, frozen=True, gc=False):
     """One loyalty card of a customer."""
 
     card_id: str
@@ -58,8 +59,7 @@ class Card:
     valid_to: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Category:
+class Category(msgspec.Struct, frozen=True, gc=False):
     """One guest category that a customer is in."""
 
     category_id: str
@@ -68,8 +68,7 @@ class Category:
     is_default_for_new_guests: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
+class Customer(msgspec.Struct, frozen=True, gc=False):
     """A customer as one organization knows it; `extra` holds every field that is not modelled here, by its name in the answer."""
 
     customer_id: str
@@ -91,7 +90,7 @@ class Customer:
     wallets: tuple[WalletBalance, ...] = ()
     cards: tuple[Card, ...] = ()
     categories: tuple[Category, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = {}
     problems: tuple[FieldProblem, ...] = ()
 
 
