@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import chain
 
 import psycopg2.errors
 
 from syrve.api.bulk import LookupResult
 from syrve.api.errors import MalformedAnswer, NotFound, Rejected, UnreadableAnswer
-from syrve.api.models import Lookup
+from syrve.api.models import Customer, Lookup
 from syrve.customers.records import (
     CARD_COLUMNS,
     CATEGORY_COLUMNS,
@@ -40,7 +42,7 @@ _TRIES = 3
 class Batch:
     """Look-up results made ready for the database; a customer who was found twice is there once, by the later answer."""
 
-    lookup_lines: list[str] = field(default_factory=list)
+    lookups: list[tuple[Lookup, str, str | None, datetime]] = field(default_factory=list)
     customers: dict[tuple[str, str], CustomerRecord] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
@@ -49,23 +51,27 @@ class Batch:
 def prepare_batch(results: Iterable[LookupResult], region: str) -> Batch:
     """Sort results into customers, rejects and counts; no I/O."""
     batch = Batch()
-    counts = batch.counts
+    outcomes: Counter[str] = Counter()
     for result in results:
+        lookup, customer, at = result.lookup, result.customer, result.received_at
         outcome = _outcome(result)
-        counts.requested += 1
-        setattr(counts, outcome, getattr(counts, outcome) + 1)
-        batch.rejects.extend(_rejects(result))
-        customer, lookup, at = result.customer, result.lookup, result.received_at
-        customer_id = customer.customer_id if customer else None
-        where = (lookup.organization_id, lookup.kind, lookup.value)
-        batch.lookup_lines.append(copy_line((*where, outcome, customer_id, at)))
+        outcomes[outcome] += 1
         if customer is None:
+            batch.lookups.append((lookup, outcome, None, at))
+            batch.rejects.extend(_rejects_of_failure(result))
             continue
-        counts.cleaned += len(customer.problems)
-        known = batch.customers.get((lookup.organization_id, customer.customer_id))
+        batch.lookups.append((lookup, outcome, customer.customer_id, at))
+        if customer.problems:
+            batch.counts.cleaned += len(customer.problems)
+            batch.rejects.extend(_rejects_of_fields(lookup, customer))
+        key = (lookup.organization_id, customer.customer_id)
+        known = batch.customers.get(key)
         if known is None or known.fetched_at < at:
-            record = customer_record(lookup.organization_id, customer, fetched_at=at, region=region)
-            batch.customers[record.key] = record
+            batch.customers[key] = customer_record(key[0], customer, fetched_at=at, region=region)
+    counts = batch.counts
+    counts.requested = outcomes.total()
+    counts.found, counts.not_found = outcomes["found"], outcomes["not_found"]
+    counts.rejected, counts.failed = outcomes["rejected"], outcomes["failed"]
     return batch
 
 
@@ -76,7 +82,7 @@ def merge_batch(
 
     Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
-    copy_lines(cursor, "staging_lookup", _LOOKUP_COLUMNS, batch.lookup_lines)
+    copy_lines(cursor, "staging_lookup", _LOOKUP_COLUMNS, _lookup_lines(batch))
     changed = merge_customers(cursor, batch, region=region)
     cursor.execute(sql("merge/deleted_customer.sql"))
     changed += cursor.rowcount
@@ -127,6 +133,11 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
     raise WarehouseUnavailable("merge customers: others keep writing the same new customers; try again")
 
 
+def _lookup_lines(batch: Batch) -> Iterator[str]:
+    for lookup, outcome, customer_id, at in batch.lookups:
+        yield copy_line((lookup.organization_id, lookup.kind, lookup.value, outcome, customer_id, at))
+
+
 def _copy_new(cursor: Cursor, records: Sequence[CustomerRecord], region: str) -> None:
     """Copy customers that the mirror does not have; in key order, so that two batches never wait for each other in a circle."""
     times = [each.fetched_at.isoformat() for each in records]
@@ -171,20 +182,20 @@ def _outcome(result: LookupResult) -> str:
     return "rejected" if isinstance(result.error, Rejected | MalformedAnswer) else "failed"
 
 
-def _rejects(result: LookupResult) -> list[Reject]:
+def _rejects_of_fields(lookup: Lookup, customer: Customer) -> list[Reject]:
+    return [
+        _reject(lookup, "field", f"{problem.path} {problem.problem}", problem.value)
+        for problem in customer.problems
+        if problem.lossy
+    ]
+
+
+def _rejects_of_failure(result: LookupResult) -> list[Reject]:
     lookup, error = result.lookup, result.error
-    if result.customer is not None:
-        return [
-            _reject(lookup, "field", f"{problem.path} {problem.problem}", problem.value)
-            for problem in result.customer.problems
-            if problem.lossy
-        ]
-    if isinstance(error, MalformedAnswer):
+    if isinstance(error, MalformedAnswer | UnreadableAnswer):
         return [_reject(lookup, "look_up", error.message, result.payload)]
     if isinstance(error, Rejected) and not isinstance(error, NotFound):
         return [_reject(lookup, "look_up", f"{error.message} ({error.code or error.status})", None)]
-    if isinstance(error, UnreadableAnswer):
-        return [_reject(lookup, "look_up", error.message, result.payload)]
     return []
 
 
