@@ -73,7 +73,6 @@ with DAG(
     )
     pull = SyrvePullCustomersOperator.partial(
         task_id="pull",
-        tier="active",
         batch_size="{{ params.batch_size }}",
         pool=settings.POOL,
         map_index_template="{{ task.organization_id }} / {{ task.shard }}",

@@ -71,7 +71,12 @@ class LiveAirflow:
     def fresh(self, organizations: int = 1, customers: int = 300) -> list[Any]:
         """Empty the warehouse and put customers of the simulator into the roster; returns them."""
         tables = "sync.roster, sync.run, sync.reject, sync.coupon_watch, syrve.organization, syrve.customer, syrve.wallet_balance"
-        self.rows(f"truncate {tables}, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon")
+        versions = (
+            "syrve.customer_version, syrve.wallet_balance_version, syrve.card_version, syrve.customer_category_version"
+        )
+        self.rows(
+            f"truncate {tables}, {versions}, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon"
+        )
         found = []
         for each in self.simulator.organizations()[:organizations]:
             page = self.simulator.customers_page(each["organization_id"], limit=customers)
@@ -94,7 +99,7 @@ def live_airflow() -> Iterator[LiveAirflow]:
         state = stack.bring_up(DEMO)
         try:
             api = stack.api(state)
-            for dag_id in (names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG, names.COUPONS_DAG):
+            for dag_id in (names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG, names.BALANCES_DAG, names.COUPONS_DAG):
                 wait_until_parsed(api, stack.paths.dags, dag_id, not_before=0.0)
                 api.set_paused(dag_id, paused=False)
             assert state.simulator_url is not None

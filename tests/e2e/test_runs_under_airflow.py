@@ -1,6 +1,7 @@
 """What only a real scheduler, executor and worker process can show."""
 
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import psutil
@@ -45,6 +46,37 @@ def test_forced_second_run_changes_no_row_and_publishes_nothing(airflow: Any) ->
     query = "select sum(found)::int, sum(changed)::int, sum(unchanged)::int from sync.run where run_id = %s"
     assert airflow.rows(query, run.run_id) == [(100, 0, 100)]
     assert airflow.task_states()["publish"] == "skipped"
+
+
+def test_customer_whose_wallet_moved_is_followed_by_syrve_balances(airflow: Any) -> None:
+    customers = airflow.fresh(customers=50)
+    guest = next(each for each in customers if each["wallets"])
+    wallet = guest["wallets"][0]
+
+    def move_to(balance: str) -> None:
+        balances = {wallet["id"]: Decimal(balance)}
+        airflow.simulator.change_customer(guest["organization_id"], guest["customer_id"], balances=balances)
+
+    assert airflow.run("syrve_customers")[0] == "success"
+    move_to("700.10")
+    assert airflow.run("syrve_customers", force=True)[0] == "success"
+    move_to("700.20")
+    airflow.rows("update sync.roster set due_at = now()")
+
+    outcome, run = airflow.run("syrve_balances")
+
+    assert outcome == "success"
+    counts = "select sum(requested)::int, sum(changed)::int from sync.run where run_id = %s"
+    assert airflow.rows(counts, run.run_id) == [(1, 1)]
+    history = (
+        "select balance, valid_to is null from syrve.wallet_balance_history "
+        "where customer_id = %s and wallet_id = %s order by valid_from"
+    )
+    assert airflow.rows(history, guest["customer_id"], wallet["id"]) == [
+        (Decimal(wallet["balance"]), False),
+        (Decimal("700.10"), False),
+        (Decimal("700.20"), True),
+    ]
 
 
 def test_refused_login_fails_the_run_at_once_and_says_what_to_do(airflow: Any) -> None:

@@ -60,7 +60,8 @@ def test_plan_lists_organizations_and_divides_what_is_due(running: Running) -> N
     shards = running.execute(SyrvePlanPullOperator, shard_size="10", max_shards="4", limit="None", force="False")
 
     assert shards == [
-        {"organization_id": syncing.organization_id, "shard": shard, "max_identities": None, "expected": expected}
+        {"organization_id": syncing.organization_id, "shard": shard, "max_identities": None}
+        | {"expected": expected, "tier": "regular"}
         for shard, expected in enumerate((8, 8, 9))
     ]
     assert json.loads(json.dumps(shards)) == shards

@@ -1,6 +1,7 @@
 """Every name that the stack and the product agree on, in one place."""
 
 CUSTOMERS_DAG = "syrve_customers"
+BALANCES_DAG = "syrve_balances"
 COUPONS_DAG = "syrve_coupons"
 ROSTER_IMPORT_DAG = "syrve_roster_import"
 

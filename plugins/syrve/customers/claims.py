@@ -12,9 +12,9 @@ from syrve.warehouse.database import Connection, transaction
 from syrve.warehouse.leases import LEASE_CLASS
 from syrve.warehouse.sql_files import sql
 
-Tier = Literal["regular", "active"]
-TIERS: tuple[Tier, ...] = ("regular", "active")
-"""`active` are the customers whose wallet moved lately (`sync.roster.active_until`), `regular` all others."""
+Tier = Literal["regular", "active", "all"]
+"""`active` are the customers whose wallet moved lately (`sync.roster.active_until`); `regular` are the others, and active ones that have
+been left lying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,11 @@ class PullScope:
     backfill_id: int | None = None
 
 
+def grace_seconds(tier: Tier, settings: PullSettings) -> float:
+    """Return how long active customers must be overdue for a pull of this tier to take them along."""
+    return 0.0 if tier == "all" else settings.active_grace_seconds
+
+
 class Claimer:
     """Gives the identities of a scope out, some at a time, each leased under `lease` until its look-up is committed."""
 
@@ -40,7 +45,7 @@ class Claimer:
             "organization_id": scope.organization_id,
             "backfill_id": scope.backfill_id,
             "due_before": due_before,
-            "active_grace_seconds": settings.active_grace_seconds,
+            "active_grace_seconds": grace_seconds(scope.tier, settings),
             "lease": lease,
             "lease_class": LEASE_CLASS,
             "lease_seconds": settings.lease_seconds,

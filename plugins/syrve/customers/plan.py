@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from syrve.customers.claims import Tier
+from syrve.customers.claims import Tier, grace_seconds
 from syrve.customers.settings import PullSettings
 from syrve.organizations import chosen
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
@@ -19,7 +19,7 @@ CRM_EDITS_SECONDS = 30 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class PullPlan:
-    """`shards` are `{"organization_id", "shard", "max_identities", "expected"}`.
+    """`shards` are `{"organization_id", "shard", "max_identities", "expected", "tier"}`.
 
     `not_visible` are organizations that only the roster knows. `due` counts no further than the shards can divide: a lower bound where
     the roster has far more.
@@ -43,17 +43,22 @@ def plan_pull(
     tier: Tier = "regular",
     settings: PullSettings | None = None,
 ) -> PullPlan:
-    """Count what is due and divide it; `force` makes everything of the chosen organizations due first, `limit` bounds the identities."""
+    """Count what is due and divide it; `limit` bounds the identities.
+
+    `force` makes everything of the chosen organizations due first, whatever its tier.
+    """
     organization_ids = chosen(visible, wanted)
     with warehouse.transaction("plan the pull") as cursor:
         if force:
+            tier = "all"
             cursor.execute(sql("roster/force.sql"), {"organization_ids": organization_ids})
-        if tier == "regular":
+        if tier != "active":
             cursor.execute(sql("roster/crm_edited.sql"), {"edited_within_seconds": CRM_EDITS_SECONDS})
         due = _due(cursor, tier, settings or PullSettings(), count_limit=shard_size * max_shards)
     mine = {each: due[each] for each in organization_ids if due.get(each)}
+    shards = divide(mine, shard_size=shard_size, max_shards=max_shards, limit=limit)
     return PullPlan(
-        shards=divide(mine, shard_size=shard_size, max_shards=max_shards, limit=limit),
+        shards=[shard | {"tier": tier} for shard in shards],
         due=sum(mine.values()),
         organizations=len(mine),
         not_visible=tuple(sorted(set(due) - set(visible))) if not wanted else (),
@@ -64,7 +69,7 @@ def _due(cursor: Cursor, tier: Tier, settings: PullSettings, *, count_limit: int
     cursor.execute("select now()")
     values = {
         "due_before": fetch_one(cursor)[0],
-        "active_grace_seconds": settings.active_grace_seconds,
+        "active_grace_seconds": grace_seconds(tier, settings),
         "count_limit": count_limit,
     }
     cursor.execute(sql("roster/due_active.sql" if tier == "active" else "roster/due.sql"), values)
