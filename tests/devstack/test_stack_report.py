@@ -68,13 +68,14 @@ def test_the_demo_fails_when_a_customer_did_not_land_or_a_stranger_did() -> None
 
 def test_the_demo_fails_unless_exactly_the_changed_customer_was_written_with_the_new_balance() -> None:
     first = RunCounts(found=10)
-    check_second_run(RunCounts(found=10, changed=1), first, CHANGE, Decimal("0.40"))
+    both = [CHANGE.before, CHANGE.after]
+    check_second_run(RunCounts(found=10, changed=1), first, CHANGE, both)
     for wrong in (RunCounts(found=10, changed=0), RunCounts(found=10, changed=2), RunCounts(found=9, changed=1)):
         with pytest.raises(StackError, match="one of 10 was to change"):
-            check_second_run(wrong, first, CHANGE, Decimal("0.40"))
-    for balance in (Decimal("0.10"), None):
-        with pytest.raises(StackError, match=r"where the simulator has 0.40"):
-            check_second_run(RunCounts(found=10, changed=1), first, CHANGE, balance)
+            check_second_run(wrong, first, CHANGE, both)
+    for balances in ([], [CHANGE.before], [CHANGE.after], both[::-1], [*both, CHANGE.after]):
+        with pytest.raises(StackError, match=r"where the simulator had 0.10, then 0.40"):
+            check_second_run(RunCounts(found=10, changed=1), first, CHANGE, balances)
 
 
 def test_counts_of_a_run_are_those_of_all_its_tasks_and_of_no_other_run(warehouse_dsn: str) -> None:
@@ -92,7 +93,7 @@ def test_counts_of_a_run_are_those_of_all_its_tasks_and_of_no_other_run(warehous
 
 def test_every_table_of_the_report_is_one_of_the_warehouse(warehouse_dsn: str) -> None:
     assert Warehouse(warehouse_dsn).rows_by_table() == dict.fromkeys(TABLES, 0)
-    assert Warehouse(warehouse_dsn).balance(*["00000000-0000-0000-0000-000000000001"] * 3) is None
+    assert Warehouse(warehouse_dsn).balances(*["00000000-0000-0000-0000-000000000001"] * 3) == []
 
 
 def test_a_warehouse_that_cannot_be_read_is_said_without_its_address(empty_database_dsn: str) -> None:

@@ -12,8 +12,10 @@ from psycopg2 import sql
 from devstack.errors import StackError
 from devstack.names import TABLES
 
-BALANCE_QUERY = """
-    select balance from syrve.wallet_balance where organization_id = %s and customer_id = %s and wallet_id = %s
+BALANCES_QUERY = """
+    select balance from syrve.wallet_balance_history
+    where organization_id = %s and customer_id = %s and wallet_id = %s
+    order by valid_from
 """
 
 
@@ -60,12 +62,11 @@ class Warehouse:
             *counts, seconds = cursor.fetchone()
             return RunCounts(**dict(zip(COUNTED, (*map(int, counts), seconds), strict=True)))
 
-    def balance(self, organization_id: str, customer_id: str, wallet_id: str) -> Decimal | None:
-        """Return a wallet's balance as the warehouse has it; None when it does not know the wallet."""
+    def balances(self, organization_id: str, customer_id: str, wallet_id: str) -> list[Decimal]:
+        """Return every balance of a wallet that the warehouse has seen, the present one last; none when it does not know the wallet."""
         with self._cursor() as cursor:
-            cursor.execute(BALANCE_QUERY, (organization_id, customer_id, wallet_id))
-            row = cursor.fetchone()
-            return None if row is None else row[0]
+            cursor.execute(BALANCES_QUERY, (organization_id, customer_id, wallet_id))
+            return [balance for (balance,) in cursor.fetchall()]
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:

@@ -85,8 +85,8 @@ class _Demo:
         second = self._run_dag(names.CUSTOMERS_DAG, {"force": True}, "customers again")
         landed["second run"] = self.warehouse.rows_by_table()
         self._show(landed)
-        balance = self.warehouse.balance(change.organization_id, change.customer_id, change.wallet_id)
-        check_second_run(second, first, change, balance)
+        balances = self.warehouse.balances(change.organization_id, change.customer_id, change.wallet_id)
+        check_second_run(second, first, change, balances)
         self._conclude(first, second, change)
 
     def _prepare_dags(self) -> None:
@@ -149,8 +149,8 @@ class _Demo:
         self.teller.paragraph(
             f"What happened: Airflow read the roster, looked {first.requested:,} identities up and wrote the "
             f"{first.found:,} customers it found into Postgres. Then one balance changed, everybody was looked up again, "
-            f"and {second.changed} customer was written: the wallet has {change.after} in Postgres now. "
-            f"The other {second.unchanged:,} cost no row."
+            f"and {second.changed} customer was written: the wallet has {change.after} in Postgres now, and {change.before} in "
+            f"syrve.wallet_balance_history. The other {second.unchanged:,} cost no row."
         )
 
 
@@ -172,15 +172,18 @@ def check_first_run(counts: RunCounts, roster: Roster) -> None:
         )
 
 
-def check_second_run(counts: RunCounts, first: RunCounts, change: Change, balance: Decimal | None) -> None:
+def check_second_run(counts: RunCounts, first: RunCounts, change: Change, balances: list[Decimal]) -> None:
     """Raise StackError when the second run wrote anything but the one change, or missed it."""
     if (counts.found, counts.changed) != (first.found, 1):
         raise StackError(
             f"The second run ended well, but changed {counts.changed} of {counts.found} customers; one of {first.found} "
             "was to change"
         )
-    if balance != change.after:
-        raise StackError(f"The wallet has {balance} in Postgres, where the simulator has {change.after}")
+    if balances != [change.before, change.after]:
+        seen = ", then ".join(map(str, balances)) or "nothing"
+        raise StackError(
+            f"The history of the wallet has {seen} in Postgres, where the simulator had {change.before}, then {change.after}"
+        )
 
 
 def _refuse_second(stack: Stack) -> None:
