@@ -36,9 +36,11 @@ def storable_json(value: Any, depth: int = 0) -> Any:
         raise ValueError("nested too deeply")
     if isinstance(value, Mapping):
         return {
-            storable_text(str(key)): None if item is None else storable_json(item, depth + 1)
+            key if key.isprintable() else storable_text(key): (
+                item if item is None or (type(item) is str and item.isprintable()) else storable_json(item, depth + 1)
+            )
             for key, item in value.items()
-        }
+        }  # what has nothing to change is told apart here: it is nearly everything, and calls cost more than the work
     if isinstance(value, list):
         return [storable_json(item, depth + 1) for item in value]
     return value

@@ -77,7 +77,7 @@ def _success(endpoint: Endpoint, status: int, body: bytes) -> Any | SyrveError:
         value = parse_json(body)
     except ValueError:
         return UnreadableAnswer("the answer is not JSON", operation=endpoint.operation, status=status)
-    if isinstance(value, Mapping) and _is_error_inside_200(value):
+    if isinstance(value, dict) and _is_error_inside_200(value):
         return _refusal(endpoint, status, value)
     return value
 

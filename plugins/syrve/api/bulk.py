@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -27,11 +27,12 @@ from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, Rejected, Sy
 from syrve.api.fields import BadField
 from syrve.api.models import Customer, Lookup
 from syrve.api.permits import PermitLine, Permits
-from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
+from syrve.api.protocol import Answer, Backoff, Call, CallStats, Done, Failed, Fault, FaultKind, Request
 from syrve.api.tokens import TokenKeeper, token_question
 
 CALM_THRESHOLD = 20_000
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,42 +142,46 @@ class BulkLookup:
         return [result for result in results if result is not None]
 
     async def _look_up_one(self, lookup: Lookup) -> LookupResult:
-        answer: Any = None
         try:
             answer = await self._call(CUSTOMER_INFO, self._dialect.body(CUSTOMER_INFO.operation, lookup))
-            customer = decode.customer(answer, time_zone=self._time_zone)
-        except BadField as problem:
-            error = MalformedAnswer(str(problem), operation=CUSTOMER_INFO.operation)
-            return LookupResult(lookup, datetime.now(UTC), error=error, payload=answer)
         except LoyaltyNotConfigured:
             raise  # it concerns the whole organization, not one customer
         except (Rejected, MalformedAnswer, Transient) as error:
             if error.operation != CUSTOMER_INFO.operation and not isinstance(error, Transient):
                 raise  # without a token nobody can be looked up
             return LookupResult(lookup, datetime.now(UTC), error=error)
-        return LookupResult(lookup, datetime.now(UTC), customer=customer)
+        received_at = datetime.now(UTC)
+        try:
+            return LookupResult(lookup, received_at, decode.customer(answer, time_zone=self._time_zone))
+        except BadField as problem:
+            malformed = MalformedAnswer(str(problem), operation=CUSTOMER_INFO.operation)
+            return LookupResult(lookup, received_at, error=malformed, payload=answer)
 
     async def _call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
         now = time.monotonic
-        await self._await_permit(endpoint.family)
+        if not self._takes_permit(endpoint.family):
+            await self._await_permit(endpoint.family)
         call = Call(endpoint, body, self._config, started_at=now(), rng=self._rng, backoff=self._backoff)
         while True:
-            token = await self._token() if call.needs_token else None
-            if (pause_seconds := self._resume_at - now()) > 0:
+            token = None
+            if call.needs_token:
+                token = self._tokens.current(now()) or await self._token()
+            if self._resume_at and (pause_seconds := self._resume_at - now()) > 0:
                 await asyncio.sleep(pause_seconds)
             outcome = await self._send(call.request(token))
             verdict = call.decide(outcome, now())
             self.stats.count(verdict)
+            if isinstance(verdict, Done):
+                return verdict.value
             if isinstance(verdict, Failed):
                 raise verdict.error
-            if not isinstance(verdict, Again):
-                return verdict.value
             if verdict.renew_token:
                 self._tokens.drop(token)
             if verdict.rate_limited:
                 await self._hold_back(endpoint.family, verdict.wait_seconds)
             await asyncio.sleep(verdict.wait_seconds)
-            await self._await_permit(endpoint.family)
+            if not self._takes_permit(endpoint.family):
+                await self._await_permit(endpoint.family)
 
     async def _hold_back(self, family: Family, wait_seconds: float) -> None:
         """Pause everybody's calls of a family: ours here, the others' by way of the budget."""
@@ -185,10 +190,13 @@ class BulkLookup:
         if self._permits is not None:
             await asyncio.to_thread(self._permits.pause, family, wait_seconds)
 
+    def _takes_permit(self, family: Family) -> bool:
+        """Take a permit if one is due already; without a budget every call has its permit."""
+        return self._permits is None or family is Family.AUTH or self._line.take_due(time.monotonic())
+
     async def _await_permit(self, family: Family) -> None:
-        """Wait for the moment of the next permit; without a budget there is nothing to wait for."""
-        if self._permits is None or family is Family.AUTH:
-            return
+        """Wait for the moment of the next permit."""
+        assert self._permits is not None
         while (moment := self._line.next_moment(time.monotonic())) is None:
             async with self._permit_lock:
                 if not self._line:
@@ -200,9 +208,6 @@ class BulkLookup:
             await asyncio.sleep(wait_seconds)
 
     async def _token(self) -> str:
-        token = self._tokens.current(time.monotonic())
-        if token is not None:
-            return token
         async with self._token_lock:
             token = self._tokens.current(time.monotonic())
             if token is None and self._no_token is not None:
@@ -224,13 +229,16 @@ class BulkLookup:
 
     async def _send(self, request: Request) -> Answer | Fault:
         try:
-            async with self._session.post(
+            response = await self._session.post(
                 request.url, data=request.body, headers=request.headers, allow_redirects=False
-            ) as response:
+            )
+            try:
                 body = await _read(response)
-                if body is None:
-                    return Fault(FaultKind.TOO_LARGE)
-                return Answer(response.status, _headers(response), body)
+            finally:
+                response.release()  # for other requests; closes the connection where the answer was not read to its end
+            if body is None:
+                return Fault(FaultKind.TOO_LARGE)
+            return Answer(response.status, _headers(response), body)
         except TimeoutError:
             return Fault(FaultKind.TIMEOUT)
         except aiohttp.ClientConnectorError:
@@ -254,11 +262,10 @@ def _calm_collector() -> Iterator[None]:
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """Read the body; None as soon as it proves too large, whatever length it announces and however it is compressed."""
-    if (response.content_length or 0) > MAX_ANSWER_BYTES:
-        return None
-    body = b""
-    while not response.content.at_eof():
-        body += await response.content.readany()
+    content = response.content
+    body = await content.readany()
+    while not content.at_eof():
+        body += await content.readany()
         if len(body) > MAX_ANSWER_BYTES:
             return None
     return body
@@ -275,4 +282,4 @@ def _proxy_for(base_url: str) -> str | None:
 
 def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
     """Copy the headers of a refusal (`Retry-After`); doing so for every good answer would only cost time."""
-    return {name.lower(): value for name, value in response.headers.items()} if response.status >= 300 else {}
+    return {name.lower(): value for name, value in response.headers.items()} if response.status >= 300 else _NO_HEADERS

@@ -103,8 +103,7 @@ def sex_named(value: Any) -> Sex | None:
 
 def unmodelled(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that have no place in the model, as Postgres can hold them; raise ValueError for one nested too deeply."""
-    unknown = {key: value for key, value in record.items() if key not in _MODELLED}
-    return storable_json(unknown) if unknown else unknown
+    return storable_json({key: value for key, value in record.items() if key not in _MODELLED})  # type: ignore[no-any-return]
 
 
 def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Customer:
@@ -172,9 +171,11 @@ def _in_order(children: list[Child] | None) -> Sequence[Child]:
 
 
 def _text(text: str | None) -> str | None:
-    if text and storable_text(text) is not text:
+    if text is None or text.isprintable():
+        return text or None
+    if storable_text(text) is not text:
         raise ValueError("the text has NUL or lone surrogates")
-    return text or None
+    return text
 
 
 def _sex(value: int | str | None) -> Sex | None:

@@ -34,9 +34,12 @@ class Family(StrEnum):
     TRANSACTIONS = "transactions"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """One row: paths by dialect, with `{segment}` where the brand (`iiko` or `syrve`) stands; `right` is what the login needs."""
+    """One row: paths by dialect, with `{segment}` where the brand (`iiko` or `syrve`) stands; `right` is what the login needs.
+
+    A row is equal to itself only, which makes it a cheap key.
+    """
 
     operation: str
     family: Family

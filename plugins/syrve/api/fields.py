@@ -19,7 +19,6 @@ from syrve.values import MAX_NUMBER_DIGITS, storable_text
 T = TypeVar("T")
 MAX_TEXT_LENGTH = 1_000
 _KEPT_VALUE_LENGTH = 200
-_SMALL = 10**15
 _CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
@@ -175,9 +174,7 @@ class FieldReader:
 
 def exact_number(value: Any) -> Decimal | None:
     """Return a JSON number exactly as written; None for what is none, or is beyond the digits that we keep."""
-    if type(value) is int and -_SMALL < value < _SMALL:
-        return Decimal(value)
-    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+    if type(value) is not Decimal and type(value) is not int:
         return None
     number = Decimal(value)
     if not number.is_finite() or abs(number.adjusted()) > MAX_NUMBER_DIGITS:

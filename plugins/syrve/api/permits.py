@@ -45,6 +45,13 @@ class PermitLine:
                 return moment
         return None
 
+    def take_due(self, now: float) -> bool:
+        """Take the next permit if there is one whose moment has come."""
+        while self._moments and self._moments[0] <= now:
+            if self._moments.popleft() > now - STALE_AFTER_SECONDS:
+                return True
+        return False
+
     def add(self, grant: Grant, now: float) -> None:
         """Line up the permits of a grant that arrived at `now`."""
         first = now + grant.wait_seconds

@@ -6,7 +6,6 @@ monotonic seconds given by the transport, so every rule here is tested without a
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
 import simplejson
 
 from syrve.api.answers import NeedsNewToken, interpret
@@ -33,6 +33,8 @@ from syrve.api.errors import (
     Transient,
     UnreadableAnswer,
 )
+
+_JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 class FaultKind(StrEnum):
@@ -161,7 +163,7 @@ class Call:
         self.backoff = backoff
         self._config = config
         self._url = _url(config.base_url, endpoint, config.dialect, config.path_segment)
-        self._body = _json(body, exact=endpoint.safety is Safety.MONEY)
+        self._body = _json(body)
         self._rng = rng
         self._repeats = 0
         self._renewed = False
@@ -183,14 +185,14 @@ class Call:
         value = interpret(self.endpoint, outcome.status, outcome.body)
         if isinstance(value, NeedsNewToken):
             return self._after_refused_token(outcome.status)
+        if not isinstance(value, SyrveError):
+            return Done(value)
         if isinstance(value, RateLimited | ServiceUnavailable):
             asked_wait_seconds = retry_after_seconds(outcome.headers)
             if isinstance(value, RateLimited):
                 value.wait_seconds = asked_wait_seconds
             return self._after(value, now, asked_wait_seconds)
-        if isinstance(value, SyrveError):
-            return self._after(value, now)
-        return Done(value)
+        return self._after(value, now)
 
     def _fault_error(self, fault: Fault) -> SyrveError:
         operation = self.endpoint.operation
@@ -250,13 +252,13 @@ def _headers(token: str | None, timeout_seconds: float) -> Mapping[str, str]:
     return MappingProxyType(headers)
 
 
-def _json(body: Mapping[str, Any], *, exact: bool) -> bytes:
-    """Write a body as JSON; `exact` writes decimals digit by digit, which only money needs and the plain encoder cannot."""
-    if exact:
+def _json(body: Mapping[str, Any]) -> bytes:
+    """Write a body as JSON, decimals digit by digit; what is no Unicode text (a lone surrogate) becomes a question mark."""
+    try:
+        return _JSON.encode(body)
+    except UnicodeEncodeError:
         text = simplejson.dumps(body, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
-    else:
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace")
+        return text.encode("utf-8", "replace")
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
