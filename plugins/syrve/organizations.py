@@ -23,7 +23,7 @@ def write_organizations(
                 "organization_ids": [each.organization_id for each in organizations],
                 "names": [each.name for each in organizations],
                 "zone": time_zone,
-                "account": account,
+                "listed_by": account,
             },
         )
 

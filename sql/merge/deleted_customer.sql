@@ -1,4 +1,5 @@
--- A customer who was once found by id and is no longer known by it counts as deleted. No other absence deletes anything.
+-- A customer who was once found by id and is no longer known by it counts as deleted, also where the id now leads to another customer (a merged
+-- pair). No other absence deletes anything, nor does one that is not newer than the last answer about the customer, under whatever identity.
 -- The digest goes, so that the customer is written again should they return.
 with gone as materialized (
     select
@@ -15,9 +16,26 @@ with gone as materialized (
         on known.organization_id = mirrored.organization_id and known.customer_id = mirrored.customer_id
     where
         looked.identity_kind = 'id'
-        and looked.outcome = 'not_found'
+        and known.identity_value = known.customer_id::text
+        and (looked.outcome = 'not_found' or looked.customer_id <> known.customer_id)
         and not mirrored.is_deleted
         and mirrored.fetched_at < looked.checked_at
+        and not exists (
+            select 1
+            from sync.roster as other
+            where
+                other.organization_id = mirrored.organization_id
+                and other.customer_id = mirrored.customer_id
+                and other.confirmed_at >= looked.checked_at
+        )
+        and not exists (
+            select 1
+            from staging_digest as staged
+            where
+                staged.organization_id = mirrored.organization_id
+                and staged.customer_id = mirrored.customer_id
+                and staged.fetched_at >= looked.checked_at
+        )
     order by mirrored.organization_id, mirrored.customer_id
     for no key update of mirrored
 ),
@@ -66,14 +84,7 @@ deleted as (
         fetched_at = gone.checked_at
     from gone
     where mirrored.organization_id = gone.organization_id and mirrored.customer_id = gone.customer_id
-    returning mirrored.organization_id, mirrored.customer_id, mirrored.fetched_at
+    returning mirrored.customer_id
 )
 
-insert into staging_merged (organization_id, customer_id, fetched_at, is_new, profile_changed)
-select
-    organization_id,
-    customer_id,
-    fetched_at,
-    false as is_new,
-    true as profile_changed
-from deleted;
+select count(*) from deleted;

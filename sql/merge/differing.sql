@@ -1,5 +1,5 @@
--- Which customers of staging_digest are new to the mirror or differ from it? They are noted in staging_merged. An answer older than the mirror's, or
--- older than the last one that confirmed it, changes nothing.
+-- Which customers of staging_digest are new to the mirror or differ from it? They are noted in staging_merged. An answer that is not newer than the
+-- mirror's, or than the last one that confirmed it, changes nothing.
 insert into staging_merged as merged (organization_id, customer_id, fetched_at, is_new)
 select
     staged.organization_id,
@@ -20,8 +20,7 @@ where
             where
                 known.organization_id = staged.organization_id
                 and known.customer_id = staged.customer_id
-                and known.outcome = 'found'
-                and known.checked_at > staged.fetched_at
+                and known.confirmed_at >= staged.fetched_at
         )
     )
 returning merged.organization_id::text, merged.customer_id::text, merged.is_new;

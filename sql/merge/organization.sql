@@ -4,7 +4,7 @@ select
     organization_id,
     name,
     %(zone)s as time_zone,
-    %(account)s as account,
+    %(listed_by)s as account,
     now() as synced_at
 from unnest(%(organization_ids)s::uuid[], %(names)s::text[]) as listed (organization_id, name)
 on conflict (organization_id) do update

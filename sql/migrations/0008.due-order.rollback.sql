@@ -5,4 +5,5 @@ alter table syrve.organization drop column account;
 drop table sync.refresh_policy;
 drop index sync.roster_active;
 alter table sync.roster reset (fillfactor);
+alter table sync.roster drop column confirmed_at;
 alter table sync.roster drop column active_until;

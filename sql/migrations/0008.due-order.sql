@@ -4,6 +4,10 @@
 alter table sync.roster add column active_until timestamptz;
 comment on column sync.roster.active_until is
 'Until then the customer counts as active (their wallet moved, or a hold is open) and belongs to syrve_balances; null is everybody else.';
+alter table sync.roster add column confirmed_at timestamptz;
+update sync.roster set confirmed_at = checked_at where outcome = 'found';
+comment on column sync.roster.confirmed_at is
+'Time of the last answer that told how customer_id is: found under this identity or, for their id, no longer known. Older answers count no more.';
 -- Each look-up updates its row twice; with room on the page, taking a lease stays off the indexes.
 alter table sync.roster set (fillfactor = 80);
 create index roster_active on sync.roster (organization_id, due_at) where active_until is not null;

@@ -1,10 +1,25 @@
--- Makes the customers due whom the CRM has edited since they were last looked up, so that its wishes are compared with what is true now.
+-- Makes the customers due whom the CRM has edited since they were last looked up, so that its wishes are compared with what is true now; locks
+-- them in the order of the key, as merges do.
+with edited as materialized (
+    select
+        known.organization_id,
+        known.identity_kind,
+        known.identity_value
+    from crm.customer as wished
+    inner join sync.roster as known
+        on wished.organization_id = known.organization_id and wished.customer_id = known.customer_id
+    where
+        wished.edited_at > now() - make_interval(secs => %(edited_within_seconds)s)
+        and wished.edited_at > known.checked_at
+        and known.due_at > now()
+    order by known.organization_id, known.identity_kind, known.identity_value
+    for no key update of known
+)
+
 update sync.roster as known
 set due_at = now()
-from crm.customer as edited
+from edited
 where
-    edited.edited_at > now() - make_interval(secs => %(edited_within_seconds)s)
-    and known.organization_id = edited.organization_id
-    and known.customer_id = edited.customer_id
-    and known.checked_at < edited.edited_at
-    and known.due_at > now();
+    known.organization_id = edited.organization_id
+    and known.identity_kind = edited.identity_kind
+    and known.identity_value = edited.identity_value;

@@ -1,6 +1,8 @@
 -- A phone or card that led to a customer and now leads to another one, or to nobody, says nothing about the former: whether they have another
 -- phone, were merged or are gone is what a look-up by id will tell, so it is due at once.
-insert into sync.roster as known (organization_id, identity_kind, identity_value, source, customer_id, outcome, priority, active_until)
+insert into sync.roster as known (
+    organization_id, identity_kind, identity_value, source, customer_id, outcome, confirmed_at, priority, active_until
+)
 select distinct on (former.organization_id, former.customer_id)
     former.organization_id,
     'id' as identity_kind,
@@ -8,6 +10,7 @@ select distinct on (former.organization_id, former.customer_id)
     'moved' as source,
     former.customer_id,
     'found' as outcome,
+    former.confirmed_at,
     former.priority,
     former.active_until
 from staging_lookup as looked
@@ -19,12 +22,14 @@ inner join sync.roster as former
 where
     looked.identity_kind in ('phone', 'card')
     and former.customer_id is not null
-    and former.outcome = 'found'
+    and former.outcome is distinct from 'not_found'
     and (
         (looked.outcome = 'found' and looked.customer_id <> former.customer_id)
         or looked.outcome = 'not_found'
     )
-order by former.organization_id, former.customer_id
+order by former.organization_id asc, former.customer_id asc, former.confirmed_at desc nulls last
 on conflict (organization_id, identity_kind, identity_value) do update
-    set due_at = now(), customer_id = excluded.customer_id
-    where known.due_at > now() or known.customer_id is null;
+    set
+        due_at = case when known.lease is null then least(known.due_at, now()) else now() end,
+        customer_id = excluded.customer_id,
+        confirmed_at = greatest(known.confirmed_at, excluded.confirmed_at);

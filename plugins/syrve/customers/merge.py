@@ -28,14 +28,13 @@ from syrve.customers.records import (
 )
 from syrve.customers.settings import PullSettings
 from syrve.warehouse.copy_text import copy_line, copy_lines
-from syrve.warehouse.database import Cursor
+from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, Reject, add_rejects
 from syrve.warehouse.sql_files import sql
 
 _LOOKUP_COLUMNS = ("organization_id", "identity_kind", "identity_value", "outcome", "customer_id", "checked_at")
 _DIGEST_COLUMNS = ("organization_id", "customer_id", "digest", "fetched_at")
-_TRIES = 3
 
 
 @dataclass(slots=True)
@@ -83,9 +82,9 @@ def merge_batch(
     Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
     copy_lines(cursor, "staging_lookup", _LOOKUP_COLUMNS, _lookup_lines(batch))
-    changed = merge_customers(cursor, batch, region=region)
+    differing = merge_customers(cursor, batch, region=region)
     cursor.execute(sql("merge/deleted_customer.sql"))
-    changed += cursor.rowcount
+    deleted: int = fetch_one(cursor)[0]
     add_rejects(cursor, run_id, batch.rejects)
     cursor.execute(sql("merge/reject_resolved.sql"))
     cursor.execute(sql("roster/moved.sql"))
@@ -93,6 +92,7 @@ def merge_batch(
         sql("roster/finish.sql"),
         {
             "lease": lease,
+            "lease_seconds": settings.lease_seconds,
             "floor_seconds": settings.floor_seconds,
             "ceiling_seconds": settings.ceiling_seconds,
             "not_found_ceiling_seconds": settings.not_found_ceiling_seconds,
@@ -102,8 +102,8 @@ def merge_batch(
         },
     )
     counts = batch.counts
-    counts.changed = changed
-    counts.unchanged = max(0, len(batch.customers) - changed)
+    counts.changed = differing + deleted
+    counts.unchanged = len(batch.customers) - differing
     return counts
 
 
@@ -113,20 +113,20 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
     Digests go first. New customers are copied straight into the mirror, known ones that differ go by way of staging.
     """
     copy_lines(cursor, "staging_digest", _DIGEST_COLUMNS, digest_lines(batch.customers.values()))
-    cursor.execute(sql("roster/lock.sql"))
-    for attempt in range(1, _TRIES + 1):
+    for _ in range(
+        2 * len(batch.customers) + 1
+    ):  # each round that fails leaves at least one new customer, or one orphan, less
         cursor.execute("savepoint merge_customers")
+        cursor.execute(sql("roster/lock.sql"))
         cursor.execute(sql("merge/differing.sql"))
         differing = [(batch.customers[each[0], each[1]], each[2]) for each in cursor]
         try:
             _copy_new(cursor, _in_key_order(record for record, is_new in differing if is_new), region)
-        except psycopg2.errors.UniqueViolation:
-            # Somebody else has just written one of them: now that their transaction is over, it is a known one.
+        except psycopg2.errors.UniqueViolation as refusal:
             cursor.execute("rollback to savepoint merge_customers")
-            if attempt == _TRIES - 1:
-                cursor.execute(sql("merge/differing.sql"))
-                cursor.execute(sql("merge/orphan_children.sql"))
-                cursor.execute("delete from staging_merged")
+            if refusal.diag.table_name != "customer":
+                _remove_orphans(cursor)
+            # Else somebody has just written one of them: now that their transaction is over, it is a known one.
             continue
         changed = [record for record, is_new in differing if not is_new]
         return len(differing) - len(changed) + _merge_changed(cursor, changed, region)
@@ -136,6 +136,12 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
 def _lookup_lines(batch: Batch) -> Iterator[str]:
     for lookup, outcome, customer_id, at in batch.lookups:
         yield copy_line((lookup.organization_id, lookup.kind, lookup.value, outcome, customer_id, at))
+
+
+def _remove_orphans(cursor: Cursor) -> None:
+    cursor.execute(sql("merge/differing.sql"))
+    cursor.execute(sql("merge/orphan_children.sql"))
+    cursor.execute("delete from staging_merged")
 
 
 def _copy_new(cursor: Cursor, records: Sequence[CustomerRecord], region: str) -> None:
