@@ -17,7 +17,6 @@ CUSTOMERS = 5_000
 ROUNDS = 3
 THREADS = (8, 16, 32)
 CLIENTS = Path(__file__).parent / "clients"
-ROOT = Path(__file__).resolve().parents[1]
 PEER = "pyiikocloudapi==0.0.32"
 
 
@@ -53,7 +52,7 @@ def run() -> list[Result]:
 
 
 def _clients(work: str, peer_python: str) -> list[Client]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = dict(os.environ)
     threaded = [
         Client(
             f"requests, {threads} threads",

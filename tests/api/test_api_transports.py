@@ -11,7 +11,7 @@ import pytest
 
 from api.conftest import Ask
 from fixtures.pulls import IMPATIENT
-from syrve.api.bulk import BulkLookup
+from syrve.api.bulk import READ_TOGETHER, BulkLookup
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.api.errors import (
@@ -279,6 +279,26 @@ def test_record_that_cannot_be_read_concerns_that_look_up_only(
     assert results[0].payload == {"id": "canary"}
     assert "canary" not in repr(results[0])
     assert all(result.customer for result in results[1:])
+
+
+def test_results_keep_the_order_of_the_look_ups_whatever_each_ends_with(
+    simulator: SimulatorProcess, simulated: SyrveConfig, lookups: list[Lookup], organization_id: str
+) -> None:
+    phones = [each for each in lookups if each.kind == "phone"]
+    unreadable = {phones[0], phones[-1]}
+    simulator.control.put_raw_answers([RawAnswer(organization_id, each.value, b'{"id": 7}') for each in unreadable])
+    unknown = Lookup(organization_id, "id", str(uuid4()))
+    asked = [*lookups, unknown, *reversed(lookups)]
+    assert len(asked) > 2 * READ_TOGETHER
+
+    with BulkLookup(simulated) as bulk:
+        results = bulk.look_up(asked)
+
+    assert [each.lookup for each in results] == asked
+    assert {each.lookup for each in results if isinstance(each.error, MalformedAnswer)} == unreadable
+    assert [each.lookup for each in results if isinstance(each.error, NotFound)] == [unknown]
+    by_id = {each.lookup.value: each.customer for each in results if each.lookup.kind == "id"}
+    assert all(each.customer == by_id[each.customer.customer_id] for each in results if each.customer)
 
 
 def test_empty_batch_calls_nobody(simulator: SimulatorProcess, simulated: SyrveConfig) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 from zoneinfo import ZoneInfo
@@ -31,6 +31,8 @@ from syrve.api.protocol import Answer, Backoff, Call, CallStats, Done, Failed, F
 from syrve.api.tokens import TokenKeeper, token_question
 
 CALM_THRESHOLD = 20_000
+READ_TOGETHER = 64
+"""Answers are made into customers so many at a time: in one go it takes half as long as one by one, amid everything else."""
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -47,6 +49,14 @@ class LookupResult:
     customer: Customer | None = None
     error: SyrveError | None = None
     payload: Any = field(default=None, repr=False)
+
+
+class _Answered(NamedTuple):
+    """A look-up that Syrve answered, whose answer is still to be read."""
+
+    lookup: Lookup
+    received_at: datetime
+    answer: Any
 
 
 class BulkLookup:
@@ -123,15 +133,26 @@ class BulkLookup:
             raise asyncio.CancelledError
         self._batch = asyncio.current_task()
         self._no_token = None
+        self._unfinished = len(lookups)
         results: list[LookupResult | None] = [None] * len(lookups)
+        unread: list[tuple[int, _Answered]] = []
         queue = iter(enumerate(lookups))
 
-        self._unfinished = len(lookups)
+        def read() -> None:
+            for index, answered in unread:
+                results[index] = self._result(answered)
+            unread.clear()
 
         async def work() -> None:
             for index, lookup in queue:
-                results[index] = await self._look_up_one(lookup)
+                ending = await self._look_up_one(lookup)
                 self._unfinished -= 1
+                if isinstance(ending, LookupResult):
+                    results[index] = ending
+                    continue
+                unread.append((index, ending))
+                if len(unread) >= READ_TOGETHER:
+                    read()
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -139,9 +160,11 @@ class BulkLookup:
                     group.create_task(work())
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
+        read()
         return [result for result in results if result is not None]
 
-    async def _look_up_one(self, lookup: Lookup) -> LookupResult:
+    async def _look_up_one(self, lookup: Lookup) -> _Answered | LookupResult:
+        """Return what Syrve answered, still to be read, or the error that the look-up ended with."""
         try:
             answer = await self._call(CUSTOMER_INFO, self._dialect.body(CUSTOMER_INFO.operation, lookup))
         except LoyaltyNotConfigured:
@@ -150,12 +173,15 @@ class BulkLookup:
             if error.operation != CUSTOMER_INFO.operation and not isinstance(error, Transient):
                 raise  # without a token nobody can be looked up
             return LookupResult(lookup, datetime.now(UTC), error=error)
-        received_at = datetime.now(UTC)
+        return _Answered(lookup, datetime.now(UTC), answer)
+
+    def _result(self, answered: _Answered) -> LookupResult:
+        lookup, received_at, answer = answered
         try:
             return LookupResult(lookup, received_at, decode.customer(answer, time_zone=self._time_zone))
         except BadField as problem:
-            malformed = MalformedAnswer(str(problem), operation=CUSTOMER_INFO.operation)
-            return LookupResult(lookup, received_at, error=malformed, payload=answer)
+            error = MalformedAnswer(str(problem), operation=CUSTOMER_INFO.operation)
+            return LookupResult(lookup, received_at, error=error, payload=answer)
 
     async def _call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
         now = time.monotonic
