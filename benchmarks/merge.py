@@ -11,8 +11,8 @@ import psycopg2
 from benchmarks import population
 from benchmarks.ground import Ground, Writes, execute, ground, peer_dsn, scalar, written
 from benchmarks.measure import CLIENTS, OWN_ENVIRONMENT, PEER_ENVIRONMENT, Figures, Promise, in_turn, run_client, say
-from benchmarks.peers import DLT, PANDAS, python_with
 from benchmarks.peer_settings import ARROW, DLT_VARIANTS, PANDAS_VARIANTS
+from benchmarks.peers import DLT, PANDAS, python_with
 
 SEED = 17
 FULL, QUICK = (100_000, 20_000, 3), (1_000, 500, 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.clients.probe import Probe
 from benchmarks.population import customers
+
 from syrve.api.bulk import LookupResult
 from syrve.api.models import Card, Category, Customer, Lookup, WalletBalance
 from syrve.customers.merge import _DIGEST_COLUMNS, Batch, _copy_customers, digest_line, prepare_batch

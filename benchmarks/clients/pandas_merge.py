@@ -9,10 +9,9 @@ from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import UUID
-
 from benchmarks.clients.probe import Probe
 from benchmarks.population import TABLES, customers, flat_rows
+from sqlalchemy.dialects.postgresql import UUID
 
 TYPES = {
     "organization_id": UUID, "customer_id": UUID, "wallet_id": UUID, "card_id": UUID, "category_id": UUID,

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import psycopg2
-
 from benchmarks.clients.probe import Probe
 
 work = json.loads(Path(sys.argv[1]).read_text())
