@@ -22,3 +22,13 @@ PANDAS_VARIANTS: dict[str, dict[str, Any]] = {
     "pandas to_sql, multi, chunks of 1,000": {"method": "multi", "chunksize": 1_000},
     "pandas, COPY as method": {"method": "copy", "chunksize": None},
 }
+
+_MERGED = _CSV | {"strategy": "delete-insert", "create_indexes": False}
+JOB_VARIANTS: dict[str, dict[str, Any]] = {
+    "dlt, in a loop": _MERGED | {"way": "loop"},
+    "dlt, in a loop, 2 workers": _MERGED | {"way": "loop", "normalize_workers": 2, "file_max_items": 5_000},
+    "dlt, parallelized": _MERGED | {"way": "parallelized", "phones_a_call": 1},
+    "dlt, parallelized, 20 phones a call": _MERGED | {"way": "parallelized", "phones_a_call": 20},
+    "dlt, own threads": _MERGED | {"way": "own threads"},
+    "dlt, own threads, 2 workers": _MERGED | {"way": "own threads", "normalize_workers": 2, "file_max_items": 5_000},
+}

@@ -20,5 +20,7 @@ for customer in data:
         wallet["balance"] = float(wallet["balance"])  # as a JSON answer is parsed, and fastest for dlt
 with Probe() as probe:
     pages = (data[start : start + PAGE] for start in range(0, len(data), PAGE))
-    dlt_pipeline.run(dlt_pipeline.customers_resource(lambda: pages, settings), settings, work)
+    dlt_pipeline.run(
+        dlt_pipeline.customers_resource(lambda: pages, settings, ("organization_id", "customer_id")), settings, work
+    )
 probe.report(done=len(data))
