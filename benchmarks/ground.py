@@ -1,5 +1,6 @@
 """The Postgres that all contestants share, and what a piece of work wrote there."""
 
+import os
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,20 @@ class Ground:
         self.server.create_database(name, MIGRATED if migrated else None)
         return self.server.dsn(name)
 
+    def cpu_seconds(self) -> float:
+        """Return the processor time that the server has spent so far, sessions that have ended included."""
+        assert self.server.record is not None
+        postmaster = self.server.record.pid
+        spent = 0.0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # ended meanwhile
+            if postmaster in (int(stat.parent.name), int(fields[1])):
+                spent += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        return spent
+
     def folder(self, name: str) -> Path:
         """Make a folder for a contestant's files."""
         folder = self.home / name
@@ -62,22 +77,25 @@ def ground() -> Iterator[Ground]:
 
 @dataclass
 class Writes:
-    """What a load wrote: WAL of the server, row versions made and row versions left dead in some schemas."""
+    """What a load cost the server: WAL, processor time, row versions made and row versions left dead in some schemas."""
 
     wal_mb: float = 0.0
+    cpu_seconds: float = 0.0
     rows_written: int = 0
     dead_rows: int = 0
 
 
 @contextmanager
-def written(dsn: str, schemas: list[str]) -> Iterator[Writes]:
+def written(here: Ground, dsn: str, schemas: list[str]) -> Iterator[Writes]:
     """Measure what the block writes, from a checkpoint on; the block's sessions must have ended with it."""
     execute(dsn, "vacuum (analyze)", "checkpoint")
     writes = Writes()
     (lsn,) = _row(dsn, "select pg_current_wal_lsn()::text")
     made, dead = _row(dsn, ROW_VERSIONS, (schemas,))
+    cpu_seconds = here.cpu_seconds()
     yield writes
     _await_departure(dsn)
+    writes.cpu_seconds = here.cpu_seconds() - cpu_seconds
     (wal_bytes,) = _row(dsn, "select pg_wal_lsn_diff(pg_current_wal_lsn(), %s)", (lsn,))
     made_after, dead_after = _row(dsn, ROW_VERSIONS, (schemas,))
     writes.wal_mb = float(wal_bytes) / 1e6

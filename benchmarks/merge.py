@@ -88,13 +88,14 @@ def _three_loads(here: Ground, who: Contestant, count: int, figures: Figures, nu
         work = here.home / "work.json"
         work.write_text(json.dumps({"count": count, "seed": SEED, "load": LOADS[load], "dsn": dsn} | more))
         before = str(scalar(dsn, "select pg_current_xact_id()::text"))
-        with written(dsn, list(who.schemas)) as writes:
+        with written(here, dsn, list(who.schemas)) as writes:
             environment = who.environment or OWN_ENVIRONMENT
             told = run_client(who.name, [part.replace("WORK", str(work)) for part in who.command], environment)
         if "syrve" in who.schemas:
             _check_rows_written(dsn, before, writes)
         figures.add(f"{who.name}/{load}", seconds=told["seconds"], wal_mb=writes.wal_mb, rows=writes.rows_written)
         figures.add(f"{who.name}/{load}", dead=writes.dead_rows, added_mb=told["added_mb"], peak_mb=told["peak_mb"])
+        figures.add(f"{who.name}/{load}", client_cpu=told["cpu_seconds"], server_cpu=writes.cpu_seconds)
         say(number, f"{who.name}, {load}", _told(told, writes))
     here.server.drop_database("contestant")
 
@@ -110,22 +111,31 @@ def _check_rows_written(dsn: str, before: str, writes: Writes) -> None:
 
 def _told(told: Mapping[str, Any], writes: Writes) -> str:
     return (
-        f"{told['seconds']:7.2f} s  WAL {writes.wal_mb:7.1f} MB  rows written {writes.rows_written:9,}  "
+        f"{told['seconds']:7.2f} s (CPU: client {told['cpu_seconds']:6.2f}, server {writes.cpu_seconds:6.2f})  "
+        f"WAL {writes.wal_mb:6.1f} MB  rows written {writes.rows_written:9,}  "
         f"dead {writes.dead_rows:9,}  memory added {told['added_mb']:5.0f} MB"
     )
 
 
+COLUMNS = {
+    "seconds": "8.2f",
+    "client_cpu": "11.2f",
+    "server_cpu": "11.2f",
+    "wal_mb": "8.1f",
+    "rows": "11,.0f",
+    "dead": "9,.0f",
+    "added_mb": "9.0f",
+}
+
+
 def _print_medians(figures: Figures, contestants: Mapping[str, Contestant]) -> None:
-    print(f"  {'medians':<44} {'seconds':>8} {'WAL MB':>8} {'rows written':>13} {'dead':>9} {'MB added':>9}")
+    heads = " ".join(f"{name:>{shape.partition('.')[0].rstrip(',')}}" for name, shape in COLUMNS.items())
+    print(f"  {'medians':<60} {heads}")
     for who in contestants.values():
         for load in who.loads:
-            each = [
-                figures.median(f"{who.name}/{load}", metric)
-                for metric in ("seconds", "wal_mb", "rows", "dead", "added_mb")
-            ]
-            print(
-                f"  {who.name + ', ' + load:<44} {each[0]:8.2f} {each[1]:8.1f} {each[2]:13,.0f} {each[3]:9,.0f} {each[4]:9.0f}"
-            )
+            name = f"{who.name}/{load}"
+            each = " ".join(f"{figures.median(name, column):{shape}}" for column, shape in COLUMNS.items())
+            print(f"  {who.name + ', ' + load:<60} {each}")
 
 
 def _ours() -> Contestant:

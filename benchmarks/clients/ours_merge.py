@@ -13,11 +13,9 @@ from benchmarks.population import customers
 
 from syrve.api.bulk import LookupResult
 from syrve.api.models import Card, Category, Customer, Lookup, WalletBalance
-from syrve.customers.merge import _DIGEST_COLUMNS, Batch, _copy_customers, digest_line, prepare_batch
-from syrve.warehouse.copy_text import copy_lines
-from syrve.warehouse.database import Cursor, Warehouse, transaction
+from syrve.customers.merge import merge_customers, prepare_batch
+from syrve.warehouse.database import Warehouse, transaction
 from syrve.warehouse.dsn import url_from_text
-from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 
 BATCH_SIZE = 5_000
@@ -32,18 +30,8 @@ def merge_all(warehouse: Warehouse, results: Sequence[LookupResult]) -> int:
         for start in range(0, len(results), BATCH_SIZE):
             batch = prepare_batch(results[start : start + BATCH_SIZE], REGION)
             with transaction(connection, "merge customers") as cursor:
-                changed += _merge(cursor, batch)
+                changed += merge_customers(cursor, batch, region=REGION)
     return changed
-
-
-def _merge(cursor: Cursor, batch: Batch) -> int:
-    copy_lines(cursor, "staging_digest", _DIGEST_COLUMNS, [digest_line(rows) for rows in batch.customers.values()])
-    cursor.execute(sql("merge/changed_customers.sql"))
-    changed = {customer_id for (customer_id,) in cursor.fetchall()}
-    _copy_customers(cursor, [rows for rows in batch.customers.values() if rows.customer_id in changed], REGION)
-    for name in ("customer", "wallet_balance", "card", "customer_category"):
-        cursor.execute(sql(f"merge/{name}.sql"))
-    return len(changed)
 
 
 def results_of(records: Iterator[dict[str, Any]]) -> list[LookupResult]:

@@ -1,60 +1,67 @@
-"""The roster's statements as the pull sends them, in one place: whoever changes their parameters changes them here."""
+"""The roster as a pull and its planning use it, in one place: whoever changes those interfaces changes them here."""
 
 from typing import Any
 
-import psycopg2
-import psycopg2.extensions
-
+from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.settings import PullSettings
+from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
+from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.leases import LEASE_CLASS
 from syrve.warehouse.sql_files import sql
 
-BATCH_SIZE = PullSettings().batch_size
+SETTINGS = PullSettings()
+BATCH_SIZE = SETTINGS.batch_size
+COUNT_LIMIT = 5_000 * 4  # shard size and shards an organization, as `syrve_customers` has them
 
 
 class Roster:
-    """One task's connection to a roster; every method is one transaction."""
+    """One task's connection to a roster."""
 
-    def __init__(self, dsn: str) -> None:
-        self.connection: psycopg2.extensions.connection = psycopg2.connect(dsn)
-        (self.lease,) = self._rows("select nextval('sync.lease_id')::integer", {})[0]
-        self._rows("select pg_advisory_lock(%(class)s, %(lease)s)", {"class": LEASE_CLASS, "lease": self.lease})
+    def __init__(self, dsn: str, lease: int | None = None) -> None:
+        self._opened = Warehouse(url_from_text(dsn)).connect()
+        self.connection: Connection = self._opened.__enter__()
+        with transaction(self.connection, "take a lease") as cursor:
+            cursor.execute("select nextval('sync.lease_id')::integer")
+            self._lease: int = lease or fetch_one(cursor)[0]
+            cursor.execute("select pg_advisory_lock(%s, %s)", (LEASE_CLASS, self._lease))
 
-    def claim(self, organization_id: str) -> list[tuple[Any, ...]]:
-        """Lease a batch of due identities of an organization."""
-        return self._rows(
-            sql("roster/claim.sql"),
-            {
-                "organization_id": organization_id,
-                "due_before": self.now(),
-                "batch_limit": BATCH_SIZE,
-                "lease": self.lease,
-                "lease_class": LEASE_CLASS,
-                "lease_seconds": 900.0,
-            },
-        )
+    def claim(self, organization_id: str, now: Any) -> int:
+        """Lease a batch of due identities of an organization and return how many there were."""
+        claimer = Claimer(PullScope(organization_id), SETTINGS, lease=self._lease, due_before=now)
+        return len(claimer.claim(self.connection, BATCH_SIZE))
 
-    def count_due(self) -> list[tuple[Any, ...]]:
-        """Count what is due, as the planning of a run does."""
-        return self._rows(sql("roster/due.sql"), {"due_before": self.now()})
+    def count_due(self, now: Any) -> int:
+        """Count what is due, as the planning of a run does; return the number of organizations."""
+        values = {
+            "due_before": now,
+            "active_grace_seconds": SETTINGS.active_grace_seconds,
+            "count_limit": COUNT_LIMIT,
+        }
+        with transaction(self.connection, "plan the pull") as cursor:
+            cursor.execute(sql("roster/due.sql"), values)
+            return len(cursor.fetchall())
 
     def finish(self, organization_id: str) -> None:
         """Let everything leased be due in a day, as at the end of a batch."""
-        self._rows(
-            "update sync.roster set due_at = now() + interval '1 day', lease = null, leased_until = null, checked_at = now() "
-            "where organization_id = %(organization_id)s and lease = %(lease)s returning 1",
-            {"organization_id": organization_id, "lease": self.lease},
-        )
+        self._give_back(organization_id, "due_at = now() + interval '1 day', checked_at = now(), ")
+
+    def give_back(self, organization_id: str) -> None:
+        """Undo a claim."""
+        self._give_back(organization_id, "")
 
     def now(self) -> Any:
         """Read the server's clock."""
-        return self._rows("select now()", {})[0][0]
+        with transaction(self.connection, "read the clock") as cursor:
+            cursor.execute("select now()")
+            return fetch_one(cursor)[0]
 
     def close(self) -> None:
         """Close the connection and free the lease."""
-        self.connection.close()
+        self._opened.__exit__(None, None, None)
 
-    def _rows(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-        with self.connection, self.connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall()
+    def _give_back(self, organization_id: str, more: str) -> None:
+        statement = (
+            f"update sync.roster set {more}lease = null, leased_until = null where organization_id = %s and lease = %s"
+        )
+        with transaction(self.connection, "give back") as cursor:
+            cursor.execute(statement, (organization_id, self._lease))

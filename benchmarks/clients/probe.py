@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import resource
 import time
 from pathlib import Path
@@ -13,6 +14,12 @@ def _memory_mb(name: str) -> float:
         if line.startswith(name):
             return int(line.split()[1]) / 1024
     raise LookupError(name)
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this process and of its children that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 class Probe:
@@ -27,16 +34,18 @@ class Probe:
         gc.freeze()
         Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
         self._held_mb = _memory_mb("VmRSS")
+        self._cpu_started = _cpu_seconds()
         self._started = time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._started
+        self.cpu_seconds = _cpu_seconds() - self._cpu_started
         self.peak_mb = _memory_mb("VmHWM")
         self.added_mb = self.peak_mb - self._held_mb
         self.child_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
     def report(self, **more: Any) -> None:
         """Print the last line that the harness reads."""
-        told = {"seconds": self.seconds, "peak_mb": self.peak_mb, "added_mb": self.added_mb, "child_mb": self.child_mb}
-        print(json.dumps(told | more), flush=True)
+        names = ("seconds", "cpu_seconds", "peak_mb", "added_mb", "child_mb")
+        print(json.dumps({name: getattr(self, name) for name in names} | more), flush=True)
