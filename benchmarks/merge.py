@@ -19,6 +19,11 @@ FULL, QUICK = (100_000, 20_000, 3), (1_000, 500, 1)
 """Customers, customers while the peers' best settings are looked for, rounds."""
 LOADS: dict[str, dict[str, bool]] = {"first": {}, "unchanged": {"again": True}, "1% changed": {"changed": True}}
 TABLES = tuple(population.TABLES)
+FOR_INFORMATION = (
+    ("pandas", "pandas, COPY as method"),
+    ("dlt", "dlt, four Arrow tables"),
+    ("dlt", "dlt upsert, as it comes"),
+)
 RAW, RAW_INDEXED = "raw COPY, keyed tables", "raw COPY, our indexes too"
 
 
@@ -44,7 +49,8 @@ def run(*, quick: bool) -> list[Promise]:
         dlt_best = _tuned(here, "dlt", tuning_count)
         pandas_best = _tuned(here, "pandas", tuning_count)
         contestants = [_ours(), *_raw(texts), _peer("dlt", dlt_best), _peer("pandas", pandas_best)]
-        contestants += [_peer("pandas", "pandas, COPY as method"), _peer("dlt", "dlt, four Arrow tables")]
+        known = [each.name for each in contestants]
+        contestants += [_peer(kind, name) for kind, name in FOR_INFORMATION if name not in known]
         known = {each.name: each for each in contestants}
         print(f"Merging {count:,} customers, medians of {rounds} rounds in the end")
         for number in range(rounds):
@@ -62,6 +68,11 @@ def _promises(figures: Figures, count: int, dlt: str, pandas: str) -> list[Promi
     print(
         f"  changed rows of the last load: {changed:,}; ours left {figures.largest('ours/1% changed', 'dead'):,.0f} dead"
     )
+    limit = figures.ratio(f"{dlt}/first", f"{RAW}/first")
+    print(f"  the limit: {RAW} alone, of rows made ready beforehand, is {limit:.1f} times as fast as {dlt}, first load")
+    for _, name in FOR_INFORMATION:
+        told = ", ".join(f"{load} {ratio(name, load):.1f}x" for load in LOADS)
+        print(f"  for information: {name} to ours: {told}")
     in_proportion = figures.largest("ours/1% changed", "dead") / changed
     return [
         Promise(f"merge, first load: {dlt} to ours", ratio(dlt, "first"), 8.0),
