@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from benchmarks.machine import facts
 from benchmarks.measure import Promise
 
-NAMES = ("lookups", "merge", "whole_job", "memory", "claim", "budget")
+NAMES = ("lookups", "merge", "whole_job", "memory", "claim", "budget", "costs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in chosen.names if name not in NAMES]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped on the way out
     for line in facts():
         print(line)
     promises: list[Promise] = []

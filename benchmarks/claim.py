@@ -103,7 +103,7 @@ def _claims(figures: Figures, sizes: list[Sized], claims: int) -> None:
             if claimed != BATCH_SIZE and each.size >= FULL[0]:
                 raise AssertionError(f"a claim gave {claimed} identities: too few are due in the roster of {each.name}")
             figures.add(each.name, claim=seconds)
-            each.roster.finish(organization)
+            each.roster.finish()
     for each in sizes:
         values = sorted(figures.values[each.name, "claim"])
         text = f"median {1000 * figures.median(each.name, 'claim'):8.2f} ms  slowest {1000 * values[-1]:8.2f} ms"
@@ -117,8 +117,7 @@ def _times(figures: Figures, sizes: list[Sized], name: str, number: int, work: C
             started = time.perf_counter()
             work(each.roster, now)
             figures.add(each.name, **{name: time.perf_counter() - started})
-            for organization in (FEW_DUE, NONE_DUE):
-                each.roster.give_back(organization)
+            each.roster.give_back()
             if count == 0:
                 say("first", f"{name}, {each.name}", f"{1000 * figures.values[each.name, name][0]:8.2f} ms")
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from syrve.api.models import Lookup
 from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.settings import PullSettings
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
@@ -18,6 +19,7 @@ class Roster:
     """One task's connection to a roster."""
 
     def __init__(self, dsn: str, lease: int | None = None) -> None:
+        self._claimed: list[Lookup] = []
         self._opened = Warehouse(url_from_text(dsn)).connect()
         self.connection: Connection = self._opened.__enter__()
         with transaction(self.connection, "take a lease") as cursor:
@@ -28,7 +30,8 @@ class Roster:
     def claim(self, organization_id: str, now: Any) -> int:
         """Lease a batch of due identities of an organization and return how many there were."""
         claimer = Claimer(PullScope(organization_id), SETTINGS, lease=self._lease, due_before=now)
-        return len(claimer.claim(self.connection, BATCH_SIZE))
+        self._claimed = claimer.claim(self.connection, BATCH_SIZE)
+        return len(self._claimed)
 
     def count_due(self, now: Any) -> int:
         """Count what is due, as the planning of a run does; return the number of organizations."""
@@ -41,13 +44,13 @@ class Roster:
             cursor.execute(sql("roster/due.sql"), values)
             return len(cursor.fetchall())
 
-    def finish(self, organization_id: str) -> None:
-        """Let everything leased be due in a day, as at the end of a batch."""
-        self._give_back(organization_id, "due_at = now() + interval '1 day', checked_at = now(), ")
+    def finish(self) -> None:
+        """Let what was claimed last be due in a day, as at the end of a batch."""
+        self._give_back("due_at = now() + interval '1 day', checked_at = now(), ")
 
-    def give_back(self, organization_id: str) -> None:
-        """Undo a claim."""
-        self._give_back(organization_id, "")
+    def give_back(self) -> None:
+        """Undo the last claim."""
+        self._give_back("")
 
     def now(self) -> Any:
         """Read the server's clock."""
@@ -59,9 +62,17 @@ class Roster:
         """Close the connection and free the lease."""
         self._opened.__exit__(None, None, None)
 
-    def _give_back(self, organization_id: str, more: str) -> None:
-        statement = (
-            f"update sync.roster set {more}lease = null, leased_until = null where organization_id = %s and lease = %s"
-        )
-        with transaction(self.connection, "give back") as cursor:
-            cursor.execute(statement, (organization_id, self._lease))
+    def _give_back(self, more: str) -> None:
+        statement = f"""
+            update sync.roster as roster set {more}lease = null, leased_until = null
+            from unnest(%s::uuid[], %s::text[], %s::text[]) as claimed (organization_id, identity_kind, identity_value)
+            where
+                roster.organization_id = claimed.organization_id
+                and roster.identity_kind = claimed.identity_kind
+                and roster.identity_value = claimed.identity_value
+        """
+        keys = [(each.organization_id, each.kind, each.value) for each in self._claimed]
+        self._claimed = []
+        if keys:
+            with transaction(self.connection, "give back") as cursor:
+                cursor.execute(statement, [list(column) for column in zip(*keys, strict=True)])
