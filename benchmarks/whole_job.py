@@ -74,12 +74,20 @@ def _tuned(job: Job) -> str:
 
 def _measure(job: Job, name: str, figures: Figures, number: int | str) -> None:
     dsn = job.here.fresh_database("contestant", migrated=name == "ours")
-    told = run_client(name, *_contestant(job, name, dsn))
+    command, environment = _contestant(job, name, dsn)
+    server_cpu = job.here.cpu_seconds()
+    told = run_client(name, command, environment)
+    server_cpu = job.here.cpu_seconds() - server_cpu
     if told["done"] != len(job.phones):
         raise AssertionError(f"{name} looked {told['done']} customers up instead of {len(job.phones)}")
-    figures.add(name, seconds=told["seconds"])
+    figures.add(name, seconds=told["seconds"], cpu=told["cpu_seconds"] + server_cpu)
     rate = told["done"] / told["seconds"]
-    say(number, name, f"{told['seconds']:7.2f} s  {rate:7,.0f} a second  memory added {told['added_mb']:4.0f} MB")
+    say(
+        number,
+        name,
+        f"{told['seconds']:7.2f} s (CPU: client {told['cpu_seconds']:6.2f}, Postgres {server_cpu:5.2f})  "
+        f"{rate:7,.0f} a second  memory added {told['added_mb']:4.0f} MB",
+    )
     job.here.server.drop_database("contestant")
 
 
