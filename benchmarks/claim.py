@@ -94,8 +94,10 @@ def _promise(figures: Figures, name: str, small: int, large: int) -> Promise:
 
 def _claims(figures: Figures, sizes: list[Sized], claims: int) -> None:
     """Claim batch after batch from the busy organizations, both rosters in turn; what was claimed is finished, outside the clock."""
+    written = {each.size: 0 for each in sizes}
     for number in range(claims):
         for each in sizes:
+            before = each.roster.wal_bytes()
             organization, now = BUSY[number % len(BUSY)], each.roster.now()
             started = time.perf_counter()
             claimed = each.roster.claim(organization, now)
@@ -104,9 +106,11 @@ def _claims(figures: Figures, sizes: list[Sized], claims: int) -> None:
                 raise AssertionError(f"a claim gave {claimed} identities: too few are due in the roster of {each.name}")
             figures.add(each.name, claim=seconds)
             each.roster.finish()
+            written[each.size] += each.roster.wal_bytes() - before
     for each in sizes:
         values = sorted(figures.values[each.name, "claim"])
-        text = f"median {1000 * figures.median(each.name, 'claim'):8.2f} ms  slowest {1000 * values[-1]:8.2f} ms"
+        text = f"median {1000 * figures.median(each.name, 'claim'):8.2f} ms  slowest {1000 * values[-1]:8.2f} ms  "
+        text += f"WAL of claim and finish {written[each.size] / claims / BATCH_SIZE:7,.0f} bytes an identity"
         say("all", f"claim from {each.name}", text)
 
 

@@ -58,6 +58,12 @@ class Roster:
             cursor.execute("select now()")
             return fetch_one(cursor)[0]
 
+    def wal_bytes(self) -> int:
+        """Read how much WAL the server has written so far."""
+        with transaction(self.connection, "read the WAL's end") as cursor:
+            cursor.execute("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+            return int(fetch_one(cursor)[0])
+
     def close(self) -> None:
         """Close the connection and free the lease."""
         self._opened.__exit__(None, None, None)
