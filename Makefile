@@ -56,8 +56,8 @@ sql-lint: install
 unit: install
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
-bench: install ## the benchmarks behind the README's figures
-	@$(BIN)/python -m benchmarks
+bench: install ## the benchmarks behind the README's figures: all, or ONLY="merge claim"
+	@$(BIN)/python -m benchmarks $(ONLY)
 
 lock: ## write requirements.txt anew from requirements.in (needs the registry)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

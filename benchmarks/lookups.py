@@ -1,68 +1,52 @@
 """Look-ups without a budget to wait for: tokens, models and the shared budget's bookkeeping included."""
 
 import json
-import os
 import sys
-import tempfile
-from pathlib import Path
 
-from benchmarks.measure import Client, Result, rates
-from benchmarks.peers import python_with
-from devstack.postgres import PostgresServer
-from syrve.warehouse.dsn import url_from_text
-from syrve.warehouse.migrate import migrate
+from benchmarks.ground import ground
+from benchmarks.measure import CLIENTS, Figures, Promise, in_turn, run_client, say
+from benchmarks.peers import PYIIKO, python_with
 from syrve_simulator.process import start_simulator
 
-CUSTOMERS = 5_000
-ROUNDS = 3
 THREADS = (8, 16, 32)
-CLIENTS = Path(__file__).parent / "clients"
-PEER = "pyiikocloudapi==0.0.32"
 
 
-def run() -> list[Result]:
+def run(*, quick: bool) -> list[Promise]:
     """Measure ours against requests in threads and against pyiikocloudapi in a loop."""
-    print(f"Look-ups of {CUSTOMERS:,} customers, one process each, no latency")
-    peer_python = python_with(PEER)
-    with tempfile.TemporaryDirectory(prefix="syrve-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o711)
-        server = PostgresServer(home / "postgres", home / "postgres.log", durable=True)
-        server.start()
-        try:
-            server.create_database("warehouse")
-            migrate(url_from_text(server.dsn("warehouse")))
-            with start_simulator(
-                customers=CUSTOMERS, organizations=1, seed=11, dialect="cloud", lookup_log=False
-            ) as simulator:
-                organization_id = simulator.control.organizations()[0]["organization_id"]
-                phones = [customer["phone"] for customer in simulator.control.customers(organization_id)]
-                work = home / "work.json"
-                told = {"url": simulator.url, "organization_id": organization_id, "phones": phones}
-                work.write_text(json.dumps(told | {"dsn": server.dsn("warehouse")}))
-                medians = rates(_clients(str(work), peer_python), ROUNDS)
-        finally:
-            server.stop(grace_seconds=5)
-    ours = medians["ours"]
-    threaded = max(rate for name, rate in medians.items() if name.startswith("requests"))
+    customers, rounds = (300, 1) if quick else (5_000, 3)
+    print(f"Look-ups of {customers:,} customers, one process each, no latency")
+    peer = PYIIKO[0]
+    peer_python = python_with(PYIIKO)
+    figures = Figures()
+    with (
+        ground() as here,
+        start_simulator(customers=customers, organizations=1, seed=11, dialect="cloud", lookup_log=False) as simulator,
+    ):
+        organization_id = simulator.control.organizations()[0]["organization_id"]
+        phones = [customer["phone"] for customer in simulator.control.customers(organization_id)]
+        work = here.home / "work.json"
+        told = {"url": simulator.url, "organization_id": organization_id, "phones": phones}
+        work.write_text(json.dumps(told | {"dsn": here.fresh_database("lookups", migrated=True)}))
+        commands = {
+            "ours": [sys.executable, str(CLIENTS / "ours_lookups.py"), str(work)],
+            **{
+                f"requests, {threads} threads": [
+                    sys.executable,
+                    str(CLIENTS / "threaded_requests.py"),
+                    str(work),
+                    str(threads),
+                ]
+                for threads in THREADS
+            },
+            peer: [peer_python, str(CLIENTS / "pyiiko.py"), str(work)],
+        }
+        for number in range(rounds):
+            for name in in_turn(list(commands), number):
+                measured = run_client(name, commands[name])
+                figures.add(name, seconds=measured["seconds"])
+                say(number + 1, name, f"{measured['done'] / measured['seconds']:10,.0f} a second")
+    threaded = figures.best([name for name in commands if name.startswith("requests")])
     return [
-        Result("look-ups: ours to the best threaded requests client", ours / threaded, 4.0),
-        Result(f"look-ups: ours to {PEER} in a loop", ours / medians[PEER], 3.0),
-    ]
-
-
-def _clients(work: str, peer_python: str) -> list[Client]:
-    environment = dict(os.environ)
-    threaded = [
-        Client(
-            f"requests, {threads} threads",
-            [sys.executable, str(CLIENTS / "threaded_requests.py"), work, str(threads)],
-            environment,
-        )
-        for threads in THREADS
-    ]
-    return [
-        Client("ours", [sys.executable, str(CLIENTS / "ours.py"), work], environment),
-        *threaded,
-        Client(PEER, [peer_python, str(CLIENTS / "pyiiko.py"), work], environment),
+        Promise(f"lookups: ours to the best threaded client ({threaded})", figures.ratio(threaded, "ours"), 4.0),
+        Promise(f"lookups: ours to {peer} in a loop", figures.ratio(peer, "ours"), 3.0),
     ]

@@ -1,41 +1,90 @@
-"""Runs clients one after the other, each in a process of its own, and compares them."""
+"""Runs contestants in turn, each in a process of its own, keeps what they measured, and compares medians with what is promised."""
 
 import json
+import os
 import statistics
 import subprocess
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+CLIENTS = Path(__file__).parent / "clients"
+OWN_ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+PEER_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+class ClientFailedError(RuntimeError):
+    """A contestant ended with an error; carries the end of what it wrote."""
 
 
 @dataclass(frozen=True)
-class Client:
-    """A way to do the work: a command that prints `{"done": n, "seconds": s}` as its last line."""
+class Promise:
+    """One line of the final table: what was measured, and what it must be at least (or at most)."""
 
     name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Result:
-    """How many times faster ours is than a peer, medians of all rounds."""
-
-    name: str
-    ratio: float
+    measured: float
     promised: float
+    at_least: bool = True
+    unit: str = "x"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the measured figure is on the right side of the promised one; a figure that is no number is not."""
+        return self.measured >= self.promised if self.at_least else self.measured <= self.promised
+
+    def line(self, *, judged: bool = True) -> str:
+        """Write the line, with a word where a judged promise is not kept."""
+        bound = "at least" if self.at_least else "at most"
+        verdict = "" if self.is_kept or not judged else "   FALLS SHORT"
+        return f"{self.name:<78} {self.measured:9,.2f}{self.unit:<3} promised: {bound} {self.promised:,.2f}{self.unit}{verdict}"
 
 
-def rates(clients: Sequence[Client], rounds: int) -> dict[str, float]:
-    """Return the median of items a second by client; rounds are interleaved, so that a noisy moment hits all alike."""
-    found: dict[str, list[float]] = {client.name: [] for client in clients}
-    for number in range(rounds):
-        for client in clients:
-            done = subprocess.run(
-                list(client.command), env=dict(client.environment), capture_output=True, text=True, check=False
-            )
-            if done.returncode != 0:
-                raise RuntimeError(f"{client.name} failed:\n{done.stderr[-2000:]}")
-            told = json.loads(done.stdout.strip().splitlines()[-1])
-            found[client.name].append(told["done"] / told["seconds"])
-            print(f"  round {number + 1}  {client.name:<45} {found[client.name][-1]:10,.0f} a second", flush=True)
-    return {name: statistics.median(values) for name, values in found.items()}
+@dataclass
+class Figures:
+    """What was measured, by contestant and by metric, one value a round."""
+
+    values: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, contestant: str, **metrics: float) -> None:
+        """Keep one round's metrics."""
+        for metric, value in metrics.items():
+            self.values[contestant, metric].append(value)
+
+    def median(self, contestant: str, metric: str) -> float:
+        """Return the median over the rounds."""
+        return statistics.median(self.values[contestant, metric])
+
+    def largest(self, contestant: str, metric: str) -> float:
+        """Return the worst round, for what must hold in each."""
+        return max(self.values[contestant, metric])
+
+    def ratio(self, slower: str, faster: str, metric: str = "seconds") -> float:
+        """Return how many times the one's median is the other's."""
+        return self.median(slower, metric) / self.median(faster, metric)
+
+    def best(self, contestants: Sequence[str], metric: str = "seconds") -> str:
+        """Return the contestant with the smallest median."""
+        return min(contestants, key=lambda name: self.median(name, metric))
+
+
+def run_client(name: str, command: Sequence[str], environment: Mapping[str, str] = OWN_ENVIRONMENT) -> dict[str, Any]:
+    """Run one contestant and return the JSON object that it printed as its last line; raise `ClientFailedError`."""
+    done = subprocess.run(list(command), env=dict(environment), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ClientFailedError(f"{name} failed:\n{done.stderr[-2000:]}")
+    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return told
+
+
+def in_turn(names: Sequence[str], round_number: int) -> list[str]:
+    """Return the contestants of a round, each round beginning with another: nobody always follows the same one."""
+    start = round_number % len(names)
+    return [*names[start:], *names[:start]]
+
+
+def say(round_number: int | str, name: str, text: str) -> None:
+    """Print one measured line."""
+    print(f"  round {round_number:<3} {name:<52} {text}", flush=True)

@@ -14,7 +14,8 @@ from syrve.warehouse.dsn import url_from_text
 
 BATCH_SIZE = 500  # as a pull task works
 work = json.loads(Path(sys.argv[1]).read_text())
-config = SyrveConfig(work["url"], "demo-login", dialect="cloud", max_concurrency=64, budgets={"customer": 100_000_000})
+per_minute = work.get("per_minute", 100_000_000)
+config = SyrveConfig(work["url"], "demo-login", dialect="cloud", max_concurrency=64, budgets={"customer": per_minute})
 lookups = [Lookup(work["organization_id"], "phone", phone) for phone in work["phones"]]
 budget = CallBudget(Warehouse(url_from_text(work["dsn"])), account="bench", per_minute=config.budgets, bulk=True)
 started = time.perf_counter()
@@ -22,6 +23,8 @@ with budget, BulkLookup(config, permits=budget) as bulk:
     found = 0
     for start in range(0, len(lookups), BATCH_SIZE):
         found += sum(result.customer is not None for result in bulk.look_up(lookups[start : start + BATCH_SIZE]))
+    stats = bulk.stats.take()
 seconds = time.perf_counter() - started
 assert found == len(lookups)
-print(json.dumps({"done": found, "seconds": seconds}))
+told = {"done": found, "seconds": seconds, "calls": stats.calls, "rate_limited": stats.rate_limited}
+print(json.dumps(told))
