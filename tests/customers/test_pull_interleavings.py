@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fixtures.answer_model import TABLES, AnswerModel, History
@@ -36,7 +36,7 @@ from fixtures.chains import (
     merge,
     result,
     rows,
-    take_lease,
+    take_leases,
     wallet,
 )
 from syrve.api.bulk import LookupResult
@@ -48,7 +48,7 @@ from syrve.warehouse.staging import prepare_staging
 
 YEAR_ENDS = datetime(2026, 12, 31, 23, 59, 40, tzinfo=UTC)
 """Answers come some seconds before and after it, so versions land in two partitions."""
-NUMBERS = range(3)
+NUMBERS = range(2)
 PATIENCE_SECONDS = 30
 PATIENT = settings(
     deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -65,7 +65,8 @@ extras = st.sampled_from(
         storable_json({"a\x00b": "\ud800", "deep": [{"x": [True, None, {}]}], "long": 10**40}),
     ]
 )
-contents = st.fixed_dictionaries(
+PLAIN = {"name": "Ян", "extra": {}, "wallets": (wallet(1, "10"),), "cards": (card(1),), "categories": ()}
+contents = st.sampled_from([PLAIN, PLAIN, PLAIN | {"wallets": (wallet(1, "9"),)}]) | st.fixed_dictionaries(
     {
         "name": st.sampled_from(["Ян", "Ия", None]),
         "extra": extras,
@@ -76,6 +77,7 @@ contents = st.fixed_dictionaries(
         "categories": st.sampled_from([(), (category(1),), (category(1, "all"), category(2))]),
     }
 )
+"""Mostly one of two: answers that confirm, and a balance that goes and comes back, are where it gets difficult."""
 identities = st.sampled_from(
     [kind(number) for number in NUMBERS for kind in (by_phone, by_id, lambda n: by_card(str(n)))]
 )
@@ -154,8 +156,7 @@ class Stage:
     def merge(self, batch: Sequence[LookupResult], number: int = 0) -> None:
         """Claim and merge a batch on a connection, and leave its transaction open."""
         connection = self.connections[number]
-        with transaction(connection, "claim") as cursor:
-            take_lease(cursor, [each.lookup for each in batch], 1000 + number)
+        take_leases(connection, [each.lookup for each in batch], 1000 + number)
         with connection.cursor() as cursor:
             counts = merge(cursor, batch, number=1000 + number)
         found = {each.customer.customer_id for each in batch if each.customer}
@@ -206,8 +207,7 @@ def new_stage(warehouse: Warehouse) -> Iterator[Callable[[], Stage]]:
 def merge_both(stage: Stage, first: list[LookupResult], second: list[LookupResult], *, first_crashes: bool) -> None:
     """Merge a batch while another one is open, which then commits or is lost."""
     one, two = stage.connections[:2]
-    with transaction(two, "claim") as cursor:
-        take_lease(cursor, [each.lookup for each in second], 1001)
+    take_leases(two, [each.lookup for each in second], 1001)
     stage.merge(first, 0)
 
     def follow() -> None:
@@ -268,7 +268,7 @@ def test_mirror_is_the_newest_answer_and_history_replays_to_it(
         assert rows(stage.warehouse, leased, stage.organization_id) == [(0,)]
 
 
-@settings(PATIENT, max_examples=40)
+@settings(PATIENT, max_examples=40, phases=[Phase.generate])  # no race can be played twice, so nothing can be shrunk
 @given(lanes=st.tuples(*[st.lists(batches, min_size=1, max_size=4)] * 3), are_known=st.booleans())
 def test_three_at_once_never_fail_and_end_with_the_newest_answer(
     new_stage: Callable[[], Stage], lanes: Sequence[list[list[Said]]], are_known: bool
@@ -309,13 +309,21 @@ def test_three_at_once_never_fail_and_end_with_the_newest_answer(
         newest.play([each])
     assert stage.digests() == {key: known.digest for key, known in newest.known.items()}
     for name in TABLES:
-        current = {key: found[-1][0] for key, found in stage.history(name).items() if found[-1][2] is None}
-        expected = {key: found[-1][0] for key, found in newest.history[name].items() if found[-1][2] is None}
-        assert current == expected
+        assert current(stage.history(name), newest) == current(newest.history[name], newest)
     moments = {each.received_at for each in every}
     for versions in stage.history("customer").values():
         assert all(before[2] == after[1] for before, after in pairwise(versions)), "no gap"
         assert {version[1] for version in versions} <= moments
+
+
+def current(history: History, newest: AnswerModel) -> dict[tuple[str, ...], Any]:
+    """The current versions; of who is gone only that they are, for an answer that says so says nothing else."""
+    gone = {key for key, known in newest.known.items() if known.customer.is_deleted}
+    return {
+        key: "gone" if key[0] in gone else versions[-1][0]
+        for key, versions in history.items()
+        if versions[-1][2] is None and (len(key) == 1 or key[0] not in gone)
+    }
 
 
 def test_twelve_who_find_the_same_new_customers_at_once_all_succeed(
@@ -335,8 +343,7 @@ def test_twelve_who_find_the_same_new_customers_at_once_all_succeed(
         ]
         with warehouse.connect() as connection:
             prepare_staging(connection)
-            with transaction(connection, "claim") as cursor:
-                take_lease(cursor, mine, 2000 + lane)
+            take_leases(connection, mine, 2000 + lane)
             start.wait(PATIENCE_SECONDS)
             with transaction(connection, "merge") as cursor:
                 return merge(cursor, batch, number=2000 + lane).changed
