@@ -2,7 +2,7 @@
 -- and later where nothing does, with a tenth of jitter so that identities imported together drift apart. An organization's own settings
 -- (sync.refresh_policy) come before the project's. Where the lease was lost meanwhile, the answer counts all the same if it is the newest, but
 -- the lease stays with whoever has it now. Who was made due while being looked up stays due
--- (but not by this transaction: roster/moved.sql).
+-- (but not by this transaction: roster/moved.sql). Nobody is due again before now, however slow the clock of the worker: a pull must come to its end.
 with looked as (
     select
         staged.organization_id,
@@ -95,7 +95,7 @@ set
     active_until = scheduled.active_until,
     due_at = coalesce(
         scheduled.made_due_at,
-        scheduled.checked_at + make_interval(secs => scheduled.next_seconds * (0.95 + 0.1 * random()))
+        greatest(scheduled.checked_at, now()) + make_interval(secs => scheduled.next_seconds * (0.95 + 0.1 * random()))
     ),
     backfill_id = null,
     lease = case when scheduled.is_ours then null else roster.lease end,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fixtures.chains import Chain
 from fixtures.rosters import Roster
 from syrve.warehouse.database import Warehouse
 
@@ -14,3 +15,8 @@ def warehouse_dsn(emptied_warehouse_dsn: str) -> str:
 @pytest.fixture
 def roster(warehouse: Warehouse) -> Roster:
     return Roster(warehouse)
+
+
+@pytest.fixture
+def chain(warehouse: Warehouse) -> Chain:
+    return Chain(warehouse)

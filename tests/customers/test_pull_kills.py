@@ -1,0 +1,205 @@
+"""A pull that is killed anywhere loses nothing: whoever comes after it does what is left, and no more than that."""
+
+from collections import Counter
+from functools import partial
+from random import Random
+from typing import Any
+
+import pytest
+
+from fixtures.chains import NOT_FOUND, Ending, add_identities, customer, id_of, phone_of, rows, wallet
+from fixtures.dying_pulls import BATCH_SIZE, Death, MortalWarehouse, Tally, pull, start, was_killed
+from fixtures.waiting import wait_until
+from syrve.api.models import Customer, Lookup
+from syrve.customers.claims import PullScope
+from syrve.customers.records import customer_record
+from syrve.warehouse.dsn import url_from_text
+from syrve.warehouse.runs import TaskKey
+
+LANES = 10
+ROUNDS = 32
+"""Rounds of a lane; each is a seed of its own: `LANES * ROUNDS` pulls are sent to their death, some of them two at once."""
+SIZE = 7
+
+MAKE_DUE = "update sync.roster set due_at = now() - interval '2 hours' where organization_id = %s"
+LIVE_LEASES = "select count(*) from pg_locks where locktype = 'advisory'"
+LEASES = "select count(*) from sync.roster where organization_id = %s and lease is not null"
+COUNTS = """
+select
+    coalesce(sum(requested), 0), coalesce(sum(found + not_found), 0), coalesce(sum(changed), 0)
+from sync.run
+where starts_with(run_id, %s)
+"""
+PROFILES = "select customer_id::text, name, is_deleted from syrve.customer_history where organization_id = %s order by valid_from"
+BALANCES = """
+select customer_id::text, balance::text from syrve.wallet_balance_history where organization_id = %s order by valid_from
+"""
+SPANS = """
+select count(*)
+from (
+    select valid_to, lead(valid_from) over (partition by customer_id order by valid_from) as following
+    from syrve.customer_history
+    where organization_id = %s
+) as spans
+where valid_to is distinct from following
+"""
+
+
+class Population:
+    """What the service knows: it changes between rounds only, so that what a round must give is known beforehand."""
+
+    def __init__(self, lane: int) -> None:
+        self.organization_id = id_of(lane, 900)
+        self.names = dict.fromkeys(range(SIZE), 0)
+        self.balances = dict.fromkeys(range(SIZE), 0)
+        self.owners = {number: number for number in range(SIZE)}
+        self.gone: set[int] = set()
+        self.changed: set[int] = set(range(SIZE))
+        self.moves = 0
+
+    @property
+    def lookups(self) -> list[Lookup]:
+        """All have a phone, every second an id and every third a card besides."""
+        keys = [("phone", phone_of(number)) for number in range(SIZE)]
+        keys += [("id", id_of(number)) for number in range(0, SIZE, 2)]
+        keys += [("card", str(number)) for number in range(0, SIZE, 3)]
+        return [Lookup(self.organization_id, kind, value) for kind, value in keys]
+
+    def customer(self, number: int) -> Customer:
+        return customer(number, name=f"v{self.names[number]}", wallets=(wallet(1, str(self.balances[number])),))
+
+    def answer(self, lookup: Lookup) -> Ending:
+        number = int(lookup.value[-7:])
+        if lookup.kind == "phone":
+            number = self.owners[number]
+        return NOT_FOUND if number in self.gone else self.customer(number)
+
+    def go_on(self, rng: Random) -> None:
+        self.changed, self.moves = set(), 0
+        for number in range(SIZE):
+            match rng.choice(["nothing", "nothing", "name", "balance", "both", "gone or back", "phone"]):
+                case "name" | "balance" | "both" as what if number not in self.gone:
+                    self.names[number] += what != "balance"
+                    self.balances[number] += what != "name"
+                    self.changed.add(number)
+                case "gone or back":
+                    self.gone ^= {number}
+                    self.changed.add(number)
+                    self.moves += 3
+                case "phone":
+                    self.owners[number] = rng.randrange(SIZE)
+                    self.moves += 1
+
+
+class Lane:
+    """Rounds of pulls over one population, one after another on one warehouse, and what must be true after each."""
+
+    def __init__(self, warehouse: MortalWarehouse, lane: int) -> None:
+        self.warehouse = warehouse
+        self.lane = lane
+        self.population = Population(lane)
+        self.profiles: dict[str, list[tuple[str, bool]]] = {}
+        self.balances: dict[str, list[str]] = {}
+        self.kills = 0
+        add_identities(warehouse, self.population.lookups)
+
+    def round(self, number: int) -> None:
+        rng = Random(f"{self.lane}-{number}")
+        if number:
+            self.population.go_on(rng)
+        with self.warehouse.transaction("make due") as cursor:
+            cursor.execute(MAKE_DUE, (self.population.organization_id,))
+        lookups = self.roster() + [Lookup(self.population.organization_id, "id", id_of(each)) for each in range(SIZE)]
+        tally = Tally(list(dict.fromkeys(lookups)), processes=3)
+        before = len(self.roster())
+        deaths = [Death.drawn(rng)]
+        if rng.random() < 0.3:
+            deaths.append(rng.choice([Death(None), Death.drawn(rng)]))
+        children = []
+        for process, death in enumerate(deaths):
+            tier = rng.choice(["regular", "regular", "regular", "active"])
+            children.append(start(partial(self.pull, number, process, tally, death, tier)))
+        kills = sum([was_killed(each) for each in children])
+        wait_until(lambda: rows(self.warehouse, LIVE_LEASES)[0][0] == 0)
+        while sum([self.pull(number, 2, tally, Death(None), tier) for tier in ("regular", "active")]):
+            pass
+        self.kills += kills
+        self.check_look_ups(tally.counts(), before, kills)
+        self.check_counts(number, before)
+        self.check_mirror()
+
+    def pull(self, number: int, process: int, tally: Tally, death: Death, tier: Any) -> int:
+        population = self.population
+        key = TaskKey(f"lane {self.lane} round {number}:", "pull", process)
+        scope = PullScope(population.organization_id, tier=tier)
+        return pull(
+            self.warehouse, population.answer, scope, key, lambda each: tally.add(each, process), death
+        ).requested
+
+    def roster(self) -> list[Lookup]:
+        query = "select identity_kind, identity_value from sync.roster where organization_id = %s"
+        return [
+            Lookup(self.population.organization_id, *row)
+            for row in rows(self.warehouse, query, self.population.organization_id)
+        ]
+
+    def check_look_ups(self, asked: Counter[Lookup], before: int, kills: int) -> None:
+        forgotten = [each.kind for each in self.roster() if not asked[each]]
+        assert not forgotten
+        repeated = asked.total() - before
+        assert repeated <= kills * BATCH_SIZE + self.population.moves, "more than one batch a kill was looked up again"
+        assert rows(self.warehouse, LEASES, self.population.organization_id) == [(0,)]
+
+    def check_counts(self, number: int, before: int) -> None:
+        requested, ended, changed = rows(self.warehouse, COUNTS, f"lane {self.lane} round {number}:")[0]
+        assert requested == ended
+        assert before <= requested <= before + self.population.moves, "each look-up is counted once, with its data"
+        assert changed == len(self.population.changed & self.known()), "each change is written and counted once"
+
+    def known(self) -> set[int]:
+        """Everybody who was ever seen."""
+        query = "select customer_id::text from syrve.customer where organization_id = %s"
+        return {int(key[-7:]) for (key,) in rows(self.warehouse, query, self.population.organization_id)}
+
+    def check_mirror(self) -> None:
+        population = self.population
+        query = "select customer_id::text, is_deleted, digest from syrve.customer where organization_id = %s"
+        for key, is_deleted, digest in rows(self.warehouse, query, population.organization_id):
+            number = int(key[-7:])
+            mine = population.customer(number)
+            if is_deleted:
+                assert number in population.gone
+            else:
+                expected = customer_record(population.organization_id, mine, fetched_at=None, region="RU")  # type: ignore[arg-type]
+                assert bytes(digest) == expected.digest
+            _add(self.profiles.setdefault(key, []), (mine.name, is_deleted))
+            _add(self.balances.setdefault(key, []), str(mine.wallets[0].balance))
+
+    def check_history(self) -> None:
+        profiles: dict[str, list[Any]] = {}
+        for key, *profile in rows(self.warehouse, PROFILES, self.population.organization_id):
+            profiles.setdefault(key, []).append(tuple(profile))
+        balances: dict[str, list[Any]] = {}
+        for key, balance in rows(self.warehouse, BALANCES, self.population.organization_id):
+            balances.setdefault(key, []).append(balance)
+        assert profiles == self.profiles
+        assert balances == self.balances
+        assert rows(self.warehouse, SPANS, self.population.organization_id) == [(0,)], "history has a gap"
+
+
+def _add(versions: list[Any], version: Any) -> None:
+    if versions[-1:] != [version]:
+        versions.append(version)
+
+
+@pytest.mark.parametrize("number", range(LANES))
+def test_killed_pull_loses_nothing_and_repeats_at_most_one_batch(emptied_warehouse_dsn: str, number: int) -> None:
+    lane = Lane(MortalWarehouse(url_from_text(emptied_warehouse_dsn)), number)
+    for each in range(ROUNDS):
+        try:
+            lane.round(each)
+        except BaseException:
+            print(f"failing seed: lane {number}, round {each}")
+            raise
+    lane.check_history()
+    assert lane.kills > ROUNDS / 2, "most of them do die"
