@@ -107,7 +107,9 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
     Digests go first. New customers are copied straight into the mirror, known ones that differ go by way of staging.
     """
     copy_lines(cursor, "staging_digest", _DIGEST_COLUMNS, digest_lines(batch.customers.values()))
-    for _ in range(2 * len(batch.customers) + 1):  # each round that fails leaves at least one new customer, or one orphan, less
+    for _ in range(
+        2 * len(batch.customers) + 1
+    ):  # each round that fails leaves at least one new customer, or one orphan, less
         cursor.execute("savepoint merge_customers")
         cursor.execute(sql("roster/lock.sql"))
         cursor.execute(sql("merge/differing.sql"))
