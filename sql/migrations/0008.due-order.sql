@@ -12,6 +12,24 @@ comment on column sync.roster.confirmed_at is
 alter table sync.roster set (fillfactor = 80);
 create index roster_active on sync.roster (organization_id, due_at) where active_until is not null;
 
+create function sync.lease_is_held(lease integer, lease_class integer) returns boolean
+language sql volatile
+as $$
+    select exists (
+        select
+        from pg_locks
+        where
+            locktype = 'advisory'
+            and classid = lease_class::bigint::oid
+            and objid = lease::bigint::oid
+            and objsubid = 2
+            and granted
+            and database = (select oid from pg_database where datname = current_database())
+    )
+$$;
+comment on function sync.lease_is_held(integer, integer) is
+'Whether the task of a lease lives at this moment: read anew at every call, where a query reads pg_locks once.';
+
 create table sync.refresh_policy (
     organization_id uuid primary key,
     floor_seconds integer check (floor_seconds > 0),

@@ -1,7 +1,8 @@
 -- Leases the next due identities of one organization to one task. What another live task holds is passed over; the lease of a dead one
 -- (its advisory lock went with its connection) is free at once. Each priority is one stretch of the index in the order of due_at, so the
 -- cost grows with what is claimed and not with the roster. Active customers are syrve_balances' own; they are taken along here only where they
--- have been left lying.
+-- have been left lying. A lease that the list of live ones does not have is asked for once more, row by row: its task may have begun, and claimed
+-- the row, while this statement was on its way.
 with recursive live as materialized (
     select objid::bigint as lease
     from pg_locks
@@ -51,7 +52,11 @@ due as materialized (
             and known.priority = level.priority
             and known.due_at <= %(due_before)s
             and (known.active_until is null or known.due_at <= %(due_before)s - make_interval(secs => %(active_grace_seconds)s))
-            and (known.lease is null or known.leased_until < now() or known.lease not in (select live.lease from live))
+            and (
+                known.lease is null
+                or known.leased_until < now()
+                or (known.lease not in (select live.lease from live) and not sync.lease_is_held(known.lease, %(lease_class)s))
+            )
         order by known.due_at
         limit %(batch_limit)s
         for update skip locked

@@ -20,7 +20,11 @@ due as materialized (
         organization_id = %(organization_id)s
         and active_until is not null
         and due_at <= %(due_before)s
-        and (lease is null or leased_until < now() or lease not in (select live.lease from live))
+        and (
+            lease is null
+            or leased_until < now()
+            or (lease not in (select live.lease from live) and not sync.lease_is_held(lease, %(lease_class)s))
+        )
     order by due_at
     limit %(batch_limit)s
     for update skip locked

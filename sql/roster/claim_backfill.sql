@@ -19,7 +19,11 @@ chosen as materialized (
     where
         backfill_id = %(backfill_id)s
         and organization_id = %(organization_id)s
-        and (lease is null or leased_until < now() or lease not in (select live.lease from live))
+        and (
+            lease is null
+            or leased_until < now()
+            or (lease not in (select live.lease from live) and not sync.lease_is_held(lease, %(lease_class)s))
+        )
     order by organization_id, identity_kind, identity_value
     limit %(batch_limit)s
     for update skip locked

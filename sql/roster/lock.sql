@@ -1,7 +1,9 @@
 -- Takes all that the batch concerns for the length of the transaction: its own identities, and every identity of the customers whom it found or
 -- whom its identities led to before. All of them at once and in the order of the key, so that two batches that share a customer follow one
 -- another, never wait for each other in a circle, and the later one sees what the earlier one confirmed.
-with led_to as materialized (
+-- Before an identity's customer is asked for, its row is found by the key: statistics from before the first load say that no row has a customer,
+-- and would have the whole index of customers read for every identity.
+with former as materialized (
     select
         looked.outcome,
         looked.customer_id as found_id,
@@ -13,7 +15,11 @@ with led_to as materialized (
             looked.organization_id = former.organization_id
             and looked.identity_kind = former.identity_kind
             and looked.identity_value = former.identity_value
-    where former.customer_id is not null
+),
+
+led_to as (
+    select * from former
+    where customer_id is not null
 ),
 
 customers as (

@@ -30,7 +30,7 @@ from syrve.warehouse.staging import prepare_staging
 from syrve_simulator.control import SimulatorRefusedError
 
 DELETED = "select customer_id::text, is_deleted from syrve.customer order by 1"
-HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 
 def guest(number: int, phone: str, **fields: Any) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def test_id_that_leads_to_another_customer_is_a_merged_pair(chain: Chain) -> Non
     chain.pull()
     chain.answers[by_id(1)] = customer(2)
     merged = chain.pull()
-    chain.answers[by_id(1)] = NOT_FOUND
+    chain.answers.update({by_id(1): NOT_FOUND, by_id(2): FAILED})
     dropped = chain.pull()
 
     assert (merged.found, merged.changed, merged.unchanged) == (2, 1, 1)
@@ -231,12 +231,14 @@ def test_late_miss_by_id_deletes_nobody_who_was_found_since(late: Late) -> None:
     late.merge(result(by_phone(1), HELD, START + 2 * HOUR))
 
     assert late.merge(result(by_id(1), NOT_FOUND, START + HOUR)).changed == 0
-    assert (
-        late.merge(
-            result(by_id(1), NOT_FOUND, START + HOUR + MINUTE), result(by_card("1"), HELD, START + 2 * HOUR)
-        ).changed
-        == 0
-    )
+    assert late.mirror == [(id_of(1), False, 90)]
+
+
+@pytest.mark.parametrize("found_at", [2 * HOUR, HOUR], ids=["later", "at the same moment"])
+def test_miss_by_id_deletes_nobody_whom_its_own_batch_found(late: Late, found_at: timedelta) -> None:
+    both = (result(by_id(1), NOT_FOUND, START + HOUR), result(by_card("1"), HELD, START + found_at))
+
+    assert late.merge(*both).changed == 0
     assert late.mirror == [(id_of(1), False, 90)]
 
 
@@ -264,6 +266,13 @@ def test_of_two_answers_of_one_moment_the_first_to_be_merged_stays(late: Late) -
 
     assert late.merge(result(by_card("1"), HELD, START + HOUR)).changed == 0
     assert late.mirror == [(id_of(1), False, 100)]
+
+
+def test_answer_of_the_moment_of_a_confirmation_changes_nothing(late: Late) -> None:
+    late.merge(result(by_phone(1), HELD, START + HOUR))
+
+    assert late.merge(result(by_card("1"), FREE, START + HOUR)).changed == 0
+    assert late.mirror == [(id_of(1), False, 90)]
 
 
 def test_answer_of_a_task_that_lost_its_lease_counts_and_the_lease_stays_with_the_other(late: Late) -> None:

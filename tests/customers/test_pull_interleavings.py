@@ -4,7 +4,6 @@
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -39,6 +38,7 @@ from fixtures.chains import (
     take_leases,
     wallet,
 )
+from fixtures.waiting import PATIENCE_SECONDS, wait_until
 from syrve.api.bulk import LookupResult
 from syrve.api.decode import parse_json
 from syrve.api.models import Lookup
@@ -49,7 +49,6 @@ from syrve.warehouse.staging import prepare_staging
 YEAR_ENDS = datetime(2026, 12, 31, 23, 59, 40, tzinfo=UTC)
 """Answers come some seconds before and after it, so versions land in two partitions."""
 NUMBERS = range(2)
-PATIENCE_SECONDS = 30
 PATIENT = settings(
     deadline=None, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -216,9 +215,7 @@ def merge_both(stage: Stage, first: list[LookupResult], second: list[LookupResul
 
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(follow)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not following.done() and not blocked_by_others(stage.warehouse, two):
-            assert time.monotonic() < deadline, "neither done nor waiting"
+        wait_until(lambda: following.done() or blocked_by_others(stage.warehouse, two))
         if first_crashes:
             one.rollback()
         else:
@@ -324,34 +321,3 @@ def current(history: History, newest: AnswerModel) -> dict[tuple[str, ...], Any]
         for key, versions in history.items()
         if versions[-1][2] is None and (len(key) == 1 or key[0] not in gone)
     }
-
-
-def test_twelve_who_find_the_same_new_customers_at_once_all_succeed(
-    new_stage: Callable[[], Stage], warehouse: Warehouse
-) -> None:
-    stage = new_stage()
-    known = [customer(number) for number in range(40)]
-    lookups = [Lookup(stage.organization_id, "card", f"{lane}-{number}") for lane in range(12) for number in range(40)]
-    add_identities(warehouse, lookups)
-    start = threading.Barrier(12)
-
-    def run(lane: int) -> int:
-        mine = [Lookup(stage.organization_id, "card", f"{lane}-{number}") for number in range(40)]
-        turned = mine[lane:] + mine[:lane]
-        batch = [
-            result(each, known[int(each.value.split("-")[1])], YEAR_ENDS + timedelta(seconds=lane)) for each in turned
-        ]
-        with warehouse.connect() as connection:
-            prepare_staging(connection)
-            take_leases(connection, mine, 2000 + lane)
-            start.wait(PATIENCE_SECONDS)
-            with transaction(connection, "merge") as cursor:
-                return merge(cursor, batch, number=2000 + lane).changed
-
-    with ThreadPoolExecutor(12) as pool:
-        changed = list(pool.map(run, range(12)))
-
-    assert sum(changed) == 40, "each is new to one of them and unchanged to the others"
-    assert rows(warehouse, "select count(*), count(distinct customer_id) from sync.roster where outcome = 'found'") == [
-        (480, 40)
-    ]

@@ -7,39 +7,49 @@ from typing import Any
 
 import pytest
 
-from fixtures.chains import NOT_FOUND, Ending, add_identities, customer, id_of, phone_of, rows, wallet
+from fixtures.chains import NOT_FOUND, Ending, add_identities, customer, id_of, phone_of, wallet
 from fixtures.dying_pulls import BATCH_SIZE, Death, MortalWarehouse, Tally, pull, start, was_killed
 from fixtures.waiting import wait_until
 from syrve.api.models import Customer, Lookup
 from syrve.customers.claims import PullScope
 from syrve.customers.records import customer_record
+from syrve.warehouse.database import transaction
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.runs import TaskKey
 
 LANES = 10
-ROUNDS = 32
+ROUNDS = 30
 """Rounds of a lane; each is a seed of its own: `LANES * ROUNDS` pulls are sent to their death, some of them two at once."""
-SIZE = 7
+SIZE = 6
 
-MAKE_DUE = "update sync.roster set due_at = now() - interval '2 hours' where organization_id = %s"
+MAKE_DUE = (
+    "update sync.roster set due_at = now() - interval '2 hours' where organization_id = %(organization)s returning true"
+)
+DUE_TIERS = """
+select distinct case when active_until is null or due_at < now() - interval '1 hour' then 'regular' else 'active' end
+from sync.roster
+where organization_id = %(organization)s and due_at <= now()
+"""
 LIVE_LEASES = "select count(*) from pg_locks where locktype = 'advisory'"
-LEASES = "select count(*) from sync.roster where organization_id = %s and lease is not null"
+LEASES = "select count(*) from sync.roster where organization_id = %(organization)s and lease is not null"
 COUNTS = """
 select
     coalesce(sum(requested), 0), coalesce(sum(found + not_found), 0), coalesce(sum(changed), 0)
 from sync.run
-where starts_with(run_id, %s)
+where starts_with(run_id, %(run)s)
 """
-PROFILES = "select customer_id::text, name, is_deleted from syrve.customer_history where organization_id = %s order by valid_from"
+PROFILES = """
+select customer_id::text, name, is_deleted from syrve.customer_history where organization_id = %(organization)s order by valid_from
+"""
 BALANCES = """
-select customer_id::text, balance::text from syrve.wallet_balance_history where organization_id = %s order by valid_from
+select customer_id::text, balance::text from syrve.wallet_balance_history where organization_id = %(organization)s order by valid_from
 """
 SPANS = """
 select count(*)
 from (
     select valid_to, lead(valid_from) over (partition by customer_id order by valid_from) as following
     from syrve.customer_history
-    where organization_id = %s
+    where organization_id = %(organization)s
 ) as spans
 where valid_to is distinct from following
 """
@@ -107,11 +117,24 @@ class Lane:
         rng = Random(f"{self.lane}-{number}")
         if number:
             self.population.go_on(rng)
-        with self.warehouse.transaction("make due") as cursor:
-            cursor.execute(MAKE_DUE, (self.population.organization_id,))
-        lookups = self.roster() + [Lookup(self.population.organization_id, "id", id_of(each)) for each in range(SIZE)]
-        tally = Tally(list(dict.fromkeys(lookups)), processes=3)
-        before = len(self.roster())
+        with self.warehouse.connect() as self.connection:
+            self.rows(MAKE_DUE)
+            roster = self.roster()
+        everybody = [Lookup(self.population.organization_id, "id", id_of(each)) for each in range(SIZE)]
+        tally = Tally(list(dict.fromkeys(roster + everybody)), processes=3)
+        kills = self.die(number, rng, tally)
+        self.kills += kills
+        with self.warehouse.connect() as self.connection:
+            wait_until(lambda: self.rows(LIVE_LEASES) == [(0,)])
+            while due := self.rows(DUE_TIERS):
+                for (tier,) in due:
+                    self.pull(number, 2, tally, Death(None), tier)
+            self.check_look_ups(tally.counts(), len(roster), kills)
+            self.check_counts(number, len(roster))
+            self.check_mirror()
+
+    def die(self, number: int, rng: Random, tally: Tally) -> int:
+        """Send one or two pulls to their death and tell how many met it."""
         deaths = [Death.drawn(rng)]
         if rng.random() < 0.3:
             deaths.append(rng.choice([Death(None), Death.drawn(rng)]))
@@ -119,14 +142,12 @@ class Lane:
         for process, death in enumerate(deaths):
             tier = rng.choice(["regular", "regular", "regular", "active"])
             children.append(start(partial(self.pull, number, process, tally, death, tier)))
-        kills = sum([was_killed(each) for each in children])
-        wait_until(lambda: rows(self.warehouse, LIVE_LEASES)[0][0] == 0)
-        while sum([self.pull(number, 2, tally, Death(None), tier) for tier in ("regular", "active")]):
-            pass
-        self.kills += kills
-        self.check_look_ups(tally.counts(), before, kills)
-        self.check_counts(number, before)
-        self.check_mirror()
+        return sum([was_killed(each) for each in children])
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        with transaction(self.connection, "look") as cursor:
+            cursor.execute(query, {"organization": self.population.organization_id} | values)
+            return cursor.fetchall()
 
     def pull(self, number: int, process: int, tally: Tally, death: Death, tier: Any) -> int:
         population = self.population
@@ -137,34 +158,33 @@ class Lane:
         ).requested
 
     def roster(self) -> list[Lookup]:
-        query = "select identity_kind, identity_value from sync.roster where organization_id = %s"
-        return [
-            Lookup(self.population.organization_id, *row)
-            for row in rows(self.warehouse, query, self.population.organization_id)
-        ]
+        query = "select identity_kind, identity_value from sync.roster where organization_id = %(organization)s"
+        return [Lookup(self.population.organization_id, *row) for row in self.rows(query)]
 
     def check_look_ups(self, asked: Counter[Lookup], before: int, kills: int) -> None:
         forgotten = [each.kind for each in self.roster() if not asked[each]]
         assert not forgotten
         repeated = asked.total() - before
         assert repeated <= kills * BATCH_SIZE + self.population.moves, "more than one batch a kill was looked up again"
-        assert rows(self.warehouse, LEASES, self.population.organization_id) == [(0,)]
+        assert self.rows(LEASES) == [(0,)]
 
     def check_counts(self, number: int, before: int) -> None:
-        requested, ended, changed = rows(self.warehouse, COUNTS, f"lane {self.lane} round {number}:")[0]
+        requested, ended, changed = self.rows(COUNTS, run=f"lane {self.lane} round {number}:")[0]
         assert requested == ended
         assert before <= requested <= before + self.population.moves, "each look-up is counted once, with its data"
         assert changed == len(self.population.changed & self.known()), "each change is written and counted once"
 
     def known(self) -> set[int]:
         """Everybody who was ever seen."""
-        query = "select customer_id::text from syrve.customer where organization_id = %s"
-        return {int(key[-7:]) for (key,) in rows(self.warehouse, query, self.population.organization_id)}
+        query = "select customer_id::text from syrve.customer where organization_id = %(organization)s"
+        return {int(key[-7:]) for (key,) in self.rows(query)}
 
     def check_mirror(self) -> None:
         population = self.population
-        query = "select customer_id::text, is_deleted, digest from syrve.customer where organization_id = %s"
-        for key, is_deleted, digest in rows(self.warehouse, query, population.organization_id):
+        query = (
+            "select customer_id::text, is_deleted, digest from syrve.customer where organization_id = %(organization)s"
+        )
+        for key, is_deleted, digest in self.rows(query):
             number = int(key[-7:])
             mine = population.customer(number)
             if is_deleted:
@@ -177,14 +197,14 @@ class Lane:
 
     def check_history(self) -> None:
         profiles: dict[str, list[Any]] = {}
-        for key, *profile in rows(self.warehouse, PROFILES, self.population.organization_id):
+        for key, *profile in self.rows(PROFILES):
             profiles.setdefault(key, []).append(tuple(profile))
         balances: dict[str, list[Any]] = {}
-        for key, balance in rows(self.warehouse, BALANCES, self.population.organization_id):
+        for key, balance in self.rows(BALANCES):
             balances.setdefault(key, []).append(balance)
         assert profiles == self.profiles
         assert balances == self.balances
-        assert rows(self.warehouse, SPANS, self.population.organization_id) == [(0,)], "history has a gap"
+        assert self.rows(SPANS) == [(0,)], "history has a gap"
 
 
 def _add(versions: list[Any], version: Any) -> None:
@@ -201,5 +221,6 @@ def test_killed_pull_loses_nothing_and_repeats_at_most_one_batch(emptied_warehou
         except BaseException:
             print(f"failing seed: lane {number}, round {each}")
             raise
-    lane.check_history()
+    with lane.warehouse.connect() as lane.connection:
+        lane.check_history()
     assert lane.kills > ROUNDS / 2, "most of them do die"
