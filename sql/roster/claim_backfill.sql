@@ -1,4 +1,5 @@
--- Leases the next identities of a backfill to one task, whenever they are due; otherwise like claim.sql.
+-- Leases the next identities of a backfill to one task, whenever they are due; otherwise like claim.sql. One that got no answer is tried again
+-- when it is due. Goes along the index of what backfills have left, so that what is done costs nothing.
 with live as materialized (
     select objid::bigint as lease
     from pg_locks
@@ -19,8 +20,9 @@ chosen as materialized (
     where
         backfill_id = %(backfill_id)s
         and organization_id = %(organization_id)s
+        and (outcome is distinct from 'failed' or due_at <= %(due_before)s)
         and (lease is null or leased_until < now() or lease not in (select live.lease from live))
-    order by organization_id, identity_kind, identity_value
+    order by identity_value
     limit %(batch_limit)s
     for update skip locked
 )

@@ -62,7 +62,7 @@ set
     refresh_seconds = case when outcome.outcome = 'failed' then roster.refresh_seconds else outcome.next_seconds end,
     active_until = outcome.active_until,
     due_at = outcome.checked_at + make_interval(secs => outcome.next_seconds * (0.95 + 0.1 * random())),
-    backfill_id = null,
+    backfill_id = case when outcome.outcome = 'failed' then roster.backfill_id end,
     lease = null,
     leased_until = null
 from outcome
