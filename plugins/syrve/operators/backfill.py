@@ -220,7 +220,7 @@ def _tell(plan: BackfillPlan, names: Mapping[str, str | None], calls_per_minute:
         log.info("%s (%s): %s look-ups", names.get(organization_id) or "no name", organization_id, f"{lookups:,}")
     named = plan.named
     if named.rejected:
-        where = "would land in" if is_dry_run else "see"
+        where = "would be in" if is_dry_run else "are in"
         log.warning("%d row(s) give no identity; they %s sync.reject, stage import", named.rejected, where)
     if named.elsewhere:
         log.info("%d row(s) are of organizations that this run leaves out", named.elsewhere)
