@@ -243,7 +243,8 @@ def test_backfill_starts_as_a_dry_run_and_leaves_slots_to_scheduled_work(dagbag:
 
     assert dag.params["dry_run"] is True
     assert dag.get_task("pull").partial_kwargs["max_active_tis_per_dag"] == 2
-    assert {task.weight_rule for task in dag.tasks if not task.is_mapped} == {dag.get_task("plan").weight_rule}
+    assert dag.get_task("pull").weight_rule == "absolute"
+    assert dagbag.dags["syrve_customers"].get_task("pull").weight_rule == "downstream", "leaves the queue first"
 
 
 def test_a_run_fails_when_a_shard_failed_although_the_rest_is_published(dagbag: DagBag) -> None:
