@@ -44,13 +44,14 @@ def test_permits_are_spaced_evenly_and_a_little_wider_than_the_budget(warehouse:
 
 
 def test_pull_takes_no_further_ahead_than_the_horizon(warehouse: Warehouse) -> None:
+    granted: list[Grant] = []
     with budget(warehouse, customer=600) as pull:
-        granted = [pull.take("customer", 1_000) for _ in range(10)]
+        while (grant := pull.take("customer", 1_000)).count:
+            granted.append(grant)
 
-    ahead = [grant.wait_seconds + grant.count * grant.spacing_seconds for grant in granted if grant.count]
+    ahead = [each.wait_seconds + each.count * each.spacing_seconds for each in granted]
     assert max(ahead) <= HORIZON_SECONDS * 1.6
-    assert granted[-1].count == 0
-    assert 0 < granted[-1].wait_seconds <= HORIZON_SECONDS
+    assert 0 < grant.wait_seconds <= HORIZON_SECONDS
 
 
 def test_others_wait_behind_pulls_for_the_horizon_at_most(warehouse: Warehouse) -> None:
