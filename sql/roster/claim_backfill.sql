@@ -1,5 +1,6 @@
 -- Leases the next identities of a backfill to one task, whenever they are due; otherwise like claim.sql. One that got no answer is tried again
--- when it is due. Goes along the index of what backfills have left, so that what is done costs nothing.
+-- when it is due. Goes along the index of what backfills have left, so that what is done costs nothing. What would fall due under the lease is
+-- due with it: so whoever makes it due meanwhile, because something happened to the customer, can be told from the clock.
 with live as materialized (
     select objid::bigint as lease
     from pg_locks
@@ -28,7 +29,13 @@ chosen as materialized (
 )
 
 update sync.roster as roster
-set lease = %(lease)s, leased_until = now() + make_interval(secs => %(lease_seconds)s)
+set
+    lease = %(lease)s,
+    leased_until = now() + make_interval(secs => %(lease_seconds)s),
+    due_at = case
+        when roster.due_at <= now() + make_interval(secs => %(lease_seconds)s) then least(roster.due_at, now())
+        else roster.due_at
+    end
 from chosen
 where
     roster.organization_id = chosen.organization_id

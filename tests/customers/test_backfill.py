@@ -344,6 +344,24 @@ def test_beside_a_scheduled_pull_nobody_is_looked_up_twice_and_none_is_forgotten
     assert filling.left() == 0
 
 
+def test_identity_does_not_fall_due_while_a_backfill_looks_it_up(filling: Filling) -> None:
+    soon, later = sorted(phones(filling, 2))
+    filling.syncing.execute(
+        "update sync.roster set due_at = now() + interval '1 minute' where identity_value = %s", soon
+    )
+    leased: list[Any] = []
+
+    def look(point: PullPoint) -> None:
+        if point is PullPoint.CLAIMED and not leased:
+            query = "select identity_value, due_at <= now(), due_at > leased_until from sync.roster order by 1"
+            leased.extend(filling.syncing.rows(query))
+
+    filling.pull(filling.plan(force=True), on_point=look)
+
+    assert leased == [(soon, True, False), (later, False, True)]
+    assert filling.syncing.value("select count(*) from sync.roster where due_at <= now()") == 0
+
+
 def failing(filling: Filling, phone: str) -> Any:
     """Let the service never answer for one phone; returns a configuration that gives up soon."""
     filling.syncing.simulator.control.put_raw_answers(
