@@ -22,12 +22,18 @@ class Share:
     phones: tuple[str, ...]
     per_minute: int
     until: float
+    cap_per_minute: float | None = None
 
 
 def spend(share: Share, sent: Any) -> None:
     config = SyrveConfig(share.url, "demo-login", budgets={"customer": share.per_minute})
     taker = CallBudget(
-        Warehouse(url_from_text(share.dsn)), account=config.login_fingerprint, per_minute=config.budgets, bulk=True
+        Warehouse(url_from_text(share.dsn)),
+        account=config.login_fingerprint,
+        per_minute=config.budgets,
+        bulk=True,
+        backfill=share.cap_per_minute is not None,
+        cap_per_minute=share.cap_per_minute,
     )
     calls = retries = 0
     with taker, BulkLookup(config, permits=taker) as bulk:

@@ -3,7 +3,13 @@
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["fixtures.pulls", "fixtures.postgres", "fixtures.emptied_warehouse", "fixtures.airflow"]
+pytest_plugins = [
+    "fixtures.pulls",
+    "fixtures.postgres",
+    "fixtures.emptied_warehouse",
+    "fixtures.airflow",
+    "fixtures.run_notes",
+]
 
 SHARING = {"tests/e2e/": "one live Airflow"}
 """Folders whose files need the same expensive thing, and so the same worker."""

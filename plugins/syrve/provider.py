@@ -23,6 +23,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Syrve",
                 "python-modules": [
+                    "syrve.operators.backfill",
                     "syrve.operators.customers",
                     "syrve.operators.coupons",
                     "syrve.operators.publish",

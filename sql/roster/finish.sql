@@ -97,7 +97,7 @@ set
         scheduled.made_due_at,
         greatest(scheduled.checked_at, now()) + make_interval(secs => scheduled.next_seconds * (0.95 + 0.1 * random()))
     ),
-    backfill_id = null,
+    backfill_id = case when scheduled.outcome = 'failed' then roster.backfill_id end,
     lease = case when scheduled.is_ours then null else roster.lease end,
     leased_until = case when scheduled.is_ours then null else roster.leased_until end
 from scheduled

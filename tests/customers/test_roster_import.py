@@ -12,7 +12,8 @@ import pytest
 from fixtures.pulls import Syncing
 from fixtures.rosters import CANARY, CUSTOMER, ORGANIZATION, TWO_PHONES, Roster
 from syrve.customers.errors import UnreadableSource, UnusableSource
-from syrve.customers.roster import CHUNK_ROWS, crm_frames
+from syrve.customers.identities import CHUNK_ROWS
+from syrve.customers.roster import crm_frames
 from syrve.customers.roster_files import file_frames
 
 

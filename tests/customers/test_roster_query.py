@@ -9,7 +9,7 @@ import sqlalchemy
 
 from fixtures.rosters import CANARY, CUSTOMER, TWO_PHONES, Roster
 from syrve.customers.errors import UnreadableSource, UnusableSource
-from syrve.customers.roster import CHUNK_ROWS
+from syrve.customers.identities import CHUNK_ROWS
 from syrve.customers.roster_query import query_frames
 
 

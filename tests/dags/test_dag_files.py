@@ -24,6 +24,7 @@ FILES = sorted(DAGS.glob("*.py"))
 DAG_IDS = [file.stem for file in FILES]
 CALLS_SYRVE = {
     "SyrveOrganizationsOperator",
+    "SyrvePlanBackfillOperator",
     "SyrvePlanPullOperator",
     "SyrvePullCouponsOperator",
     "SyrvePullCustomersOperator",
@@ -182,7 +183,7 @@ def test_every_task_that_calls_syrve_waits_in_its_pool(dag: DAG) -> None:
 
 
 def test_some_task_of_each_pull_calls_syrve(dagbag: DagBag) -> None:
-    for dag_id in ("syrve_customers", "syrve_coupons"):
+    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill"):
         assert CALLS_SYRVE & {operator_name(task) for task in dagbag.dags[dag_id].tasks}
 
 
@@ -210,13 +211,44 @@ def test_every_parameter_of_the_form_reaches_a_task(dag: DAG) -> None:
 def test_form_refuses_what_is_no_organization(dagbag: DagBag, value: object) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
-    for dag_id in ("syrve_customers", "syrve_coupons"):
+    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill"):
         with pytest.raises(ParamValidationError):
             dagbag.dags[dag_id].params.get_param("organization_ids").resolve([value])
 
 
+@pytest.mark.parametrize("value", ["+79750000001", "8 (975) 000-00-01", "79750000001", "A1234567", "", 7])
+def test_form_refuses_to_take_anything_but_ids_of_customers(dagbag: DagBag, value: object) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    ids = dagbag.dags["syrve_backfill"].params.get_param("customer_ids")
+    assert ids.resolve(["5f4e0009-0000-4000-8000-00000000000A"])
+    with pytest.raises(ParamValidationError):
+        ids.resolve(["5f4e0009-0000-4000-8000-000000000001", value])
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-09-01", "2026-09-01T10:00", "2026-09-01T10:00:00.000Z", "2026-09-01 10:00:00+03:00"]
+)
+def test_form_takes_dates_and_times(dagbag: DagBag, value: str) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    since = dagbag.dags["syrve_backfill"].params.get_param("not_refreshed_since")
+    assert since.resolve(value) == value
+    with pytest.raises(ParamValidationError):
+        since.resolve(f"since {value}")
+
+
+def test_backfill_starts_as_a_dry_run_and_leaves_slots_to_scheduled_work(dagbag: DagBag) -> None:
+    dag = dagbag.dags["syrve_backfill"]
+
+    assert dag.params["dry_run"] is True
+    assert dag.get_task("pull").partial_kwargs["max_active_tis_per_dag"] == 2
+    assert dag.get_task("pull").weight_rule == "absolute"
+    assert dagbag.dags["syrve_customers"].get_task("pull").weight_rule == "downstream", "leaves the queue first"
+
+
 def test_a_run_fails_when_a_shard_failed_although_the_rest_is_published(dagbag: DagBag) -> None:
-    for dag_id in ("syrve_customers", "syrve_coupons"):
+    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill"):
         dag = dagbag.dags[dag_id]
         leaves = {task.task_id: task.trigger_rule.value for task in dag.leaves}
         assert leaves == {"publish": "all_done", "all_pulled": "none_failed"}
@@ -267,6 +299,7 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_coupons": "47 4 * * *",
         "syrve_balances": "*/10 * * * *",
         "syrve_roster_import": None,
+        "syrve_backfill": None,
     }
 
 

@@ -103,6 +103,15 @@ def test_connections_are_what_the_product_reads() -> None:
     assert (warehouse["conn_type"], warehouse["host"], warehouse["schema"]) == ("postgres", "/run/pg", "warehouse")
 
 
+def test_tasks_may_write_on_the_notes_of_their_runs() -> None:
+    made = json.loads(settings.airflow_api_connection("http://127.0.0.1:8080", "secret"))
+    assert made == {"conn_type": "http", "host": "http://127.0.0.1:8080", "login": "admin", "password": "secret"}
+
+
+def test_what_is_typed_where_customer_ids_belong_is_masked_in_the_audit_log() -> None:
+    assert airflow()["AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES"] == "customer_ids"
+
+
 def test_a_changed_connection_is_noticed_and_not_revealed() -> None:
     def fingerprint(value: str) -> str:
         return settings.connections_fingerprint({"AIRFLOW_CONN_SYRVE_DEFAULT": value}, SECRETS)

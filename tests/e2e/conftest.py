@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from devstack import names
+from devstack import names, settings
 from devstack.airflow_api import AirflowApi, TaskState
 from devstack.cli import REPOSITORY
 from devstack.dag_runs import DagRun, follow, start_run, wait_until_parsed
@@ -68,14 +70,36 @@ class LiveAirflow:
         finally:
             connection.close()
 
+    def note(self, run: DagRun) -> str | None:
+        query = "select n.content from dag_run_note n join dag_run r on r.id = n.dag_run_id where r.dag_id = %s and r.run_id = %s"
+        found = self.rows(query, run.dag_id, run.run_id, database=names.METADATA_DATABASE)
+        return str(found[0][0]) if found else None
+
+    def command(self, *arguments: str) -> str:
+        """Run Airflow's command line as somebody logged in on this stack would."""
+        paths, secrets = self.stack.paths, self.stack.secrets
+        dsn, port = (
+            self.stack.postgres(durable=False).dsn(names.METADATA_DATABASE),
+            int(self.state.api_url.rpartition(":")[2]),
+        )
+        environment = settings.inherited_environment(os.environ, with_own_connections=False)
+        environment |= settings.airflow_environment(paths, secrets, dsn, port, DEMO.airflow)
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def fresh(self, organizations: int = 1, customers: int = 300) -> list[Any]:
         """Empty the warehouse and put customers of the simulator into the roster; returns them."""
-        tables = "sync.roster, sync.run, sync.reject, sync.coupon_watch, syrve.organization, syrve.customer, syrve.wallet_balance"
+        tables = (
+            "sync.roster, sync.run, sync.reject, sync.backfill, sync.coupon_watch, syrve.organization, syrve.customer"
+        )
         versions = (
             "syrve.customer_version, syrve.wallet_balance_version, syrve.card_version, syrve.customer_category_version"
         )
         self.rows(
-            f"truncate {tables}, {versions}, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon"
+            f"truncate {tables}, syrve.wallet_balance, {versions}, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon"
         )
         found = []
         for each in self.simulator.organizations()[:organizations]:
@@ -99,7 +123,13 @@ def live_airflow() -> Iterator[LiveAirflow]:
         state = stack.bring_up(DEMO)
         try:
             api = stack.api(state)
-            for dag_id in (names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG, names.BALANCES_DAG, names.COUPONS_DAG):
+            for dag_id in (
+                names.ROSTER_IMPORT_DAG,
+                names.CUSTOMERS_DAG,
+                names.BALANCES_DAG,
+                names.COUPONS_DAG,
+                names.BACKFILL_DAG,
+            ):
                 wait_until_parsed(api, stack.paths.dags, dag_id, not_before=0.0)
                 api.set_paused(dag_id, paused=False)
             assert state.simulator_url is not None

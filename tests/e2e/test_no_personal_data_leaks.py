@@ -6,7 +6,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from devstack import names
+from devstack.errors import StackError
 from devstack.postgres import installed_binaries
 from syrve_simulator.control import RawAnswer
 
@@ -23,6 +26,7 @@ CANARIES = {
     "broken customer's phone": "+79757775678",
     "broken customer's name": "Brokencanary",
     "coupon": "CANARY-COUPON-77",
+    "phone typed into the form": "+79757770002",
     "api login": names.API_LOGIN,
 }
 TOKEN = re.compile(r"\b[0-9a-f]{128}\b")
@@ -50,6 +54,8 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
         "missing file": "failed",
         "customers": "success",
         "coupons": "success",
+        "backfill from a file": "success",
+        "backfill of typed phones": "refused",
         "customers without right": "failed",
         "customers cut off": "success",
         "customers with a broken warehouse": "failed",
@@ -109,6 +115,10 @@ def _run_everything(airflow: Any, organization_id: str, path: str) -> dict[str, 
         "missing file": airflow.run(roster, source="file", path="file:///nowhere/at-all.csv")[0],
         "customers": airflow.run(customers)[0],
         "coupons": airflow.run(names.COUPONS_DAG)[0],
+        "backfill from a file": airflow.run(
+            names.BACKFILL_DAG, source="file", path=path, organization_ids=[organization_id], dry_run=False
+        )[0],
+        "backfill of typed phones": _outcome_of_typing_a_phone(airflow, organization_id),
     }
     airflow.simulator.set_switches(removed_rights=["customer_info"])
     done["customers without right"] = airflow.run(customers, force=True)[0]
@@ -125,6 +135,14 @@ def _run_everything(airflow: Any, organization_id: str, path: str) -> dict[str, 
     finally:
         airflow.rows("alter table syrve.customer drop constraint canary")
     return done
+
+
+def _outcome_of_typing_a_phone(airflow: Any, organization_id: str) -> str:
+    """Airflow must refuse it before it keeps it: in the run, in its audit log, or in the log of its server."""
+    typed = [CANARIES["phone typed into the form"]]
+    with pytest.raises(StackError, match="HTTP 400"):
+        airflow.start(names.BACKFILL_DAG, source="ids", customer_ids=typed, organization_ids=[organization_id])
+    return "refused"
 
 
 def _kept_by_airflow(airflow: Any) -> dict[str, str]:

@@ -24,9 +24,12 @@ from syrve.operators.roster import SyrveRosterImportOperator
 
 SETTINGS_IN_RENDERED_FIELDS = {
     "batch_size",
+    "cap_per_minute",
+    "count_only",
     "force",
     "limit",
     "max_shards",
+    "not_refreshed_since",
     "organization_id",
     "organization_ids",
     "path",

@@ -4,6 +4,9 @@ import itertools
 import multiprocessing
 import time
 from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -41,13 +44,14 @@ def test_permits_are_spaced_evenly_and_a_little_wider_than_the_budget(warehouse:
 
 
 def test_pull_takes_no_further_ahead_than_the_horizon(warehouse: Warehouse) -> None:
+    granted: list[Grant] = []
     with budget(warehouse, customer=600) as pull:
-        granted = [pull.take("customer", 1_000) for _ in range(10)]
+        while (grant := pull.take("customer", 1_000)).count:
+            granted.append(grant)
 
-    ahead = [grant.wait_seconds + grant.count * grant.spacing_seconds for grant in granted if grant.count]
+    ahead = [each.wait_seconds + each.count * each.spacing_seconds for each in granted]
     assert max(ahead) <= HORIZON_SECONDS * 1.6
-    assert granted[-1].count == 0
-    assert 0 < granted[-1].wait_seconds <= HORIZON_SECONDS
+    assert 0 < grant.wait_seconds <= HORIZON_SECONDS
 
 
 def test_others_wait_behind_pulls_for_the_horizon_at_most(warehouse: Warehouse) -> None:
@@ -72,6 +76,96 @@ def test_pull_keeps_to_its_share_while_others_are_at_work(warehouse: Warehouse) 
             time.sleep(min(grant.wait_seconds, 0.05))
 
     assert 0.5 * 0.8 * 300 <= taken <= 1.25 * 0.8 * 300, "about four fifths of 100 a second"
+
+
+def backfill(warehouse: Warehouse, *, cap_per_minute: float | None = None, **per_minute: int) -> CallBudget:
+    return CallBudget(
+        warehouse, account="test", per_minute=per_minute, bulk=True, backfill=True, cap_per_minute=cap_per_minute
+    )
+
+
+def taken_in(seconds: float, *takers: CallBudget) -> list[int]:
+    """Let takers take all they are given, side by side, and return how many permits each of them got."""
+    ends = time.monotonic() + seconds
+
+    def take(taker: CallBudget) -> int:
+        taken = 0
+        while (now := time.monotonic()) < ends:
+            grant = taker.take("customer", 1_000)
+            # One that has permits uses them before it asks again, as a pull does.
+            waits = grant.wait_seconds + max(0, grant.count - 1) * grant.spacing_seconds
+            taken += sum(now + grant.wait_seconds + n * grant.spacing_seconds < ends for n in range(grant.count))
+            time.sleep(max(0.0, min(waits, ends - time.monotonic())))
+        return taken
+
+    with ThreadPoolExecutor(len(takers)) as threads:
+        return list(threads.map(take, takers))
+
+
+def test_backfill_alone_gets_the_whole_budget(warehouse: Warehouse) -> None:
+    with backfill(warehouse, customer=3_000) as alone:
+        (taken,) = taken_in(2, alone)
+
+    assert 0.85 * 100 <= taken <= 100
+
+
+def test_backfill_beside_a_busy_pull_gets_a_trickle_and_costs_it_next_to_nothing(warehouse: Warehouse) -> None:
+    with budget(warehouse, customer=3_000) as pull, backfill(warehouse, customer=3_000) as behind:
+        pull.take("customer", 1)
+        pulled, filled = taken_in(3, pull, behind)
+
+    assert pulled >= 0.9 * 150
+    assert 1 <= filled <= 0.07 * 150
+
+
+def test_backfill_goes_on_at_full_speed_ten_seconds_after_the_last_pull(warehouse: Warehouse) -> None:
+    with budget(warehouse, customer=3_000) as pull, backfill(warehouse, customer=3_000) as behind:
+        pull.take("customer", 1)
+        assert behind.take("customer", 25).count == 1
+        assert behind.take("customer", 25).count == 0
+        with warehouse.transaction("test") as cursor:
+            cursor.execute("update sync.call_budget set pull_at = pull_at - interval '10 seconds'")
+
+        assert behind.take("customer", 25).count == 25
+
+
+def test_capped_backfill_keeps_to_its_cap(warehouse: Warehouse) -> None:
+    with backfill(warehouse, customer=6_000, cap_per_minute=600) as capped:
+        (taken,) = taken_in(2, capped)
+
+    assert 0.75 * 20 <= taken <= 20 + 5, "a grant is half a second's worth"
+
+
+def test_backfill_leaves_the_reserved_share_to_others_at_work(warehouse: Warehouse) -> None:
+    with backfill(warehouse, customer=6_000) as filling, budget(warehouse, bulk=False, customer=6_000) as push:
+        push.take("customer", 1)
+        (taken,) = taken_in(2, filling)
+
+    assert 0.75 * 0.8 * 200 <= taken <= 1.15 * 0.8 * 200
+
+
+def test_pull_is_not_made_to_pay_for_what_it_took_while_nobody_else_wanted_it(warehouse: Warehouse) -> None:
+    with budget(warehouse, customer=6_000) as pull, budget(warehouse, bulk=False, customer=6_000) as push:
+        for _ in range(40):
+            assert pull.take("customer", 50).count == 50
+            with warehouse.transaction("test") as cursor:
+                cursor.execute("update sync.call_budget set next_at = '-infinity'")
+        push.take("customer", 1)
+
+        refused = pull.take("customer", 50)
+
+    assert refused.wait_seconds <= HORIZON_SECONDS, "for what it took alone it would otherwise wait 24 s"
+
+
+def test_two_processes_of_capped_backfills_share_the_cap(syncing: Syncing, warehouse_dsn: str) -> None:
+    cap_per_minute, seconds = 600, 4.0
+    with spenders(syncing, warehouse_dsn, 2, per_minute=6_000, cap_per_minute=cap_per_minute):
+        before = looked_up(syncing)
+        time.sleep(seconds)
+        taken = looked_up(syncing) - before
+
+    assert 0.7 * 40 <= taken <= 40 + 2 * 5, "a grant is half a second's worth"
+    assert set(syncing.simulator.control.calls()["operations"]["customer_info"]["statuses"]) == {"200"}
 
 
 def test_pause_holds_back_everybody(warehouse: Warehouse) -> None:
@@ -139,35 +233,51 @@ def test_permit_that_nobody_used_in_time_is_lost() -> None:
     assert line.next_moment(500.0) is None
 
 
-def test_eight_processes_share_a_budget_exactly(syncing: Syncing, warehouse_dsn: str) -> None:
-    per_minute, processes, seconds = 600, 8, 60.0
+def looked_up(syncing: Syncing) -> int:
+    received: int = syncing.simulator.control.calls()["operations"].get("customer_info", {"received": 0})["received"]
+    return received
+
+
+@contextmanager
+def spenders(
+    syncing: Syncing, warehouse_dsn: str, processes: int, *, per_minute: int, cap_per_minute: float | None = None
+) -> Iterator[None]:
+    """Processes that spend the budget from before the block begins until it ends."""
     context = multiprocessing.get_context("spawn")
     sent: Any = context.Queue()
     phones = tuple(each["phone"] for each in syncing.customers(4))
-    share = Share(syncing.simulator.url, warehouse_dsn, syncing.organization_id, phones, per_minute, time.time() + 3600)
+    share = Share(
+        syncing.simulator.url,
+        warehouse_dsn,
+        syncing.organization_id,
+        phones,
+        per_minute,
+        time.time() + 3600,
+        cap_per_minute,
+    )
     workers = [context.Process(target=spend, args=(share, sent), daemon=True) for _ in range(processes)]
     for worker in workers:
         worker.start()
-    received = syncing.simulator.control
-
-    def looked_up() -> int:
-        return received.calls()["operations"].get("customer_info", {"received": 0})["received"]
-
     try:
         deadline = time.monotonic() + 60
         while len(syncing.rows("select 1 from pg_stat_activity where application_name = 'syrve'")) <= processes:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        before, started = looked_up(), time.monotonic()
-        ends = started + seconds
-        while (left := ends - time.monotonic()) > 0:
-            time.sleep(min(left, 1.0))
-        in_a_minute = looked_up() - before
+        yield
     finally:
         for worker in workers:
             worker.kill()
             worker.join()
 
+
+def test_eight_processes_share_a_budget_exactly(syncing: Syncing, warehouse_dsn: str) -> None:
+    with spenders(syncing, warehouse_dsn, 8, per_minute=600):
+        before, started = looked_up(syncing), time.monotonic()
+        ends = started + 60.0
+        while (left := ends - time.monotonic()) > 0:
+            time.sleep(min(left, 1.0))
+        in_a_minute = looked_up(syncing) - before
+
     assert 582 <= in_a_minute <= 600
-    statuses = received.calls()["operations"]["customer_info"]["statuses"]
+    statuses = syncing.simulator.control.calls()["operations"]["customer_info"]["statuses"]
     assert set(statuses) == {"200"}

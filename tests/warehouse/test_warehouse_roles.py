@@ -3,14 +3,20 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from fixtures.pulls import Syncing
+from syrve.api.bulk import BulkLookup
 from syrve.api.client import SyrveClient
+from syrve.customers.backfill import Backfill, BackfillChoice, finish_backfill
+from syrve.customers.claims import PullScope
+from syrve.customers.pull import CustomerPull
 from syrve.organizations import write_organizations
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseConfigError
 from syrve.warehouse.migrate import migrate
+from syrve.warehouse.runs import TaskKey
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +53,23 @@ def test_loader_can_do_everything_that_a_pull_does(syncing: Syncing, loader_logi
     assert syncing.value("select count(*) from syrve.customer") == len(customers)
     assert syncing.value("select count(*) from sync.reject") == 1
     assert syncing.value("select count(*) from syrve.organization") == 2
+
+
+def test_loader_can_do_everything_that_a_backfill_does(syncing: Syncing, loader_login: str) -> None:
+    loader = as_role(syncing.warehouse, loader_login)
+    key, own = TaskKey("run", "dag.plan"), [syncing.organization_id]
+    rows = [pd.DataFrame({"phone": [syncing.customers(1)[0]["phone"], "no phone"]}, dtype="object")]
+    named = Backfill(loader, BackfillChoice(own, own, frames=rows), key=key, region="RU")
+
+    assert named.estimate().total == 1
+    plan = named.plan(shard_size=10, max_shards=1)
+    with BulkLookup(syncing.config) as bulk:
+        pull = CustomerPull(loader, bulk, key=key, region="RU")
+        counts = pull.run(PullScope(own[0], backfill_id=plan.backfill_id))
+    whole = Backfill(loader, BackfillChoice(own, own, force=True), key=TaskKey("next", "dag.plan"), region="RU")
+
+    assert (counts.found, whole.plan(shard_size=10, max_shards=1).total) == (1, 1)
+    assert finish_backfill(loader, "next") is not None
 
 
 DDL = (

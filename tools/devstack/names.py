@@ -1,6 +1,7 @@
 """Every name that the stack and the product agree on, in one place."""
 
 CUSTOMERS_DAG = "syrve_customers"
+BACKFILL_DAG = "syrve_backfill"
 BALANCES_DAG = "syrve_balances"
 COUPONS_DAG = "syrve_coupons"
 ROSTER_IMPORT_DAG = "syrve_roster_import"
@@ -10,6 +11,7 @@ POOL_SLOTS = 4
 
 SYRVE_CONNECTION_VARIABLE = "AIRFLOW_CONN_SYRVE_DEFAULT"
 WAREHOUSE_CONNECTION_VARIABLE = "AIRFLOW_CONN_SYRVE_WAREHOUSE"
+AIRFLOW_API_CONNECTION_VARIABLE = "AIRFLOW_CONN_SYRVE_AIRFLOW_API"
 WAREHOUSE_DSN_VARIABLE = "SYRVE_WAREHOUSE_DSN"
 
 METADATA_DATABASE = "airflow"

@@ -258,6 +258,9 @@ class _Start:
         dsn = self.server.dsn(names.METADATA_DATABASE)
         airflow = settings.airflow_environment(self.paths, self.stack.secrets, dsn, port, self.purpose.airflow)
         self.environment |= airflow
+        self.environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = settings.airflow_api_connection(
+            airflow["AIRFLOW__API__BASE_URL"], self.stack.secrets.admin_password
+        )
         self.state.api_url = airflow["AIRFLOW__API__BASE_URL"]
         self._save()
 

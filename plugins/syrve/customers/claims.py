@@ -57,6 +57,9 @@ class Claimer:
         if wanted <= 0:
             return []
         with transaction(connection, "claim identities") as cursor:
+            if self._scope.backfill_id is not None:
+                # Right after the choosing Postgres does not know yet how many are marked, and would rather read and sort them all.
+                cursor.execute("set local enable_bitmapscan to off")
             cursor.execute(sql(self._statement), self._values | {"batch_limit": wanted})
             found = [Lookup(self._scope.organization_id, kind, value) for kind, value in cursor.fetchall()]
         if self._left is not None:

@@ -20,14 +20,11 @@ from syrve.api.models import Lookup
 from syrve.api.protocol import CallStats
 from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.merge import merge_batch, prepare_batch
-from syrve.customers.settings import PullSettings
+from syrve.customers.settings import OUTAGE_BATCH_SIZE, PullSettings
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
 from syrve.warehouse.leases import lease
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.staging import prepare_staging
-
-OUTAGE_BATCH_SIZE = 20
-"""A batch of at least so many look-ups of which none got an answer is an outage, not a matter of single customers."""
 
 
 class PullIncomplete(Transient):

@@ -13,7 +13,7 @@ from typing import IO
 import pandas as pd
 
 from syrve.customers.errors import UnreadableSource, UnusableSource
-from syrve.customers.roster import CHUNK_ROWS
+from syrve.customers.identities import CHUNK_ROWS
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".xlsx")
 _SEPARATORS = (",", ";", "\t")

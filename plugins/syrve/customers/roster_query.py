@@ -9,7 +9,7 @@ import sqlalchemy
 import sqlalchemy.exc
 
 from syrve.customers.errors import UnreadableSource, UnusableSource
-from syrve.customers.roster import CHUNK_ROWS
+from syrve.customers.identities import CHUNK_ROWS
 
 
 def query_frames(engine: sqlalchemy.Engine, query: str) -> Iterator[pd.DataFrame]:

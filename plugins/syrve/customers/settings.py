@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OUTAGE_BATCH_SIZE = 20
+"""A batch of at least so many look-ups of which none got an answer is an outage, not a matter of single customers."""
+BACKFILL_LEASE_SECONDS = 6 * 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class PullSettings:
@@ -28,3 +32,19 @@ class PullSettings:
     failed_seconds: float = 60.0
     rounds: int = 3
     failed_tolerance_share: float = 0.01
+
+
+def pull_settings(batch_size: int, calls_per_minute: float) -> PullSettings:
+    """Return the settings of a scheduled pull, whose batch is never more than two minutes of the budget."""
+    return PullSettings(batch_size=min(batch_size, max(1, int(2 * calls_per_minute))))
+
+
+def backfill_settings(batch_size: int, calls_per_minute: float, cap_per_minute: float | None) -> PullSettings:
+    """Return the settings of a backfill: small batches, because what it leases may have to wait for long behind scheduled pulls.
+
+    A batch is what it gets in some minutes beside them, but large enough for an outage to be told from single failures. Its leases
+    outlast such a wait; those of a task that is gone end with its connection all the same.
+    """
+    rate = min(calls_per_minute, cap_per_minute or calls_per_minute)
+    most = max(2 * OUTAGE_BATCH_SIZE, int(rate / 5))
+    return PullSettings(batch_size=min(batch_size, most), lease_seconds=BACKFILL_LEASE_SECONDS)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 from syrve.operators.base import organization_served, task_key, told
-from syrve.operators.progress import ProgressLog
+from syrve.operators.progress import BackfillNote, ProgressLog
 from syrve.operators.rendered import as_flag, as_number, as_texts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from syrve.customers.claims import Tier
+    from syrve.customers.settings import PullSettings
+    from syrve.warehouse.database import Warehouse
+    from syrve.warehouse.runs import Counts, TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +97,13 @@ class SyrvePlanPullOperator(BaseOperator):
 class SyrvePullCustomersOperator(BaseOperator):
     """Pulls due identities of one organization until none is left; mapped over the shards of `SyrvePlanPullOperator`.
 
-    Any number of these may run at once, in one run or in several: they share the roster by leases. A batch is never more than two minutes
-    of the account's budget, so that what was paid for is soon committed. Returns the counts.
+    With `backfill_id` it pulls what that backfill has left, behind scheduled pulls and at most `cap_per_minute` calls a minute, and writes
+    progress on the run's note; mapped over the shards of `SyrvePlanBackfillOperator`. Any number of these may run at once, in one run or
+    in several: they share the roster by leases. A batch is never more than two minutes of the account's budget, so that what was paid for
+    is soon committed. Returns the counts.
     """
 
-    template_fields: Sequence[str] = ("organization_id", "batch_size")
+    template_fields: Sequence[str] = ("organization_id", "batch_size", "cap_per_minute")
 
     def __init__(
         self,
@@ -108,8 +114,11 @@ class SyrvePullCustomersOperator(BaseOperator):
         expected: int | None = None,
         batch_size: int | str = 500,
         tier: Tier = "regular",
+        backfill_id: int | None = None,
+        cap_per_minute: int | str | None = None,
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        airflow_api_conn_id: str = DEFAULT_AIRFLOW_API_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -119,22 +128,25 @@ class SyrvePullCustomersOperator(BaseOperator):
         self.expected = expected
         self.batch_size = batch_size
         self.tier = tier
+        self.backfill_id = backfill_id
+        self.cap_per_minute = cap_per_minute
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
+        self.airflow_api_conn_id = airflow_api_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pull the shard."""
         from syrve.customers.claims import PullScope
         from syrve.customers.pull import CustomerPull
-        from syrve.customers.settings import PullSettings
 
         hook = SyrveHook(self.syrve_conn_id)
         config = hook.config()
         warehouse = open_warehouse(self.warehouse_conn_id)
         key = task_key(context)
+        is_backfill, cap = self.backfill_id is not None, as_number(self.cap_per_minute)
         with (
             organization_served(warehouse, self.organization_id, operation="customer_info", key=key),
-            open_budget(warehouse, config, bulk=True) as budget,
+            open_budget(warehouse, config, bulk=True, backfill=is_backfill, cap_per_minute=cap) as budget,
             hook.bulk(budget) as bulk,
         ):
             pull = CustomerPull(
@@ -142,9 +154,30 @@ class SyrvePullCustomersOperator(BaseOperator):
                 bulk,
                 key=key,
                 region=config.default_region,
-                settings=PullSettings(batch_size=min(int(self.batch_size), 2 * config.budgets["customer"])),
-                on_progress=ProgressLog(self.expected),
+                settings=self._settings(budget.calls_per_minute("customer"), cap),
+                on_progress=self._progress(warehouse, key, context),
             )
-            counts = pull.run(PullScope(self.organization_id, self.max_identities, self.tier))
+            scope = PullScope(self.organization_id, self.max_identities, self.tier, self.backfill_id)
+            counts = pull.run(scope)
         log.info("Done: %s", told(counts))
         return counts.as_dict()
+
+    def _settings(self, calls_per_minute: float, cap_per_minute: float | None) -> PullSettings:
+        from syrve.customers.settings import backfill_settings, pull_settings
+
+        if self.backfill_id is None:
+            return pull_settings(int(self.batch_size), calls_per_minute)
+        return backfill_settings(int(self.batch_size), calls_per_minute, cap_per_minute)
+
+    def _progress(self, warehouse: Warehouse, key: TaskKey, context: Context) -> Callable[[Counts], None]:
+        told_in_log = ProgressLog(self.expected)
+        if self.backfill_id is None:
+            return told_in_log
+        note = RunNote(context["ti"].dag_id, key.run_id, conn_id=self.airflow_api_conn_id)
+        told_on_run = BackfillNote(warehouse, note, key)
+
+        def tell(counts: Counts) -> None:
+            told_in_log(counts)
+            told_on_run(counts)
+
+        return tell

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 _NOTHING = ("", "none")
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False, "none": False}
@@ -42,3 +43,12 @@ def as_text(value: object) -> str | None:
     """Read a text that may be absent; `None` and the empty text are None, a number is its digits."""
     word = str(value).strip()
     return None if word.lower() in _NOTHING else word
+
+
+def as_moment(value: object) -> datetime | None:
+    """Read an ISO 8601 date or time that may be absent, in UTC where it names no offset; raise ValueError for anything else."""
+    word = str(value).strip()
+    if word.lower() in _NOTHING:
+        return None
+    moment = datetime.fromisoformat(word)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

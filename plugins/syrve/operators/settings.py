@@ -8,6 +8,7 @@
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
 | `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
+| `SYRVE_BACKFILL_TASKS` | pulls of backfills at once: the pool's other slots stay free for scheduled work | `2` |
 
 They are read when a DAG file is parsed: no database, no network, no Airflow Variable.
 """
@@ -23,6 +24,7 @@ from syrve.operators.retry import syrve_retry_policy
 POOL = os.environ.get("SYRVE_POOL", "syrve_api")
 SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
+BACKFILL_TASKS = int(os.environ.get("SYRVE_BACKFILL_TASKS", "2"))
 
 
 def schedule(name: str, default: str) -> str | None:

@@ -19,8 +19,8 @@ class CallBudget:
     """The budgets of one account; `per_minute` is by family, a family without one is not limited.
 
     `bulk` is for pulls: they leave room to others. `backfill` is for pulls that come behind the scheduled ones, with `cap_per_minute` as
-    the most that all backfills of the account may take together (None: what is there). Safe to share between threads; use it as a
-    context manager. Every method raises `WarehouseError`.
+    the most that all backfills with a cap may take together (None: what is there). Safe to share between threads; use it as a context
+    manager. Every method raises `WarehouseError`.
     """
 
     def __init__(
@@ -73,6 +73,15 @@ class CallBudget:
         with self._lock, transaction(self._connection, "take call permits") as cursor:
             cursor.execute(sql("budget/take.sql"), values)
             return Grant(*fetch_one(cursor))
+
+    def calls_per_minute(self, family: str) -> float:
+        """Return the budget of a family as it is in force now."""
+        with self._lock, transaction(self._connection, "read the call budget") as cursor:
+            cursor.execute(
+                "select calls_per_minute from sync.call_budget where account = %(account)s and family = %(family)s",
+                self._key(family),
+            )
+            return float(fetch_one(cursor)[0])
 
     def pause(self, family: str, seconds: float) -> None:
         """Hold back everybody's calls of a family for so long."""

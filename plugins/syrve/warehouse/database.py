@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
+import psycopg2.errors
 import psycopg2.extensions
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
-from syrve.warehouse.errors import WarehouseConfigError, warehouse_errors
+from syrve.warehouse.errors import WarehouseConfigError, WarehouseUnavailable, warehouse_errors
 
 MINIMUM_SERVER_VERSION = 150000
 Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
+T = TypeVar("T")
+
+LOCK_TIMEOUT_MS = 200
+"""Well below Postgres's deadlock_timeout: who waits no longer than this is never the reason that somebody else's transaction is ended."""
+_PATIENT_TRIES = 150
 
 
 class Warehouse:
@@ -64,6 +72,22 @@ def transaction(connection: Connection, doing: str) -> Iterator[Cursor]:
     """Run a block in one transaction: commit at its end, roll back if it raises; driver errors become `WarehouseError`."""
     with warehouse_errors(doing), connection, connection.cursor() as cursor:
         yield cursor
+
+
+def run_patiently(connection: Connection, doing: str, step: Callable[[Cursor], T]) -> T:
+    """Run a step in one transaction that locks many rows and stands in nobody's way: where others hold them it starts over.
+
+    Raises `WarehouseUnavailable` where they are held for about half a minute, and other `WarehouseError`.
+    """
+    for _ in range(_PATIENT_TRIES):
+        with warehouse_errors(doing):
+            try:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute("select set_config('lock_timeout', %s, true)", (f"{LOCK_TIMEOUT_MS}ms",))
+                    return step(cursor)
+            except psycopg2.errors.LockNotAvailable:
+                time.sleep(random.uniform(0.01, 0.05))
+    raise WarehouseUnavailable(f"{doing}: others keep its rows locked; try again")
 
 
 def fetch_one(cursor: Cursor) -> tuple[Any, ...]:

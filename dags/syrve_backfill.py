@@ -1,0 +1,160 @@
+"""
+### Refresh a chosen set of customers, once
+
+Looks up the identities that the form chooses, due or not, and writes what changed into the tables of `syrve_customers`. It takes what the
+call budget has left: a trickle while scheduled pulls are at work, else the whole budget, or the cap of the form.
+
+**Dry run first** (the default): the log of `plan` and the run's note say how many look-ups it would be, by organization, and how long they
+take at least. It writes nothing. Then trigger it again with the same form and `dry_run` off.
+
+**Phones and cards are personal data: never type them into the form,** which Airflow keeps and shows. Name customers by id, or give a file
+or a query with the columns `organization_id` and one of `id`, `phone`, `card`. Who is not on the roster yet is added to it.
+
+**Tasks.** `plan` chooses and divides into shards; `pull` (mapped) works a shard off; `publish` updates the assets if anything changed;
+`all_pulled` ends the backfill, and makes the run fail if any shard failed.
+
+**Safe to** run twice, run beside others of its kind and beside the scheduled pulls, clear, or kill. An identity is looked up once, by
+whoever comes first; of two backfills that chose the same one the later has it. A killed or cleared `pull` goes on with what is left, and
+so does a cleared `plan`: it chooses nothing that was answered since the backfill began. To look them up once more, start another run.
+
+**When it fails** the errors of `pull` and what to do about them are those of `syrve_customers`. `UnusableSource` in `plan` says what the
+form, the file or the query lacks. To give a backfill up, mark its run as failed; what it chose stays due as it was.
+
+**Where to look.** `sync.backfill`: what was asked for, how many were chosen, whether it is done. What is left of it:
+
+    select count(*) from sync.roster where backfill_id = 7;
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, TriggerRule
+
+from syrve.operators import assets, settings
+from syrve.operators.backfill import SOURCES, SyrveFinishBackfillOperator, SyrvePlanBackfillOperator
+from syrve.operators.customers import SyrvePullCustomersOperator
+from syrve.operators.publish import SyrvePublishOperator
+
+with DAG(
+    dag_id="syrve_backfill",
+    description="Refreshes a chosen set of customers once, behind scheduled work",
+    doc_md=__doc__,
+    schedule=None,
+    catchup=False,
+    max_active_runs=3,
+    render_template_as_native_obj=True,
+    default_args=settings.default_args() | {"weight_rule": "absolute"},
+    tags=["syrve", "pull", "backfill"],
+    params={
+        "dry_run": Param(
+            True,
+            type="boolean",
+            title="Dry run",
+            description="Only say how many look-ups it would be and how long they take.",
+        ),
+        "organization_ids": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
+            title="Organizations",
+            description="Ids, one a line; empty means all that the connection gives. Name one where customers are named by id.",
+        ),
+        "source": Param(
+            "roster",
+            type="string",
+            enum=list(SOURCES),
+            title="Who",
+            description="roster: everybody of these organizations. ids, file, query: those who are named below.",
+        ),
+        "customer_ids": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},
+            maxItems=1_000,
+            title="Customer ids",
+            description="For source ids: one a line. Never phones or cards, for Airflow keeps what is typed here: use a file or a query.",
+        ),
+        "path": Param(
+            None,
+            type=["null", "string"],
+            title="File",
+            description="For source file: such as file:///data/guests.csv or s3://bucket/guests.parquet; .csv, .csv.gz, .parquet or .xlsx.",
+        ),
+        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
+        "query": Param(
+            None,
+            type=["null", "string"],
+            format="multiline",
+            title="Query",
+            description="For source query: one select. Write no phone into it.",
+        ),
+        "query_conn_id": Param(None, type=["null", "string"], title="Connection of the query"),
+        "not_refreshed_since": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$",
+            title="Not refreshed since",
+            description="Only those without an answer since then; UTC. Empty: all that are named, but of the roster those never looked up.",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Refresh all of them",
+            description="However lately they were refreshed. Costs a look-up each.",
+        ),
+        "cap_per_minute": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Calls a minute at most",
+            description="Shared by all backfills that have one. Empty means what the call budget has left.",
+        ),
+        "shard_size": Param(settings.SHARD_SIZE, type="integer", minimum=1, title="Identities a shard"),
+        "max_shards": Param(
+            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
+        ),
+        "batch_size": Param(
+            500,
+            type="integer",
+            minimum=1,
+            maximum=5_000,
+            title="Identities a batch",
+            description="What one commit holds at most.",
+        ),
+    },
+) as dag:
+    plan = SyrvePlanBackfillOperator(
+        task_id="plan",
+        count_only="{{ params.dry_run }}",
+        organization_ids="{{ params.organization_ids }}",
+        source="{{ params.source }}",
+        customer_ids="{{ params.customer_ids }}",
+        path="{{ params.path }}",
+        path_conn_id="{{ params.path_conn_id }}",
+        query="{{ params.query }}",
+        query_conn_id="{{ params.query_conn_id }}",
+        not_refreshed_since="{{ params.not_refreshed_since }}",
+        force="{{ params.force }}",
+        cap_per_minute="{{ params.cap_per_minute }}",
+        shard_size="{{ params.shard_size }}",
+        max_shards="{{ params.max_shards }}",
+        pool=settings.POOL,
+    )
+    pull = SyrvePullCustomersOperator.partial(
+        task_id="pull",
+        batch_size="{{ params.batch_size }}",
+        cap_per_minute="{{ params.cap_per_minute }}",
+        pool=settings.POOL,
+        max_active_tis_per_dag=settings.BACKFILL_TASKS,
+        map_index_template="{{ task.organization_id }} / {{ task.shard }}",
+    ).expand_kwargs(plan.output)
+    publish = SyrvePublishOperator(
+        task_id="publish",
+        count_task_id="pull",
+        trigger_rule=TriggerRule.ALL_DONE,
+        outlets=[assets.CUSTOMER, assets.WALLET_BALANCE, assets.CARD, assets.CUSTOMER_CATEGORY],
+    )
+    pull >> [
+        publish,
+        SyrveFinishBackfillOperator(task_id="all_pulled", count_task_id="pull", trigger_rule=TriggerRule.NONE_FAILED),
+    ]
