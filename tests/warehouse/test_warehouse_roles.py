@@ -68,16 +68,18 @@ def test_loader_changes_no_structure(loader: Warehouse, statement: str) -> None:
 
 
 CRM_WRITES = (
-    "insert into crm.customer (organization_id) values (gen_random_uuid())",
-    "update crm.customer set name = 'x'",
     "delete from crm.customer",
+    "delete from crm.customer_card",
+    "update crm.field_policy set policy = 'crm' where field = 'name'",
+    "update crm.push set outcome = 'acknowledged'",
+    "delete from crm.push",
 )
 
 
 @pytest.mark.parametrize("statement", CRM_WRITES)
-def test_loader_reads_what_the_crm_wants_and_does_not_write_it(loader: Warehouse, statement: str) -> None:
+def test_loader_removes_no_wish_sets_no_policy_and_alters_no_attempt(loader: Warehouse, statement: str) -> None:
     with loader.transaction("read") as cursor:
-        cursor.execute("select count(*) from crm.customer")
+        cursor.execute("select count(*) from crm.customer, crm.push, crm.field_policy")
 
     assert "InsufficientPrivilege (42501)" in refused(loader, statement)
 
@@ -100,6 +102,29 @@ def test_ops_resolves_a_reject_and_changes_nothing_else(warehouse: Warehouse, ma
     assert "42501" in refused(ops, "update sync.reject set reason = 'another'")
     assert "42501" in refused(ops, "delete from sync.reject")
     assert "42501" in refused(ops, "select 1 from syrve.customer")
+
+
+def test_ops_decides_conflicts_and_releases_rows_and_writes_no_wish(
+    warehouse: Warehouse, make_login: Callable[[str], str]
+) -> None:
+    with warehouse.transaction("fill") as cursor:
+        cursor.execute(
+            """
+            insert into crm.conflict (crm_id, organization_id, customer_id, field, policy, outcome)
+            values (1, gen_random_uuid(), gen_random_uuid(), 'name', 'ask', 'waits');
+            insert into crm.push_blocked (crm_id, organization_id, stage, reason, times, edited_at, run_id)
+            values (1, gen_random_uuid(), 'apply', 'why', 3, now(), 'r')
+            """
+        )
+    ops = as_role(warehouse, make_login("syrve_ops"))
+
+    with ops.transaction("decide and release") as cursor:
+        cursor.execute("update crm.conflict set decision = 'crm' where conflict_id = 1")
+        cursor.execute("update crm.field_policy set policy = 'crm' where field = 'name'")
+        cursor.execute("delete from crm.push_blocked where crm_id = 1")
+        assert cursor.rowcount == 1
+    assert "42501" in refused(ops, "update crm.conflict set crm_value = 'another'")
+    assert "42501" in refused(ops, "update crm.customer set name = 'another'")
 
 
 def test_analyst_sees_no_person_in_the_mirror(lasting_warehouse: Warehouse, make_login: Callable[[str], str]) -> None:

@@ -1,0 +1,6 @@
+drop table crm.field_policy;
+drop table crm.customer_program;
+drop table crm.customer_card;
+drop table crm.customer_category;
+drop function crm.note_membership_edit();
+alter table crm.customer drop column memberships_edited_at, drop column clear;
