@@ -87,7 +87,7 @@ comment on table crm.field_policy is
 'Who wins where CRM and Syrve differ and both changed, or where nothing was agreed yet. The one place for it: change a row and the next plan follows.';
 comment on column crm.field_policy.field is 'Column of crm.customer; or category, card, program.';
 comment on column crm.field_policy.policy is
-'crm or syrve: that side. newest: the later of edited_at and changed_at. ask: a person, in crm.conflict. narrower: the no of a consent.';
+'crm, syrve: that side. newest: the later of edited_at and a change seen in Syrve. ask: a person, in crm.conflict. narrower: the no of a consent.';
 
 insert into crm.field_policy (field, policy) values
 ('phone', 'ask'),

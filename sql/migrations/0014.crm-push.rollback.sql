@@ -5,4 +5,6 @@ drop table crm.push;
 drop table crm.push_plan;
 drop table crm.push_plan_summary;
 drop sequence crm.push_plan_id;
+drop view crm.syrve_state;
+drop view crm.desired_state;
 drop table crm.push_state;

@@ -1,0 +1,70 @@
+-- Moves the agreement by what Syrve has acknowledged, keeps the customer's id, and makes the customer due for a look-up that must show it.
+-- A customer who was just created may stay unknown to look-ups for some seconds, so that look-up waits.
+with sent as (
+    select
+        planned.crm_id,
+        planned.organization_id,
+        planned.agreed_version + 1 as agreed_version,
+        jsonb_object_agg(change.key, change.value) as changes,
+        jsonb_object_agg(change.key, change.value -> 'to') as agreed,
+        array_agg(change.key) as keys
+    from crm.push_plan as planned
+    cross join lateral jsonb_each(planned.changes) as change
+    where
+        planned.plan_id = %(plan_id)s
+        and planned.crm_id = %(crm_id)s
+        and change.key = any(%(keys)s::text[])
+        and change.key <> all(planned.acknowledged)
+    group by planned.crm_id, planned.organization_id, planned.agreed_version
+),
+
+moved as (
+    update crm.push_state as known
+    set
+        customer_id = %(customer_id)s,
+        agreed = known.agreed || sent.agreed,
+        agreed_version = sent.agreed_version,
+        pushed = coalesce(known.pushed, '{}') || sent.changes,
+        pushed_at = clock_timestamp(),
+        unsure_phone = null,
+        unsure_at = null
+    from sent
+    where known.crm_id = sent.crm_id
+    returning known.crm_id
+),
+
+noted as (
+    update crm.push_plan as planned
+    set customer_id = %(customer_id)s, agreed_version = sent.agreed_version, acknowledged = planned.acknowledged || sent.keys
+    from sent
+    where planned.plan_id = %(plan_id)s and planned.crm_id = sent.crm_id
+    returning planned.crm_id
+),
+
+kept as (
+    update crm.customer as wished
+    set customer_id = %(customer_id)s
+    from sent
+    where wished.crm_id = sent.crm_id and wished.customer_id is distinct from %(customer_id)s
+    returning wished.crm_id
+),
+
+known_identity as (
+    update sync.roster as roster
+    set due_at = least(roster.due_at, now() + make_interval(secs => %(unseen_seconds)s))
+    from sent
+    where roster.organization_id = sent.organization_id and roster.customer_id = %(customer_id)s
+    returning roster.identity_kind
+)
+
+insert into sync.roster as roster (organization_id, identity_kind, identity_value, source, due_at)
+select
+    sent.organization_id,
+    'id' as identity_kind,
+    %(customer_id)s::text as identity_value,
+    'crm push' as source,
+    now() + make_interval(secs => %(unseen_seconds)s) as due_at
+from sent
+where 'phone' = any(sent.keys) or not exists (select 1 from known_identity)
+on conflict (organization_id, identity_kind, identity_value) do update
+    set due_at = least(roster.due_at, excluded.due_at);
