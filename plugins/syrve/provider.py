@@ -23,8 +23,10 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Syrve",
                 "python-modules": [
-                    "syrve.operators.customers",
+                    "syrve.operators.approval",
                     "syrve.operators.coupons",
+                    "syrve.operators.crm",
+                    "syrve.operators.customers",
                     "syrve.operators.publish",
                     "syrve.operators.roster",
                 ],

@@ -17,7 +17,7 @@ from syrve.warehouse.sql_files import sql
 
 PLAN_LOCK_KEY = 0x53795F706C616E  # "Sy_plan"
 PHONE_CHUNK_ROWS = 20_000
-_COUNTS = (
+COUNTS = (
     "considered",
     "creates",
     "updates",
@@ -141,13 +141,11 @@ class PushPlanner:
         for step in ("agree", "conflicts", "remote_changes", "rows", "settle", "summary"):
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
         *counts, fields = fetch_one(cursor)
-        cursor.execute(sql("crm/plan/customers.sql"), values)
-        customers = {organization_id: int(count) for organization_id, count in cursor.fetchall()}
         plan = PushPlan(
             plan_id,
-            **{name: int(count) for name, count in zip(_COUNTS, counts, strict=True)},
+            **{name: int(count) for name, count in zip(COUNTS, counts, strict=True)},
             fields={name: int(count) for name, count in fields.items()},
-            customers=customers,
+            customers=customers_of_plan(cursor, plan_id),
             newly_refused=newly_refused,
             unshown=int(unshown),
         )
@@ -175,6 +173,12 @@ def shards_of(plan: PushPlan, *, shard_size: int, max_shards: int) -> list[dict[
             {"plan_id": plan.plan_id, "organization_id": organization_id, "shard": shard} for shard in range(number)
         ]
     return shards
+
+
+def customers_of_plan(cursor: Cursor, plan_id: int) -> dict[str, int]:
+    """Return how many customers a plan sends, by organization."""
+    cursor.execute(sql("crm/plan/customers.sql"), {"plan_id": plan_id})
+    return {organization_id: int(count) for organization_id, count in cursor.fetchall()}
 
 
 def organizations_unseen(warehouse: Warehouse, visible: Sequence[str]) -> list[str]:
