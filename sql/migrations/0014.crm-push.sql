@@ -207,7 +207,7 @@ create table crm.push_plan (
     finished_at timestamptz,
     primary key (plan_id, crm_id)
 );
-create index push_plan_attempt on crm.push_plan (plan_id, crm_id) where attempt is not null;
+create index push_plan_attempt on crm.push_plan (organization_id) where attempt is not null;
 create index push_plan_open on crm.push_plan (plan_id, organization_id, crm_id) where state = 'planned';
 comment on table crm.push_plan is 'The exact change of each customer that a plan sends, and what came of it. Holds personal data.';
 comment on column crm.push_plan.plan_id is 'Number of the plan.';

@@ -9,8 +9,11 @@ import pytest
 
 from fixtures.pushes import NEW_PHONES, Pushing
 from syrve.api.errors import AuthenticationFailed, LoyaltyNotConfigured, PermissionDenied
+from syrve.crm.apply import ApplyScope, PushApply
 from syrve.crm.errors import PushIncomplete
+from syrve.crm.plan import PlanScope, PushPlanner, shards_of
 from syrve.crm.settings import PushSettings
+from syrve.warehouse.errors import WarehouseError
 from syrve_simulator.control import RawAnswer
 
 
@@ -629,3 +632,24 @@ def test_outage_ends_the_task_and_leaves_the_rest_open(pushing: Pushing) -> None
     pushing.simulator.control.clear_faults()
     assert pushing.apply(plan).changed == 3
     assert pushing.push().changed == 5
+
+
+def test_broken_organization_holds_up_nobody_else(pushing: Pushing) -> None:
+    first, second = (each["organization_id"] for each in pushing.simulator.control.organizations())
+    for organization_id in (first, second):
+        pushing.wish(organization_id=organization_id, phone=next(NEW_PHONES))
+    planner = PushPlanner(pushing.warehouse, key=pushing.key("plan"), dialect="reference", region="RU")
+    plan = planner.run(PlanScope((first, second)))
+    shards = shards_of(plan, shard_size=1, max_shards=4)
+    assert sorted(each["organization_id"] for each in shards) == sorted([first, second])
+    pushing.execute(f"alter table crm.push add constraint broken check (organization_id <> '{second}') not valid")
+    try:
+        with pushing.client() as client, pytest.raises(WarehouseError, match="CheckViolation"):
+            PushApply(pushing.warehouse, client, key=pushing.key("apply")).run(ApplyScope(plan.plan_id, second))
+        assert pushing.apply(plan).changed == 1
+    finally:
+        pushing.execute("alter table crm.push drop constraint broken")
+    assert sorted(pushing.states(plan).values()) == ["planned", "pushed"]
+    with pushing.client() as client:
+        job = PushApply(pushing.warehouse, client, key=pushing.key("apply"))
+        assert job.run(ApplyScope(plan.plan_id, second)).requested == 1

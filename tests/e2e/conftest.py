@@ -21,6 +21,13 @@ from devstack.state import StackState
 from syrve_simulator.control import SimulatorControl
 
 RUN_TIMEOUT_SECONDS = 150.0
+RUN_HERE = (
+    names.ROSTER_IMPORT_DAG,
+    names.CUSTOMERS_DAG,
+    names.COUPONS_DAG,
+    names.CRM_IMPORT_DAG,
+    names.CRM_PUSH_DAG,
+)
 
 
 @dataclass
@@ -72,6 +79,9 @@ class LiveAirflow:
         """Empty the warehouse and put customers of the simulator into the roster; returns them."""
         tables = "sync.roster, sync.run, sync.reject, sync.coupon_watch, syrve.organization, syrve.customer, syrve.wallet_balance"
         self.rows(f"truncate {tables}, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon")
+        self.rows(
+            "truncate crm.customer, crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push, crm.push_blocked cascade"
+        )
         found = []
         for each in self.simulator.organizations()[:organizations]:
             page = self.simulator.customers_page(each["organization_id"], limit=customers)
@@ -94,7 +104,7 @@ def live_airflow() -> Iterator[LiveAirflow]:
         state = stack.bring_up(DEMO)
         try:
             api = stack.api(state)
-            for dag_id in (names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG, names.COUPONS_DAG):
+            for dag_id in RUN_HERE:
                 wait_until_parsed(api, stack.paths.dags, dag_id, not_before=0.0)
                 api.set_paused(dag_id, paused=False)
             assert state.simulator_url is not None

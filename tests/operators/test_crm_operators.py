@@ -73,6 +73,9 @@ def test_plan_apply_and_verdict_push_and_log_no_value(running: Running, caplog: 
     ]
     assert json.loads(json.dumps(shards)) == shards
     assert [each["changed"] for each in counts] == [5, 0]
+    assert running.syncing.value(
+        "select priority_at > now() - interval '1 minute' from sync.call_budget where family = 'customer'"
+    )
     assert verdict == {"sent": 5, "refused": 0}
     assert "5 customer(s) to send: 0 creates, 5 updates" in caplog.text
     assert SECRET not in caplog.text

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from fixtures.pulls import Syncing
+from fixtures.pushes import NEW_PHONES, Pushing
 from syrve.api.client import SyrveClient
+from syrve.crm.imports import CrmImport
 from syrve.organizations import write_organizations
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseConfigError
@@ -47,6 +50,22 @@ def test_loader_can_do_everything_that_a_pull_does(syncing: Syncing, loader_logi
     assert syncing.value("select count(*) from syrve.customer") == len(customers)
     assert syncing.value("select count(*) from sync.reject") == 1
     assert syncing.value("select count(*) from syrve.organization") == 2
+
+
+def test_loader_can_do_everything_that_a_push_does(pushing: Pushing, loader_login: str) -> None:
+    loader = replace(pushing, warehouse=as_role(pushing.warehouse, loader_login))
+    [person] = pushing.mirrored()
+    rows = [
+        {"customer_id": person["customer_id"], "name": "Новое", "card_track": "LOADER7"},
+        {"phone": next(NEW_PHONES), "name": "Новый"},
+        {"phone": "nobody"},
+    ]
+    job = CrmImport(loader.warehouse, key=loader.key("import"), region="RU", organization_id=pushing.organization_id)
+
+    assert job.run([pd.DataFrame(rows, dtype="object")]).rejected == 1
+    assert loader.push().changed == 2
+    loader.look_up()
+    assert loader.plan(release_blocked=True).size == 0
 
 
 DDL = (

@@ -80,7 +80,7 @@ class PushLedger:
 
     def note_interrupted(self) -> None:
         """Write outcomes for the calls of tasks that died."""
-        self._execute("note interrupted attempts", "crm/interrupted.sql")
+        self._execute("note interrupted attempts", "crm/apply/interrupted.sql")
 
     def claim(self) -> list[int]:
         """Lease the next rows of the plan and return their crm_ids."""

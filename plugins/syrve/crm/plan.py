@@ -11,7 +11,6 @@ from syrve.crm.settings import PushSettings
 from syrve.customers.phones import to_e164
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one, transaction
-from syrve.warehouse.leases import LEASE_CLASS
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
 
@@ -119,11 +118,9 @@ class PushPlanner:
             "is_cloud": self._dialect == "cloud",
             "most_customers": scope.limit,
             "in_flight_seconds": self._settings.in_flight_seconds,
-            "lease_class": LEASE_CLASS,
         }
         if scope.release_blocked:
             cursor.execute(sql("crm/release.sql"), values)
-        cursor.execute(sql("crm/interrupted.sql"), values)
         cursor.execute(sql("crm/plan/tidy.sql"))
         cursor.execute(sql("crm/plan/read_back.sql"), values)
         _, unshown = fetch_one(cursor)

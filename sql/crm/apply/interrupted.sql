@@ -1,4 +1,4 @@
--- Writes an outcome for the calls that a task left behind when it died: nobody knows whether they were applied, so the row goes again.
+-- Writes an outcome for the calls of one organization that tasks left behind when they died: nobody knows whether they were applied, so the row goes again.
 with live as materialized (
     select objid::bigint as lease
     from pg_locks
@@ -17,6 +17,7 @@ dead as (
     inner join crm.push_state as known on before.crm_id = known.crm_id
     where
         before.attempt is not null
+        and before.organization_id = %(organization_id)s
         and before.plan_id = planned.plan_id
         and before.crm_id = planned.crm_id
         and (known.lease is null or known.lease not in (select live.lease from live))
