@@ -124,6 +124,27 @@ def test_pushed_customer_is_due_for_a_look_up(pushing: Pushing) -> None:
     ]
 
 
+def test_customer_known_by_phone_alone_is_due_under_that_identity_and_by_id_once_the_phone_is_another(
+    pushing: Pushing,
+) -> None:
+    [person] = pushing.people()
+    pushing.add(phone=[person["phone"]])
+    pushing.pull()
+    pushing.execute("update sync.roster set due_at = now() + interval '1 day'")
+    crm_id = pushing.wish_of(person, name="Новое")
+    pushing.push()
+    due = "select identity_kind, identity_value from sync.roster where due_at <= now() order by 1"
+    assert pushing.rows(due) == [("phone", person["phone"])]
+
+    pushing.execute("update sync.roster set due_at = now() + interval '1 day'")
+    pushing.look_up()
+    pushing.plan()
+    pushing.execute("update syrve.customer set phone = null")
+    pushing.edit(crm_id, phone=next(NEW_PHONES))
+    assert pushing.push().changed == 1
+    assert pushing.rows(due) == [("id", person["customer_id"]), ("phone", person["phone"])]
+
+
 def test_read_back_that_does_not_show_the_change_is_a_finding_and_not_a_loop(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     before = pushing.in_syrve(person["customer_id"])

@@ -49,11 +49,11 @@ kept as (
     returning wished.crm_id
 ),
 
-known_identity as (
+other_identity as (
     update sync.roster as roster
     set due_at = least(roster.due_at, now() + make_interval(secs => %(unseen_seconds)s))
     from sent
-    where roster.organization_id = sent.organization_id and roster.customer_id = %(customer_id)s
+    where roster.organization_id = sent.organization_id and roster.customer_id = %(customer_id)s and roster.identity_kind <> 'id'
     returning roster.identity_kind
 )
 
@@ -65,6 +65,16 @@ select
     'crm push' as source,
     now() + make_interval(secs => %(unseen_seconds)s) as due_at
 from sent
-where 'phone' = any(sent.keys) or not exists (select 1 from known_identity)
+where
+    'phone' = any(sent.keys)
+    or exists (
+        select 1
+        from sync.roster as known
+        where
+            known.organization_id = sent.organization_id
+            and known.identity_kind = 'id'
+            and known.identity_value = %(customer_id)s::text
+    )
+    or not exists (select 1 from other_identity)
 on conflict (organization_id, identity_kind, identity_value) do update
     set due_at = least(roster.due_at, excluded.due_at);
