@@ -2,20 +2,29 @@
 -- When the CRM changed a row, kept by the database itself: planning a push compares it instead of every field of every row.
 
 alter table crm.customer add column if not exists edited_at timestamptz not null default now();
-comment on column crm.customer.edited_at is 'When a wish of the row last changed; kept by a trigger, whatever the CRM writes.';
+comment on column crm.customer.edited_at is 'When the row was last written with another content; kept by a trigger.';
 
-create or replace function crm.note_edit() returns trigger language plpgsql as $$
-declare
-    -- What is not a wish: keys and bookkeeping. A column added later counts as a wish.
-    not_wishes constant text[] := array['customer_id', 'edited_at', 'memberships_edited_at'];
+create or replace function crm.note_edit() returns trigger
+language plpgsql
+as $$
 begin
-    if to_jsonb(new) - not_wishes is distinct from to_jsonb(old) - not_wishes then
-        new.edited_at := greatest(clock_timestamp(), old.edited_at + interval '1 microsecond');
-    end if;
+    new.edited_at := clock_timestamp();
     return new;
 end
 $$;
-comment on function crm.note_edit() is 'Moves edited_at whenever a wish of the row changes.';
+comment on function crm.note_edit() is 'Moves edited_at.';
 
+-- customer_id is not among them: the push writes it, and that is no edit.
 create or replace trigger note_edit before update on crm.customer
-for each row execute function crm.note_edit();
+for each row
+when (
+    (
+        old.organization_id, old.phone, old.name, old.surname, old.middle_name, old.email, old.birthday, old.sex, old.receives_order_status,
+        old.receives_promo
+    )
+    is distinct from (
+        new.organization_id, new.phone, new.name, new.surname, new.middle_name, new.email, new.birthday, new.sex, new.receives_order_status,
+        new.receives_promo
+    )
+)
+execute function crm.note_edit();

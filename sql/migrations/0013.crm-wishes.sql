@@ -10,6 +10,21 @@ comment on column crm.customer.clear is
 'Fields to empty in Syrve, by name: name, surname, middle_name, email. Their own columns must be null. Live service only.';
 comment on column crm.customer.memberships_edited_at is 'When a category, card or programme of the row last changed; kept by triggers.';
 
+-- To empty a field is an edit like any other.
+create or replace trigger note_edit before update on crm.customer
+for each row
+when (
+    (
+        old.organization_id, old.phone, old.name, old.surname, old.middle_name, old.email, old.birthday, old.sex, old.receives_order_status,
+        old.receives_promo, old.clear
+    )
+    is distinct from (
+        new.organization_id, new.phone, new.name, new.surname, new.middle_name, new.email, new.birthday, new.sex, new.receives_order_status,
+        new.receives_promo, new.clear
+    )
+)
+execute function crm.note_edit();
+
 create table crm.customer_category (
     crm_id bigint not null references crm.customer (crm_id) on delete cascade,
     category_id uuid not null,

@@ -1,5 +1,6 @@
 -- Moves the agreement by what Syrve has acknowledged, keeps the customer's id, and makes the customer due for a look-up that must show it.
--- A customer who was just created may stay unknown to look-ups for some seconds, so that look-up waits.
+-- A customer who was just created may stay unknown to look-ups for some seconds, so that look-up waits. Who is being looked up at this moment
+-- is looked up once more.
 with sent as (
     select
         planned.crm_id,
@@ -49,12 +50,30 @@ kept as (
     returning wished.crm_id
 ),
 
-other_identity as (
+identities as materialized (
+    select
+        roster.organization_id,
+        roster.identity_kind,
+        roster.identity_value
+    from sync.roster as roster
+    inner join sent on roster.organization_id = sent.organization_id
+    where roster.customer_id = %(customer_id)s and roster.identity_kind <> 'id'
+    order by roster.organization_id, roster.identity_kind, roster.identity_value
+    for no key update of roster
+),
+
+made_due as (
     update sync.roster as roster
-    set due_at = least(roster.due_at, now() + make_interval(secs => %(unseen_seconds)s))
-    from sent
-    where roster.organization_id = sent.organization_id and roster.customer_id = %(customer_id)s and roster.identity_kind <> 'id'
-    returning roster.identity_kind
+    set
+        due_at = case
+            when roster.lease is null then least(roster.due_at, now() + make_interval(secs => %(unseen_seconds)s))
+            else now() + make_interval(secs => %(unseen_seconds)s)
+        end
+    from identities
+    where
+        roster.organization_id = identities.organization_id
+        and roster.identity_kind = identities.identity_kind
+        and roster.identity_value = identities.identity_value
 )
 
 insert into sync.roster as roster (organization_id, identity_kind, identity_value, source, due_at)
@@ -75,6 +94,6 @@ where
             and known.identity_kind = 'id'
             and known.identity_value = %(customer_id)s::text
     )
-    or not exists (select 1 from other_identity)
+    or not exists (select 1 from identities)
 on conflict (organization_id, identity_kind, identity_value) do update
-    set due_at = least(roster.due_at, excluded.due_at);
+    set due_at = case when roster.lease is null then least(roster.due_at, excluded.due_at) else excluded.due_at end;
