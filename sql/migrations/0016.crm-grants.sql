@@ -1,4 +1,4 @@
--- depends: 0014.crm-push
+-- depends: 0015.crm-states
 -- The loader stores ids and imported wishes in crm.customer but deletes nobody there; attempts are append-only for it.
 
 do $$
