@@ -8,6 +8,7 @@ pytest_plugins = [
     "fixtures.postgres",
     "fixtures.emptied_warehouse",
     "fixtures.airflow",
+    "fixtures.pushes",
     "fixtures.run_notes",
 ]
 

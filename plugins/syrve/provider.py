@@ -23,9 +23,11 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Syrve",
                 "python-modules": [
+                    "syrve.operators.approval",
                     "syrve.operators.backfill",
-                    "syrve.operators.customers",
                     "syrve.operators.coupons",
+                    "syrve.operators.crm",
+                    "syrve.operators.customers",
                     "syrve.operators.publish",
                     "syrve.operators.roster",
                 ],

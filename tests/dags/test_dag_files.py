@@ -23,9 +23,11 @@ DAGS = Path(__file__).parents[2] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 DAG_IDS = [file.stem for file in FILES]
 CALLS_SYRVE = {
+    "SyrveApplyPushOperator",
     "SyrveOrganizationsOperator",
     "SyrvePlanBackfillOperator",
     "SyrvePlanPullOperator",
+    "SyrvePlanPushOperator",
     "SyrvePullCouponsOperator",
     "SyrvePullCustomersOperator",
 }
@@ -183,7 +185,7 @@ def test_every_task_that_calls_syrve_waits_in_its_pool(dag: DAG) -> None:
 
 
 def test_some_task_of_each_pull_calls_syrve(dagbag: DagBag) -> None:
-    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill"):
+    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill", "syrve_crm_push"):
         assert CALLS_SYRVE & {operator_name(task) for task in dagbag.dags[dag_id].tasks}
 
 
@@ -211,7 +213,7 @@ def test_every_parameter_of_the_form_reaches_a_task(dag: DAG) -> None:
 def test_form_refuses_what_is_no_organization(dagbag: DagBag, value: object) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
-    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill"):
+    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill", "syrve_crm_push"):
         with pytest.raises(ParamValidationError):
             dagbag.dags[dag_id].params.get_param("organization_ids").resolve([value])
 
@@ -269,6 +271,8 @@ def test_assets_are_named_like_tables(dagbag: DagBag) -> None:
         "syrve.coupon_series",
         "syrve.coupon",
         "sync.roster",
+        "crm.customer",
+        "crm.push",
     }
     assert all(uri == f"syrve://warehouse/{name.replace('.', '/')}" for name, uri in published.items())
 
@@ -284,7 +288,7 @@ def test_dag_survives_serialization_with_its_form_pool_and_retry_policy(dag: DAG
 
 
 def schedules(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
-    for name in ("CUSTOMERS", "COUPONS"):
+    for name in ("CUSTOMERS", "COUPONS", "CRM_PUSH"):
         monkeypatch.delenv(f"SYRVE_{name}_SCHEDULE", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -298,6 +302,8 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_customers": "17 * * * *",
         "syrve_coupons": "47 4 * * *",
         "syrve_balances": "*/10 * * * *",
+        "syrve_crm_push": "37 * * * *",
+        "syrve_crm_import": None,
         "syrve_roster_import": None,
         "syrve_backfill": None,
     }
@@ -309,6 +315,24 @@ def test_schedules_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     found = schedules(environment, monkeypatch)
 
     assert (found["syrve_customers"], found["syrve_coupons"]) == (None, "*/5 * * * *")
+
+
+def test_push_waits_for_the_asset_of_the_crm_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = schedules({"SYRVE_CRM_PUSH_SCHEDULE": "asset"}, monkeypatch)
+
+    assert "crm.customer" in str(found["syrve_crm_push"])
+
+
+def test_push_asks_before_it_applies_and_is_judged_at_the_end(dagbag: DagBag) -> None:
+    dag = dagbag.dags["syrve_crm_push"]
+
+    assert dag.get_task("approve").downstream_task_ids == {"apply"}
+    assert dag.get_task("apply").is_mapped
+    assert {task.task_id: task.trigger_rule.value for task in dag.leaves} == {
+        "publish": "all_done",
+        "all_pushed": "none_failed",
+    }
+    assert dag.params["dry_run"] is None
 
 
 def test_sizes_and_pool_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,15 @@ from devstack.state import StackState
 from syrve_simulator.control import SimulatorControl
 
 RUN_TIMEOUT_SECONDS = 150.0
+RUN_HERE = (
+    names.ROSTER_IMPORT_DAG,
+    names.CUSTOMERS_DAG,
+    names.BALANCES_DAG,
+    names.COUPONS_DAG,
+    names.BACKFILL_DAG,
+    names.CRM_IMPORT_DAG,
+    names.CRM_PUSH_DAG,
+)
 
 
 @dataclass
@@ -101,6 +110,9 @@ class LiveAirflow:
         self.rows(
             f"truncate {tables}, syrve.wallet_balance, {versions}, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon"
         )
+        self.rows(
+            "truncate crm.customer, crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push, crm.push_blocked cascade"
+        )
         found = []
         for each in self.simulator.organizations()[:organizations]:
             page = self.simulator.customers_page(each["organization_id"], limit=customers)
@@ -123,13 +135,7 @@ def live_airflow() -> Iterator[LiveAirflow]:
         state = stack.bring_up(DEMO)
         try:
             api = stack.api(state)
-            for dag_id in (
-                names.ROSTER_IMPORT_DAG,
-                names.CUSTOMERS_DAG,
-                names.BALANCES_DAG,
-                names.COUPONS_DAG,
-                names.BACKFILL_DAG,
-            ):
+            for dag_id in RUN_HERE:
                 wait_until_parsed(api, stack.paths.dags, dag_id, not_before=0.0)
                 api.set_paused(dag_id, paused=False)
             assert state.simulator_url is not None

@@ -27,6 +27,10 @@ CANARIES = {
     "broken customer's name": "Brokencanary",
     "coupon": "CANARY-COUPON-77",
     "phone typed into the form": "+79757770002",
+    "wished name": "Канареечкин",
+    "wished e-mail": "canary.wish@example.com",
+    "wished phone": "+79757779012",
+    "wished card": "CANARYTRACK77",
     "api login": names.API_LOGIN,
 }
 TOKEN = re.compile(r"\b[0-9a-f]{128}\b")
@@ -56,12 +60,16 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
         "coupons": "success",
         "backfill from a file": "success",
         "backfill of typed phones": "refused",
+        "wishes": "success",
+        "push": "success",
+        "refused push": "failed",
+        "push without right": "failed",
         "customers without right": "failed",
         "customers cut off": "success",
         "customers with a broken warehouse": "failed",
     }
     assert airflow.rows("select name, email from syrve.customer where customer_id = %s", CUSTOMER_ID) == [
-        (CANARIES["name"], CANARIES["e-mail"])
+        (CANARIES["wished name"], CANARIES["e-mail"])
     ], "the canaries did go through"
     assert airflow.rows(
         "select count(*) > 0 from sync.reject where identity like %s", f"%{CANARIES['unusable phone']}%"
@@ -120,6 +128,7 @@ def _run_everything(airflow: Any, organization_id: str, path: str) -> dict[str, 
         )[0],
         "backfill of typed phones": _outcome_of_typing_a_phone(airflow, organization_id),
     }
+    done |= _push_everything(airflow, organization_id)
     airflow.simulator.set_switches(removed_rights=["customer_info"])
     done["customers without right"] = airflow.run(customers, force=True)[0]
     airflow.simulator.set_switches(removed_rights=[])
@@ -143,6 +152,34 @@ def _outcome_of_typing_a_phone(airflow: Any, organization_id: str) -> str:
     with pytest.raises(StackError, match="HTTP 400"):
         airflow.start(names.BACKFILL_DAG, source="ids", customer_ids=typed, organization_ids=[organization_id])
     return "refused"
+
+
+def _push_everything(airflow: Any, organization_id: str) -> dict[str, str]:
+    """Import wishes and push them: a new customer, one refused before any call, one refused by Syrve, and a right that is missing."""
+    wishes = airflow.stack.paths.directory / "wishes.csv"
+    wishes.write_text(
+        "phone,id,name,email,card_track\n"
+        f"{CANARIES['wished phone']},,{CANARIES['wished name']},{CANARIES['wished e-mail']},{CANARIES['wished card']}\n"
+        f"{CANARIES['phone']},,{CANARIES['wished name']},,\n"
+        f"{CANARIES['unusable phone']},,{CANARIES['wished name']},,\n"
+    )
+    push = {"dry_run": False, "max_refused_share": 0}
+    done = {
+        "wishes": airflow.run(names.CRM_IMPORT_DAG, path=f"file://{wishes}", organization_id=organization_id)[0],
+        "push": airflow.run(names.CRM_PUSH_DAG, **push)[0],
+    }
+    wishes.unlink()
+    assert airflow.rows("select count(*) from crm.push where outcome = 'acknowledged'")[0][0] >= 3, (
+        "the wishes did go through"
+    )
+    statement = "insert into crm.customer (organization_id, phone, name) values (%s, %s, %s)"
+    airflow.rows(statement, organization_id, CANARIES["unusable phone"], CANARIES["wished name"])
+    done["refused push"] = airflow.run(names.CRM_PUSH_DAG, **push)[0]
+    airflow.rows("update crm.customer set surname = %s where customer_id = %s", CANARIES["wished name"], CUSTOMER_ID)
+    airflow.simulator.set_switches(removed_rights=["create_or_update"])
+    done["push without right"] = airflow.run(names.CRM_PUSH_DAG, **push)[0]
+    airflow.simulator.set_switches(removed_rights=[])
+    return done
 
 
 def _kept_by_airflow(airflow: Any) -> dict[str, str]:

@@ -23,20 +23,26 @@ from syrve.operators.publish import SyrvePublishOperator
 from syrve.operators.roster import SyrveRosterImportOperator
 
 SETTINGS_IN_RENDERED_FIELDS = {
+    "approval_customers",
     "batch_size",
     "cap_per_minute",
     "count_only",
     "force",
+    "is_dry_run",
     "limit",
+    "max_refused_share",
     "max_shards",
     "not_refreshed_since",
     "organization_id",
     "organization_ids",
     "path",
     "path_conn_id",
+    "plan_id",
     "priority",
     "query",
     "query_conn_id",
+    "release_blocked",
+    "shard",
     "shard_size",
     "source",
 }
@@ -47,7 +53,13 @@ def operator_classes() -> list[type[BaseOperator]]:
     names = [each.name.removesuffix(".py") for each in files("syrve.operators").iterdir() if each.name.endswith(".py")]
     modules = [importlib.import_module(f"syrve.operators.{name}") for name in names if name != "__init__"]
     members = [value for module in modules for _, value in inspect.getmembers(module, inspect.isclass)]
-    return sorted({each for each in members if issubclass(each, BaseOperator) and each is not BaseOperator}, key=str)
+    return sorted(
+        {each for each in members if issubclass(each, BaseOperator) and each.__module__ in names_of(modules)}, key=str
+    )
+
+
+def names_of(modules: list[Any]) -> set[str]:
+    return {module.__name__ for module in modules}
 
 
 @pytest.mark.parametrize("cls", operator_classes(), ids=lambda cls: cls.__name__)

@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk import ExceptionRetryPolicy, RetryAction
 
 from syrve.api import errors as api_errors
+from syrve.crm import errors as crm_errors
 from syrve.customers.errors import UnreadableSource, UnusableSource
 from syrve.customers.pull import PullIncomplete
 from syrve.operators.retry import syrve_retry_policy
@@ -26,6 +27,7 @@ FAILS_AT_ONCE = [
     api_errors.Rejected,
     api_errors.UnsupportedByDialect,
     api_errors.SyrveError,
+    crm_errors.PushRefused,
     warehouse_errors.WarehouseConfigError,
     warehouse_errors.WarehouseError,
     UnusableSource,
@@ -37,6 +39,8 @@ WAITS_SECONDS = {
     api_errors.Transient: 60,
     api_errors.UnreadableAnswer: 60,
     PullIncomplete: 60,
+    crm_errors.NotYetKnown: 60,
+    crm_errors.PushIncomplete: 60,
     warehouse_errors.WarehouseUnavailable: 30,
     UnreadableSource: 60,
 }

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from fixtures.pulls import Syncing
+from fixtures.pushes import NEW_PHONES, Pushing
 from syrve.api.bulk import BulkLookup
 from syrve.api.client import SyrveClient
+from syrve.crm.imports import CrmImport
 from syrve.customers.backfill import Backfill, BackfillChoice, finish_backfill
 from syrve.customers.claims import PullScope
 from syrve.customers.pull import CustomerPull
@@ -72,6 +74,22 @@ def test_loader_can_do_everything_that_a_backfill_does(syncing: Syncing, loader_
     assert finish_backfill(loader, "next") is not None
 
 
+def test_loader_can_do_everything_that_a_push_does(pushing: Pushing, loader_login: str) -> None:
+    loader = replace(pushing, warehouse=as_role(pushing.warehouse, loader_login))
+    [person] = pushing.mirrored()
+    rows = [
+        {"customer_id": person["customer_id"], "name": "Новое", "card_track": "LOADER7"},
+        {"phone": next(NEW_PHONES), "name": "Новый"},
+        {"phone": "nobody"},
+    ]
+    job = CrmImport(loader.warehouse, key=loader.key("import"), region="RU", organization_id=pushing.organization_id)
+
+    assert job.run([pd.DataFrame(rows, dtype="object")]).rejected == 1
+    assert loader.push().changed == 2
+    loader.look_up()
+    assert loader.plan(release_blocked=True).size == 0
+
+
 DDL = (
     "create table syrve.another (id integer)",
     "create table sync.another (id integer)",
@@ -91,16 +109,18 @@ def test_loader_changes_no_structure(loader: Warehouse, statement: str) -> None:
 
 
 CRM_WRITES = (
-    "insert into crm.customer (organization_id) values (gen_random_uuid())",
-    "update crm.customer set name = 'x'",
     "delete from crm.customer",
+    "delete from crm.customer_card",
+    "update crm.field_policy set policy = 'crm' where field = 'name'",
+    "update crm.push set outcome = 'acknowledged'",
+    "delete from crm.push",
 )
 
 
 @pytest.mark.parametrize("statement", CRM_WRITES)
-def test_loader_reads_what_the_crm_wants_and_does_not_write_it(loader: Warehouse, statement: str) -> None:
+def test_loader_removes_no_wish_sets_no_policy_and_alters_no_attempt(loader: Warehouse, statement: str) -> None:
     with loader.transaction("read") as cursor:
-        cursor.execute("select count(*) from crm.customer")
+        cursor.execute("select count(*) from crm.customer, crm.push, crm.field_policy")
 
     assert "InsufficientPrivilege (42501)" in refused(loader, statement)
 
@@ -123,6 +143,29 @@ def test_ops_resolves_a_reject_and_changes_nothing_else(warehouse: Warehouse, ma
     assert "42501" in refused(ops, "update sync.reject set reason = 'another'")
     assert "42501" in refused(ops, "delete from sync.reject")
     assert "42501" in refused(ops, "select 1 from syrve.customer")
+
+
+def test_ops_decides_conflicts_and_releases_rows_and_writes_no_wish(
+    warehouse: Warehouse, make_login: Callable[[str], str]
+) -> None:
+    with warehouse.transaction("fill") as cursor:
+        cursor.execute(
+            """
+            insert into crm.conflict (crm_id, organization_id, customer_id, field, policy, outcome)
+            values (1, gen_random_uuid(), gen_random_uuid(), 'name', 'ask', 'waits');
+            insert into crm.push_blocked (crm_id, organization_id, stage, reason, times, edited_at, run_id)
+            values (1, gen_random_uuid(), 'apply', 'why', 3, now(), 'r')
+            """
+        )
+    ops = as_role(warehouse, make_login("syrve_ops"))
+
+    with ops.transaction("decide and release") as cursor:
+        cursor.execute("update crm.conflict set decision = 'crm' where conflict_id = 1")
+        cursor.execute("update crm.field_policy set policy = 'crm' where field = 'name'")
+        cursor.execute("delete from crm.push_blocked where crm_id = 1")
+        assert cursor.rowcount == 1
+    assert "42501" in refused(ops, "update crm.conflict set crm_value = 'another'")
+    assert "42501" in refused(ops, "update crm.customer set name = 'another'")
 
 
 def test_analyst_sees_no_person_in_the_mirror(lasting_warehouse: Warehouse, make_login: Callable[[str], str]) -> None:

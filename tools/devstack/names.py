@@ -5,6 +5,8 @@ BACKFILL_DAG = "syrve_backfill"
 BALANCES_DAG = "syrve_balances"
 COUPONS_DAG = "syrve_coupons"
 ROSTER_IMPORT_DAG = "syrve_roster_import"
+CRM_IMPORT_DAG = "syrve_crm_import"
+CRM_PUSH_DAG = "syrve_crm_push"
 
 POOL = "syrve_api"
 POOL_SLOTS = 4

@@ -5,10 +5,13 @@
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
 | `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/10 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
+| `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `37 * * * *` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
 | `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
 | `SYRVE_BACKFILL_TASKS` | pulls of backfills at once: the pool's other slots stay free for scheduled work | `2` |
+| `SYRVE_PUSH_SHARD_SIZE` | customers a mapped task of a push is planned for | `2000` |
+| `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first | `1000` |
 
 They are read when a DAG file is parsed: no database, no network, no Airflow Variable.
 """
@@ -19,18 +22,28 @@ import os
 from datetime import timedelta
 from typing import Any
 
+from airflow.sdk import Asset
+
 from syrve.operators.retry import syrve_retry_policy
 
 POOL = os.environ.get("SYRVE_POOL", "syrve_api")
 SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
 BACKFILL_TASKS = int(os.environ.get("SYRVE_BACKFILL_TASKS", "2"))
+PUSH_SHARD_SIZE = int(os.environ.get("SYRVE_PUSH_SHARD_SIZE", "2000"))
+APPROVAL_CUSTOMERS = int(os.environ.get("SYRVE_APPROVAL_CUSTOMERS", "1000"))
 
 
 def schedule(name: str, default: str) -> str | None:
     """Return the cron expression of `SYRVE_<NAME>_SCHEDULE`; None where it is `none`."""
     value = os.environ.get(f"SYRVE_{name.upper()}_SCHEDULE", default).strip()
     return None if value.lower() == "none" else value
+
+
+def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset] | None:
+    """Return the schedule as `schedule` does; the asset where it is `asset`."""
+    value = schedule(name, default)
+    return [asset] if value is not None and value.lower() == "asset" else value
 
 
 def default_args() -> dict[str, Any]:

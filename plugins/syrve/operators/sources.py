@@ -1,4 +1,4 @@
-"""Opens what names identities: a file in any storage that Airflow reads, or a query on any SQL connection."""
+"""Opens what an import reads: a file in any storage that Airflow reads, or a query on any SQL connection."""
 
 from __future__ import annotations
 
@@ -41,3 +41,12 @@ def frames_of_query(query: str | None, query_conn_id: str | None) -> Iterator[pd
         yield from query_frames(engine, text)
     finally:
         engine.dispose()
+
+
+def source_frames(
+    source: str, *, path: str | None, path_conn_id: str | None, query: str | None, query_conn_id: str | None
+) -> Iterator[pd.DataFrame]:
+    """Read the source `file` or `query` of a form; raise `UnusableSource` that says what is missing."""
+    if source == "file":
+        return frames_of_file(path, path_conn_id)
+    return frames_of_query(query, query_conn_id)

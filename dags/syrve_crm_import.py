@@ -1,0 +1,71 @@
+"""
+### Import the CRM's wishes
+
+Brings desired states into `crm.customer`, `crm.customer_category`, `crm.customer_card` and `crm.customer_program`, from a CSV, Parquet or
+Excel file at any path that Airflow's object storage reads, or from a query on any SQL connection. A CRM that writes these tables itself
+needs no import.
+
+**Rows** name their customer by `crm_id`, `customer_id` or `phone`, and may have the other columns of `crm.customer`, `category_id`,
+`card_track` with `card_number`, `program_id`, `wanted` (no: take the membership away) and `clear` (names of fields to empty); see
+`docs/crm-push.md`. An empty cell leaves the field as it is.
+
+**Safe to** run twice: what is there already is left as it is. Each row is taken whole or lands in `sync.reject`, stage `import`, with the
+reason; correct it at its source and import again.
+
+**When it fails** with `UnusableSource`, the text says what the form, the file or the query lacks: put it right and start another run.
+`UnreadableSource` is storage or a database out of reach, and is retried.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from syrve.operators import assets, settings
+from syrve.operators.crm import SOURCES, SyrveCrmImportOperator
+
+with DAG(
+    dag_id="syrve_crm_import",
+    description="Brings wishes of the CRM from a file or a query",
+    doc_md=__doc__,
+    schedule=None,
+    catchup=False,
+    max_active_runs=3,
+    render_template_as_native_obj=True,
+    default_args=settings.default_args(),
+    tags=["syrve", "crm"],
+    params={
+        "source": Param("file", type="string", enum=list(SOURCES), title="Source"),
+        "path": Param(
+            None,
+            type=["null", "string"],
+            title="File",
+            description="For source file: such as file:///data/wishes.csv or s3://bucket/wishes.parquet; .csv, .csv.gz, .parquet or .xlsx.",
+        ),
+        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
+        "query": Param(
+            None,
+            type=["null", "string"],
+            format="multiline",
+            title="Query",
+            description="For source query: one select.",
+        ),
+        "query_conn_id": Param(None, type=["null", "string"], title="Connection of the query"),
+        "organization_id": Param(
+            None,
+            type=["null", "string"],
+            pattern="^[0-9a-fA-F-]{36}$",
+            title="Organization",
+            description="For rows that name none.",
+        ),
+    },
+) as dag:
+    SyrveCrmImportOperator(
+        task_id="import_wishes",
+        source="{{ params.source }}",
+        path="{{ params.path }}",
+        path_conn_id="{{ params.path_conn_id }}",
+        query="{{ params.query }}",
+        query_conn_id="{{ params.query_conn_id }}",
+        organization_id="{{ params.organization_id }}",
+        outlets=[assets.CRM_CUSTOMER],
+    )

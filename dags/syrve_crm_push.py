@@ -1,0 +1,121 @@
+"""
+### Push the CRM's wishes to Syrve
+
+Compares `crm.customer` and its memberships with what was agreed and with the mirror, field by field, and sends what the CRM changed:
+`docs/crm-push.md` says how to write wishes, who wins where both sides changed something, and how to empty a field.
+
+**Tasks.** `plan` writes the exact changes into `crm.push_plan` and tells counts and field names in its log; `approve` asks a person when
+the plan is larger than `approval_customers` and passes otherwise; `apply` (mapped) sends a shard, a customer at a time; `publish` updates
+the asset `crm.push` if anything was sent; `all_pushed` makes the run fail if a shard failed or too many rows were refused.
+
+**By hand it is a dry run** unless the form says otherwise: it plans, tells, and sends nothing. By schedule it sends.
+
+**Safe to** run twice, run beside itself, clear, or kill: only what is still as planned is sent, rows are leased, every call is noted before
+it is made, and a new customer whose answer was lost is looked for before anything is sent again.
+
+**When it fails**
+
+| the task says | do |
+| --- | --- |
+| `PushRefused` | look at the reasons in `crm.push_blocked` and `crm.push_plan`; correct the rows, and they go again by themselves |
+| `PushIncomplete`, `ServiceUnavailable`, `ConnectionFailed` | nothing: what was acknowledged is kept, the rest is retried |
+| `PermissionDenied` | grant the named right to the api login in Syrve's back office; clear the task |
+| `AuthenticationFailed` | put the right api login into the connection's password field; clear the task |
+| skipped, `loyalty is not set up` | leave the organization out (`organization_ids` of the connection), or have loyalty set up |
+| `WarehouseConfigError` | apply the migrations (`python -m syrve.warehouse migrate`) or the grants of `syrve_loader` |
+
+**Where to look.** Attempts: `crm.push`. Rows that wait: `crm.push_blocked`; delete one to let it go again, or tick *Release* in the form.
+Differences that wait for a decision: `crm.conflict`; set `decision` to `crm` or `syrve`. What changed in Syrve: `crm.remote_change`.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, TriggerRule
+
+from syrve.operators import assets, settings
+from syrve.operators.approval import SyrveApprovePushOperator
+from syrve.operators.crm import SyrveApplyPushOperator, SyrvePlanPushOperator, SyrvePushVerdictOperator
+from syrve.operators.publish import SyrvePublishOperator
+
+with DAG(
+    dag_id="syrve_crm_push",
+    description="Plans and applies the CRM's changes",
+    doc_md=__doc__,
+    schedule=settings.schedule_or_asset("crm_push", "37 * * * *", assets.CRM_CUSTOMER),
+    catchup=False,
+    max_active_runs=2,
+    render_template_as_native_obj=True,
+    default_args=settings.default_args(),
+    tags=["syrve", "push"],
+    params={
+        "dry_run": Param(
+            None,
+            type=["null", "boolean"],
+            title="Only look",
+            description="Plan and send nothing. Empty: yes for a run started by hand, no for any other.",
+        ),
+        "organization_ids": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
+            title="Organizations",
+            description="Ids, one a line; empty means all that the connection gives.",
+        ),
+        "limit": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="At most so many customers",
+            description="Empty means all that have changed.",
+        ),
+        "release_blocked": Param(
+            False,
+            type="boolean",
+            title="Release what waits",
+            description="Let the rows of crm.push_blocked of these organizations go again.",
+        ),
+        "approval_customers": Param(
+            settings.APPROVAL_CUSTOMERS,
+            type="integer",
+            minimum=0,
+            title="Ask a person above",
+            description="A plan of more customers than this waits for approval.",
+        ),
+        "max_refused_share": Param(
+            0.5,
+            type="number",
+            minimum=0,
+            maximum=1,
+            title="Refusals that are tolerated",
+            description="The run fails where a larger share of an organization's rows was refused.",
+        ),
+        "shard_size": Param(settings.PUSH_SHARD_SIZE, type="integer", minimum=1, title="Customers a shard"),
+        "max_shards": Param(
+            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
+        ),
+    },
+) as dag:
+    plan = SyrvePlanPushOperator(
+        task_id="plan",
+        is_dry_run="{{ params.dry_run }}",
+        organization_ids="{{ params.organization_ids }}",
+        limit="{{ params.limit }}",
+        release_blocked="{{ params.release_blocked }}",
+        shard_size="{{ params.shard_size }}",
+        max_shards="{{ params.max_shards }}",
+        pool=settings.POOL,
+        outlets=[assets.ORGANIZATION],
+    )
+    approve = SyrveApprovePushOperator(task_id="approve", approval_customers="{{ params.approval_customers }}")
+    apply = SyrveApplyPushOperator.partial(
+        task_id="apply", pool=settings.POOL, map_index_template="{{ task.organization_id }} / {{ task.shard }}"
+    ).expand_kwargs(plan.output)
+    publish = SyrvePublishOperator(
+        task_id="publish", count_task_id="apply", trigger_rule=TriggerRule.ALL_DONE, outlets=[assets.CRM_PUSH]
+    )
+    all_pushed = SyrvePushVerdictOperator(
+        task_id="all_pushed",
+        max_refused_share="{{ params.max_refused_share }}",
+        trigger_rule=TriggerRule.NONE_FAILED,
+    )
+    plan >> approve >> apply >> [publish, all_pushed]

@@ -1,0 +1,185 @@
+"""Plans a push: works out, in the database, what each customer of the CRM needs, and writes it down without sending anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from syrve.crm.settings import PushSettings
+from syrve.customers.phones import to_e164
+from syrve.warehouse.copy_text import copy_line, copy_lines
+from syrve.warehouse.database import Cursor, Warehouse, fetch_one, transaction
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
+from syrve.warehouse.sql_files import sql
+
+PLAN_LOCK_KEY = 0x53795F706C616E  # "Sy_plan"
+PHONE_CHUNK_ROWS = 20_000
+COUNTS = (
+    "considered",
+    "creates",
+    "updates",
+    "memberships",
+    "conflicts",
+    "asking",
+    "refused",
+    "waiting",
+    "agreed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewlyRefused:
+    """How many rows of an organization were refused for one reason that they were not refused for before."""
+
+    organization_id: str
+    reason: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushPlan:
+    """What a plan came to; the columns of `crm.push_plan_summary`, and how many customers it sends by organization."""
+
+    plan_id: int
+    considered: int = 0
+    creates: int = 0
+    updates: int = 0
+    memberships: int = 0
+    conflicts: int = 0
+    asking: int = 0
+    refused: int = 0
+    waiting: int = 0
+    agreed: int = 0
+    fields: dict[str, int] = field(default_factory=dict)
+    customers: dict[str, int] = field(default_factory=dict)
+    newly_refused: tuple[NewlyRefused, ...] = ()
+    unshown: int = 0
+
+    @property
+    def size(self) -> int:
+        """How many customers the plan sends."""
+        return sum(self.customers.values())
+
+    def told(self) -> str:
+        """Say the plan in one line: counts and field names, no values."""
+        fields = ", ".join(f"{name} {count:,}" for name, count in sorted(self.fields.items())) or "none"
+        return (
+            f"plan {self.plan_id}: {self.size:,} customer(s) to send: {self.creates:,} creates, {self.updates:,} updates, "
+            f"{self.memberships:,} membership changes; {self.conflicts:,} conflicts ({self.asking:,} wait for a decision), "
+            f"{self.refused:,} refused, {self.waiting:,} wait for a look-up, {self.agreed:,} agreed without a call; fields: {fields}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanScope:
+    """What is planned: organizations, and at most `limit` customers (None: all)."""
+
+    organization_ids: tuple[str, ...]
+    limit: int | None = None
+    is_dry_run: bool = False
+    release_blocked: bool = False
+
+
+class PushPlanner:
+    """Makes plans of one account; `dialect` and `region` are those of its connection."""
+
+    def __init__(
+        self, warehouse: Warehouse, *, key: TaskKey, dialect: str, region: str, settings: PushSettings | None = None
+    ) -> None:
+        self._warehouse = warehouse
+        self._settings = settings or PushSettings()
+        self._key = key
+        self._dialect = dialect
+        self._region = region
+
+    def run(self, scope: PlanScope) -> PushPlan:
+        """Plan in one transaction, one plan at a time, and return what came of it; raises `WarehouseError`.
+
+        Rows that are equal on both sides become agreed; nothing is sent.
+        """
+        with self._warehouse.connect() as connection:
+            with transaction(connection, "prepare the push plan") as cursor:
+                cursor.execute(sql("crm/plan/staging.sql"))
+            with transaction(connection, "plan the push") as cursor:
+                cursor.execute("select pg_advisory_xact_lock(%s)", (PLAN_LOCK_KEY,))
+                return self._plan(cursor, scope)
+
+    def _plan(self, cursor: Cursor, scope: PlanScope) -> PushPlan:
+        cursor.execute("select nextval('crm.push_plan_id')")
+        plan_id: int = fetch_one(cursor)[0]
+        values = {
+            "plan_id": plan_id,
+            "run_id": self._key.run_id,
+            "is_dry_run": scope.is_dry_run,
+            "organization_ids": list(scope.organization_ids),
+            "region": self._region,
+            "is_cloud": self._dialect == "cloud",
+            "most_customers": scope.limit,
+            "in_flight_seconds": self._settings.in_flight_seconds,
+        }
+        if scope.release_blocked:
+            cursor.execute(sql("crm/release.sql"), values)
+        cursor.execute(sql("crm/plan/tidy.sql"))
+        cursor.execute(sql("crm/plan/read_back.sql"), values)
+        _, unshown = fetch_one(cursor)
+        cursor.execute(sql("crm/plan/candidates.sql"), values)
+        cursor.execute("analyze staging_candidate")
+        self._read_phones(cursor)
+        for step in ("remember", "links", "subjects"):
+            cursor.execute(sql(f"crm/plan/{step}.sql"), values)
+        cursor.execute("analyze staging_subject")
+        for step in ("wishes", "unsupported"):
+            cursor.execute(sql(f"crm/plan/{step}.sql"), values)
+        cursor.execute("analyze staging_wish")
+        cursor.execute(sql("crm/plan/blocked.sql"), values)
+        newly_refused = tuple(NewlyRefused(*row) for row in cursor.fetchall())
+        for step in ("agree", "conflicts", "remote_changes", "rows", "settle", "summary"):
+            cursor.execute(sql(f"crm/plan/{step}.sql"), values)
+        *counts, fields = fetch_one(cursor)
+        plan = PushPlan(
+            plan_id,
+            **{name: int(count) for name, count in zip(COUNTS, counts, strict=True)},
+            fields={name: int(count) for name, count in fields.items()},
+            customers=customers_of_plan(cursor, plan_id),
+            newly_refused=newly_refused,
+            unshown=int(unshown),
+        )
+        add_counts(cursor, self._key, Counts(requested=plan.considered, found=plan.size, rejected=plan.refused))
+        return plan
+
+    def _read_phones(self, cursor: Cursor) -> None:
+        """Read the candidates' new phones as E.164 into the staging table, a chunk at a time."""
+        reader = cursor.connection.cursor(name="phones_unread")
+        reader.itersize = PHONE_CHUNK_ROWS
+        reader.execute(sql("crm/plan/phones_unread.sql"), {"region": self._region})
+        while rows := reader.fetchmany(PHONE_CHUNK_ROWS):
+            lines = [copy_line((crm_id, to_e164(phone, self._region))) for crm_id, phone in rows]
+            copy_lines(cursor, "staging_phone", ("crm_id", "phone"), lines)
+        reader.close()
+        cursor.execute("analyze staging_phone")
+
+
+def shards_of(plan: PushPlan, *, shard_size: int, max_shards: int) -> list[dict[str, Any]]:
+    """Divide a plan into `{"plan_id", "organization_id", "shard"}`: each sends any open rows of its organization."""
+    shards: list[dict[str, Any]] = []
+    for organization_id, count in sorted(plan.customers.items()):
+        number = max(1, min(max_shards, math.ceil(count / max(1, shard_size))))
+        shards += [
+            {"plan_id": plan.plan_id, "organization_id": organization_id, "shard": shard} for shard in range(number)
+        ]
+    return shards
+
+
+def customers_of_plan(cursor: Cursor, plan_id: int) -> dict[str, int]:
+    """Return how many customers a plan sends, by organization."""
+    cursor.execute(sql("crm/plan/customers.sql"), {"plan_id": plan_id})
+    return {organization_id: int(count) for organization_id, count in cursor.fetchall()}
+
+
+def organizations_unseen(warehouse: Warehouse, visible: Sequence[str]) -> list[str]:
+    """Return the organizations that rows of `crm.customer` name and the api login does not see."""
+    with warehouse.transaction("list the organizations of the CRM") as cursor:
+        cursor.execute(sql("crm/plan/organizations_unseen.sql"), {"organization_ids": list(visible)})
+        return [organization_id for (organization_id,) in cursor.fetchall()]

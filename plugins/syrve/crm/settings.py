@@ -1,0 +1,25 @@
+"""How a push works, in one place; the policies of the fields are in `crm.field_policy`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PushSettings:
+    """Sizes are customers; times are seconds.
+
+    A failure that may pass is tried again after `retry_seconds`, doubled each time up to `retry_ceiling_seconds`; after
+    `refusals_to_block` refusals of the same kind the row waits for a person. After `outage_failures` failures in a row the task gives up.
+    `settle_seconds` is how long a customer may stay unknown to look-ups after being created (facts, section 4.2); an answer that came
+    within `in_flight_seconds` of an acknowledgement may be older than the push.
+    """
+
+    batch_size: int = 50
+    lease_seconds: float = 900.0
+    retry_seconds: float = 300.0
+    retry_ceiling_seconds: float = 6 * 3600.0
+    refusals_to_block: int = 3
+    outage_failures: int = 5
+    settle_seconds: float = 30.0
+    in_flight_seconds: float = 20.0

@@ -1,0 +1,43 @@
+"""Says how a push went: a run whose rows were refused is not a success."""
+
+from __future__ import annotations
+
+from syrve.crm.errors import PushRefused
+from syrve.crm.plan import COUNTS, PushPlan, customers_of_plan
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.sql_files import sql
+
+
+def plan_of_run(warehouse: Warehouse, run_id: str) -> tuple[PushPlan, bool] | None:
+    """Return the latest plan of a run and whether it was a dry run, or None."""
+    with warehouse.transaction("read the push plan") as cursor:
+        cursor.execute(sql("crm/plan_of_run.sql"), {"run_id": run_id})
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        plan_id, is_dry_run, *counts, fields = row
+        plan = PushPlan(
+            plan_id,
+            **dict(zip(COUNTS, counts, strict=True)),
+            fields=fields,
+            customers=customers_of_plan(cursor, plan_id),
+        )
+        return plan, is_dry_run
+
+
+def check_refusals(warehouse: Warehouse, run_id: str, plan_id: int, *, max_refused_share: float) -> dict[str, int]:
+    """Return how many rows were sent and refused; raise `PushRefused` where more than that share of an organization's was refused."""
+    with warehouse.transaction("judge the push") as cursor:
+        cursor.execute(sql("crm/verdict.sql"), {"plan_id": plan_id, "run_id": run_id})
+        rows = cursor.fetchall()
+    bad = [
+        f"{organization_id}: {refused} of {sent + refused}"
+        for organization_id, sent, refused in rows
+        if refused > max_refused_share * (sent + refused)
+    ]
+    if bad:
+        raise PushRefused(
+            f"too many rows were refused ({'; '.join(bad)}); the reasons are in crm.push_blocked and crm.push_plan",
+            operation="push",
+        )
+    return {"sent": sum(sent for _, sent, _ in rows), "refused": sum(refused for *_, refused in rows)}

@@ -1,0 +1,253 @@
+"""Operators of the CRM push: plan, apply, judge; and the import of wishes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from syrve.hooks.syrve import SyrveHook
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
+from syrve.operators.base import organization_served, task_key, told
+from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
+from syrve.operators.sources import source_frames
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from syrve.crm.plan import PushPlan
+
+log = logging.getLogger(__name__)
+
+SOURCES = ("file", "query")
+
+
+def reads_as_dry_run(flag: bool | str | None, context: Context) -> bool:
+    """Read the form's flag; left empty, a run started by hand is a dry run and any other applies."""
+    if as_text(flag) is not None:
+        return as_flag(flag)
+    run = context.get("dag_run")
+    return getattr(run, "run_type", None) == "manual"
+
+
+class SyrvePlanPushOperator(BaseOperator):
+    """Plans a push and returns the shards that send it, `{"plan_id", "organization_id", "shard"}`; none in a dry run.
+
+    The plan is in `crm.push_plan`, its counts in `crm.push_plan_summary` and in the log. `release_blocked` lets the rows of
+    `crm.push_blocked` go again first; `limit` bounds the customers; `is_dry_run` left empty means a dry run
+    when a person started the run, and no other.
+    """
+
+    template_fields: Sequence[str] = (
+        "organization_ids",
+        "is_dry_run",
+        "limit",
+        "release_blocked",
+        "shard_size",
+        "max_shards",
+    )
+
+    def __init__(
+        self,
+        *,
+        organization_ids: list[str] | str | None = None,
+        is_dry_run: bool | str | None = None,
+        limit: int | str | None = None,
+        release_blocked: bool | str = False,
+        shard_size: int | str = 2_000,
+        max_shards: int | str = 4,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.organization_ids = organization_ids
+        self.is_dry_run = is_dry_run
+        self.limit = limit
+        self.release_blocked = release_blocked
+        self.shard_size = shard_size
+        self.max_shards = max_shards
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Plan the push."""
+        from syrve.crm.plan import PlanScope, PushPlanner, organizations_unseen, shards_of
+        from syrve.organizations import chosen, write_organizations
+
+        hook = SyrveHook(self.syrve_conn_id)
+        config = hook.config()
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:
+            organizations = client.organizations()
+        write_organizations(warehouse, organizations, time_zone=config.time_zone, account=config.login_fingerprint)
+        visible = [each.organization_id for each in organizations]
+        wanted = as_texts(self.organization_ids)
+        only_look = reads_as_dry_run(self.is_dry_run, context)
+        planner = PushPlanner(warehouse, key=task_key(context), dialect=config.dialect, region=config.default_region)
+        plan = planner.run(
+            PlanScope(
+                tuple(chosen(visible, wanted)),
+                limit=as_number(self.limit),
+                is_dry_run=only_look,
+                release_blocked=as_flag(self.release_blocked),
+            )
+        )
+        _tell(plan, [] if wanted else organizations_unseen(warehouse, visible), only_look)
+        return [] if only_look else shards_of(plan, shard_size=int(self.shard_size), max_shards=int(self.max_shards))
+
+
+def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
+    log.info("%s: %s", "Dry run, nothing is sent" if only_look else "To be sent", plan.told())
+    for each in plan.newly_refused:
+        log.warning(
+            "%d row(s) of %s cannot be pushed: %s; they wait in crm.push_blocked until they change or are released",
+            each.rows,
+            each.organization_id,
+            each.reason,
+        )
+    if plan.unshown:
+        log.warning(
+            "%d acknowledged change(s) are not to be seen in the look-up after them; see sync.reject, stage read_back",
+            plan.unshown,
+        )
+    if plan.asking:
+        log.warning("%d field(s) wait for a person's decision in crm.conflict", plan.asking)
+    for organization_id in unseen:
+        log.warning(
+            "crm.customer has rows of %s, which the api login does not see; they are left alone", organization_id
+        )
+
+
+class SyrveApplyPushOperator(BaseOperator):
+    """Sends open rows of a plan for one organization and returns the counts.
+
+    Skips itself where loyalty is not set up for the organization. `max_refused_share` is judged afterwards, by `SyrvePushVerdictOperator`.
+    """
+
+    template_fields: Sequence[str] = ("plan_id", "organization_id", "shard")
+
+    def __init__(
+        self,
+        *,
+        plan_id: int,
+        organization_id: str,
+        shard: int = 0,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.plan_id = plan_id
+        self.organization_id = organization_id
+        self.shard = shard
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send the rows."""
+        from syrve.crm.apply import ApplyScope, PushApply
+
+        hook = SyrveHook(self.syrve_conn_id)
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        key = task_key(context)
+        with (
+            organization_served(warehouse, self.organization_id, operation="create_or_update", key=key),
+            open_budget(warehouse, hook.config(), bulk=False) as budget,
+            hook.get_conn(budget) as client,
+        ):
+            job = PushApply(warehouse, client, key=key)
+            counts = job.run(ApplyScope(int(self.plan_id), self.organization_id))
+        log.info("Done: %s", told(counts))
+        return counts.as_dict()
+
+
+class SyrvePushVerdictOperator(BaseOperator):
+    """Fails the run where more than `max_refused_share` of an organization's rows were refused; returns how many were sent and refused."""
+
+    template_fields: Sequence[str] = ("max_refused_share",)
+
+    def __init__(
+        self,
+        *,
+        max_refused_share: float | str = 0.5,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_refused_share = max_refused_share
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Judge the run."""
+        from syrve.crm.verdict import check_refusals, plan_of_run
+
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        found = plan_of_run(warehouse, context["run_id"])
+        if found is None or found[1]:
+            raise AirflowSkipException("Nothing was sent, so there is nothing to judge")
+        share = float(self.max_refused_share)
+        return check_refusals(warehouse, context["run_id"], found[0].plan_id, max_refused_share=share)
+
+
+class SyrveCrmImportOperator(BaseOperator):
+    """Writes wishes from a file or a query into `crm.customer` and its memberships; returns the counts.
+
+    `path` and `query` are as in `SyrveRosterImportOperator`; the columns are in docs/crm-push.md.
+    """
+
+    template_fields: Sequence[str] = ("source", "path", "path_conn_id", "query", "query_conn_id", "organization_id")
+
+    def __init__(
+        self,
+        *,
+        source: str = "file",
+        path: str | None = None,
+        path_conn_id: str | None = None,
+        query: str | None = None,
+        query_conn_id: str | None = None,
+        organization_id: str | None = None,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.path = path
+        self.path_conn_id = path_conn_id
+        self.query = query
+        self.query_conn_id = query_conn_id
+        self.organization_id = organization_id
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Import the source."""
+        from syrve.crm.imports import CrmImport
+        from syrve.customers.errors import UnusableSource
+
+        if self.source not in SOURCES:
+            raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
+        job = CrmImport(
+            open_warehouse(self.warehouse_conn_id),
+            key=task_key(context),
+            region=SyrveHook(self.syrve_conn_id).config().default_region,
+            organization_id=as_text(self.organization_id),
+        )
+        frames = source_frames(
+            self.source,
+            path=self.path,
+            path_conn_id=self.path_conn_id,
+            query=self.query,
+            query_conn_id=self.query_conn_id,
+        )
+        counts = job.run(frames)
+        log.info("Done: %s", told(counts))
+        if counts.rejected:
+            log.warning("%d row(s) could not be taken in; see sync.reject, stage import", counts.rejected)
+        if not counts.changed:
+            raise AirflowSkipException("Nothing changed, so the push is not woken")
+        return counts.as_dict()

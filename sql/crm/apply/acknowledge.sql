@@ -1,0 +1,99 @@
+-- Moves the agreement by what Syrve has acknowledged, keeps the customer's id, and makes the customer due for a look-up that must show it.
+-- A customer who was just created may stay unknown to look-ups for some seconds, so that look-up waits. Who is being looked up at this moment
+-- is looked up once more.
+with sent as (
+    select
+        planned.crm_id,
+        planned.organization_id,
+        planned.agreed_version + 1 as agreed_version,
+        jsonb_object_agg(change.key, change.value) as changes,
+        jsonb_object_agg(change.key, change.value -> 'to') as agreed,
+        array_agg(change.key) as keys
+    from crm.push_plan as planned
+    cross join lateral jsonb_each(planned.changes) as change
+    where
+        planned.plan_id = %(plan_id)s
+        and planned.crm_id = %(crm_id)s
+        and change.key = any(%(keys)s::text[])
+        and change.key <> all(planned.acknowledged)
+    group by planned.crm_id, planned.organization_id, planned.agreed_version
+),
+
+moved as (
+    update crm.push_state as known
+    set
+        customer_id = %(customer_id)s,
+        agreed = known.agreed || sent.agreed,
+        agreed_version = sent.agreed_version,
+        pushed = coalesce(known.pushed, '{}') || sent.changes,
+        pushed_at = clock_timestamp(),
+        unsure_phone = null,
+        unsure_at = null
+    from sent
+    where known.crm_id = sent.crm_id
+    returning known.crm_id
+),
+
+noted as (
+    update crm.push_plan as planned
+    set customer_id = %(customer_id)s, agreed_version = sent.agreed_version, acknowledged = planned.acknowledged || sent.keys
+    from sent
+    where planned.plan_id = %(plan_id)s and planned.crm_id = sent.crm_id
+    returning planned.crm_id
+),
+
+kept as (
+    update crm.customer as wished
+    set customer_id = %(customer_id)s
+    from sent
+    where wished.crm_id = sent.crm_id and wished.customer_id is distinct from %(customer_id)s
+    returning wished.crm_id
+),
+
+identities as materialized (
+    select
+        roster.organization_id,
+        roster.identity_kind,
+        roster.identity_value
+    from sync.roster as roster
+    inner join sent on roster.organization_id = sent.organization_id
+    where roster.customer_id = %(customer_id)s and roster.identity_kind <> 'id'
+    order by roster.organization_id, roster.identity_kind, roster.identity_value
+    for no key update of roster
+),
+
+made_due as (
+    update sync.roster as roster
+    set
+        due_at = case
+            when roster.lease is null then least(roster.due_at, now() + make_interval(secs => %(unseen_seconds)s))
+            else now() + make_interval(secs => %(unseen_seconds)s)
+        end
+    from identities
+    where
+        roster.organization_id = identities.organization_id
+        and roster.identity_kind = identities.identity_kind
+        and roster.identity_value = identities.identity_value
+)
+
+insert into sync.roster as roster (organization_id, identity_kind, identity_value, source, due_at)
+select
+    sent.organization_id,
+    'id' as identity_kind,
+    %(customer_id)s::text as identity_value,
+    'crm push' as source,
+    now() + make_interval(secs => %(unseen_seconds)s) as due_at
+from sent
+where
+    'phone' = any(sent.keys)
+    or exists (
+        select 1
+        from sync.roster as known
+        where
+            known.organization_id = sent.organization_id
+            and known.identity_kind = 'id'
+            and known.identity_value = %(customer_id)s::text
+    )
+    or not exists (select 1 from identities)
+on conflict (organization_id, identity_kind, identity_value) do update
+    set due_at = case when roster.lease is null then least(roster.due_at, excluded.due_at) else excluded.due_at end;

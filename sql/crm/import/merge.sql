@@ -1,0 +1,138 @@
+-- Writes a chunk of wishes into crm.customer and its memberships, and tells how many rows it changed. A row is found by crm_id, else by
+-- customer_id, else by phone. What a row leaves empty stays as it is; of several lines about one customer the last value of each field counts.
+update staging_crm as staged
+set
+    crm_id = coalesce(
+        (
+            select min(wished.crm_id)
+            from crm.customer as wished
+            where wished.organization_id = staged.organization_id and wished.customer_id = staged.customer_id
+        ),
+        (
+            select min(wished.crm_id)
+            from crm.customer as wished
+            where wished.organization_id = staged.organization_id and wished.phone = staged.phone
+        ),
+        (
+            select min(known.crm_id)
+            from crm.push_state as known
+            where known.organization_id = staged.organization_id and known.phone = staged.phone
+        )
+    )
+where staged.crm_id is null;
+
+-- Lines about the same customer who is not there yet get one number together.
+update staging_crm as staged
+set crm_id = numbered.crm_id
+from (
+    select
+        organization_id,
+        coalesce(customer_id::text, phone) as identity,
+        nextval(pg_get_serial_sequence('crm.customer', 'crm_id')) as crm_id
+    from staging_crm
+    where crm_id is null
+    group by organization_id, coalesce(customer_id::text, phone)
+) as numbered
+where
+    staged.crm_id is null
+    and staged.organization_id = numbered.organization_id
+    and coalesce(staged.customer_id::text, staged.phone) = numbered.identity;
+
+with merged as (
+    select
+        crm_id,
+        (array_agg(organization_id order by line desc))[1] as organization_id,
+        (array_agg(customer_id order by line desc) filter (where customer_id is not null))[1] as customer_id,
+        (array_agg(phone order by line desc) filter (where phone is not null))[1] as phone,
+        (array_agg(name order by line desc) filter (where name is not null))[1] as name,
+        (array_agg(surname order by line desc) filter (where surname is not null))[1] as surname,
+        (array_agg(middle_name order by line desc) filter (where middle_name is not null))[1] as middle_name,
+        (array_agg(email order by line desc) filter (where email is not null))[1] as email,
+        (array_agg(birthday order by line desc) filter (where birthday is not null))[1] as birthday,
+        (array_agg(sex order by line desc) filter (where sex is not null))[1] as sex,
+        (array_agg(receives_order_status order by line desc) filter (where receives_order_status is not null))[1]
+            as receives_order_status,
+        (array_agg(receives_promo order by line desc) filter (where receives_promo is not null))[1] as receives_promo,
+        coalesce(string_to_array(string_agg(array_to_string(clear, ' '), ' '), ' '), '{}') as clear
+    from staging_crm
+    group by crm_id
+),
+
+next as (
+    select
+        merged.crm_id,
+        coalesce(known.organization_id, merged.organization_id) as organization_id,
+        coalesce(merged.customer_id, known.customer_id) as customer_id,
+        coalesce(merged.phone, known.phone) as phone,
+        coalesce(merged.name, case when 'name' = any(merged.clear) then null else known.name end) as name,
+        coalesce(merged.surname, case when 'surname' = any(merged.clear) then null else known.surname end) as surname,
+        coalesce(merged.middle_name, case when 'middle_name' = any(merged.clear) then null else known.middle_name end) as middle_name,
+        coalesce(merged.email, case when 'email' = any(merged.clear) then null else known.email end) as email,
+        coalesce(merged.birthday, known.birthday) as birthday,
+        coalesce(merged.sex, known.sex) as sex,
+        coalesce(merged.receives_order_status, known.receives_order_status) as receives_order_status,
+        coalesce(merged.receives_promo, known.receives_promo) as receives_promo,
+        array(
+            select distinct cleared.field
+            from unnest(coalesce(known.clear, '{}') || merged.clear) as cleared (field)
+            where
+                case cleared.field
+                    when 'name' then merged.name
+                    when 'surname' then merged.surname
+                    when 'middle_name' then merged.middle_name
+                    when 'email' then merged.email
+                end is null
+            order by cleared.field
+        ) as clear
+    from merged
+    left join crm.customer as known on merged.crm_id = known.crm_id
+),
+
+written as (
+    insert into crm.customer as wished (
+        crm_id, organization_id, customer_id, phone, name, surname, middle_name, email, birthday, sex, receives_order_status,
+        receives_promo, clear
+    )
+    select
+        crm_id,
+        organization_id,
+        customer_id,
+        phone,
+        name,
+        surname,
+        middle_name,
+        email,
+        birthday,
+        sex,
+        receives_order_status,
+        receives_promo,
+        clear
+    from next
+    order by crm_id
+    on conflict (crm_id) do update
+        set
+            customer_id = excluded.customer_id,
+            phone = excluded.phone,
+            name = excluded.name,
+            surname = excluded.surname,
+            middle_name = excluded.middle_name,
+            email = excluded.email,
+            birthday = excluded.birthday,
+            sex = excluded.sex,
+            receives_order_status = excluded.receives_order_status,
+            receives_promo = excluded.receives_promo,
+            clear = excluded.clear
+        where
+        (
+            wished.customer_id, wished.phone, wished.name, wished.surname, wished.middle_name, wished.email, wished.birthday, wished.sex,
+            wished.receives_order_status, wished.receives_promo, wished.clear
+        )
+        is distinct from (
+            excluded.customer_id, excluded.phone, excluded.name, excluded.surname, excluded.middle_name, excluded.email, excluded.birthday,
+            excluded.sex, excluded.receives_order_status, excluded.receives_promo, excluded.clear
+        )
+    returning wished.crm_id
+)
+
+select count(*) as changed
+from written;

@@ -1,0 +1,22 @@
+-- Session-local table that a chunk of an import is copied into. It empties itself at each commit.
+create temporary table if not exists staging_crm (
+    line bigint primary key,
+    crm_id bigint,
+    organization_id uuid not null,
+    customer_id uuid,
+    phone text,
+    name text,
+    surname text,
+    middle_name text,
+    email text,
+    birthday date,
+    sex text,
+    receives_order_status boolean,
+    receives_promo boolean,
+    clear text[],
+    category_id uuid,
+    card_track text,
+    card_number text,
+    program_id uuid,
+    wanted boolean not null
+) on commit delete rows;

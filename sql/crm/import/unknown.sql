@@ -1,0 +1,10 @@
+-- Takes the lines out that name a crm_id which no row of the organization has, and gives their numbers.
+delete from staging_crm as staged
+where
+    staged.crm_id is not null
+    and not exists (
+        select 1
+        from crm.customer as wished
+        where wished.crm_id = staged.crm_id and wished.organization_id = staged.organization_id
+    )
+returning staged.line;

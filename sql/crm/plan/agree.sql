@@ -1,0 +1,19 @@
+-- Moves the agreement where it needs no call: values that are equal on both sides are agreed, fields that are no longer managed are not.
+with base as (
+    select
+        subject.crm_id,
+        coalesce(
+            jsonb_object_agg(wish.key, case when wish.verdict = 'equal' then wish.wanted else wish.agreed end)
+            filter (where wish.verdict = 'equal' or wish.has_agreed),
+            '{}'
+        ) as agreed
+    from staging_subject as subject
+    left join staging_wish as wish on subject.crm_id = wish.crm_id
+    where subject.kind = 'update'
+    group by subject.crm_id
+)
+
+update crm.push_state as known
+set agreed = base.agreed
+from base
+where known.crm_id = base.crm_id and known.agreed <> base.agreed;

@@ -1,0 +1,43 @@
+-- Writes the plan: the exact change of each customer, at most as many customers as the limit.
+with sent as (
+    select
+        wish.crm_id,
+        jsonb_object_agg(
+            wish.key,
+            jsonb_build_object('from', wish.actual, 'to', wish.wanted)
+            || case
+                when wish.field = 'card' then jsonb_build_object('number', coalesce(nullif(card.number, ''), card.track))
+                else '{}'
+            end
+        ) as changes,
+        bool_or(strpos(wish.key, ':') = 0) as has_fields
+    from staging_wish as wish
+    left join crm.customer_card as card
+        on wish.field = 'card' and wish.crm_id = card.crm_id and wish.key = 'card:' || card.track
+    where wish.is_sent
+    group by wish.crm_id
+)
+
+insert into crm.push_plan (
+    plan_id, crm_id, organization_id, customer_id, phone, action, changes, edited_at, memberships_edited_at, agreed_version
+)
+select
+    %(plan_id)s as number_of_plan,
+    subject.crm_id,
+    subject.organization_id,
+    subject.customer_id,
+    subject.phone,
+    case
+        when subject.kind = 'create' then 'create'
+        when sent.has_fields then 'update'
+        else 'memberships'
+    end as action,
+    sent.changes,
+    subject.edited_at,
+    subject.memberships_edited_at,
+    subject.agreed_version
+from staging_subject as subject
+inner join sent on subject.crm_id = sent.crm_id
+where subject.kind in ('create', 'update')
+order by subject.crm_id
+limit %(most_customers)s;

@@ -1,0 +1,20 @@
+-- Forgets what is known about rows that the CRM has deleted.
+with gone as (
+    delete from crm.push_state as known
+    where not exists (select 1 from crm.customer as wished where wished.crm_id = known.crm_id)
+    returning known.crm_id
+),
+
+unblocked as (
+    delete from crm.push_blocked
+    where crm_id in (select gone.crm_id from gone)
+),
+
+unseen as (
+    delete from crm.remote_change
+    where crm_id in (select gone.crm_id from gone)
+)
+
+update crm.conflict
+set closed_at = now()
+where closed_at is null and crm_id in (select gone.crm_id from gone);

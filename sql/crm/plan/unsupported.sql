@@ -1,0 +1,27 @@
+-- Refuses rows with a change that the connection's dialect cannot carry: half of a wish is not sent.
+update staging_subject as subject
+set kind = 'refused', reason = unsupported.reason
+from (
+    select
+        crm_id,
+        min(
+            case
+                when %(is_cloud)s then 'receives_order_status cannot be sent under the dialect cloud'
+                when wanted is null then 'emptying a field needs the dialect cloud'
+                else 'taking a customer out of a category needs the dialect cloud'
+            end
+        ) as reason
+    from staging_wish
+    where
+        is_sent
+        and case
+            when %(is_cloud)s then field = 'receives_order_status'
+            else wanted is null or (field = 'category' and wanted = 'false')
+        end
+    group by crm_id
+) as unsupported
+where subject.crm_id = unsupported.crm_id;
+
+delete from staging_wish as wish
+using staging_subject as subject
+where wish.crm_id = subject.crm_id and subject.kind = 'refused';

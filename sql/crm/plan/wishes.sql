@@ -1,0 +1,118 @@
+-- The three-way comparison, a row for each field that the CRM manages: what it wants, what was agreed, what Syrve has.
+--
+-- verdict   equal     both sides have the same: agreed without a call
+--           remote    only Syrve changed: nothing to push, shown in crm.remote_change
+--           push      only the CRM changed, or Syrve has nothing there yet
+--           conflict  both changed, or nothing was agreed and they differ: outcome says who wins
+--           skip      nothing to do for a customer who is still to be created
+--
+-- Where a push has been acknowledged and no look-up has shown it yet, the mirror is older than the agreement, which then stands for it. So
+-- it does for programmes: Syrve shows at most one of them.
+insert into staging_wish (crm_id, key, field, wanted, has_agreed, agreed, actual, mirrored, policy, verdict, outcome, is_sent)
+with wish as (
+    select
+        subject.*,
+        wished.key,
+        split_part(wished.key, ':', 1) as field,
+        wished.value as wanted,
+        subject.agreed ? wished.key as has_agreed,
+        subject.agreed ->> wished.key as agreed_value,
+        coalesce(state.fields ->> wished.key, case when strpos(wished.key, ':') > 0 then 'false' end) as actual
+    from staging_subject as subject
+    inner join crm.desired_state as desired on subject.crm_id = desired.crm_id
+    left join crm.syrve_state as state
+        on subject.organization_id = state.organization_id and subject.customer_id = state.customer_id
+    cross join lateral jsonb_each_text(desired.fields) as wished
+    where subject.kind in ('create', 'update')
+),
+
+compared as (
+    select
+        wish.*,
+        case
+            when coalesce(wish.pushed ? wish.key, false) and wish.has_agreed then wish.agreed_value
+            when wish.field = 'program' and wish.actual = 'false' and wish.has_agreed then wish.agreed_value
+            else wish.actual
+        end as mirrored
+    from wish
+),
+
+judged as (
+    select
+        compared.*,
+        coalesce(policy.policy, 'ask') as policy,
+        case
+            when compared.kind = 'create'
+                then
+                    case
+                        when compared.wanted is null or (compared.actual = 'false' and compared.wanted = 'false') then 'skip'
+                        else 'push'
+                    end
+            when (compared.wanted is not distinct from compared.mirrored) then 'equal'
+            when compared.has_agreed and (compared.wanted is not distinct from compared.agreed_value) then 'remote'
+            when compared.has_agreed and (compared.mirrored is not distinct from compared.agreed_value) then 'push'
+            when
+                not compared.has_agreed
+                and coalesce(policy.policy, 'ask') <> 'syrve'
+                and (
+                    compared.mirrored is null
+                    or (compared.field = 'sex' and compared.mirrored = 'not_specified')
+                    or (strpos(compared.key, ':') > 0 and compared.mirrored = 'false')
+                )
+                then 'push'
+            else 'conflict'
+        end as verdict
+    from compared
+    left join crm.field_policy as policy on compared.field = policy.field
+),
+
+decided as (
+    select
+        judged.*,
+        case
+            when judged.verdict <> 'conflict' then null
+            when open.decision is not null then open.decision
+            when judged.policy in ('crm', 'syrve') then judged.policy
+            when judged.policy = 'newest' then case when judged.changed_at >= judged.edited_at then 'syrve' else 'crm' end
+            when judged.policy = 'narrower'
+                then case when judged.wanted = 'false' and judged.mirrored = 'true' then 'crm' else 'syrve' end
+            else 'waits'
+        end as outcome
+    from judged
+    left join crm.conflict as open
+        on
+            judged.crm_id = open.crm_id
+            and judged.key = open.field
+            and open.closed_at is null
+            and judged.wanted is not distinct from open.crm_value
+            and judged.mirrored is not distinct from open.syrve_value
+)
+
+select
+    crm_id,
+    key,
+    field,
+    wanted,
+    has_agreed,
+    agreed_value,
+    actual,
+    mirrored,
+    policy,
+    verdict,
+    outcome,
+    verdict = 'push' or coalesce(outcome = 'crm', false) as is_sent
+from decided;
+
+-- Syrve turns promotional messages on for new guests unless told otherwise: nobody gets them whose agreement the CRM does not state.
+insert into staging_wish (crm_id, key, field, wanted, has_agreed, verdict, is_sent)
+select
+    subject.crm_id,
+    'receives_promo' as key,
+    'receives_promo' as field,
+    'false' as wanted,
+    false as has_agreed,
+    'push' as verdict,
+    true as is_sent
+from staging_subject as subject
+where subject.kind = 'create'
+on conflict (crm_id, key) do nothing;

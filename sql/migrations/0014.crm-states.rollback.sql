@@ -1,0 +1,2 @@
+drop view crm.syrve_state;
+drop view crm.desired_state;

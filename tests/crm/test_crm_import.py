@@ -1,0 +1,141 @@
+"""Wishes from files and queries: what lands, what is kept with a reason, and what a second import does."""
+
+import io
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from fixtures.pushes import NEW_PHONES, Pushing
+from syrve.crm.imports import CrmImport
+from syrve.customers.errors import UnusableSource
+from syrve.customers.roster_files import file_frames
+from syrve.warehouse.runs import Counts
+
+CATEGORY = "5f4e0006-0000-4000-8000-000000000001"
+
+
+def take(pushing: Pushing, *rows: dict[str, Any], organization_id: str | None = "own") -> Counts:
+    own = pushing.organization_id if organization_id == "own" else organization_id
+    job = CrmImport(pushing.warehouse, key=pushing.key("import"), region="RU", organization_id=own)
+    return job.run([pd.DataFrame(rows, dtype="object")])
+
+
+def wishes(pushing: Pushing, columns: str) -> list[tuple[Any, ...]]:
+    return pushing.rows(f"select {columns} from crm.customer order by crm_id")
+
+
+def rejects(pushing: Pushing) -> list[str]:
+    return [
+        reason for (reason,) in pushing.rows("select reason from sync.reject where stage = 'import' order by reject_id")
+    ]
+
+
+def test_rows_of_a_file_become_wishes_and_are_pushed(pushing: Pushing) -> None:
+    phone = next(NEW_PHONES)
+    content = f"phone;name;birthday;sex;receives_promo\n8{phone[2:]};Иван;1990-05-15;m;no\n".encode()
+    job = CrmImport(pushing.warehouse, key=pushing.key("import"), region="RU", organization_id=pushing.organization_id)
+
+    counts = job.run(file_frames(io.BytesIO(content), "wishes.csv"))
+
+    assert (counts.requested, counts.changed, counts.rejected) == (1, 1, 0)
+    assert pushing.push().changed == 1
+    assert pushing.sent() == [
+        {
+            "phone": phone,
+            "name": "Иван",
+            "birthday": "1990-05-15",
+            "sex": "Male",
+            "shouldReceivePromoActionsInfo": False,
+        }
+    ]
+
+
+def test_second_import_of_the_same_changes_nothing(pushing: Pushing) -> None:
+    rows = [{"phone": next(NEW_PHONES), "name": "Иван", "card_track": "T1", "category_id": CATEGORY}]
+    take(pushing, *rows)
+    before = pushing.rows("select edited_at, memberships_edited_at, xmin::text from crm.customer")
+
+    counts = take(pushing, *rows)
+
+    assert (counts.changed, counts.unchanged) == (0, 1)
+    assert pushing.rows("select edited_at, memberships_edited_at, xmin::text from crm.customer") == before
+
+
+def test_empty_cell_leaves_the_field_and_a_row_is_found_by_any_of_its_keys(pushing: Pushing) -> None:
+    [person] = pushing.mirrored()
+    crm_id = pushing.wish_of(person, name="Было", surname="Осталась", phone="8 975 000-00-77")
+    pushing.plan()
+
+    take(pushing, {"phone": "+79750000077", "name": "Стало", "surname": ""})
+    assert wishes(pushing, "crm_id, name, surname, phone") == [(crm_id, "Стало", "Осталась", "+79750000077")]
+    take(pushing, {"id": person["customer_id"], "email": "a@example.com"})
+    take(pushing, {"crm_id": crm_id, "middle_name": "Ивановна"})
+    assert wishes(pushing, "name, email, middle_name") == [("Стало", "a@example.com", "Ивановна")]
+
+
+def test_lines_about_one_new_customer_make_one_row(pushing: Pushing) -> None:
+    phone = next(NEW_PHONES)
+
+    take(
+        pushing,
+        {"phone": phone, "name": "Первое", "card_track": "A"},
+        {"phone": phone, "name": "Второе", "card_track": "B", "card_number": "7"},
+    )
+
+    assert wishes(pushing, "name") == [("Второе",)]
+    assert pushing.rows("select track, number, wanted from crm.customer_card order by track") == [
+        ("A", None, True),
+        ("B", "7", True),
+    ]
+
+
+def test_membership_is_taken_away_and_a_field_emptied_by_words(pushing: Pushing) -> None:
+    phone = next(NEW_PHONES)
+    take(pushing, {"phone": phone, "email": "a@example.com", "category_id": CATEGORY})
+
+    take(pushing, {"phone": phone, "clear": "email", "category_id": CATEGORY, "wanted": "no"})
+
+    assert wishes(pushing, "email, clear") == [(None, ["email"])]
+    assert pushing.rows("select wanted from crm.customer_category") == [(False,)]
+    take(pushing, {"phone": phone, "email": "b@example.com"})
+    assert wishes(pushing, "email, clear") == [("b@example.com", [])], "a value takes the clearing back"
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"name": "Иван"}, "has no crm_id, customer_id or phone"),
+    ({"phone": "nobody"}, "phone is no possible number in region RU"),
+    ({"customer_id": "7"}, "customer_id is not a uuid"),
+    ({"phone": "+79750000001", "birthday": "yesterday"}, "birthday is not a date such as 1990-05-15"),
+    ({"phone": "+79750000001", "sex": "x"}, "sex must be one of male, female, not_specified, m, f, 1, 2, 0"),
+    (
+        {"phone": "+79750000001", "receives_promo": "perhaps"},
+        "receives_promo must be one of true, 1, yes, false, 0, no",
+    ),
+    ({"phone": "+79750000001", "clear": "phone"}, "clear may name email, middle_name, name, surname"),
+    ({"phone": "+79750000001", "clear": "name", "name": "x"}, "name is both set and to be emptied"),
+    ({"phone": "+79750000001", "name": "x" * 1001}, "name is longer than 1,000 characters"),
+    ({"crm_id": "77"}, "no row of crm.customer has this crm_id in its organization"),
+    ({"crm_id": "many"}, "crm_id is not a whole number"),
+    ({"phone": "+79750000001", "organization_id": "x"}, "organization_id is not a uuid"),
+]
+
+
+@pytest.mark.parametrize(("row", "reason"), BAD)
+def test_bad_row_is_kept_with_the_reason_and_the_others_land(
+    pushing: Pushing, row: dict[str, Any], reason: str
+) -> None:
+    good = {"phone": next(NEW_PHONES), "name": "Хорошая\x00"}
+
+    counts = take(pushing, row, good)
+
+    assert (counts.rejected, counts.changed) == (1, 1)
+    assert rejects(pushing) == [reason]
+    assert wishes(pushing, "name") == [("Хорошая",)]
+
+
+def test_source_that_names_no_customer_or_no_organization_is_unusable(pushing: Pushing) -> None:
+    with pytest.raises(UnusableSource, match="at least one of the columns"):
+        take(pushing, {"name": "Иван"})
+    with pytest.raises(UnusableSource, match="no column organization_id"):
+        take(pushing, {"phone": "+79750000001"}, organization_id=None)

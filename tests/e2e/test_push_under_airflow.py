@@ -1,0 +1,67 @@
+"""A push as production runs it: import, look-up, a look at the plan, a person's approval, the push, the read-back."""
+
+from typing import Any
+
+from devstack import names
+from devstack.airflow_api import AirflowApi
+from e2e_support import wait_until
+
+PHONES = ("+79759970001", "+79759970002")
+
+
+def answer(api: AirflowApi, run: Any, choice: str) -> None:
+    path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/approve/-1/hitlDetails"
+    api._call("PATCH", path, "answer for the approver", body={"chosen_options": [choice], "params_input": {}})
+
+
+def state_of(airflow: Any, run: Any, task_id: str) -> str | None:
+    return next(task.state for task in airflow.api.tasks(run.dag_id, run.run_id) if task.task_id == task_id)
+
+
+def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -> None:
+    people = airflow.fresh(customers=20)
+    organization_id = airflow.simulator.organizations()[0]["organization_id"]
+    assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
+    wishes = airflow.stack.paths.directory / "push.csv"
+    lines = [f"{each['customer_id']},,Маркетинг {number}" for number, each in enumerate(people[:8])]
+    lines += [f",{phone},Новый" for phone in PHONES]
+    wishes.write_text("customer_id,phone,surname\n" + "\n".join(lines) + "\n")
+    assert airflow.run(names.CRM_IMPORT_DAG, path=f"file://{wishes}", organization_id=organization_id)[0] == "success"
+    airflow.simulator.reset_calls()
+
+    outcome, run = airflow.run(names.CRM_PUSH_DAG)  # by hand: only a look
+    assert outcome == "success"
+    assert "10 customer(s) to send: 2 creates, 8 updates" in airflow.task_log(run, "plan")
+    assert "create_or_update" not in airflow.simulator.calls()["operations"]
+
+    refused = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
+    wait_until(lambda: state_of(airflow, refused, "approve") == "awaiting_input", "a person is asked")
+    answer(airflow.api, refused, "Reject")
+    assert airflow.finish(refused) == "success"
+    assert "create_or_update" not in airflow.simulator.calls()["operations"]
+
+    approved = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
+    wait_until(lambda: state_of(airflow, approved, "approve") == "awaiting_input", "a person is asked")
+    answer(airflow.api, approved, "Approve")
+    assert airflow.finish(approved) == "success"
+
+    assert airflow.simulator.calls()["operations"]["create_or_update"]["received"] == 10
+    assert airflow.rows("select outcome, count(*) from crm.push where operation = 'create_or_update' group by 1") == [
+        ("acknowledged", 10)
+    ]
+    assert airflow.rows("select count(*) from crm.customer where customer_id is null") == [(0,)]
+    events = airflow.rows(
+        "select a.name, e.extra::jsonb ->> 'changed' from asset_event e join asset a on a.id = e.asset_id"
+        " where e.source_run_id = %s and e.source_task_id = 'publish'",
+        approved.run_id,
+        database="airflow",
+    )
+    assert events == [("crm.push", "10")]
+    assert airflow.run(names.CUSTOMERS_DAG, force=True)[0] == "success"
+    assert airflow.run(names.CRM_PUSH_DAG, dry_run=False)[0] == "success"
+    assert airflow.rows(
+        "select count(*) from syrve.customer where surname like 'Маркетинг%%' or surname = 'Новый'"
+    ) == [(10,)]
+    assert airflow.rows("select count(*) from sync.reject where entity = 'crm_customer'") == [(0,)]
+    assert airflow.rows("select count(*) from crm.remote_change") == [(0,)]
+    assert airflow.rows("select count(*) from crm.push_state where pushed is not null") == [(0,)]
