@@ -17,6 +17,12 @@ def api(airflow_api: AirflowLike) -> AirflowLike:
     return airflow_api
 
 
+@pytest.fixture(autouse=True)
+def _warnings_are_seen(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever another test did to the root logger."""
+    caplog.set_level(logging.WARNING)
+
+
 class Clock:
     now = 0.0
 
