@@ -5,6 +5,8 @@ alter table syrve.organization drop column account;
 drop table sync.refresh_policy;
 drop function sync.lease_is_held(integer, integer);
 drop index sync.roster_active;
+drop index sync.roster_due;
+create index roster_due on sync.roster (organization_id, priority desc, due_at);
 alter table sync.roster reset (fillfactor);
 alter table sync.roster drop column confirmed_at;
 alter table sync.roster drop column active_until;

@@ -39,22 +39,27 @@ with recursive level as (
 )
 
 select
-    level.organization_id::text,
-    sum(due.identities)::bigint as identities
-from level
+    organization.organization_id::text,
+    due.identities
+from (select distinct organization_id from level) as organization
 inner join lateral (
     select count(*) as identities
     from (
         select 1
-        from sync.roster as known
-        where
-            known.organization_id = level.organization_id
-            and known.priority = level.priority
-            and known.due_at <= %(due_before)s
-            and (known.active_until is null or known.due_at <= %(due_before)s - make_interval(secs => %(active_grace_seconds)s))
-        order by known.due_at
-        limit %(count_limit)s
+        from level
+        inner join lateral (
+            select 1
+            from sync.roster as known
+            where
+                known.organization_id = level.organization_id
+                and known.priority = level.priority
+                and known.due_at <= %(due_before)s
+                and (known.active_until is null or known.due_at <= %(due_before)s - make_interval(secs => %(active_grace_seconds)s))
+            order by known.due_at
+            limit %(count_limit)s
+        ) as found on true
+        where level.organization_id = organization.organization_id
+        limit %(count_limit)s  -- noqa: AM09
     ) as counted
 ) as due on true
-group by level.organization_id
-order by level.organization_id;
+order by organization.organization_id;
