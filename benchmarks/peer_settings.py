@@ -4,10 +4,10 @@ from typing import Any
 
 _CSV: dict[str, Any] = {"file_format": "csv", "times_as_text": True}
 
+# An upsert without indexes is quick at 20 thousand customers and quadratic: at 100 thousand its delete ran for more than six minutes.
 DLT_VARIANTS: dict[str, dict[str, Any]] = {
     "dlt upsert, as it comes": {"strategy": "upsert", "file_format": "insert_values"},
     "dlt upsert, csv": _CSV | {"strategy": "upsert"},
-    "dlt upsert, csv, no indexes": _CSV | {"strategy": "upsert", "create_indexes": False},
     "dlt upsert, parquet": {"strategy": "upsert", "file_format": "parquet", "times_as_text": True},
     "dlt delete-insert, csv": _CSV | {"strategy": "delete-insert"},
     "dlt delete-insert, csv, no indexes": _CSV | {"strategy": "delete-insert", "create_indexes": False},
