@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from syrve.api.errors import SyrveError
 from syrve.wallet.errors import (
@@ -99,7 +99,6 @@ class Payment:
         self._stack = ExitStack()
         self.order_is_completed = False
         self.result: PaymentResult | None = None
-        self._consumption: dict[str, Any] | None = None
 
     def __enter__(self) -> Self:
         lock = self._ledger.alone(f"payment {self._request.key}", wait_seconds=_LOCK_WAIT_SECONDS)
@@ -124,8 +123,10 @@ class Payment:
                 self._fail_because_of(error)
 
     def note_consumed(self, **evidence: str) -> None:
-        """Say that the till took the held money; `evidence` is such as the receipt's id."""
-        self._consumption = {"reason": "order_service"} | evidence
+        """Record that the till took the held money, and commit; `evidence` is such as the receipt's id, and the same when repeated."""
+        operation = self._operation("chargeoff", "consumption", 1, of_hold=True, consumes_hold=True)
+        self._ledger.observe(operation, "confirmed", {"reason": "order_service"} | evidence)
+        self._money.step("consumption recorded")
 
     def begin(self) -> None:
         """Set the money aside, or find that it was; afterwards the order may be run."""
@@ -171,17 +172,7 @@ class Payment:
             self._set_order("failed")
             self._money.step("order failed")
         cancelled = self._give_back()
-        hold = self._latest("hold")
-        is_open = (
-            hold is not None and hold.state != "rejected" and (cancelled is None or cancelled.state != "confirmed")
-        )
-        self.result = PaymentResult(
-            hold_id=None if hold is None else hold.operation_id,
-            charge_id=None,
-            is_paid=False,
-            hold_is_open=is_open,
-            unsettled=_not_settled(hold, cancelled) if is_open else (),
-        )
+        self.result = self._result(None, cancelled)
         return self.result
 
     def _fail_because_of(self, error: Exception) -> None:
@@ -204,9 +195,7 @@ class Payment:
             raise PaymentUnsettled(
                 f"it is not known whether the charge {charge.operation_id} was made; the hold is left open"
             )
-        cancelled = self._give_back()
-        is_open = cancelled is None or cancelled.state != "confirmed"
-        return self._result(charge, is_open, _not_settled(cancelled))
+        return self._result(charge, self._give_back())
 
     def _cancel_hold_then_charge_off(self) -> PaymentResult:
         cancelled = self._give_back()
@@ -219,24 +208,22 @@ class Payment:
             raise PaymentRefused("the order is completed, but Syrve refuses to charge for it; its hold was given back")
         if charge.state != "confirmed":
             raise PaymentUnsettled(f"it is not known whether the charge {charge.operation_id} was made")
-        return self._result(charge, False, ())
+        return self._result(charge)
 
     def _expect_consumption(self) -> PaymentResult:
-        consumed = self._ledger.find(SOURCE, self._key("consumption", 1))
-        if consumed is None and self._consumption is not None:
-            operation = self._operation("chargeoff", "consumption", 1, of_hold=True, consumes_hold=True)
-            consumed = self._ledger.observe(operation, "confirmed", self._consumption)
-            self._money.step("consumption recorded")
-        return self._result(consumed, consumed is None, ())
+        return self._result(self._ledger.find(SOURCE, self._key("consumption", 1)))
 
-    def _result(self, charge: OperationState | None, hold_is_open: bool, unsettled: tuple[str, ...]) -> PaymentResult:
+    def _result(self, charge: OperationState | None, cancelled: OperationState | None = None) -> PaymentResult:
         hold = self._latest("hold")
+        was_made = hold is not None and hold.state != "rejected"
+        is_open = hold is not None and was_made and self._ledger.hold_ended_by(hold.operation_id) is None
+        open_ones = [each for each in (hold, cancelled) if each is not None and each.state != "confirmed"]
         return PaymentResult(
             hold_id=None if hold is None else hold.operation_id,
             charge_id=None if charge is None else charge.operation_id,
             is_paid=charge is not None,
-            hold_is_open=hold_is_open,
-            unsettled=unsettled,
+            hold_is_open=is_open,
+            unsettled=tuple(each.operation_id for each in open_ones) if is_open else (),
         )
 
     def _give_back(self) -> OperationState | None:
@@ -246,9 +233,12 @@ class Payment:
             if hold is not None:
                 self._money.drop(hold.operation_id, "the order failed first")
             return None
-        if self._ledger.transaction_id(hold.operation_id) is None:
+        if self._ledger.transaction_id(hold.operation_id) is None or self._is_consumed(hold):
             return None
         return self._carry_out("cancel", "cancel_hold", of_hold=True)
+
+    def _is_consumed(self, hold: OperationState) -> bool:
+        return self._ledger.hold_ended_by(hold.operation_id) == "consumed"
 
     def _carry_out(self, step: str, kind: Kind, *, of_hold: bool = False) -> OperationState:
         """Carry one step out, or go on with it; raises `MoneyNotSent` where it certainly did not happen and may be tried again."""
@@ -311,7 +301,3 @@ class Payment:
             amount=request.amount,
             source=SOURCE,
         )
-
-
-def _not_settled(*operations: OperationState | None) -> tuple[str, ...]:
-    return tuple(each.operation_id for each in operations if each is not None and each.state != "confirmed")
