@@ -144,11 +144,11 @@ class Payment:
         if hold.state == "rejected":
             self._set_order("failed")
             raise PaymentRefused(f"Syrve refused to set the money aside ({hold.evidence.get('code', 'no code')})")
-        if hold.state != "confirmed":
+        if hold.state != "confirmed" or self._ledger.transaction_id(hold.operation_id) is None:
             self._set_order("failed")
             self._give_back()
             raise PaymentUnsettled(
-                f"it is not known whether the hold {hold.operation_id} was made; the order is not run"
+                f"whether the hold {hold.operation_id} was made, or its id at Syrve, is not known; the order is not run"
             )
         self.order_is_completed = order == "completed"
         if not self.order_is_completed and self._ledger.hold_ended_by(hold.operation_id) == "cancelled":
