@@ -23,19 +23,35 @@ from syrve.operators.publish import SyrvePublishOperator
 from syrve.operators.roster import SyrveRosterImportOperator
 
 SETTINGS_IN_RENDERED_FIELDS = {
+    "amount",
     "batch_size",
+    "campaign",
+    "comment",
+    "customer_id",
+    "customers",
+    "digest",
     "force",
+    "give_up",
+    "hold_id",
+    "is_dry_run",
+    "key",
     "limit",
     "max_shards",
+    "order_id",
     "organization_id",
     "organization_ids",
     "path",
     "path_conn_id",
+    "payment_id",
     "priority",
     "query",
     "query_conn_id",
     "shard_size",
     "source",
+    "source_name",
+    "to_send",
+    "wallet_id",
+    "wallet_type",
 }
 """Airflow shows rendered fields to whoever may see a task. Before adding one here, be sure that it can hold no guest's data."""
 

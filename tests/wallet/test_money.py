@@ -132,7 +132,7 @@ def test_two_processes_planning_the_same_key_send_it_once(purse: Purse) -> None:
 def test_dropped_operation_is_never_sent(purse: Purse) -> None:
     planned = purse.plan("topup")
 
-    assert purse.money().drop(planned.operation_id, "not approved").state == "rejected"
+    assert purse.ledger.drop(planned.operation_id, "not approved").state == "rejected"
     assert purse.money().execute(planned.operation_id).state == "rejected"
     assert purse.received == Counter()
 

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, BaseOperator, ObjectStoragePath
+from airflow.sdk import BaseOperator
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators.base import task_key, told
 from syrve.operators.rendered import as_number, as_text
+from syrve.operators.sources import source_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,33 +90,12 @@ class SyrveRosterImportOperator(BaseOperator):
 
         if self.source == "crm":
             return crm_frames(open_warehouse(self.warehouse_conn_id))
-        if self.source == "file":
-            path = as_text(self.path)
-            if path is None:
-                raise UnusableSource("the source is a file, but path is empty")
-            return self._from_file(path)
-        if self.source == "query":
-            query, conn_id = as_text(self.query), as_text(self.query_conn_id)
-            if query is None or conn_id is None:
-                raise UnusableSource("the source is a query, but query or query_conn_id is empty")
-            return self._from_query(query, conn_id)
-        raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
-
-    def _from_file(self, path: str) -> Iterator[pd.DataFrame]:
-        from syrve.customers.errors import UnusableSource
-        from syrve.customers.roster_files import file_frames
-
-        place = ObjectStoragePath(path, conn_id=as_text(self.path_conn_id))
-        if not place.exists():
-            raise UnusableSource("there is no file at path; it must be readable by the worker that runs the task")
-        with place.open("rb") as file:  # type: ignore[no-untyped-call]
-            yield from file_frames(file, place.name)
-
-    def _from_query(self, query: str, conn_id: str) -> Iterator[pd.DataFrame]:
-        from syrve.customers.roster_query import query_frames
-
-        engine = BaseHook.get_hook(conn_id).get_sqlalchemy_engine()
-        try:
-            yield from query_frames(engine, query)
-        finally:
-            engine.dispose()
+        if self.source not in SOURCES:
+            raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
+        return source_frames(
+            self.source,
+            path=self.path,
+            path_conn_id=self.path_conn_id,
+            query=self.query,
+            query_conn_id=self.query_conn_id,
+        )

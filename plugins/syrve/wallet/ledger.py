@@ -105,6 +105,22 @@ class Ledger:
                 cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (f"wallet {what}",))
             yield connection
 
+    @contextmanager
+    def alone_with(self, operation_id: str, *, wait_seconds: float) -> Iterator[tuple[Connection, OperationState]]:
+        """Keep every other process of ours off an operation's wallet for the block; gives the operation as it is then."""
+        known = self.state(operation_id)
+        whose = f"{known.organization_id} {known.customer_id} {known.wallet_id}"
+        what = f"wallet {whose}" if known.wallet_id else f"operation {operation_id}"
+        with self.alone(what, wait_seconds=wait_seconds) as connection:
+            yield connection, self.state(operation_id, connection)
+
+    def drop(self, operation_id: str, why: str, *, wait_seconds: float = 60.0) -> OperationState:
+        """Give up an operation that was not sent, so that it never will be; one that was is returned as it is."""
+        with self.alone_with(operation_id, wait_seconds=wait_seconds) as (connection, operation):
+            if operation.state != "planned":
+                return operation
+            return self.record(operation, "rejected", {"reason": "dropped", "why": why}, connection=connection)
+
     def _take_in(self, operation: Operation, state: State, evidence: Mapping[str, Any]) -> OperationState:
         operation.checked(self._amount_scale)
         values = asdict(operation) | {"fingerprint": Binary(operation.fingerprint)}

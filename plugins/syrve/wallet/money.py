@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -92,21 +92,9 @@ class Money:
             raise outcome.error
         return done
 
-    def drop(self, operation_id: str, why: str) -> OperationState:
-        """Give up an operation that was not sent, so that it never will be; one that was is returned as it is."""
-        with self.alone(operation_id) as (connection, operation):
-            if operation.state != "planned":
-                return operation
-            return self.ledger.record(operation, "rejected", {"reason": "dropped", "why": why}, connection=connection)
-
-    @contextmanager
-    def alone(self, operation_id: str) -> Iterator[tuple[Connection, OperationState]]:
+    def alone(self, operation_id: str) -> AbstractContextManager[tuple[Connection, OperationState]]:
         """Keep every other process of ours off the operation's wallet for the block; gives the operation as it is then."""
-        known = self.ledger.state(operation_id)
-        whose = f"{known.organization_id} {known.customer_id} {known.wallet_id}"
-        what = f"wallet {whose}" if known.wallet_id else f"operation {operation_id}"
-        with self.ledger.alone(what, wait_seconds=self.settings.lock_wait_seconds) as connection:
-            yield connection, self.ledger.state(operation_id, connection)
+        return self.ledger.alone_with(operation_id, wait_seconds=self.settings.lock_wait_seconds)
 
     def balance(self, operation: OperationState) -> Decimal | None:
         """Read the balance of an operation's wallet; None where Syrve does not show it. Raises a `Transient`."""

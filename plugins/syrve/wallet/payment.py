@@ -15,16 +15,16 @@ where the order says so (`note_consumed`), or by an import; until then the hold 
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import count
 from types import TracebackType
 from typing import Self
 
 from syrve.api.errors import SyrveError
+from syrve.wallet.attempts import carry_out, latest_attempt
 from syrve.wallet.errors import (
-    MoneyNotSent,
     OrderFailed,
     PaymentBusy,
     PaymentRefused,
@@ -36,7 +36,6 @@ from syrve.wallet.money import Money
 from syrve.wallet.operations import Kind, Operation, OperationState
 from syrve.wallet.orders import OrderState, order_state, record_order
 from syrve.wallet.settings import POLICIES, PaymentPolicy
-from syrve.wallet.settle import Settler
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
 
 log = logging.getLogger(__name__)
@@ -93,7 +92,6 @@ class Payment:
             raise UnusableOperation(f"the policy must be one of {', '.join(POLICIES)}")
         self._money = money
         self._ledger = money.ledger
-        self._settler = Settler(money)
         self._request = request
         self._policy = policy
         self._stack = ExitStack()
@@ -101,11 +99,7 @@ class Payment:
         self.result: PaymentResult | None = None
 
     def __enter__(self) -> Self:
-        lock = self._ledger.alone(f"payment {self._request.key}", wait_seconds=_LOCK_WAIT_SECONDS)
-        try:
-            self._stack.enter_context(lock)
-        except WarehouseUnavailable:
-            raise PaymentBusy("another process is at this payment, or the warehouse is away") from None
+        self._stack.enter_context(self.locked())
         try:
             self.begin()
         except BaseException:
@@ -122,9 +116,19 @@ class Payment:
             elif isinstance(error, Exception) and not isinstance(error, OrderOutcomeUnknown):
                 self._fail_because_of(error)
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other process off this payment for the block; raises `PaymentBusy` where one is at it."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._ledger.alone(f"payment {self._key('lock')}", wait_seconds=_LOCK_WAIT_SECONDS))
+            except WarehouseUnavailable:
+                raise PaymentBusy("another process is at this payment, or the warehouse is away") from None
+            yield
+
     def note_consumed(self, **evidence: str) -> None:
         """Record that the till took the held money, and commit; `evidence` is such as the receipt's id, and the same when repeated."""
-        operation = self._operation("chargeoff", "consumption", 1, of_hold=True, consumes_hold=True)
+        operation = self._operation("chargeoff", "consumption", of_hold=True, consumes_hold=True)
         self._ledger.observe(operation, "confirmed", {"reason": "order_service"} | evidence)
         self._money.step("consumption recorded")
 
@@ -167,10 +171,11 @@ class Payment:
         return self.result
 
     def fail(self) -> PaymentResult:
-        """Say that the order failed, and give the held money back."""
-        if not self.order_is_completed:
-            self._set_order("failed")
-            self._money.step("order failed")
+        """Say that the order failed, and give the held money back; one that was completed can't fail any more."""
+        if self._order() == "completed":
+            raise PaymentUnsettled("the order was completed before; begin the payment again to settle it")
+        self._set_order("failed")
+        self._money.step("order failed")
         cancelled = self._give_back()
         self.result = self._result(None, cancelled)
         return self.result
@@ -211,7 +216,7 @@ class Payment:
         return self._result(charge)
 
     def _expect_consumption(self) -> PaymentResult:
-        return self._result(self._ledger.find(SOURCE, self._key("consumption", 1)))
+        return self._result(self._ledger.find(SOURCE, self._key("consumption")))
 
     def _result(self, charge: OperationState | None, cancelled: OperationState | None = None) -> PaymentResult:
         hold = self._latest("hold")
@@ -231,7 +236,7 @@ class Payment:
         hold = self._latest("hold")
         if hold is None or hold.state in ("planned", "rejected"):
             if hold is not None:
-                self._money.drop(hold.operation_id, "the order failed first")
+                self._ledger.drop(hold.operation_id, "the order failed first")
             return None
         if self._ledger.transaction_id(hold.operation_id) is None or self._is_consumed(hold):
             return None
@@ -241,34 +246,12 @@ class Payment:
         return self._ledger.hold_ended_by(hold.operation_id) == "consumed"
 
     def _carry_out(self, step: str, kind: Kind, *, of_hold: bool = False) -> OperationState:
-        """Carry one step out, or go on with it; raises `MoneyNotSent` where it certainly did not happen and may be tried again."""
-        for attempt in count(1):
-            found = self._ledger.find(SOURCE, self._key(step, attempt))
-            if found is None or not found.may_be_tried_again:
-                break
-        planned = self._ledger.plan(self._operation(kind, step, attempt, of_hold=of_hold))
-        self._money.step(f"{kind} planned")
-        done = self._money.execute(planned.operation_id)
-        if done.state == "unknown":
-            done = self._settler.settle(done.operation_id).operation
-        if done.may_be_tried_again:
-            raise MoneyNotSent(
-                f"{kind}: nothing moved ({done.evidence.get('reason')}); begin the payment again to go on with it"
-            )
-        return done
+        return carry_out(self._money, self._operation(kind, step, of_hold=of_hold))
 
     def _latest(self, step: str) -> OperationState | None:
-        latest = None
-        for attempt in count(1):
-            found = self._ledger.find(SOURCE, self._key(step, attempt))
-            if found is None:
-                return latest
-            latest = found
-        return None
+        return latest_attempt(self._money, SOURCE, self._key(step))
 
-    def _operation(
-        self, kind: Kind, step: str, attempt: int, *, of_hold: bool, consumes_hold: bool = False
-    ) -> Operation:
+    def _operation(self, kind: Kind, step: str, *, of_hold: bool, consumes_hold: bool = False) -> Operation:
         request = self._request
         hold = self._latest("hold") if of_hold else None
         return Operation(
@@ -282,11 +265,11 @@ class Payment:
             comment=request.comment,
             consumes_hold=consumes_hold,
             source=SOURCE,
-            key=self._key(step, attempt),
+            key=self._key(step),
         )
 
-    def _key(self, step: str, attempt: int) -> str:
-        return f"{self._request.organization_id}:{self._request.key}:{step}:{attempt}"
+    def _key(self, step: str) -> str:
+        return f"{self._request.organization_id}:{self._request.key}:{step}"
 
     def _order(self) -> OrderState | None:
         return order_state(self._ledger.warehouse, self._request.organization_id, self._request.order_id)
