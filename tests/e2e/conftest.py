@@ -94,7 +94,13 @@ def live_airflow() -> Iterator[LiveAirflow]:
         state = stack.bring_up(DEMO)
         try:
             api = stack.api(state)
-            for dag_id in (names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG, names.COUPONS_DAG):
+            for dag_id in (
+                names.ROSTER_IMPORT_DAG,
+                names.CUSTOMERS_DAG,
+                names.COUPONS_DAG,
+                names.WALLET_IMPORT_DAG,
+                names.BULK_TOPUP_DAG,
+            ):
                 wait_until_parsed(api, stack.paths.dags, dag_id, not_before=0.0)
                 api.set_paused(dag_id, paused=False)
             assert state.simulator_url is not None

@@ -3,6 +3,8 @@
 CUSTOMERS_DAG = "syrve_customers"
 COUPONS_DAG = "syrve_coupons"
 ROSTER_IMPORT_DAG = "syrve_roster_import"
+WALLET_IMPORT_DAG = "syrve_wallet_import"
+BULK_TOPUP_DAG = "syrve_bulk_topup"
 
 POOL = "syrve_api"
 POOL_SLOTS = 4
