@@ -55,7 +55,7 @@ with DAG(
             description="For source query: one select.",
         ),
         "query_conn_id": Param(
-            settings.WALLET_IMPORT_CONN_ID, type=["null", "string"], title="Connection of the query"
+            settings.WALLET_IMPORT_DATABASE, type=["null", "string"], title="Connection of the query"
         ),
         "organization_id": Param(
             None,

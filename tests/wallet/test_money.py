@@ -24,7 +24,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "401": ({"fault": "status", "status": 401}, "rejected"),
     "403": ({"fault": "status", "status": 403}, "rejected"),
     "429": ({"fault": "rate_limit"}, "rejected"),
-    "stall": ({"fault": "stall", "stall_seconds": 3}, "unknown"),
+    "stall": ({"fault": "stall", "stall_seconds": 2}, "unknown"),
     "reset before": ({"fault": "reset_before"}, "unknown"),
     "reset after": ({"fault": "reset_after"}, "unknown"),
     "cut short": ({"fault": "truncate"}, "unknown"),
@@ -61,13 +61,13 @@ def test_no_fault_makes_a_money_call_go_out_twice(purse: Purse, kind: Kind, faul
     planned = purse.plan_any(kind)
     before = purse.received
     purse.simulator.control.set_faults([{"operation": CALLS[kind], **rule}])
-    money = purse.money(config={"timeout_seconds": 0.5} if fault == "stall" else {})
+    money = purse.money(config={"timeout_seconds": 0.3} if fault == "stall" else {})
 
-    ended = [money.execute(planned.operation_id).state for _ in range(3)]
+    ended = [money.execute(planned.operation_id).state for _ in range(2)]
     purse.simulator.control.clear_faults()
     ended.append(money.execute(planned.operation_id).state)
 
-    assert ended == [expected] * 4
+    assert ended == [expected] * 3
     assert purse.received - before == Counter({CALLS[kind]: 1})
 
 

@@ -16,6 +16,7 @@ from syrve.wallet.topup import TopupList, TopupRun
 from syrve.warehouse.runs import Counts
 
 GUESTS = 4
+PLACE = 900
 
 
 @dataclass
@@ -64,7 +65,7 @@ class Campaign:
 
     def balances(self) -> dict[str, Decimal]:
         chosen = {each["customer_id"] for each in self.guests}
-        everybody = self.purse.simulator.control.customers(self.purse.organization_id)
+        everybody = self.purse.simulator.control.customers_page(self.purse.organization_id, offset=PLACE, limit=100)
         return {
             each["customer_id"]: Decimal(each["wallets"][0]["balance"])
             for each in everybody
@@ -79,7 +80,7 @@ class Campaign:
 
 @pytest.fixture
 def campaign(purse: Purse) -> Campaign:
-    everybody = purse.simulator.control.customers_page(purse.organization_id, offset=1000, limit=400)
+    everybody = purse.simulator.control.customers_page(purse.organization_id, offset=PLACE, limit=100)
     guests = [each for each in everybody if len(each["wallets"]) == 1 and each["phone"]][:GUESTS]
     for each in guests:
         purse.execute(

@@ -8,8 +8,8 @@
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
 | `SYRVE_WALLET_IMPORT_SOURCE` | where it imports records from by default: `none` or `query` | `none` |
 | `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
-| `SYRVE_WALLET_IMPORT_QUERY` | its query | none |
-| `SYRVE_WALLET_IMPORT_CONN_ID` | Airflow connection of its query | none |
+| `SYRVE_WALLET_IMPORT_QUERY` | its query | `none` |
+| `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of its query | `none` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
@@ -31,8 +31,8 @@ SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
 WALLET_IMPORT_SOURCE = os.environ.get("SYRVE_WALLET_IMPORT_SOURCE", "none")
 WALLET_IMPORT_NAME = os.environ.get("SYRVE_WALLET_IMPORT_NAME", "till")
-WALLET_IMPORT_QUERY = os.environ.get("SYRVE_WALLET_IMPORT_QUERY")
-WALLET_IMPORT_CONN_ID = os.environ.get("SYRVE_WALLET_IMPORT_CONN_ID")
+WALLET_IMPORT_QUERY = os.environ.get("SYRVE_WALLET_IMPORT_QUERY", "none")
+WALLET_IMPORT_DATABASE = os.environ.get("SYRVE_WALLET_IMPORT_DATABASE", "none")
 WALLET_SCALE = int(os.environ.get("SYRVE_WALLET_SCALE", "2"))
 
 
