@@ -18,7 +18,7 @@ def get_provider_info() -> dict[str, Any]:
         "integrations": [
             {"integration-name": "Syrve", "external-doc-url": "https://api-ru.iiko.services/", "tags": ["service"]}
         ],
-        "hooks": [{"integration-name": "Syrve", "python-modules": ["syrve.hooks.syrve"]}],
+        "hooks": [{"integration-name": "Syrve", "python-modules": ["syrve.hooks.syrve", "syrve.hooks.wallet"]}],
         "operators": [
             {
                 "integration-name": "Syrve",
@@ -30,6 +30,9 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.customers",
                     "syrve.operators.publish",
                     "syrve.operators.roster",
+                    "syrve.operators.topup",
+                    "syrve.operators.wallet",
+                    "syrve.operators.wallet_import",
                 ],
             }
         ],

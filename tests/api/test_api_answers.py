@@ -340,4 +340,11 @@ def test_only_what_may_pass_by_itself_is_worth_a_retry() -> None:
 
     worth = {cls.__name__ for cls in own if cls.retry_after_seconds is not None}
 
-    assert worth == {"Transient", "RateLimited", "ServiceUnavailable", "ConnectionFailed", "UnreadableAnswer"}
+    assert worth == {
+        "Transient",
+        "RateLimited",
+        "ServiceUnavailable",
+        "ConnectionFailed",
+        "TokenRefused",
+        "UnreadableAnswer",
+    }

@@ -208,8 +208,13 @@ def test_token_is_told_before_it_is_used(service: ScriptedService, config_for: M
     assert requests_seen == [1]
 
 
-def test_connection_is_kept_from_call_to_call(
-    service: ScriptedService, config_for: MakeConfig, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("keeps_connection", "connections"), [(True, 1), (False, 6)])
+def test_connection_is_kept_from_call_to_call_unless_each_shall_have_its_own(
+    service: ScriptedService,
+    config_for: MakeConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    keeps_connection: bool,
+    connections: int,
 ) -> None:
     service.will_answer("/api/1/organizations", Reply(body={"organizations": []}))
     opened: list[object] = []
@@ -220,8 +225,8 @@ def test_connection_is_kept_from_call_to_call(
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", counted)
-    with SyrveClient(config_for(service.url)) as client:
+    with SyrveClient(config_for(service.url), keeps_connection=keeps_connection) as client:
         for _ in range(5):
             client.organizations()
 
-    assert opened == [("127.0.0.1", int(service.url.rpartition(":")[2]))]
+    assert opened == [("127.0.0.1", int(service.url.rpartition(":")[2]))] * connections

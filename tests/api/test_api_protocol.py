@@ -24,6 +24,7 @@ from syrve.api.errors import (
     Rejected,
     ServiceUnavailable,
     SyrveError,
+    TokenRefused,
     Transient,
     UnreadableAnswer,
 )
@@ -265,11 +266,11 @@ def test_money_refused_for_rate_says_how_long_to_wait_and_is_not_sent_again() ->
     assert ending.error.wait_seconds == 9.0
 
 
-def test_money_with_a_refused_token_is_sent_once_more_because_nothing_was_carried_out() -> None:
-    ending = play(make_call(HOLD), [REFUSED_TOKEN, GOOD])
+def test_money_with_a_refused_token_is_not_sent_again_and_certainly_did_not_move() -> None:
+    ending = play(make_call(HOLD), [REFUSED_TOKEN])
 
-    assert isinstance(ending.verdict, Done)
-    assert [each.renew_token for each in ending.repeats] == [True]
+    assert type(ending.error) is TokenRefused
+    assert ending.repeats == []
 
 
 @given(
@@ -279,10 +280,10 @@ def test_money_with_a_refused_token_is_sent_once_more_because_nothing_was_carrie
 def test_money_is_sent_at_most_once_whatever_comes_back(status: int, body: bytes) -> None:
     verdict = make_call(HOLD).decide(Answer(status, {}, body), 1000.1)
 
-    assert not isinstance(verdict, Again) or verdict.renew_token
+    assert not isinstance(verdict, Again)
 
 
-@pytest.mark.parametrize("endpoint", [*REPEATABLE, HOLD], ids=lambda endpoint: endpoint.operation)
+@pytest.mark.parametrize("endpoint", REPEATABLE, ids=lambda endpoint: endpoint.operation)
 def test_refused_token_is_renewed_once_and_then_it_is_over(endpoint: Endpoint) -> None:
     ending = play(make_call(endpoint), [REFUSED_TOKEN, REFUSED_TOKEN])
 

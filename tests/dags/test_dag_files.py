@@ -30,6 +30,8 @@ CALLS_SYRVE = {
     "SyrvePlanPushOperator",
     "SyrvePullCouponsOperator",
     "SyrvePullCustomersOperator",
+    "SyrveSendTopupOperator",
+    "SyrveTransactionsOperator",
 }
 """Operators that send requests to Syrve."""
 
@@ -52,6 +54,7 @@ from airflow.sdk import (
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.log import mask_secret
 from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 with DAG(dag_id="airflow_alone", schedule="@daily"):
     EmptyOperator(task_id="nothing")
 airflow_alone, before = seconds(), set(sys.modules)
@@ -273,6 +276,8 @@ def test_assets_are_named_like_tables(dagbag: DagBag) -> None:
         "sync.roster",
         "crm.customer",
         "crm.push",
+        "wallet.operation",
+        "wallet.payment_order",
     }
     assert all(uri == f"syrve://warehouse/{name.replace('.', '/')}" for name, uri in published.items())
 
@@ -306,6 +311,8 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_crm_import": None,
         "syrve_roster_import": None,
         "syrve_backfill": None,
+        "syrve_wallet_import": "*/15 * * * *",
+        "syrve_bulk_topup": None,
     }
 
 

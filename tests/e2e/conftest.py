@@ -31,6 +31,8 @@ RUN_HERE = (
     names.BACKFILL_DAG,
     names.CRM_IMPORT_DAG,
     names.CRM_PUSH_DAG,
+    names.WALLET_IMPORT_DAG,
+    names.BULK_TOPUP_DAG,
 )
 
 

@@ -49,9 +49,13 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
     ]
     roster.write_text("phone\n" + "\n".join(phones) + "\n")
 
-    outcomes = _run_everything(airflow, organization_id, f"file://{roster}")
+    campaign, records = _plant_money(airflow, organization_id, phones)
 
-    roster.unlink()
+    outcomes = _run_everything(airflow, organization_id, f"file://{roster}")
+    outcomes |= _run_wallet(airflow, organization_id, f"file://{campaign}", f"file://{records}")
+
+    for file in (roster, campaign, records):
+        file.unlink()
     assert outcomes == {
         "file": "success",
         "query": "success",
@@ -67,6 +71,10 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
         "customers without right": "failed",
         "customers cut off": "success",
         "customers with a broken warehouse": "failed",
+        "top-up": "success",
+        "top-up of a list without amounts": "failed",
+        "wallet import": "success",
+        "wallet import of another file": "failed",
     }
     assert airflow.rows("select name, email from syrve.customer where customer_id = %s", CUSTOMER_ID) == [
         (CANARIES["wished name"], CANARIES["e-mail"])
@@ -180,6 +188,30 @@ def _push_everything(airflow: Any, organization_id: str) -> dict[str, str]:
     done["push without right"] = airflow.run(names.CRM_PUSH_DAG, **push)[0]
     airflow.simulator.set_switches(removed_rights=[])
     return done
+
+
+def _plant_money(airflow: Any, organization_id: str, phones: list[str]) -> tuple[Path, Path]:
+    campaign = airflow.stack.paths.directory / "campaign.csv"
+    campaign.write_text("phone,amount,name\n" + "".join(f"{each},5.00,{CANARIES['name']}\n" for each in phones))
+    records = airflow.stack.paths.directory / "records.csv"
+    header = "record,key,customer_id,wallet_id,amount,occurred_at,name\n"
+    bad = f"topup,{CANARIES['phone']},{CANARIES['e-mail']},{organization_id},5,2026-05-01T10:00:00,{CANARIES['name']}\n"
+    good = f"topup,7,{CUSTOMER_ID},{organization_id},5,2026-05-01T10:00:00,{CANARIES['name']}\n"
+    records.write_text(header + bad + good)
+    return campaign, records
+
+
+def _run_wallet(airflow: Any, organization_id: str, campaign: str, records: str) -> dict[str, str]:
+    topup, wallet_import = names.BULK_TOPUP_DAG, names.WALLET_IMPORT_DAG
+    whose = {"organization_id": organization_id}
+    return {
+        "top-up": airflow.run(topup, campaign="canary", path=campaign, **whose)[0],
+        "top-up of a list without amounts": airflow.run(
+            topup, campaign="canary", path=campaign.replace("campaign", "canaries"), **whose
+        )[0],
+        "wallet import": airflow.run(wallet_import, source="file", path=records, **whose)[0],
+        "wallet import of another file": airflow.run(wallet_import, source="file", path=campaign, **whose)[0],
+    }
 
 
 def _kept_by_airflow(airflow: Any) -> dict[str, str]:

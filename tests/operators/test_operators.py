@@ -23,20 +23,31 @@ from syrve.operators.publish import SyrvePublishOperator
 from syrve.operators.roster import SyrveRosterImportOperator
 
 SETTINGS_IN_RENDERED_FIELDS = {
+    "amount",
     "approval_customers",
     "batch_size",
+    "campaign",
     "cap_per_minute",
+    "comment",
     "count_only",
+    "customer_id",
+    "customers",
+    "digest",
     "force",
+    "give_up",
+    "hold_id",
     "is_dry_run",
+    "key",
     "limit",
     "max_refused_share",
     "max_shards",
     "not_refreshed_since",
+    "order_id",
     "organization_id",
     "organization_ids",
     "path",
     "path_conn_id",
+    "payment_id",
     "plan_id",
     "priority",
     "query",
@@ -45,6 +56,10 @@ SETTINGS_IN_RENDERED_FIELDS = {
     "shard",
     "shard_size",
     "source",
+    "source_name",
+    "to_send",
+    "wallet_id",
+    "wallet_type",
 }
 """Airflow shows rendered fields to whoever may see a task. Before adding one here, be sure that it can hold no guest's data."""
 

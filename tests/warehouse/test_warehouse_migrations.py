@@ -11,7 +11,7 @@ from syrve.warehouse.errors import WarehouseConfigError
 from syrve.warehouse.migrate import migrate, roll_back, state
 from syrve.warehouse.sql_files import sql_folder
 
-SCHEMAS = ("syrve", "sync", "crm", "analytics")
+SCHEMAS = ("syrve", "sync", "crm", "analytics", "wallet")
 IDS = tuple(
     sorted(
         path.name.removesuffix(".sql")

@@ -147,6 +147,11 @@ class AirflowApi:
         """End a run as failed; its running tasks are stopped."""
         self._call("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", "cancel the run", body={"state": "failed"})
 
+    def answer_required_action(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Choose an option for a task that waits for a person, as the UI's button does."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._call("PATCH", path, "answer the required action", body={"chosen_options": [option], "params_input": {}})
+
     def ensure_pool(self, name: str, slots: int, description: str) -> None:
         """Create a pool; one that exists stays as it is."""
         body = {"name": name, "slots": slots, "description": description, "include_deferred": False}

@@ -43,7 +43,8 @@ MAX_PAGES = 10_000
 class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
-    Use it as a context manager. `permits` keeps the budget of calls, if there is one; `clock` and `sleep` are there for tests. What the
+    Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off where money is moved (see
+    `Transport`); `clock` and `sleep` are there for tests. What the
     dialect does not offer raises `UnsupportedByDialect` before any call.
     """
 
@@ -56,12 +57,20 @@ class SyrveClient:
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        keeps_connection: bool = True,
     ) -> None:
         self.config = config
         self._dialect = dialect_named(config.dialect)
         self._time_zone = ZoneInfo(config.time_zone)
         self._transport = Transport(
-            config, self._dialect, on_token=on_token, permits=permits, backoff=backoff, clock=clock, sleep=sleep
+            config,
+            self._dialect,
+            on_token=on_token,
+            permits=permits,
+            backoff=backoff,
+            clock=clock,
+            sleep=sleep,
+            keeps_connection=keeps_connection,
         )
 
     def __enter__(self) -> Self:

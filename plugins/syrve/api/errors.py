@@ -17,6 +17,7 @@
         ├── RateLimited           429: wait as long as Syrve asks
         ├── ServiceUnavailable    5xx or 408
         ├── ConnectionFailed      refused, reset or timed out
+        ├── TokenRefused          a money call, refused for its token: nothing moved
         └── UnreadableAnswer      a body that is cut short or is not JSON
 
 Each class says once, in `retry_after_seconds`, what a task should do about it; `syrve.operators.retry` turns that into Airflow's
@@ -41,6 +42,7 @@ __all__ = [
     "Rejected",
     "ServiceUnavailable",
     "SyrveError",
+    "TokenRefused",
     "Transient",
     "UnreadableAnswer",
     "UnsupportedByDialect",
@@ -159,6 +161,10 @@ class ServiceUnavailable(Transient):
 
 class ConnectionFailed(Transient):
     """The connection was refused, was reset or timed out before an answer was read."""
+
+
+class TokenRefused(Transient):
+    """A money call was refused for its token: nothing moved, and the next call asks for a new one. The call itself is not sent again."""
 
 
 class UnreadableAnswer(Transient):

@@ -30,6 +30,7 @@ from syrve.api.errors import (
     RateLimited,
     ServiceUnavailable,
     SyrveError,
+    TokenRefused,
     Transient,
     UnreadableAnswer,
 )
@@ -143,7 +144,7 @@ class Call:
     """One call to one endpoint, from its first request to its final verdict.
 
     Reads and idempotent calls are repeated after transient failures until `deadline` (monotonic seconds). A money call is sent once:
-    whatever leaves its outcome open becomes `OutcomeUnknown`. A refused token is renewed once.
+    whatever leaves its outcome open becomes `OutcomeUnknown`. A refused token is renewed once, for the next call if it is a money call.
     """
 
     __slots__ = ("_body", "_config", "_renewed", "_repeats", "_rng", "_url", "backoff", "deadline", "endpoint")
@@ -203,6 +204,14 @@ class Call:
         return ConnectionFailed(fault.kind.value, operation=operation)
 
     def _after_refused_token(self, status: int) -> Verdict:
+        if self.endpoint.safety is Safety.MONEY:
+            return Failed(
+                TokenRefused(
+                    "Syrve refused the token, so nothing moved; the next call asks for a new one",
+                    operation=self.endpoint.operation,
+                    status=status,
+                )
+            )
         if self._renewed:
             return Failed(
                 AuthenticationFailed(

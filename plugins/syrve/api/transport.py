@@ -14,6 +14,7 @@ import urllib3.exceptions
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import Dialect
 from syrve.api.endpoints import Endpoint, Family
+from syrve.api.errors import TokenRefused
 from syrve.api.permits import PermitLine, Permits
 from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
 from syrve.api.tokens import TokenKeeper, token_question
@@ -25,7 +26,8 @@ _CHUNK_BYTES = 256 * 1024
 class Transport:
     """Sends calls one at a time over one kept-open connection; safe to share between threads.
 
-    `on_token` is called with every new token before it is used, so that logs can mask it.
+    `on_token` is called with every new token before it is used, so that logs can mask it. Without `keeps_connection` each call gets a
+    connection of its own: one that the service closed meanwhile would leave a money call's outcome unknown for nothing.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Transport:
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        keeps_connection: bool = True,
     ) -> None:
         self.stats = CallStats()
         self._config = config
@@ -54,6 +57,8 @@ class Transport:
         self._lines_lock = threading.Lock()
         self._session = requests.Session()
         self._session.trust_env = True  # proxies and certificates of the environment
+        if not keeps_connection:
+            self._session.headers["Connection"] = "close"
         self._session.auth = _as_given  # else a .netrc entry for the host would take the place of the token
 
     def close(self) -> None:
@@ -70,6 +75,8 @@ class Transport:
             verdict = call.decide(outcome, self._clock())
             self.stats.count(verdict)
             if isinstance(verdict, Failed):
+                if isinstance(verdict.error, TokenRefused):
+                    self._tokens.drop(token)
                 raise verdict.error
             if not isinstance(verdict, Again):
                 return verdict.value

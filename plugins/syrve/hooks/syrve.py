@@ -57,9 +57,12 @@ class SyrveHook(BaseHook):
             host = f"https://{host}:{connection.port}"
         return SyrveConfig.from_parts(host, connection.password, connection.extra_dejson)
 
-    def get_conn(self, permits: Permits | None = None) -> SyrveClient:
-        """Return a client for single calls, within the budget that `permits` keeps; close it, or use it as a context manager."""
-        return self._client(self.config(), permits)
+    def get_conn(self, permits: Permits | None = None, *, keeps_connection: bool = True) -> SyrveClient:
+        """Return a client for single calls, within the budget that `permits` keeps; close it, or use it as a context manager.
+
+        Money goes through `SyrveWalletHook`, which writes down what it does and asks for a connection of its own each time.
+        """
+        return self._client(self.config(), permits, keeps_connection=keeps_connection)
 
     def bulk(self, permits: Permits | None = None) -> BulkLookup:
         """Return a client for many look-ups at once, within the budget that `permits` keeps; use it as a context manager."""
@@ -83,10 +86,12 @@ class SyrveHook(BaseHook):
             )
         return True, f"The api login works and sees {len(organizations)} organization(s)."
 
-    def _client(self, config: SyrveConfig, permits: Permits | None = None) -> SyrveClient:
+    def _client(
+        self, config: SyrveConfig, permits: Permits | None = None, *, keeps_connection: bool = True
+    ) -> SyrveClient:
         from syrve.api.client import SyrveClient
 
-        return SyrveClient(config, on_token=mask_secret, permits=permits)
+        return SyrveClient(config, on_token=mask_secret, permits=permits, keeps_connection=keeps_connection)
 
 
 def _in_plain_words(error: SyrveError) -> str:

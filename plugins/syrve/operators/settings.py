@@ -6,6 +6,12 @@
 | `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/10 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `37 * * * *` |
+| `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
+| `SYRVE_WALLET_IMPORT_SOURCE` | where it imports records from by default: `none` or `query` | `none` |
+| `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
+| `SYRVE_WALLET_IMPORT_QUERY` | its query | `none` |
+| `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of its query | `none` |
+| `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
 | `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
@@ -32,6 +38,11 @@ MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
 BACKFILL_TASKS = int(os.environ.get("SYRVE_BACKFILL_TASKS", "2"))
 PUSH_SHARD_SIZE = int(os.environ.get("SYRVE_PUSH_SHARD_SIZE", "2000"))
 APPROVAL_CUSTOMERS = int(os.environ.get("SYRVE_APPROVAL_CUSTOMERS", "1000"))
+WALLET_IMPORT_SOURCE = os.environ.get("SYRVE_WALLET_IMPORT_SOURCE", "none")
+WALLET_IMPORT_NAME = os.environ.get("SYRVE_WALLET_IMPORT_NAME", "till")
+WALLET_IMPORT_QUERY = os.environ.get("SYRVE_WALLET_IMPORT_QUERY", "none")
+WALLET_IMPORT_DATABASE = os.environ.get("SYRVE_WALLET_IMPORT_DATABASE", "none")
+WALLET_SCALE = int(os.environ.get("SYRVE_WALLET_SCALE", "2"))
 
 
 def schedule(name: str, default: str) -> str | None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def frames_of_file(path: str | None, path_conn_id: str | None) -> Iterator[pd.DataFrame]:
+def frames_of_file(path: object, path_conn_id: object) -> Iterator[pd.DataFrame]:
     """Read a roster file a chunk at a time; raise `UnusableSource` that says what is missing."""
     from syrve.customers.errors import UnusableSource
     from syrve.customers.roster_files import file_frames
@@ -28,7 +28,7 @@ def frames_of_file(path: str | None, path_conn_id: str | None) -> Iterator[pd.Da
         yield from file_frames(file, place.name)
 
 
-def frames_of_query(query: str | None, query_conn_id: str | None) -> Iterator[pd.DataFrame]:
+def frames_of_query(query: object, query_conn_id: object) -> Iterator[pd.DataFrame]:
     """Run a query a chunk at a time; raise `UnusableSource` that says what is missing."""
     from syrve.customers.errors import UnusableSource
     from syrve.customers.roster_query import query_frames
@@ -44,9 +44,13 @@ def frames_of_query(query: str | None, query_conn_id: str | None) -> Iterator[pd
 
 
 def source_frames(
-    source: str, *, path: str | None, path_conn_id: str | None, query: str | None, query_conn_id: str | None
+    source: str, *, path: object, path_conn_id: object, query: object, query_conn_id: object
 ) -> Iterator[pd.DataFrame]:
     """Read the source `file` or `query` of a form; raise `UnusableSource` that says what is missing."""
+    from syrve.customers.errors import UnusableSource
+
     if source == "file":
         return frames_of_file(path, path_conn_id)
-    return frames_of_query(query, query_conn_id)
+    if source == "query":
+        return frames_of_query(query, query_conn_id)
+    raise UnusableSource("source must be one of file, query")

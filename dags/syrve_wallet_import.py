@@ -1,0 +1,101 @@
+"""
+### Take into the ledger what others did with wallets
+
+Imports holds, charges, cancellations and order states that tills, sites and apps made, from a query on any SQL connection or from a file,
+and under the dialect `cloud` reads Syrve's transactions of customers with open holds. The columns are the contract in `docs/wallet.md`.
+
+**Tasks.** `import_records` reads the source of the form (by default that of `SYRVE_WALLET_IMPORT_SOURCE`; none: it is skipped);
+`read_transactions` reads so many customers, those read longest ago first (skipped under `reference`, which has no such report).
+
+**Safe to** run twice, clear, or kill: a record that the ledger has is left as it is, and a chunk commits as a whole. Late rows are welcome:
+each counts from when it happened.
+
+**When it fails** with `UnusableList` or `UnusableSource`, the text says what the form, the file or the query lacks. Rows that could not be
+taken in are in `sync.reject`, entity `wallet_operation`, with the reason; correct them at their source and import again.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from syrve.operators import assets, settings
+from syrve.operators.wallet_import import SOURCES, SyrveTransactionsOperator, SyrveWalletImportOperator
+
+with DAG(
+    dag_id="syrve_wallet_import",
+    description="Takes holds, charges, cancellations and orders made elsewhere into the ledger",
+    doc_md=__doc__,
+    schedule=settings.schedule("wallet_import", "*/15 * * * *"),
+    catchup=False,
+    max_active_runs=1,
+    render_template_as_native_obj=True,
+    default_args=settings.default_args(),
+    tags=["syrve", "wallet"],
+    params={
+        "source": Param(settings.WALLET_IMPORT_SOURCE, type="string", enum=list(SOURCES), title="Source"),
+        "source_name": Param(
+            settings.WALLET_IMPORT_NAME,
+            type="string",
+            pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+            title="Name of the source",
+            description="Whose records these are; keys are unique within it.",
+        ),
+        "path": Param(
+            None,
+            type=["null", "string"],
+            title="File",
+            description="For source file: .csv, .csv.gz, .parquet or .xlsx.",
+        ),
+        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
+        "query": Param(
+            settings.WALLET_IMPORT_QUERY,
+            type=["null", "string"],
+            format="multiline",
+            title="Query",
+            description="For source query: one select.",
+        ),
+        "query_conn_id": Param(
+            settings.WALLET_IMPORT_DATABASE, type=["null", "string"], title="Connection of the query"
+        ),
+        "organization_id": Param(
+            None,
+            type=["null", "string"],
+            pattern="^[0-9a-fA-F-]{36}$",
+            title="Organization",
+            description="For rows that name none.",
+        ),
+        "organization_ids": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
+            title="Organizations",
+            description="Whose transactions to read; empty means all that the connection gives.",
+        ),
+        "customers": Param(
+            100,
+            type="integer",
+            minimum=1,
+            maximum=100_000,
+            title="Customers",
+            description="Whose transactions are read in a run, at most; each costs a call or more.",
+        ),
+    },
+) as dag:
+    SyrveWalletImportOperator(
+        task_id="import_records",
+        source="{{ params.source }}",
+        source_name="{{ params.source_name }}",
+        path="{{ params.path }}",
+        path_conn_id="{{ params.path_conn_id }}",
+        query="{{ params.query }}",
+        query_conn_id="{{ params.query_conn_id }}",
+        organization_id="{{ params.organization_id }}",
+        outlets=[assets.OPERATION, assets.PAYMENT_ORDER],
+    )
+    SyrveTransactionsOperator(
+        task_id="read_transactions",
+        organization_ids="{{ params.organization_ids }}",
+        customers="{{ params.customers }}",
+        pool=settings.POOL,
+        outlets=[assets.OPERATION],
+    )

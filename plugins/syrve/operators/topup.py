@@ -1,0 +1,173 @@
+"""Operators of the bulk top-up: plan a campaign, stop there unless it is to be sent, send what was approved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from syrve.hooks.syrve import SyrveHook
+from syrve.hooks.wallet import SyrveWalletHook
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators import settings
+from syrve.operators.base import task_key, told
+from syrve.operators.rendered import as_flag, as_number, as_text
+from syrve.operators.sources import source_frames
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+SOURCES = ("file", "query")
+
+
+class SyrvePlanTopupOperator(BaseOperator):
+    """Reads a campaign's list and plans it in the ledger; returns counts, amounts as text, and the digest to approve.
+
+    A dry run tells the same and plans nothing. `give_up` drops what the campaign has planned and not sent, and reads no list.
+    """
+
+    template_fields: Sequence[str] = (
+        "campaign",
+        "source",
+        "path",
+        "path_conn_id",
+        "query",
+        "query_conn_id",
+        "organization_id",
+        "wallet_type",
+        "comment",
+        "is_dry_run",
+        "give_up",
+    )
+
+    def __init__(
+        self,
+        *,
+        campaign: str,
+        source: str = "file",
+        path: str | None = None,
+        path_conn_id: str | None = None,
+        query: str | None = None,
+        query_conn_id: str | None = None,
+        organization_id: str | None = None,
+        wallet_type: int | str | None = None,
+        comment: str | None = None,
+        is_dry_run: bool | str = True,
+        give_up: bool | str = False,
+        amount_scale: int = settings.WALLET_SCALE,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.campaign = campaign
+        self.source = source
+        self.path = path
+        self.path_conn_id = path_conn_id
+        self.query = query
+        self.query_conn_id = query_conn_id
+        self.organization_id = organization_id
+        self.wallet_type = wallet_type
+        self.comment = comment
+        self.is_dry_run = is_dry_run
+        self.give_up = give_up
+        self.amount_scale = amount_scale
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Plan the campaign."""
+        from syrve.customers.phones import to_e164
+        from syrve.wallet.campaign import as_dict
+        from syrve.wallet.topup import TopupList
+
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        job = TopupList(
+            warehouse,
+            key=task_key(context),
+            campaign=str(self.campaign),
+            to_e164=partial(to_e164, region=SyrveHook(self.syrve_conn_id).config().default_region),
+            organization_id=as_text(self.organization_id),
+            wallet_type=as_number(self.wallet_type),
+            comment=as_text(self.comment),
+            amount_scale=self.amount_scale,
+        )
+        if as_flag(self.give_up):
+            plan = job.give_up()
+        else:
+            frames = source_frames(
+                self.source,
+                path=self.path,
+                path_conn_id=self.path_conn_id,
+                query=self.query,
+                query_conn_id=self.query_conn_id,
+            )
+            plan = job.plan(frames, dry_run=as_flag(self.is_dry_run))
+        log.info(
+            "Campaign %s: %d row(s) to credit with %s in all", plan.campaign, plan.to_credit, plan.to_credit_amount
+        )
+        log.info("Credited before: %d with %s; outcome unknown: %d", plan.credited, plan.credited_amount, plan.unknown)
+        if plan.rejected_rows:
+            log.warning("%d row(s) could not be taken in; see sync.reject, entity topup", plan.rejected_rows)
+        return as_dict(plan)
+
+
+class SyrveTopupGateOperator(BaseOperator):
+    """Lets a campaign go on to approval; skips itself in a dry run, and where there is nothing to send or to settle."""
+
+    template_fields: Sequence[str] = ("is_dry_run", "to_send")
+
+    def __init__(self, *, is_dry_run: bool | str, to_send: int | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.is_dry_run = is_dry_run
+        self.to_send = to_send
+
+    def execute(self, context: Context) -> None:
+        """Pass, or skip."""
+        if as_flag(self.is_dry_run):
+            raise AirflowSkipException("A dry run: nothing was planned and nothing is sent")
+        if not as_number(self.to_send):
+            raise AirflowSkipException("Nothing is left to send")
+
+
+class SyrveSendTopupOperator(BaseOperator):
+    """Sends the rows of a campaign that were approved under the digest, each credited at most once; returns the counts."""
+
+    template_fields: Sequence[str] = ("campaign", "digest")
+
+    def __init__(
+        self,
+        *,
+        campaign: str,
+        digest: str,
+        amount_scale: int = settings.WALLET_SCALE,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.campaign = campaign
+        self.digest = digest
+        self.amount_scale = amount_scale
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send the campaign."""
+        from syrve.wallet.settings import WalletSettings
+        from syrve.wallet.topup import TopupRun
+
+        wallet_settings = WalletSettings(amount_scale=self.amount_scale)
+        hook = SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=wallet_settings)
+        with hook.money() as money:
+            counts = TopupRun(money, key=task_key(context), campaign=str(self.campaign)).send(str(self.digest))
+        log.info("Done: %s", told(counts))
+        if counts.rejected:
+            log.warning("%d row(s) were refused by Syrve; see sync.reject, stage wallet_topup", counts.rejected)
+        return counts.as_dict()

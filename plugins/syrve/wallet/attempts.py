@@ -1,0 +1,45 @@
+"""Carries a wish out in as many attempts as it takes, each an operation of its own and sent at most once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+
+from syrve.wallet.errors import MoneyNotSent
+from syrve.wallet.money import Money
+from syrve.wallet.operations import Operation, OperationState
+from syrve.wallet.settle import Settler
+
+
+def carry_out(money: Money, operation: Operation) -> OperationState:
+    """Go on with the latest attempt of an operation, settle it where its outcome is unknown, and return it.
+
+    Attempts are numbered after the key. Another one is made only where the one before certainly was not carried out for a reason that may
+    pass. Raises `MoneyNotSent` where that is so again, `LedgerConflict`, `UnusableOperation`, a `SyrveError` or `WarehouseError`.
+    """
+    attempts = (replace(operation, key=f"{operation.key}:{number}") for number in count(1))
+    for attempt in attempts:
+        found = money.ledger.find(attempt.source, attempt.key)
+        if found is None or not found.may_be_tried_again:
+            break
+    planned = money.ledger.plan(attempt)
+    money.step(f"{operation.kind} planned")
+    done = money.execute(planned.operation_id)
+    if done.state == "unknown":
+        done = Settler(money).settle(done.operation_id).operation
+    if done.may_be_tried_again:
+        raise MoneyNotSent(
+            f"{operation.kind}: nothing moved ({done.evidence.get('reason')}); the same again makes another attempt"
+        )
+    return done
+
+
+def latest_attempt(money: Money, source: str, key: str) -> OperationState | None:
+    """Return the latest attempt under a key, None where there was none."""
+    latest = None
+    for number in count(1):
+        found = money.ledger.find(source, f"{key}:{number}")
+        if found is None:
+            break
+        latest = found
+    return latest

@@ -1,0 +1,70 @@
+"""What can go wrong with money; like the errors of `syrve.api`, each says once whether a task should try again.
+
+::
+
+    WalletError                  never retry unless said
+    ├── UnusableOperation        an amount, comment or id that can't be taken into the ledger
+    ├── UnusableList             a list of top-ups or an import whose columns can't be read
+    ├── LedgerConflict           the same key with other content
+    ├── PaymentRefused           Syrve refused: the order is not paid
+    ├── PaymentUnsettled         nobody knows whether money moved, or evidence is missing: a person must look
+    ├── OrderFailed              the order of a resumed payment had failed; its hold was given back
+    ├── PlanChanged              what was approved is not what would be sent
+    └── MoneyNotSent             certainly nothing moved, and another attempt may work          retry
+        ├── PaymentBusy          another process is at the same payment                         retry
+        └── TopupIncomplete      some of a campaign could not be sent                           retry
+
+None of them holds a name, a phone or a comment.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WalletError(Exception):
+    """Something about money went wrong."""
+
+    retry_after_seconds: ClassVar[float | None] = None
+
+
+class UnusableOperation(WalletError):
+    """The operation can't be taken into the ledger as it is."""
+
+
+class UnusableList(WalletError):
+    """The list as a whole can't be read; the text says what it must have."""
+
+
+class LedgerConflict(WalletError):
+    """The key is taken by an operation of other content."""
+
+
+class PaymentRefused(WalletError):
+    """Syrve refused to set the money aside or to take it: the order is not paid."""
+
+
+class PaymentUnsettled(WalletError):
+    """Nobody knows yet whether money moved; the ledger keeps the operations, and reconciliation shows them."""
+
+
+class OrderFailed(WalletError):
+    """The order of this payment failed or was cancelled before."""
+
+
+class PlanChanged(WalletError):
+    """What was approved is not what would be sent now."""
+
+
+class MoneyNotSent(WalletError):
+    """Certainly nothing moved, and another attempt may work: no connection, a refused token, a rate limit."""
+
+    retry_after_seconds: ClassVar[float | None] = 60.0
+
+
+class PaymentBusy(MoneyNotSent):
+    """Another process is at the same payment."""
+
+
+class TopupIncomplete(MoneyNotSent):
+    """Part of a campaign could not be sent; what was credited stays, and is not sent again."""

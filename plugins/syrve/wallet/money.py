@@ -1,0 +1,212 @@
+"""Sends operations of the ledger to Syrve, each at most once.
+
+The order is: planned (committed), sent (committed), the call, the outcome (committed). Whoever finds `planned` may send it; whoever finds
+`sent` and has the lock knows that the sender died, and records `unknown`. Nobody sends twice: there is one place for the event `sent`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from syrve.api.client import SyrveClient
+from syrve.api.errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    PermissionDenied,
+    RateLimited,
+    SyrveError,
+    Transient,
+)
+from syrve.wallet.ledger import Ledger
+from syrve.wallet.operations import OperationState, State, comment_with_marker
+from syrve.wallet.settings import WalletSettings
+from syrve.warehouse.database import Connection
+from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
+
+log = logging.getLogger(__name__)
+
+SENDER_DIED = {"reason": "sender_died"}
+_FIRST_WAIT_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    state: State
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    correlation_id: str | None = None
+    error: BaseException | None = None
+
+
+class Money:
+    """Carries operations of the ledger out; safe to use from any number of processes at once.
+
+    The client must use a fresh connection for each call: one that the service closed meanwhile would leave an outcome unknown for nothing.
+    `step` is called with the name of each step as it is done, for tests that end the process there.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: SyrveClient,
+        *,
+        settings: WalletSettings | None = None,
+        step: Callable[[str], None] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.ledger = ledger
+        self.client = client
+        self.settings = settings or WalletSettings()
+        self.step = step or _no_step
+        self._sleep = sleep
+
+    def execute(self, operation_id: str) -> OperationState:
+        """Send a planned operation and return it with its outcome; one that is not planned is returned as it is, and never sent.
+
+        Raises a `Transient` where Syrve can't be asked for the balance first (the operation stays planned), and `WarehouseError`.
+        """
+        with self.alone(operation_id) as (connection, operation):
+            if operation.state == "sent":
+                return self.ledger.record(operation, "unknown", SENDER_DIED, connection=connection)
+            if operation.state != "planned":
+                return operation
+            hold_id = self._hold_to_cancel(operation)
+            if operation.kind == "cancel_hold" and hold_id is None:
+                reason = {"reason": "hold_id_unknown"}
+                return self.ledger.record(operation, "rejected", reason, connection=connection)
+            evidence = self._before(operation)
+            sent = self.ledger.record(operation, "sent", evidence, connection=connection)
+            if (sent.state, sent.sequence) != ("sent", operation.sequence + 1):
+                return sent  # somebody took the lock over while our connection was down
+            self.step(f"{operation.kind} sent")
+            outcome = self._call(sent, hold_id)
+            self.step(f"{operation.kind} called")
+            done = self._record(sent, outcome, connection)
+            self.step(f"{operation.kind} recorded")
+        if outcome.error is not None:
+            raise outcome.error
+        return done
+
+    def alone(self, operation_id: str) -> AbstractContextManager[tuple[Connection, OperationState]]:
+        """Keep every other process of ours off the operation's wallet for the block; gives the operation as it is then."""
+        return self.ledger.alone_with(operation_id, wait_seconds=self.settings.lock_wait_seconds)
+
+    def balance(self, operation: OperationState) -> Decimal | None:
+        """Read the balance of an operation's wallet; None where Syrve does not show it. Raises a `Transient`."""
+        if operation.customer_id is None or operation.wallet_id is None:
+            return None
+        try:
+            customer = self.client.customer_by_id(operation.organization_id, operation.customer_id)
+        except Transient:
+            raise
+        except SyrveError:
+            return None  # no such customer, or no right to look: the call itself will tell
+        return next((each.balance for each in customer.wallets if each.wallet_id == operation.wallet_id), None)
+
+    @property
+    def names_holds(self) -> bool:
+        """Whether the dialect lets the caller choose a hold's id."""
+        return self.client.config.dialect == "cloud"
+
+    def _hold_to_cancel(self, operation: OperationState) -> str | None:
+        if operation.kind != "cancel_hold" or operation.hold_id is None:
+            return None
+        return self.ledger.transaction_id(operation.hold_id)
+
+    def _before(self, operation: OperationState) -> dict[str, Any]:
+        """Return what `sent` is recorded with: the balance, and the id that the hold will have."""
+        evidence: dict[str, Any] = {"dialect": self.client.config.dialect}
+        if operation.kind == "hold" and self.names_holds:
+            evidence["transaction_id"] = operation.operation_id
+        if self.settings.reads_balance:
+            balance = self.balance(operation)
+            if balance is not None:
+                evidence["balance_before"] = format(balance, "f")
+        return evidence
+
+    def _call(self, operation: OperationState, hold_id: str | None) -> _Outcome:
+        try:
+            made = self._send(operation, hold_id)
+        except OutcomeUnknown as error:
+            return _Outcome("unknown", _told(error, "no_clear_answer"), error.correlation_id)
+        except SyrveError as error:
+            return _Outcome("rejected", _told(error, _why_nothing_moved(error)), error.correlation_id)
+        except WarehouseError as error:  # of the call budget, which is asked before the call
+            return _Outcome("rejected", {"reason": "not_sent", "error": type(error).__name__}, error=error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call may have gone out
+            evidence = {"reason": "no_clear_answer", "error": type(error).__name__}
+            return _Outcome("unknown", evidence, error=error)
+        return _Outcome("confirmed", {"reason": "answered"} | ({"transaction_id": made} if made else {}))
+
+    def _send(self, operation: OperationState, hold_id: str | None) -> str | None:
+        organization_id = operation.organization_id
+        if operation.kind == "cancel_hold":
+            assert hold_id is not None
+            self.client.cancel_hold(organization_id, hold_id)
+            return None
+        customer_id, wallet_id, amount = operation.customer_id, operation.wallet_id, operation.amount
+        assert customer_id is not None
+        assert wallet_id is not None
+        assert amount is not None
+        whose = (organization_id, customer_id, wallet_id, amount)
+        comment = comment_with_marker(operation)
+        if operation.kind == "topup":
+            self.client.topup(*whose, comment=comment)
+            return None
+        if operation.kind == "chargeoff":
+            self.client.chargeoff(*whose, comment=comment)
+            return None
+        chosen = operation.operation_id if self.names_holds else None
+        answered = self.client.hold(*whose, comment=comment, hold_id=chosen)
+        return chosen or answered
+
+    def _record(self, operation: OperationState, outcome: _Outcome, connection: Connection) -> OperationState:
+        """Write the outcome down, whatever it takes: where it is lost, a person has to find out."""
+        usable: Connection | None = connection
+        for attempt in range(self.settings.record_tries):
+            try:
+                done = self.ledger.record(
+                    operation,
+                    outcome.state,
+                    outcome.evidence,
+                    correlation_id=outcome.correlation_id,
+                    connection=usable,
+                )
+            except WarehouseUnavailable:
+                usable = None
+                log.warning("The outcome of operation %s can't be written yet", operation.operation_id)
+                self._sleep(_FIRST_WAIT_SECONDS * 2**attempt)
+                continue
+            if done.state == "unknown" and outcome.state in ("confirmed", "rejected"):
+                operation = done  # somebody thought that we had died; our own answer settles it
+                continue
+            return done
+        raise WarehouseUnavailable(
+            f"the outcome of operation {operation.operation_id} ({outcome.state}) could not be written; "
+            "it counts as unknown and is settled by evidence"
+        )
+
+
+def _no_step(_name: str) -> None:
+    """Go on."""
+
+
+def _why_nothing_moved(error: SyrveError) -> str:
+    match error:
+        case RateLimited():
+            return "rate_limited"
+        case AuthenticationFailed() | PermissionDenied():
+            return "no_access"
+        case Transient():  # refused connection or token, or no answer to the call for a token
+            return "not_sent"
+    return "refused"
+
+
+def _told(error: SyrveError, reason: str) -> dict[str, Any]:
+    told = {"reason": reason, "error": type(error).__name__, "status": error.status, "code": error.code}
+    return {name: value for name, value in told.items() if value is not None}

@@ -1,0 +1,162 @@
+"""Settles operations whose outcome is unknown, by evidence; never by sending them again.
+
+Under the dialect `cloud` the transactions report shows our operation by its marker in the comment, or a hold by the id that we chose. Under
+`reference` there is the balance before and after, which is evidence only where nothing else moved. What neither shows stays unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from syrve.api.errors import UnsupportedByDialect
+from syrve.api.models import Transaction
+from syrve.wallet.money import Money
+from syrve.wallet.operations import OperationState, State, marked_operations
+from syrve.warehouse.database import Connection, fetch_one, transaction
+from syrve.warehouse.sql_files import sql
+
+_DIRECTION = {"topup": 1, "cancel_hold": 1, "chargeoff": -1, "hold": -1}
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """An operation after the attempt to settle it; `missing` says what evidence lacks where it is still unknown."""
+
+    operation: OperationState
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    state: State
+    evidence: Mapping[str, Any]
+
+
+class Settler:
+    """Looks for evidence of what became of an operation; safe to use from any number of processes at once.
+
+    Every method raises a `SyrveError` where Syrve can't be asked, and `WarehouseError`.
+    """
+
+    def __init__(self, money: Money, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._money = money
+        self._ledger = money.ledger
+        self._settings = money.settings
+        self._clock = clock
+
+    def settle(self, operation_id: str) -> Settlement:
+        """Record the outcome of an operation that is unknown, or whose sender died, where evidence shows it."""
+        with self._money.alone(operation_id) as (connection, operation):
+            if operation.state == "sent":
+                operation = self._ledger.record(operation, "unknown", {"reason": "sender_died"}, connection=connection)
+            if operation.state != "unknown":
+                return Settlement(operation)
+            sent_at, sent = self._sent(operation, connection)
+            found = self._look(operation, sent_at, sent, connection)
+            if isinstance(found, str):
+                return Settlement(operation, found)
+            return Settlement(self._ledger.record(operation, found.state, found.evidence, connection=connection))
+
+    def _look(
+        self, operation: OperationState, sent_at: datetime, sent: Mapping[str, Any], connection: Connection
+    ) -> _Finding | str:
+        try:
+            reported = self._reported(operation, sent_at)
+        except UnsupportedByDialect:
+            return self._by_balance(operation, sent_at, sent, connection, balance_shows_success=True)
+        if reported is None:
+            return "the ledger does not know whose money it is"
+        if reported:
+            evidence: dict[str, Any] = {
+                "reason": "transactions_report",
+                "transactions": [each.transaction_id for each in reported],
+            }
+            if operation.kind == "hold":
+                evidence["transaction_id"] = operation.operation_id
+            return _Finding("confirmed", evidence)
+        return self._by_balance(operation, sent_at, sent, connection, balance_shows_success=False)
+
+    def _reported(self, operation: OperationState, sent_at: datetime) -> list[Transaction] | None:
+        """Return the transactions that can only be this operation's; raises `UnsupportedByDialect`."""
+        customer_id = operation.customer_id
+        if customer_id is None:
+            return None
+        skew = timedelta(seconds=self._settings.clock_skew_seconds)
+        report = self._money.client.transactions_by_date(
+            operation.organization_id, customer_id, sent_at - skew, self._clock() + skew
+        )
+        return [each for each in report if self._is_ours(operation, each)]
+
+    def _is_ours(self, operation: OperationState, reported: Transaction) -> bool:
+        if reported.wallet_id is not None and operation.wallet_id not in (None, reported.wallet_id):
+            return False
+        marked = marked_operations(reported.comment)
+        if operation.kind != "cancel_hold":
+            is_hold = operation.kind == "hold" and reported.transaction_id == operation.operation_id
+            return is_hold or operation.operation_id in marked
+        # The end of a hold carries the hold's comment, as its beginning does; only the end gives money back.
+        gave_back = _change(reported) == operation.amount and operation.amount is not None
+        return operation.hold_id in marked and gave_back and reported.transaction_id != operation.hold_id
+
+    def _by_balance(
+        self,
+        operation: OperationState,
+        sent_at: datetime,
+        sent: Mapping[str, Any],
+        connection: Connection,
+        *,
+        balance_shows_success: bool,
+    ) -> _Finding | str:
+        if "balance_before" not in sent or operation.amount is None:
+            return "the balance before the call is not known"
+        age_seconds = (self._clock() - sent_at).total_seconds()
+        if age_seconds > self._settings.balance_window_seconds:
+            return "the call is too long ago for the balance to show what it did"
+        after = self._money.balance(operation)
+        if after is None:
+            return "Syrve does not show the balance"
+        if self._moved_since(operation, sent_at, connection):
+            return "other operations on the same wallet make the balance no evidence"
+        before = Decimal(sent["balance_before"])
+        evidence = {"reason": "balance", "balance_before": format(before, "f"), "balance_after": format(after, "f")}
+        if after - before == _DIRECTION[operation.kind] * operation.amount:
+            return _Finding("confirmed", evidence) if balance_shows_success else "the report does not show it yet"
+        if after != before:
+            return "the balance changed by another amount, so something else moved"
+        if operation.kind in ("hold", "cancel_hold"):
+            return "the balance is the same, which it may be with held money in it"
+        if age_seconds < self._settings.quiet_seconds:
+            return "nothing moved so far, but the service may still be at it"
+        return _Finding("rejected", evidence)
+
+    def _moved_since(self, operation: OperationState, since: datetime, connection: Connection) -> bool:
+        values = {
+            "organization_id": operation.organization_id,
+            "customer_id": operation.customer_id,
+            "wallet_id": operation.wallet_id,
+            "operation_id": operation.operation_id,
+            "since": since,
+        }
+        with transaction(connection, "look for other movements of the wallet") as cursor:
+            cursor.execute(sql("wallet/moved_since.sql"), values)
+            return bool(fetch_one(cursor)[0])
+
+    def _sent(self, operation: OperationState, connection: Connection) -> tuple[datetime, Mapping[str, Any]]:
+        with transaction(connection, "read when an operation was sent") as cursor:
+            cursor.execute(
+                "select occurred_at, evidence from wallet.operation_event where operation_id = %s and state <> 'planned' "
+                "order by sequence limit 1",
+                (operation.operation_id,),
+            )
+            occurred_at, evidence = fetch_one(cursor)
+            return occurred_at, evidence
+
+
+def _change(reported: Transaction) -> Decimal | None:
+    if reported.balance_before is None or reported.balance_after is None:
+        return None
+    return reported.balance_after - reported.balance_before

@@ -1,0 +1,197 @@
+"""Reads Syrve's transactions report (dialect `cloud`) of customers with open holds, and takes what others did into the ledger.
+
+Nobody knows the type codes of a hold and of its end, so no code decides about them: a transaction that carries our marker, or a hold's id,
+is ours; one that carries a hold's marker and gives its amount back is the hold's end; a payment at the till (`PayFromWallet`) that leaves
+the balance as it was, though one open hold has just its amount, was paid with the held money. Everything else is kept as evidence only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from syrve.api.client import SyrveClient
+from syrve.api.errors import Rejected
+from syrve.api.models import Transaction
+from syrve.wallet.operations import Kind, Operation, marked_operations
+from syrve.wallet.settings import WalletSettings
+from syrve.wallet.take_in import Told, prepare, take_in
+from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
+from syrve.warehouse.sql_files import sql
+
+SOURCE = "transactions"
+PAYMENT_TYPES, PAYMENT_NAMES = frozenset({8}), frozenset({"PayFromWallet"})
+REFILL_NAMES = frozenset(
+    {"RefillWallet", "RefillWalletFromOrder", "RefillWalletFromApi", "AutomaticRefillWallet", "WelcomeBonus"}
+)
+
+_KEPT = (
+    "transaction_id",
+    "wallet_id",
+    "revision",
+    "type",
+    "type_name",
+    "amount",
+    "balance_before",
+    "balance_after",
+    "order_number",
+    "pos_order_id",
+    "created_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    hold_id: str
+    transaction_id: str | None
+    wallet_id: str
+    amount: Decimal
+
+
+class TransactionsImport:
+    """Reads the customers with open holds whose report was read longest ago; a customer commits at a time. Safe to repeat."""
+
+    def __init__(
+        self, warehouse: Warehouse, client: SyrveClient, *, key: TaskKey, settings: WalletSettings | None = None
+    ) -> None:
+        self._warehouse = warehouse
+        self._client = client
+        self._key = key
+        self._settings = settings or WalletSettings()
+
+    def run(self, organization_ids: Sequence[str], *, customers: int) -> Counts:
+        """Read at most so many customers: `found` counts transactions, `changed` new ones, `rejected` customers that Syrve refuses.
+
+        Raises `UnsupportedByDialect`, a `SyrveError` where Syrve can't be asked, and `WarehouseError`.
+        """
+        total = Counts()
+        with self._warehouse.connect() as connection:
+            prepare(connection)
+            with transaction(connection, "choose customers with open holds") as cursor:
+                cursor.execute(
+                    sql("wallet/customers_with_open_holds.sql"),
+                    {
+                        "organization_ids": list(organization_ids),
+                        "customers": customers,
+                        "skew_seconds": self._settings.clock_skew_seconds,
+                    },
+                )
+                chosen = cursor.fetchall()
+            for organization_id, customer_id, revision in chosen:
+                total.add(self._read(connection, organization_id, customer_id, revision))
+        return total
+
+    def _read(self, connection: Connection, organization_id: str, customer_id: str, revision: int | None) -> Counts:
+        started = time.monotonic()
+        counts = Counts(requested=1)
+        self._client.stats.take()
+        try:
+            found = list(self._client.transactions_by_revision(organization_id, customer_id, revision))
+        except Rejected:
+            found = []
+            counts.rejected = 1
+        stats = self._client.stats.take()
+        counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
+        with transaction(connection, "take transactions in") as cursor:
+            markers = _markers(cursor, found)
+            fresh = [each for each in found if _keep(cursor, organization_id, customer_id, each, markers)]
+            holds = _holds(cursor, organization_id, customer_id)
+            told = [
+                _told(place, organization_id, customer_id, each, holds, markers) for place, each in enumerate(fresh)
+            ]
+            take_in(cursor, [each for each in told if each is not None])
+            newest = max((each.revision for each in found), default=revision or 0)
+            cursor.execute(
+                "insert into wallet.transaction_bookmark (organization_id, customer_id, revision) values (%s, %s, %s) "
+                "on conflict (organization_id, customer_id) do update "
+                "set revision = greatest(excluded.revision, transaction_bookmark.revision), read_at = clock_timestamp()",
+                (organization_id, customer_id, newest),
+            )
+            counts.found, counts.changed = len(found), len(fresh)
+            counts.unchanged = len(found) - len(fresh)
+            counts.seconds = time.monotonic() - started
+            add_counts(cursor, self._key, counts)
+        return counts
+
+
+def _markers(cursor: Cursor, found: Sequence[Transaction]) -> set[str]:
+    """Return the operations of the ledger that the comments name; other ids in them mean something to others."""
+    named = {marked for each in found for marked in marked_operations(each.comment)}
+    cursor.execute(
+        "select operation_id::text from wallet.operation where operation_id = any(%s::uuid[])", (sorted(named),)
+    )
+    return {operation_id for (operation_id,) in cursor.fetchall()}
+
+
+def _keep(
+    cursor: Cursor, organization_id: str, customer_id: str, reported: Transaction, markers: Collection[str]
+) -> bool:
+    marked = [each for each in marked_operations(reported.comment) if each in markers]
+    values = {"organization_id": organization_id, "customer_id": customer_id}
+    values |= {name: getattr(reported, name) for name in _KEPT}
+    cursor.execute(sql("wallet/transaction.sql"), values | {"marked_operation_id": marked[-1] if marked else None})
+    return cursor.fetchone() is not None
+
+
+def _holds(cursor: Cursor, organization_id: str, customer_id: str) -> list[_Hold]:
+    cursor.execute(
+        "select hold_id::text, transaction_id::text, wallet_id::text, amount from wallet.open_hold "
+        "where organization_id = %s and customer_id = %s",
+        (organization_id, customer_id),
+    )
+    return [_Hold(*row) for row in cursor.fetchall()]
+
+
+def _told(
+    place: int,
+    organization_id: str,
+    customer_id: str,
+    reported: Transaction,
+    holds: Sequence[_Hold],
+    markers: Collection[str],
+) -> Told | None:
+    """Say which operation of others a transaction shows; None where it is ours, or its kind is not known."""
+    if not reported.amount or reported.created_at is None:
+        return None
+    amount = abs(reported.amount)
+    marked = [each for each in marked_operations(reported.comment) if each in markers]
+    change = None
+    if reported.balance_before is not None and reported.balance_after is not None:
+        change = reported.balance_after - reported.balance_before
+    ours = next((each for each in holds if each.hold_id in marked), None)
+    kind: Kind
+    hold_id: str | None = None
+    if ours is not None:
+        if change != ours.amount or reported.transaction_id == ours.transaction_id:
+            return None
+        kind, hold_id = "cancel_hold", ours.hold_id
+    elif marked or reported.transaction_id in {each.transaction_id for each in holds}:
+        return None
+    elif reported.type in PAYMENT_TYPES or reported.type_name in PAYMENT_NAMES:
+        kind = "chargeoff"
+        same = [each for each in holds if (each.wallet_id, each.amount) == (reported.wallet_id, amount)]
+        hold_id = same[0].hold_id if change == 0 and len(same) == 1 else None
+    elif reported.type_name in REFILL_NAMES and (change is None or change > 0):
+        kind = "topup"
+    else:
+        return None
+    wallet_id = reported.wallet_id or (ours.wallet_id if ours else None)
+    if wallet_id is None:
+        return None
+    operation = Operation(
+        kind=kind,
+        organization_id=organization_id,
+        customer_id=customer_id,
+        wallet_id=wallet_id,
+        amount=amount,
+        order_id=reported.pos_order_id,
+        hold_id=hold_id,
+        consumes_hold=kind == "chargeoff" and hold_id is not None,
+        source=SOURCE,
+        key=reported.transaction_id,
+        requested_at=reported.created_at,
+    )
+    return Told(place, operation, "confirmed", {"reason": "transactions_report"})

@@ -1,0 +1,281 @@
+"""What tills, sites and apps did becomes operations and orders of the ledger; repeating, lateness and bad rows harm nothing."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pandas as pd
+import pytest
+
+from fixtures.pulls import IMPATIENT
+from fixtures.wallets import Purse
+from syrve.api.client import SyrveClient
+from syrve.api.errors import UnsupportedByDialect
+from syrve.wallet.errors import UnusableList
+from syrve.wallet.importing import WalletImport
+from syrve.wallet.transactions import TransactionsImport
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.runs import Counts, TaskKey
+
+ORGANIZATION, CUSTOMER, WALLET = (f"5f4e0007-0000-4000-8000-00000000000{number}" for number in range(3))
+HOLD = "5f4e0007-0000-4000-8000-000000000010"
+
+
+class Importing:
+    """Imports rows and looks at what came of it."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+
+    def take(self, *rows: dict[str, Any], source: str = "till") -> Counts:
+        job = WalletImport(self.warehouse, key=TaskKey("run-1", "import"), source=source, organization_id=ORGANIZATION)
+        return job.run([pd.DataFrame(rows, dtype="object")])
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.warehouse.transaction("test") as cursor:
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    @property
+    def rejects(self) -> list[str]:
+        return [reason for (reason,) in self.rows("select reason from sync.reject order by reject_id")]
+
+    @property
+    def open_holds(self) -> list[str]:
+        return [hold for (hold,) in self.rows("select hold_id::text from wallet.open_hold")]
+
+
+@pytest.fixture
+def importing(warehouse: Warehouse) -> Importing:
+    return Importing(warehouse)
+
+
+def record(kind: str, at: str = "2026-05-01T10:00:00+03:00", **fields: Any) -> dict[str, Any]:
+    money = {"customer_id": CUSTOMER, "wallet_id": WALLET, "amount": "10.50", "hold_id": HOLD}
+    return {"record": kind, "occurred_at": at} | (money if kind != "order" else {}) | fields
+
+
+def test_hold_and_its_end_are_taken_in_at_the_times_they_happened(importing: Importing) -> None:
+    hold, cancel = record("hold", order_id="7"), record("cancel_hold", "2026-05-01T07:30:00")
+
+    counts = importing.take(hold, cancel)
+
+    assert (counts.requested, counts.changed, counts.rejected) == (2, 2, 0)
+    assert importing.rows(
+        "select opened_at, closed_at, closed_by, amount, order_id, source, observed from wallet.hold"
+    ) == [
+        (
+            datetime(2026, 5, 1, 7, 0, tzinfo=UTC),
+            datetime(2026, 5, 1, 7, 30, tzinfo=UTC),
+            "cancelled",
+            Decimal("10.50"),
+            "7",
+            "import:till",
+            True,
+        )
+    ]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_order_of_arrival_does_not_matter(importing: Importing, together: bool) -> None:
+    rows = [record("cancel_hold", "2026-05-01T12:00:00"), record("hold")]
+    for batch in [rows] if together else [[row] for row in rows]:
+        importing.take(*batch)
+
+    assert importing.open_holds == []
+    assert importing.rows("select closed_by from wallet.hold") == [("cancelled",)]
+
+
+def test_repeated_import_changes_nothing(importing: Importing) -> None:
+    rows = [record("hold"), record("chargeoff", key="c1"), record("order", order_id="7", state="open", amount="10.50")]
+    importing.take(*rows)
+    before = (
+        importing.rows("select * from wallet.operation_event"),
+        importing.rows("select * from wallet.payment_order"),
+    )
+
+    counts = importing.take(*rows, *rows)
+
+    assert (counts.changed, counts.unchanged, counts.rejected) == (0, 6, 0)
+    assert importing.rows("select * from wallet.operation_event") == before[0]
+    assert importing.rows("select * from wallet.payment_order") == before[1]
+
+
+def test_hold_told_by_two_sources_is_one_hold(importing: Importing) -> None:
+    importing.take(record("hold"))
+    counts = importing.take(record("hold", key="another name"), source="site")
+
+    assert (counts.changed, counts.unchanged, counts.rejected) == (0, 1, 0)
+    assert importing.open_holds == [HOLD]
+
+
+def test_later_news_settles_what_was_unknown(importing: Importing) -> None:
+    importing.take(record("hold", state="unknown"))
+    importing.take(record("hold", "2026-05-01T11:00:00", state="rejected"))
+
+    assert importing.open_holds == []
+    assert importing.rows("select state from wallet.operation_event order by sequence") == [("unknown",), ("rejected",)]
+
+
+def test_till_that_consumes_a_hold_closes_it(importing: Importing) -> None:
+    importing.take(record("hold"), record("chargeoff", "2026-05-01T12:00:00", key="receipt 7", consumes_hold="true"))
+
+    assert importing.rows("select closed_by from wallet.hold") == [("consumed",)]
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "no such record": (record("refund"), "record must be one of hold, cancel_hold, topup, chargeoff, order"),
+    "no time": (record("hold", at=""), "occurred_at is missing"),
+    "no such time": (record("hold", at="yesterday"), "occurred_at is not a time in ISO 8601"),
+    "hold without its id": (record("hold", hold_id=""), "hold_id is missing"),
+    "cancellation of nothing": (record("cancel_hold", hold_id="", key="x"), "cancel_hold: hold_id is missing"),
+    "charge without a key": (record("chargeoff"), "key is missing"),
+    "no number": (record("hold", amount="ten"), "amount is not a number"),
+    "below zero": (record("hold", amount="-1"), "hold: the amount must be a Decimal greater than zero"),
+    "no uuid": (record("hold", wallet_id="w"), "wallet_id is not a uuid"),
+    "no customer": (record("hold", customer_id=None), "hold: customer_id, wallet_id and amount are needed"),
+    "planned by others": (record("hold", state="planned"), "state must be one of sent, confirmed, rejected, unknown"),
+    "order state of money": (
+        record("order", order_id="7", state="sent"),
+        "state must be one of open, completed, cancelled, failed",
+    ),
+    "order without an id": (record("order", state="open"), "order_id is missing"),
+    "neither yes nor no": (
+        record("chargeoff", key="x", consumes_hold="maybe"),
+        "consumes_hold is neither true nor false",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_row_is_kept_with_its_reason_and_the_others_go_on(importing: Importing, case: str) -> None:
+    row, reason = BAD[case]
+
+    counts = importing.take(row, record("topup", key="good"))
+
+    assert (counts.changed, counts.rejected, importing.rejects) == (1, 1, [reason])
+
+
+CONFLICTS: dict[str, tuple[dict[str, Any], str]] = {
+    "key": (record("chargeoff", key="c1", amount="11"), "key is taken by an operation of other content"),
+    "hold": (record("hold", amount="11", key="other"), "hold_id is taken by an operation of other content"),
+    "outcome": (record("hold", state="rejected"), "state contradicts the outcome that the ledger has"),
+}
+
+
+@pytest.mark.parametrize("case", CONFLICTS)
+def test_row_that_contradicts_the_ledger_is_kept_with_its_reason(importing: Importing, case: str) -> None:
+    importing.take(record("hold"), record("chargeoff", key="c1"))
+    events = importing.rows("select * from wallet.operation_event")
+    row, reason = CONFLICTS[case]
+
+    counts = importing.take(row)
+
+    assert (counts.changed, counts.rejected, importing.rejects) == (0, 1, [reason])
+    assert importing.rows("select * from wallet.operation_event") == events
+
+
+def test_late_order_state_is_kept_and_does_not_undo_the_latest(importing: Importing) -> None:
+    importing.take(
+        record("order", "2026-05-01T10:00:00", order_id="7", state="open"),
+        record("order", "2026-05-01T12:00:00", order_id="7", state="completed"),
+    )
+    counts = importing.take(record("order", "2026-05-01T11:00:00", order_id="7", state="failed"))
+
+    assert counts.changed == 1
+    assert importing.rows("select state from wallet.payment_order") == [("completed",)]
+    assert importing.rows("select count(*) from wallet.payment_order_version") == [(3,)]
+
+
+def test_source_without_the_needed_columns_is_refused(importing: Importing) -> None:
+    with pytest.raises(UnusableList, match="no column record"):
+        importing.take({"phone": "+79750000001"})
+
+
+def read(purse: Purse, customers: int = 10) -> Counts:
+    with SyrveClient(purse.config, backoff=IMPATIENT) as client:
+        job = TransactionsImport(purse.warehouse, client, key=purse.key("transactions"), settings=purse.wallet_settings)
+        return job.run([purse.organization_id], customers=customers)
+
+
+def test_report_shows_what_others_did_and_not_what_we_did(cloud_purse: Purse) -> None:
+    cloud_purse.do("topup")
+    cloud_purse.do("hold")
+    control, whose = (
+        cloud_purse.simulator.control,
+        (cloud_purse.organization_id, cloud_purse.customer_id, cloud_purse.wallet_id),
+    )
+    control.add_transaction(*whose, "-7", type=8, comment=f"order {uuid4()} of Ivan")
+    control.add_transaction(*whose, "3", type=10)
+    control.add_transaction(*whose, "2", type=44)
+
+    counts = read(cloud_purse)
+
+    assert (counts.found, counts.changed) == (5, 5)
+    observed = cloud_purse.rows(
+        "select kind, amount, consumes_hold from wallet.operation where source = 'transactions' order by 1"
+    )
+    assert observed == [("chargeoff", Decimal(7), False), ("topup", Decimal(3), False)]
+    assert read(cloud_purse).changed == 0
+    assert not [row for row in cloud_purse.rows("select one::text from wallet.transaction as one") if "Ivan" in row[0]]
+
+
+def test_report_closes_the_hold_that_the_till_consumed(cloud_purse: Purse) -> None:
+    hold = cloud_purse.do("hold")
+    cloud_purse.simulator.control.consume_hold(cloud_purse.organization_id, hold.operation_id)
+
+    read(cloud_purse)
+
+    assert cloud_purse.rows("select closed_by from wallet.hold") == [("consumed",)]
+
+
+def test_report_closes_the_hold_that_somebody_else_cancelled(cloud_purse: Purse) -> None:
+    hold = cloud_purse.do("hold")
+    with SyrveClient(cloud_purse.config) as somebody:
+        somebody.cancel_hold(cloud_purse.organization_id, hold.operation_id)
+
+    read(cloud_purse)
+
+    assert cloud_purse.rows("select closed_by from wallet.hold") == [("cancelled",)]
+
+
+def test_row_that_the_report_shows_late_is_read_all_the_same(cloud_purse: Purse) -> None:
+    control, whose = (
+        cloud_purse.simulator.control,
+        (cloud_purse.organization_id, cloud_purse.customer_id, cloud_purse.wallet_id),
+    )
+    cloud_purse.do("hold")
+    control.set_switches(transaction_delay_seconds=1)
+    control.add_transaction(*whose, "-7", type=8)
+    control.set_switches(transaction_delay_seconds=0)
+    control.add_transaction(*whose, "-8", type=8)
+    assert read(cloud_purse).changed == 2, "the hold and the later payment"
+
+    while read(cloud_purse).changed == 0:
+        pass
+
+    amounts = cloud_purse.rows("select amount from wallet.operation where source = 'transactions' order by 1")
+    assert amounts == [(Decimal(7),), (Decimal(8),)]
+
+
+def test_customers_read_longest_ago_come_first(cloud_purse: Purse) -> None:
+    other = cloud_purse.simulator.control.customers_page(cloud_purse.organization_id, offset=890, limit=1)[0][
+        "customer_id"
+    ]
+    cloud_purse.do("hold")
+    cloud_purse.ledger.observe(
+        cloud_purse.operation("hold", customer_id=other, operation_id=str(uuid4())), "confirmed", {}
+    )
+
+    for _ in range(2):
+        assert read(cloud_purse, customers=1).requested == 1
+
+    assert cloud_purse.value("select count(*) from wallet.transaction_bookmark") == 2
+
+
+def test_reference_has_no_report(reference_purse: Purse) -> None:
+    reference_purse.do("hold")
+
+    with pytest.raises(UnsupportedByDialect):
+        read(reference_purse)

@@ -1,0 +1,295 @@
+"""Payments: correct when killed between any two steps, whatever money there is, by the simulator's own book."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from fixtures.wallets import Purse, in_another_process, killed_at
+from syrve.wallet.errors import (
+    LedgerConflict,
+    MoneyNotSent,
+    OrderFailed,
+    PaymentBusy,
+    PaymentRefused,
+    PaymentUnsettled,
+    UnusableOperation,
+    WalletError,
+)
+from syrve.wallet.payment import OrderOutcomeUnknown, Payment
+from syrve.wallet.settings import POLICIES
+
+CHARGE, POS = POLICIES
+KEPT = Decimal("70.00")
+"""What is left of 100.00 once 30.00 are paid."""
+CHARGE_STEPS = [
+    "order opened",
+    *(f"hold {each}" for each in ("planned", "sent", "called", "recorded")),
+    "order done",
+    "order completed",
+    *(f"chargeoff {each}" for each in ("planned", "sent", "called", "recorded")),
+    *(f"cancel_hold {each}" for each in ("planned", "sent", "called", "recorded")),
+]
+POS_STEPS = [*CHARGE_STEPS[:5], "consumption recorded", *CHARGE_STEPS[5:7]]
+FAIL_STEPS = ["order failed", *CHARGE_STEPS[-4:]]
+
+
+class TillRefuses(Exception):
+    pass
+
+
+class Till:
+    """An order service: each order once however often it is asked, and it consumes the hold where that is its job."""
+
+    def __init__(self, purse: Purse, policy: str) -> None:
+        self.purse = purse
+        self.policy = policy
+
+    def process(self, payment: Payment) -> None:
+        if self.policy != POS:
+            return
+        with self.purse.simulator.control.__class__(self.purse.simulator.url) as control:
+            (hold,) = control.holds(customer_id=self.purse.customer_id)
+            if hold["state"] == "open":
+                control.consume_hold(self.purse.organization_id, hold["transaction_id"])
+        payment.note_consumed(receipt="7")
+
+
+def pay(purse: Purse, policy: str, order: Callable[[Payment], None] | None = None, **options: Any) -> Payment:
+    till = Till(purse, policy)
+    step = options.get("step", lambda name: None)
+    with purse.payment(policy, "order-1", **options) as payment:
+        if not payment.order_is_completed:
+            (order or till.process)(payment)
+            step("order done")
+    return payment
+
+
+def refuse(payment: Payment) -> None:
+    raise TillRefuses
+
+
+def resume(purse: Purse, policy: str, order: Callable[[Payment], None] | None = None) -> Payment | None:
+    """Begin the payment again until it has ended, one way or the other."""
+    for _ in range(3):
+        with suppress(WalletError, TillRefuses):
+            return pay(purse, policy, order)
+    return None
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_payment_takes_the_money_once_and_leaves_no_hold(purse: Purse, policy: str) -> None:
+    paid = pay(purse, policy)
+
+    assert paid.result is not None
+    assert (paid.result.is_paid, paid.result.hold_is_open, paid.result.unsettled) == (True, False, ())
+    assert purse.balance == KEPT
+    assert purse.holds == ["cancelled" if policy == CHARGE else "consumed"]
+    assert purse.open_in_ledger() == 0
+    assert purse.rows("select order_id, state, amount from wallet.payment_order") == [
+        ("order-1", "completed", Decimal("30.00"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "step"), [*((CHARGE, step) for step in CHARGE_STEPS), *((POS, step) for step in POS_STEPS)]
+)
+def test_payment_killed_after_any_step_goes_on_where_it_stopped(purse: Purse, policy: str, step: str) -> None:
+    killed = in_another_process(lambda: pay(purse, policy, step=killed_at(step)))
+    assert killed == -signal.SIGKILL
+
+    resume(purse, policy)
+
+    received = purse.received
+    assert max(received.values(), default=0) <= 1, "no money call is ever sent twice"
+    unknown = purse.value("select count(*) from wallet.unsettled_operation where settled_at is null")
+    if unknown == 0 and purse.value("select state from wallet.payment_order") == "completed":
+        assert purse.balance == KEPT
+        assert "open" not in purse.holds
+        assert purse.open_in_ledger() == 0
+    else:
+        # Nobody knows whether the call that the process died in went out. Nothing is taken twice, and what is open is in the ledger.
+        assert step.endswith((" sent", " called"))
+        assert purse.balance in (KEPT, Decimal("100.00"))
+        assert purse.open_in_ledger() >= purse.holds.count("open")
+
+
+@pytest.mark.parametrize("step", FAIL_STEPS)
+def test_failed_order_killed_after_any_step_gives_the_money_back(purse: Purse, step: str) -> None:
+    killed = in_another_process(lambda: pay(purse, CHARGE, refuse, step=killed_at(step)))
+    assert killed == -signal.SIGKILL
+
+    with pytest.raises(OrderFailed):
+        pay(purse, CHARGE)
+
+    assert purse.balance == Decimal("100.00")
+    assert max(purse.received.values()) == 1
+    if step != "cancel_hold sent":
+        assert purse.holds == ["cancelled"]
+        assert purse.open_in_ledger() == 0
+    else:
+        assert (purse.holds, purse.open_in_ledger()) == (["open"], 1), "sent, or not: a person has to look"
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_failed_order_gives_the_money_back_and_says_why_it_failed(purse: Purse, policy: str) -> None:
+    with pytest.raises(TillRefuses):
+        pay(purse, policy, refuse)
+
+    assert (purse.balance, purse.holds) == (Decimal("100.00"), ["cancelled"])
+    assert purse.value("select state from wallet.payment_order") == "failed"
+
+
+def test_exact_money_is_charged_by_giving_the_hold_back_first(purse: Purse) -> None:
+    purse.set_balance("30.00")
+
+    paid = pay(purse, CHARGE)
+
+    assert paid.result is not None
+    assert paid.result.is_paid
+    assert (purse.balance, purse.holds) == (Decimal("0.00"), ["cancelled"])
+    assert purse.received == Counter({"wallet_hold": 1, "wallet_chargeoff": 2, "wallet_cancel_hold": 1})
+    assert purse.value("select count(*) from wallet.operation where kind = 'chargeoff'") == 2, (
+        "two operations, each sent once"
+    )
+
+
+@pytest.mark.parametrize("step", [f"cancel_hold {each}" for each in ("planned", "called", "recorded")])
+def test_exact_money_is_charged_once_when_killed_on_the_way(purse: Purse, step: str) -> None:
+    purse.set_balance("30.00")
+    assert in_another_process(lambda: pay(purse, CHARGE, step=killed_at(step))) == -signal.SIGKILL
+
+    resume(purse, CHARGE)
+
+    assert (purse.balance, purse.holds, purse.open_in_ledger()) == (Decimal("0.00"), ["cancelled"], 0)
+
+
+def test_money_spent_between_cancellation_and_charge_is_told_loudly(purse: Purse) -> None:
+    purse.set_balance("30.00")
+
+    def spend(step: str) -> None:
+        if step == "cancel_hold recorded":
+            purse.simulator.control.add_transaction(purse.organization_id, purse.customer_id, purse.wallet_id, "-30")
+
+    with pytest.raises(PaymentRefused, match="the order is completed, but Syrve refuses to charge"):
+        pay(purse, CHARGE, step=spend)
+
+    assert purse.balance == Decimal("0.00")
+    assert purse.open_in_ledger() == 0
+
+
+def test_hold_that_the_till_consumed_meanwhile_is_not_charged_again(purse: Purse) -> None:
+    purse.set_balance("30.00")
+
+    with pytest.raises(PaymentUnsettled, match="it may have been consumed"):
+        pay(purse, CHARGE, lambda payment: Till(purse, POS).process(payment))
+
+    assert purse.balance == Decimal("0.00")
+    assert purse.received["wallet_chargeoff"] == 1
+
+
+def test_too_little_money_refuses_the_payment_before_the_order(purse: Purse) -> None:
+    purse.set_balance("29.99")
+    ran: list[object] = []
+
+    for _ in range(2):
+        with pytest.raises(PaymentRefused):
+            pay(purse, CHARGE, ran.append)
+
+    assert (ran, purse.holds) == ([], [])
+    assert purse.received == Counter({"wallet_hold": 1}), "the same payment gets the same answer"
+
+
+def test_refused_connection_is_tried_again_as_a_new_attempt(purse: Purse) -> None:
+    purse.simulator.control.set_faults([{"operation": "wallet_hold", "fault": "rate_limit", "count": 1}])
+    with pytest.raises(MoneyNotSent):
+        pay(purse, CHARGE)
+
+    pay(purse, CHARGE)
+
+    assert (purse.balance, purse.holds) == (KEPT, ["cancelled"])
+    assert purse.value("select count(*) from wallet.operation where kind = 'hold'") == 2
+
+
+def test_lost_charge_that_the_evidence_shows_is_not_charged_again(purse: Purse) -> None:
+    purse.simulator.control.set_faults([{"operation": "wallet_chargeoff", "fault": "reset_after", "count": 1}])
+
+    pay(purse, CHARGE)
+
+    assert (purse.balance, purse.holds) == (KEPT, ["cancelled"])
+    assert purse.received["wallet_chargeoff"] == 1
+
+
+def test_unknown_hold_runs_no_order_and_is_cancelled_where_its_id_is_known(purse: Purse) -> None:
+    purse.simulator.control.set_faults([{"operation": "wallet_hold", "fault": "reset_after", "count": 1}])
+    switches = {"balance_shows_held_money": True}
+    if purse.config.dialect == "cloud":
+        switches["hold_transaction_type"] = None  # type: ignore[assignment]
+    purse.simulator.control.set_switches(**switches)
+    ran: list[object] = []
+
+    with pytest.raises(PaymentUnsettled):
+        pay(purse, CHARGE, ran.append)
+
+    assert ran == []
+    if purse.config.dialect == "cloud":
+        assert (purse.holds, purse.open_in_ledger()) == (["cancelled"], 0)
+    else:
+        assert (purse.holds, purse.open_in_ledger()) == (["open"], 1)
+
+
+def test_order_whose_outcome_nobody_knows_leaves_the_hold(purse: Purse) -> None:
+    def unsure(payment: Payment) -> None:
+        raise OrderOutcomeUnknown
+
+    with pytest.raises(OrderOutcomeUnknown):
+        pay(purse, CHARGE, unsure)
+
+    assert purse.holds == ["open"]
+    pay(purse, CHARGE)
+    assert (purse.balance, purse.holds) == (KEPT, ["cancelled"])
+
+
+def test_payment_under_way_is_not_begun_twice(purse: Purse) -> None:
+    with purse.payment(CHARGE, "order-1"), pytest.raises(PaymentBusy):
+        pay(purse, CHARGE)
+
+    assert purse.balance == KEPT
+
+
+def test_hold_that_a_person_released_does_not_run_the_order(purse: Purse) -> None:
+    assert in_another_process(lambda: pay(purse, CHARGE, lambda payment: os.kill(os.getpid(), 9))) == -signal.SIGKILL
+    hold = purse.value("select hold_id::text from wallet.open_hold")
+    purse.do("cancel_hold", hold_id=hold)
+
+    with pytest.raises(PaymentRefused, match="cancelled meanwhile"):
+        pay(purse, CHARGE)
+
+    assert purse.balance == Decimal("100.00")
+
+
+def test_payment_of_the_same_id_and_another_amount_is_refused(purse: Purse) -> None:
+    pay(purse, CHARGE)
+
+    with pytest.raises(LedgerConflict):
+        pay(purse, CHARGE, amount="31.00")
+
+    assert purse.balance == KEPT
+
+
+def test_till_that_does_not_say_what_it_took_leaves_the_hold_open_in_the_ledger(purse: Purse) -> None:
+    paid = pay(purse, POS, lambda payment: None)
+
+    assert paid.result is not None
+    assert (paid.result.is_paid, paid.result.hold_is_open) == (False, True)
+    assert purse.open_in_ledger() == 1
+
+
+def test_unknown_policy_is_refused(purse: Purse) -> None:
+    with pytest.raises(UnusableOperation):
+        purse.payment("hope", "order-1")

@@ -1,0 +1,275 @@
+"""Bulk top-ups: each row of a campaign is credited at most once, whatever is killed, repeated or run at the same time."""
+
+import signal
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from fixtures.wallets import AT_ONCE, Purse, in_another_process, killed_at, start_process, wait_for
+from syrve.customers.phones import to_e164
+from syrve.wallet.campaign import TopupPlan
+from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete, UnusableList
+from syrve.wallet.topup import TopupList, TopupRun
+from syrve.warehouse.runs import Counts
+
+GUESTS = 4
+PLACE = 900
+
+
+@dataclass
+class Campaign:
+    """A campaign over some guests of one simulator, whom the mirror knows."""
+
+    purse: Purse
+    guests: list[Any]
+    before: dict[str, Decimal]
+
+    def frame(self, count: int = GUESTS, amount: str = "5.00", **columns: Any) -> pd.DataFrame:
+        chosen = self.guests[:count]
+        rows = {"customer_id": [each["customer_id"] for each in chosen], "amount": [amount] * len(chosen)}
+        return pd.DataFrame(rows | columns, dtype="object")
+
+    def plan(
+        self, *frames: pd.DataFrame, dry_run: bool = False, give_up: bool = False, name: str = "spring", **options: Any
+    ) -> TopupPlan:
+        job = TopupList(
+            self.purse.warehouse,
+            key=self.purse.key("plan"),
+            campaign=name,
+            to_e164=lambda phone: to_e164(phone, "RU"),
+            organization_id=self.purse.organization_id,
+            **({"wallet_type": None, "comment": "spring"} | options),
+        )
+        return job.give_up() if give_up else job.plan(frames, dry_run=dry_run)
+
+    def send(self, plan: TopupPlan, **options: Any) -> Counts:
+        settings = options.pop("settings", AT_ONCE)
+        money = self.purse.money(settings=settings, **options)
+        return TopupRun(money, key=self.purse.key("send"), campaign=plan.campaign).send(plan.digest)
+
+    def send_to_the_end(self, plan: TopupPlan) -> None:
+        for _ in range(4):
+            try:
+                self.send(plan)
+            except (TopupIncomplete, PaymentUnsettled):
+                continue
+            return
+
+    @property
+    def credited(self) -> dict[str, Decimal]:
+        """By how much each guest's money grew, by the simulator's own book."""
+        return {guest: balance - self.before[guest] for guest, balance in self.balances().items()}
+
+    def balances(self) -> dict[str, Decimal]:
+        chosen = {each["customer_id"] for each in self.guests}
+        everybody = self.purse.simulator.control.customers_page(self.purse.organization_id, offset=PLACE, limit=100)
+        return {
+            each["customer_id"]: Decimal(each["wallets"][0]["balance"])
+            for each in everybody
+            if each["customer_id"] in chosen
+        }
+
+    @property
+    def rejects(self) -> list[str]:
+        query = "select reason from sync.reject where entity = 'topup' order by reject_id"
+        return [reason for (reason,) in self.purse.rows(query)]
+
+
+@pytest.fixture
+def campaign(purse: Purse) -> Campaign:
+    everybody = purse.simulator.control.customers_page(purse.organization_id, offset=PLACE, limit=100)
+    guests = [each for each in everybody if len(each["wallets"]) == 1 and each["phone"]][:GUESTS]
+    for each in guests:
+        purse.execute(
+            "insert into syrve.customer (organization_id, customer_id, phone, is_deleted, extra, first_seen_at, changed_at, fetched_at, "
+            "profile_changed_at) values (%s, %s, %s, false, '{}', now(), now(), now(), now())",
+            *(purse.organization_id, each["customer_id"], to_e164(each["phone"], "RU")),
+        )
+        purse.execute(
+            "insert into syrve.wallet_balance (organization_id, customer_id, wallet_id, balance, changed_at, fetched_at) "
+            "values (%s, %s, %s, 0, now(), now())",
+            *(purse.organization_id, each["customer_id"], each["wallets"][0]["id"]),
+        )
+    one = Campaign(purse, guests, {})
+    one.before = one.balances()
+    return one
+
+
+def everybody_got(campaign: Campaign, amount: str = "5.00") -> bool:
+    return set(campaign.credited.values()) == {Decimal(amount)}
+
+
+def test_dry_run_tells_what_would_be_credited_and_writes_nothing(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame(), dry_run=True)
+
+    assert (plan.to_credit, plan.to_credit_amount, plan.credited) == (4, "20.00", 0)
+    assert campaign.purse.value("select count(*) from wallet.operation") == 0
+    assert campaign.plan(campaign.frame()) == plan
+
+
+def test_campaign_is_credited_once_however_often_it_is_run(campaign: Campaign) -> None:
+    for number in range(2):
+        plan = campaign.plan(campaign.frame(), campaign.frame(2))
+        counts = campaign.send(plan)
+        assert (counts.changed, counts.unchanged) == ((4, 0), (0, 4))[number]
+
+    assert everybody_got(campaign)
+    assert campaign.purse.received == {"wallet_topup": 4}
+    assert campaign.plan(campaign.frame(), name="summer").to_credit == 4, "another campaign is another matter"
+
+
+def test_guests_are_found_by_phone_and_wallets_by_there_being_one(campaign: Campaign) -> None:
+    phones = pd.DataFrame({"Phone": [each["phone"] for each in campaign.guests], "Sum": ["5,00"] * GUESTS})
+
+    campaign.send(campaign.plan(phones))
+
+    assert everybody_got(campaign)
+
+
+BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
+    "nobody": ({"customer_id": "5f4e0001-0000-4000-8000-000000000009"}, "the mirror knows no such customer"),
+    "no id": ({"customer_id": "Ivan"}, "customer_id is not a uuid"),
+    "nothing": ({"customer_id": ""}, "has no customer_id and no phone"),
+    "another wallet": ({"wallet_id": "5f4e0001-0000-4000-8000-000000000009"}, "the customer has no such wallet"),
+    "no amount": ({"amount": ""}, "amount is missing"),
+    "a word": ({"amount": "five"}, "amount is not a number"),
+    "below zero": ({"amount": "-5"}, "the amount must be a Decimal greater than zero"),
+    "too fine": ({"amount": "0.001"}, "the amount has more than 2 decimals"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ROWS)
+def test_bad_row_is_kept_with_its_reason_and_the_others_go_on(campaign: Campaign, case: str) -> None:
+    change, reason = BAD_ROWS[case]
+    good = campaign.frame().to_dict("records")
+    frame = pd.DataFrame([*good[:3], good[3] | change], dtype="object")
+
+    plan = campaign.plan(frame)
+    campaign.send(plan)
+
+    assert (plan.to_credit, plan.rejected_rows, campaign.rejects) == (3, 1, [reason])
+    assert sorted(campaign.credited.values()) == [0, Decimal("5.00"), Decimal("5.00"), Decimal("5.00")]
+
+
+def test_same_row_with_another_amount_is_refused(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame(1), campaign.frame(1, "6.00"))
+    again = campaign.plan(campaign.frame(1, "7.00"))
+
+    assert plan.to_credit_amount == again.to_credit_amount == "5.00"
+    assert campaign.rejects == [
+        "key is taken by an operation of other content",
+        "the campaign has this row with another customer, wallet or amount",
+    ]
+
+
+def test_rows_with_keys_of_their_own_may_credit_a_guest_more_than_once(campaign: Campaign) -> None:
+    frame = pd.concat([campaign.frame(1, key=["a"]), campaign.frame(1, key=["b"])])
+
+    campaign.send(campaign.plan(frame))
+
+    assert max(campaign.credited.values()) == Decimal("10.00")
+
+
+def test_list_without_amounts_is_refused_as_a_whole(campaign: Campaign) -> None:
+    with pytest.raises(UnusableList, match="no column amount"):
+        campaign.plan(pd.DataFrame({"phone": ["+79750000001"]}))
+
+
+def test_what_was_not_approved_is_not_sent(campaign: Campaign) -> None:
+    approved = campaign.plan(campaign.frame(2))
+    campaign.plan(campaign.frame(4))
+
+    with pytest.raises(PlanChanged):
+        campaign.send(approved)
+
+    assert campaign.purse.received == {}
+
+
+def test_campaign_that_was_given_up_is_never_sent(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame())
+
+    given_up = campaign.plan(give_up=True)
+    campaign.send(plan)
+
+    assert (given_up.to_credit, given_up.refused) == (0, 4)
+    assert campaign.purse.received == {}
+
+
+@pytest.mark.parametrize("step", ["topup sent", "topup called", "topup recorded"])
+def test_killed_run_goes_on_and_credits_nobody_twice(campaign: Campaign, step: str) -> None:
+    plan = campaign.plan(campaign.frame())
+
+    assert in_another_process(lambda: campaign.send(plan, step=killed_at(step))) == -signal.SIGKILL
+    campaign.send_to_the_end(plan)
+
+    if step == "topup sent":  # never left this machine, which nobody can know but the balance
+        assert sorted(campaign.credited.values()) == [0, *[Decimal("5.00")] * 3]
+    else:
+        assert everybody_got(campaign)
+    assert campaign.purse.received["wallet_topup"] == (3 if step == "topup sent" else 4)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"fault": "reset_after", "count": 2},
+        {"fault": "status", "status": 500, "applied": True, "count": 3},
+        {"fault": "rate_limit", "count": 2},
+        {"fault": "truncate", "probability": 0.5},
+    ],
+    ids=lambda fault: fault["fault"],
+)
+def test_faults_credit_nobody_twice(campaign: Campaign, fault: dict[str, Any]) -> None:
+    plan = campaign.plan(campaign.frame())
+    campaign.purse.simulator.control.set_faults([{"operation": "wallet_topup"} | fault])
+
+    campaign.send_to_the_end(plan)
+
+    assert everybody_got(campaign)
+    assert campaign.purse.value("select count(*) from wallet.operation_state where state = 'confirmed'") == GUESTS
+
+
+def test_two_runs_at_once_credit_everybody_once(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame())
+
+    processes = [start_process(lambda: campaign.send_to_the_end(plan)) for _ in range(3)]
+
+    assert [wait_for(each) for each in processes] == [0, 0, 0]
+    assert everybody_got(campaign)
+    assert campaign.purse.received == {"wallet_topup": 4}
+
+
+def test_missing_right_stops_the_run_at_the_first_row(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame())
+    campaign.purse.simulator.control.set_switches(removed_rights=["wallet_topup"])
+
+    with pytest.raises(TopupIncomplete, match="no_access"):
+        campaign.send(plan)
+
+    assert campaign.purse.received == {"wallet_topup": 1}
+    campaign.purse.simulator.control.set_switches(removed_rights=[])
+    campaign.send(plan)
+    assert everybody_got(campaign)
+
+
+def test_row_that_syrve_refuses_is_kept_with_its_code(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame())
+    campaign.purse.simulator.control.set_faults(
+        [
+            {
+                "operation": "wallet_topup",
+                "fault": "status",
+                "status": 400,
+                "count": 1,
+                "body": {"code": "Transport_WrongWalletId"},
+            }
+        ]
+    )
+
+    counts = campaign.send(plan)
+
+    assert (counts.changed, counts.rejected) == (3, 1)
+    assert campaign.rejects == ["refused Transport_WrongWalletId"]
