@@ -164,6 +164,17 @@ def test_id_that_leads_to_another_customer_is_a_merged_pair(chain: Chain) -> Non
     assert chain.rows(DELETED) == [(id_of(1), True), (id_of(2), False)]
 
 
+def test_id_whose_phone_moves_away_and_that_is_gone_in_the_same_batch_is_deleted_at_once(chain: Chain) -> None:
+    chain.know([by_phone(1)], customer(1))
+    chain.pull()
+    chain.know([by_phone(1)], customer(2))
+    chain.know([by_id(1)], NOT_FOUND)
+
+    chain.pull()
+
+    assert chain.rows(DELETED) == [(id_of(1), True), (id_of(2), False)]
+
+
 def test_card_that_moved_is_treated_like_a_phone(chain: Chain) -> None:
     chain.know([by_card("77")], customer(1))
     chain.pull()

@@ -20,6 +20,7 @@ from devstack.dag_runs import DagRun, follow, start_run, wait_until_parsed
 from devstack.settings import StackPaths
 from devstack.stack import DEMO, Stack
 from devstack.state import StackState
+from e2e_support import wait_until
 from syrve_simulator.control import SimulatorControl
 
 RUN_TIMEOUT_SECONDS = 150.0
@@ -61,6 +62,22 @@ class LiveAirflow:
     def run(self, dag_id: str, **conf: Any) -> tuple[str, DagRun]:
         run = self.start(dag_id, **conf)
         return self.finish(run), run
+
+    def wait_for_question(self, run: DagRun, task_id: str) -> None:
+        """Wait until a task waits for a person, and the scheduler has noticed.
+
+        On Airflow 3.3.2 an answer given before that, sooner than any person could, makes the scheduler take the task for a failed one.
+        """
+        noticed = f"Received executor event with state success for task instance TaskInstanceKey(dag_id='{run.dag_id}', task_id='{task_id}'"
+
+        def is_asked() -> bool:
+            states = {task.task_id: task.state for task in self.api.tasks(run.dag_id, run.run_id)}
+            lines = self.stack.paths.log("scheduler").read_text().splitlines()
+            return states.get(task_id) == "awaiting_input" and any(
+                noticed in line and run.run_id in line for line in lines
+            )
+
+        wait_until(is_asked, f"{task_id} asks a person")
 
     def task_states(self) -> dict[str, str | None]:
         return {task.label: task.state for task in self.last_tasks}

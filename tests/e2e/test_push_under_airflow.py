@@ -4,7 +4,6 @@ from typing import Any
 
 from devstack import names
 from devstack.airflow_api import AirflowApi
-from e2e_support import wait_until
 
 PHONES = ("+79759970001", "+79759970002")
 
@@ -12,10 +11,6 @@ PHONES = ("+79759970001", "+79759970002")
 def answer(api: AirflowApi, run: Any, choice: str) -> None:
     path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/approve/-1/hitlDetails"
     api._call("PATCH", path, "answer for the approver", body={"chosen_options": [choice], "params_input": {}})
-
-
-def state_of(airflow: Any, run: Any, task_id: str) -> str | None:
-    return next(task.state for task in airflow.api.tasks(run.dag_id, run.run_id) if task.task_id == task_id)
 
 
 def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -> None:
@@ -35,13 +30,13 @@ def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -
     assert "create_or_update" not in airflow.simulator.calls()["operations"]
 
     refused = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
-    wait_until(lambda: state_of(airflow, refused, "approve") == "awaiting_input", "a person is asked")
+    airflow.wait_for_question(refused, "approve")
     answer(airflow.api, refused, "Reject")
     assert airflow.finish(refused) == "success"
     assert "create_or_update" not in airflow.simulator.calls()["operations"]
 
     approved = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
-    wait_until(lambda: state_of(airflow, approved, "approve") == "awaiting_input", "a person is asked")
+    airflow.wait_for_question(approved, "approve")
     answer(airflow.api, approved, "Approve")
     assert airflow.finish(approved) == "success"
 

@@ -83,11 +83,12 @@ def merge_batch(
     """
     copy_lines(cursor, "staging_lookup", _LOOKUP_COLUMNS, _lookup_lines(batch))
     differing = merge_customers(cursor, batch, region=region)
+    # First of these: an id that a phone has just left may itself have been looked up in this batch, and its miss must count.
+    cursor.execute(sql("roster/moved.sql"))
     cursor.execute(sql("merge/deleted_customer.sql"))
     deleted: int = fetch_one(cursor)[0]
     add_rejects(cursor, run_id, batch.rejects)
     cursor.execute(sql("merge/reject_resolved.sql"))
-    cursor.execute(sql("roster/moved.sql"))
     cursor.execute(
         sql("roster/finish.sql"),
         {
