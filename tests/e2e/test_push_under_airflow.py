@@ -3,14 +3,8 @@
 from typing import Any
 
 from devstack import names
-from devstack.airflow_api import AirflowApi
 
 PHONES = ("+79759970001", "+79759970002")
-
-
-def answer(api: AirflowApi, run: Any, choice: str) -> None:
-    path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/approve/-1/hitlDetails"
-    api._call("PATCH", path, "answer for the approver", body={"chosen_options": [choice], "params_input": {}})
 
 
 def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -> None:
@@ -31,13 +25,13 @@ def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -
 
     refused = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
     airflow.wait_for_question(refused, "approve")
-    answer(airflow.api, refused, "Reject")
+    airflow.api.answer_required_action(refused.dag_id, refused.run_id, "approve", "Reject")
     assert airflow.finish(refused) == "success"
     assert "create_or_update" not in airflow.simulator.calls()["operations"]
 
     approved = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
     airflow.wait_for_question(approved, "approve")
-    answer(airflow.api, approved, "Approve")
+    airflow.api.answer_required_action(approved.dag_id, approved.run_id, "approve", "Approve")
     assert airflow.finish(approved) == "success"
 
     assert airflow.simulator.calls()["operations"]["create_or_update"]["received"] == 10

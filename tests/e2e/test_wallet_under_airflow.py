@@ -6,7 +6,6 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from devstack import names
-from e2e_support import wait_until
 
 HOLD = "5f4e0005-0000-4000-8000-000000000010"
 
@@ -29,13 +28,8 @@ def test_campaign_waits_for_a_person_and_is_credited_once(airflow: Any) -> None:
 
     def begin(campaign: str) -> Any:
         run = airflow.start(names.BULK_TOPUP_DAG, campaign=campaign, dry_run=False, **form)
-        states = {task.task_id: task.state for task in airflow.api.tasks(run.dag_id, run.run_id)}
-        wait_until(lambda: waiting(run), f"the run waits for a person, not {states}")
+        airflow.wait_for_question(run, "approve")
         return run
-
-    def waiting(run: Any) -> bool:
-        tasks = airflow.api.tasks(run.dag_id, run.run_id)
-        return any(task.task_id == "approve" and task.state in ("awaiting_input", "deferred") for task in tasks)
 
     assert airflow.run(names.BULK_TOPUP_DAG, campaign="spring", **form)[0] == "success"
     assert airflow.task_states() == {"plan": "success", "gate": "skipped", "approve": "skipped", "send": "skipped"}
