@@ -39,7 +39,14 @@ from syrve.wallet.errors import (
 )
 from syrve.wallet.payment import PaymentRequest
 from syrve.warehouse.database import Warehouse
-from syrve_simulator.process import SimulatorProcess
+from syrve_simulator.process import SimulatorProcess, start_simulator
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    """A simulator of its own: money that moves and holds that stay would surprise the tests of others."""
+    with start_simulator(customers=100, seed=31) as process:
+        yield process
 
 
 @pytest.fixture
