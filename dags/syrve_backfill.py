@@ -114,7 +114,7 @@ with DAG(
             settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
         ),
         "batch_size": Param(
-            500,
+            2_000,
             type="integer",
             minimum=1,
             maximum=5_000,

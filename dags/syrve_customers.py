@@ -69,12 +69,12 @@ with DAG(
             settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
         ),
         "batch_size": Param(
-            500,
+            2_000,
             type="integer",
             minimum=1,
             maximum=5_000,
             title="Identities a batch",
-            description="What one commit holds.",
+            description="What a task has leased at once, at most two minutes of the budget; a commit holds half of it.",
         ),
     },
 ) as dag:

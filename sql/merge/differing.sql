@@ -1,5 +1,5 @@
 -- Which customers of staging_digest are new to the mirror or differ from it? They are noted in staging_merged. An answer that is not newer than the
--- mirror's, or than the last one that confirmed it, changes nothing.
+-- mirror's, or than the last one that confirmed it, changes nothing. Each is looked for by its key, as in roster/lock.sql.
 insert into staging_merged as merged (organization_id, customer_id, fetched_at, is_new)
 select
     staged.organization_id,
@@ -7,8 +7,15 @@ select
     staged.fetched_at,
     mirrored.customer_id is null as is_new
 from staging_digest as staged
-left join syrve.customer as mirrored
-    on staged.organization_id = mirrored.organization_id and staged.customer_id = mirrored.customer_id
+left join lateral (
+    select
+        customer.customer_id,
+        customer.digest,
+        customer.fetched_at
+    from syrve.customer as customer
+    where customer.organization_id = staged.organization_id and customer.customer_id = staged.customer_id
+    offset 0  -- noqa: AM09
+) as mirrored on true
 where
     mirrored.customer_id is null
     or (

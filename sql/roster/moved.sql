@@ -1,6 +1,5 @@
 -- A phone or card that led to a customer and now leads to another one, or to nobody, says nothing about the former: whether they have another
--- phone, were merged or are gone is what a look-up by id will tell, so it is due at once. Each row is found by its key before its
--- customer is looked at (as in lock.sql).
+-- phone, were merged or are gone is what a look-up by id will tell, so it is due at once. Each row is found by its key (as in lock.sql).
 with former as materialized (
     select
         looked.outcome as looked_outcome,
@@ -12,11 +11,15 @@ with former as materialized (
         known.priority,
         known.active_until
     from staging_lookup as looked
-    inner join sync.roster as known
-        on
-            looked.organization_id = known.organization_id
-            and looked.identity_kind = known.identity_kind
-            and looked.identity_value = known.identity_value
+    inner join lateral (
+        select roster.*
+        from sync.roster as roster
+        where
+            roster.organization_id = looked.organization_id
+            and roster.identity_kind = looked.identity_kind
+            and roster.identity_value = looked.identity_value
+        offset 0  -- noqa: AM09
+    ) as known on true
     where looked.identity_kind in ('phone', 'card')
 )
 

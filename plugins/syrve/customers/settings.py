@@ -20,7 +20,7 @@ class PullSettings:
     `failed_tolerance_share` of those fails the task.
     """
 
-    batch_size: int = 500
+    batch_size: int = 2_000
     lease_seconds: float = 900.0
     floor_seconds: float = 6 * 3600.0
     ceiling_seconds: float = 7 * 24 * 3600.0

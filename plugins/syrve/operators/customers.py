@@ -112,7 +112,7 @@ class SyrvePullCustomersOperator(BaseOperator):
         shard: int = 0,
         max_identities: int | None = None,
         expected: int | None = None,
-        batch_size: int | str = 500,
+        batch_size: int | str = 2_000,
         tier: Tier = "regular",
         backfill_id: int | None = None,
         cap_per_minute: int | str | None = None,
