@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 
 import psycopg2.errors
 
@@ -147,20 +146,14 @@ def _remove_orphans(cursor: Cursor) -> None:
 
 def _copy_new(cursor: Cursor, records: Sequence[CustomerRecord], region: str) -> None:
     """Copy customers that the mirror does not have; in key order, so that two batches never wait for each other in a circle."""
-    times = [each.fetched_at.isoformat() for each in records]
-    lines = (f"{line}\t{at}\t{at}\t{at}" for line, at in zip(customer_lines(records, region), times, strict=True))
     began = ("first_seen_at", "changed_at", "profile_changed_at")
-    copy_lines(cursor, "syrve.customer", (*CUSTOMER_COLUMNS, *began), lines)
-    for table, columns, child_lines, child_times in (
+    copy_lines(cursor, "syrve.customer", (*CUSTOMER_COLUMNS, *began), customer_lines(records, region, times=len(began)))
+    for table, columns, child_lines, times in (
         ("syrve.wallet_balance", WALLET_COLUMNS, wallet_lines, ("changed_at", "fetched_at")),
         ("syrve.card", CARD_COLUMNS, card_lines, ("changed_at",)),
         ("syrve.customer_category", CATEGORY_COLUMNS, category_lines, ("changed_at",)),
     ):
-        ends = (f"\t{at}" * len(child_times) for at in times)
-        ended = chain.from_iterable(
-            (f"{line}{end}" for line in child_lines([record])) for record, end in zip(records, ends, strict=True)
-        )
-        copy_lines(cursor, table, (*columns, *child_times), ended)
+        copy_lines(cursor, table, (*columns, *times), child_lines(records, times=len(times)))
 
 
 def _merge_changed(cursor: Cursor, records: Sequence[CustomerRecord], region: str) -> int:

@@ -16,7 +16,7 @@ import msgspec
 
 from syrve.api.models import Customer
 from syrve.customers.phones import to_e164
-from syrve.warehouse.copy_text import copy_line
+from syrve.warehouse.copy_text import FLAGS, NULL, copy_line, copy_text
 
 LAYOUT_VERSION = "customer rows, layout 2"
 """Part of every digest: raise it when the columns below change, and every customer is written once more."""
@@ -85,37 +85,50 @@ def digest_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
         yield f"{organization_id}\t{customer.customer_id}\t\\\\x{digest.hex()}\t{fetched_at.isoformat()}"
 
 
-def customer_lines(records: Iterable[CustomerRecord], region: str) -> Iterator[str]:
-    """Give the lines for `CUSTOMER_COLUMNS`, with the phone as E.164 by the connection's region."""
+def customer_lines(records: Iterable[CustomerRecord], region: str, *, times: int = 0) -> Iterator[str]:
+    """Give the lines for `CUSTOMER_COLUMNS`, the phone as E.164 by the connection's region, and `times` columns of `fetched_at` more."""
     for each in records:
         raw = each.customer.phone
         phone = to_e164(raw, region) if raw else None
-        yield copy_line((*each.key, *_profile(each.customer), phone, each.digest, each.fetched_at))
+        yield copy_line((*each.key, *_profile(each.customer), phone, each.digest, each.fetched_at)) + _end(each, times)
 
 
-def wallet_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
-    """Give the lines for `WALLET_COLUMNS`."""
-    for organization_id, customer, _, _ in records:
-        for each in customer.wallets:
-            rest = copy_line((each.wallet_id, each.name, each.type))
-            yield f"{organization_id}\t{customer.customer_id}\t{rest}\t{_amount(each.balance)}"
+# Children are the most of all rows: each line is written out, which takes a third of the time of `copy_line`.
 
 
-def card_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
-    """Give the lines for `CARD_COLUMNS`."""
-    for organization_id, customer, _, _ in records:
-        for each in customer.cards:
-            yield copy_line(
-                (organization_id, customer.customer_id, each.card_id, each.track, each.number, each.valid_to)
-            )
+def wallet_lines(records: Iterable[CustomerRecord], *, times: int = 0) -> Iterator[str]:
+    """Give the lines for `WALLET_COLUMNS` and `times` columns of `fetched_at` more."""
+    for record in records:
+        start, end = _start(record), _end(record, times)
+        for each in record.customer.wallets:
+            kind = NULL if each.type is None else each.type
+            yield f"{start}{each.wallet_id}\t{copy_text(each.name)}\t{kind}\t{_amount(each.balance)}{end}"
 
 
-def category_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
-    """Give the lines for `CATEGORY_COLUMNS`."""
-    for organization_id, customer, _, _ in records:
-        for each in customer.categories:
-            flags = (each.is_active, each.is_default_for_new_guests)
-            yield copy_line((organization_id, customer.customer_id, each.category_id, each.name, *flags))
+def card_lines(records: Iterable[CustomerRecord], *, times: int = 0) -> Iterator[str]:
+    """Give the lines for `CARD_COLUMNS` and `times` columns of `fetched_at` more."""
+    for record in records:
+        start, end = _start(record), _end(record, times)
+        for each in record.customer.cards:
+            valid_to = NULL if each.valid_to is None else each.valid_to.isoformat()
+            yield f"{start}{each.card_id}\t{copy_text(each.track)}\t{copy_text(each.number)}\t{valid_to}{end}"
+
+
+def category_lines(records: Iterable[CustomerRecord], *, times: int = 0) -> Iterator[str]:
+    """Give the lines for `CATEGORY_COLUMNS` and `times` columns of `fetched_at` more."""
+    for record in records:
+        start, end = _start(record), _end(record, times)
+        for each in record.customer.categories:
+            flags = f"{FLAGS[each.is_active]}\t{FLAGS[each.is_default_for_new_guests]}"
+            yield f"{start}{each.category_id}\t{copy_text(each.name)}\t{flags}{end}"
+
+
+def _start(record: CustomerRecord) -> str:
+    return f"{record.organization_id}\t{record.customer.customer_id}\t"
+
+
+def _end(record: CustomerRecord, times: int) -> str:
+    return f"\t{record.fetched_at.isoformat()}" * times if times else ""
 
 
 def _profile(customer: Customer) -> tuple[object, ...]:

@@ -15,6 +15,8 @@ from psycopg2 import sql
 from syrve.warehouse.database import Cursor
 
 CHUNK_CHARACTERS = 64 * 1024
+NULL = "\\N"
+FLAGS = {None: NULL, True: "t", False: "f"}
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _JSON = msgspec.json.Encoder(decimal_format="number", order="sorted")
 
@@ -30,6 +32,11 @@ def _text(value: str) -> str:
     return value.translate(_ESCAPES)
 
 
+def copy_text(value: str | None) -> str:
+    """Write a text or null, like `copy_value`."""
+    return NULL if value is None else _text(value)
+
+
 class _Writers(dict[type, Callable[[Any], str]]):
     """How to write a value, by its exact type; a type not met before is written as the nearest of its bases, or as its `str`."""
 
@@ -41,8 +48,8 @@ class _Writers(dict[type, Callable[[Any], str]]):
 
 _WRITERS = _Writers(
     {
-        type(None): lambda _: "\\N",
-        bool: lambda value: "t" if value else "f",
+        type(None): FLAGS.__getitem__,
+        bool: FLAGS.__getitem__,
         str: _text,
         Decimal: lambda value: format(value, "f"),
         datetime: lambda value: value.isoformat(),
