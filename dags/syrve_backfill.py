@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, TriggerRule
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.backfill import SOURCES, SyrveFinishBackfillOperator, SyrvePlanBackfillOperator
 from syrve.operators.customers import SyrvePullCustomersOperator
 from syrve.operators.publish import SyrvePublishOperator
@@ -51,13 +51,7 @@ with DAG(
             title="Dry run",
             description="Only say how many look-ups it would be and how long they take.",
         ),
-        "organization_ids": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
-            title="Organizations",
-            description="Ids, one a line; empty means all that the connection gives. Name one where customers are named by id.",
-        ),
+        **forms.organization_ids("Name one where customers are named by id."),
         "source": Param(
             "roster",
             type="string",
@@ -68,26 +62,12 @@ with DAG(
         "customer_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},
+            items={"type": "string", "pattern": forms.UUID},
             maxItems=1_000,
             title="Customer ids",
             description="For source ids: one a line. Never phones or cards, for Airflow keeps what is typed here: use a file or a query.",
         ),
-        "path": Param(
-            None,
-            type=["null", "string"],
-            title="File",
-            description="For source file: such as file:///data/guests.csv or s3://bucket/guests.parquet; .csv, .csv.gz, .parquet or .xlsx.",
-        ),
-        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
-        "query": Param(
-            None,
-            type=["null", "string"],
-            format="multiline",
-            title="Query",
-            description="For source query: one select. Write no phone into it.",
-        ),
-        "query_conn_id": Param(None, type=["null", "string"], title="Connection of the query"),
+        **forms.file_or_query("file:///data/guests.csv or s3://bucket/guests.parquet", hint="Write no phone into it."),
         "not_refreshed_since": Param(
             None,
             type=["null", "string"],
@@ -109,18 +89,8 @@ with DAG(
             title="Calls a minute at most",
             description="Shared by all backfills that have one. Empty means what the call budget has left.",
         ),
-        "shard_size": Param(settings.SHARD_SIZE, type="integer", minimum=1, title="Identities a shard"),
-        "max_shards": Param(
-            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
-        ),
-        "batch_size": Param(
-            2_000,
-            type="integer",
-            minimum=1,
-            maximum=5_000,
-            title="Identities a batch",
-            description="What one commit holds at most.",
-        ),
+        **forms.shards("Identities", settings.SHARD_SIZE),
+        **forms.batch_size(),
     },
 ) as dag:
     plan = SyrvePlanBackfillOperator(

@@ -34,7 +34,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.topup import SOURCES, SyrvePlanTopupOperator, SyrveSendTopupOperator, SyrveTopupGateOperator
 
 with DAG(
@@ -56,29 +56,9 @@ with DAG(
             description="Its id: letters, digits, dots and dashes. The same id is the same campaign, which credits each row once.",
         ),
         "dry_run": Param(True, type="boolean", title="Dry run", description="Tell what would be credited, and stop."),
-        "source": Param("file", type="string", enum=list(SOURCES), title="Source"),
-        "path": Param(
-            None,
-            type=["null", "string"],
-            title="File",
-            description="For source file: such as s3://bucket/spring.csv; .csv, .csv.gz, .parquet or .xlsx.",
-        ),
-        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
-        "query": Param(
-            None,
-            type=["null", "string"],
-            format="multiline",
-            title="Query",
-            description="For source query: one select.",
-        ),
-        "query_conn_id": Param(None, type=["null", "string"], title="Connection of the query"),
-        "organization_id": Param(
-            None,
-            type=["null", "string"],
-            pattern="^[0-9a-fA-F-]{36}$",
-            title="Organization",
-            description="For rows that name none.",
-        ),
+        **forms.source(SOURCES, "file"),
+        **forms.file_or_query("s3://bucket/spring.csv"),
+        **forms.organization_of_rows(),
         "wallet_type": Param(
             None,
             type=["null", "integer"],

@@ -18,9 +18,9 @@ returns.
 from __future__ import annotations
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, Param, TriggerRule
+from airflow.sdk import DAG, TriggerRule
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.coupons import SyrveOrganizationsOperator, SyrvePullCouponsOperator
 from syrve.operators.publish import SyrvePublishOperator
 
@@ -35,13 +35,7 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "pull"],
     params={
-        "organization_ids": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
-            title="Organizations",
-            description="Ids, one a line; empty means all that the connection gives.",
-        ),
+        **forms.organization_ids(),
     },
 ) as dag:
     organizations = SyrveOrganizationsOperator(

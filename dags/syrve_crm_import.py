@@ -18,9 +18,9 @@ reason; correct it at its source and import again.
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.crm import SOURCES, SyrveCrmImportOperator
 
 with DAG(
@@ -34,29 +34,9 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "crm"],
     params={
-        "source": Param("file", type="string", enum=list(SOURCES), title="Source"),
-        "path": Param(
-            None,
-            type=["null", "string"],
-            title="File",
-            description="For source file: such as file:///data/wishes.csv or s3://bucket/wishes.parquet; .csv, .csv.gz, .parquet or .xlsx.",
-        ),
-        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
-        "query": Param(
-            None,
-            type=["null", "string"],
-            format="multiline",
-            title="Query",
-            description="For source query: one select.",
-        ),
-        "query_conn_id": Param(None, type=["null", "string"], title="Connection of the query"),
-        "organization_id": Param(
-            None,
-            type=["null", "string"],
-            pattern="^[0-9a-fA-F-]{36}$",
-            title="Organization",
-            description="For rows that name none.",
-        ),
+        **forms.source(SOURCES, "file"),
+        **forms.file_or_query("file:///data/wishes.csv or s3://bucket/wishes.parquet"),
+        **forms.organization_of_rows(),
     },
 ) as dag:
     SyrveCrmImportOperator(

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, TriggerRule
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.approval import SyrveApprovePushOperator
 from syrve.operators.crm import SyrveApplyPushOperator, SyrvePlanPushOperator, SyrvePushVerdictOperator
 from syrve.operators.publish import SyrvePublishOperator
@@ -54,20 +54,8 @@ with DAG(
             title="Only look",
             description="Plan and send nothing. Empty: yes for a run started by hand, no for any other.",
         ),
-        "organization_ids": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
-            title="Organizations",
-            description="Ids, one a line; empty means all that the connection gives.",
-        ),
-        "limit": Param(
-            None,
-            type=["null", "integer"],
-            minimum=1,
-            title="At most so many customers",
-            description="Empty means all that have changed.",
-        ),
+        **forms.organization_ids(),
+        **forms.limit("customers", "all that have changed"),
         "release_blocked": Param(
             False,
             type="boolean",
@@ -89,10 +77,7 @@ with DAG(
             title="Refusals that are tolerated",
             description="The run fails where a larger share of an organization's rows was refused.",
         ),
-        "shard_size": Param(settings.PUSH_SHARD_SIZE, type="integer", minimum=1, title="Customers a shard"),
-        "max_shards": Param(
-            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
-        ),
+        **forms.shards("Customers", settings.PUSH_SHARD_SIZE),
     },
 ) as dag:
     plan = SyrvePlanPushOperator(

@@ -29,7 +29,7 @@ from __future__ import annotations
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.customers import SyrvePlanPullOperator, SyrvePullCustomersOperator
 from syrve.operators.publish import SyrvePublishOperator
 
@@ -44,38 +44,16 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "pull"],
     params={
-        "organization_ids": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
-            title="Organizations",
-            description="Ids, one a line; empty means all that the connection gives.",
-        ),
+        **forms.organization_ids(),
         "force": Param(
             False,
             type="boolean",
             title="Refresh everything",
             description="Make every identity of these organizations due first. Costs a look-up each.",
         ),
-        "limit": Param(
-            None,
-            type=["null", "integer"],
-            minimum=1,
-            title="At most so many identities",
-            description="Empty means all that are due.",
-        ),
-        "shard_size": Param(settings.SHARD_SIZE, type="integer", minimum=1, title="Identities a shard"),
-        "max_shards": Param(
-            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
-        ),
-        "batch_size": Param(
-            2_000,
-            type="integer",
-            minimum=1,
-            maximum=5_000,
-            title="Identities a batch",
-            description="What a task has leased at once, at most two minutes of the budget; a commit holds half of it.",
-        ),
+        **forms.limit("identities", "all that are due"),
+        **forms.shards("Identities", settings.SHARD_SIZE),
+        **forms.batch_size(),
     },
 ) as dag:
     plan = SyrvePlanPullOperator(

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.roster import SOURCES, SyrveRosterImportOperator
 
 with DAG(
@@ -32,29 +32,9 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "roster"],
     params={
-        "source": Param("crm", type="string", enum=list(SOURCES), title="Source"),
-        "path": Param(
-            None,
-            type=["null", "string"],
-            title="File",
-            description="For source file: such as file:///data/guests.csv or s3://bucket/guests.parquet; .csv, .csv.gz, .parquet or .xlsx.",
-        ),
-        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
-        "query": Param(
-            None,
-            type=["null", "string"],
-            format="multiline",
-            title="Query",
-            description="For source query: one select.",
-        ),
-        "query_conn_id": Param(None, type=["null", "string"], title="Connection of the query"),
-        "organization_id": Param(
-            None,
-            type=["null", "string"],
-            pattern="^[0-9a-fA-F-]{36}$",
-            title="Organization",
-            description="For rows that name none.",
-        ),
+        **forms.source(SOURCES, "crm"),
+        **forms.file_or_query("file:///data/guests.csv or s3://bucket/guests.parquet"),
+        **forms.organization_of_rows(),
         "priority": Param(
             0,
             type="integer",

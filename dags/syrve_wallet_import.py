@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.wallet_import import SOURCES, SyrveTransactionsOperator, SyrveWalletImportOperator
 
 with DAG(
@@ -32,7 +32,7 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "wallet"],
     params={
-        "source": Param(settings.WALLET_IMPORT_SOURCE, type="string", enum=list(SOURCES), title="Source"),
+        **forms.source(SOURCES, settings.WALLET_IMPORT_SOURCE),
         "source_name": Param(
             settings.WALLET_IMPORT_NAME,
             type="string",
@@ -40,30 +40,12 @@ with DAG(
             title="Name of the source",
             description="Whose records these are; keys are unique within it.",
         ),
-        "path": Param(
-            None,
-            type=["null", "string"],
-            title="File",
-            description="For source file: .csv, .csv.gz, .parquet or .xlsx.",
+        **forms.file_or_query(
+            "s3://bucket/till.csv",
+            query=settings.WALLET_IMPORT_QUERY,
+            query_conn_id=settings.WALLET_IMPORT_DATABASE,
         ),
-        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
-        "query": Param(
-            settings.WALLET_IMPORT_QUERY,
-            type=["null", "string"],
-            format="multiline",
-            title="Query",
-            description="For source query: one select.",
-        ),
-        "query_conn_id": Param(
-            settings.WALLET_IMPORT_DATABASE, type=["null", "string"], title="Connection of the query"
-        ),
-        "organization_id": Param(
-            None,
-            type=["null", "string"],
-            pattern="^[0-9a-fA-F-]{36}$",
-            title="Organization",
-            description="For rows that name none.",
-        ),
+        **forms.organization_of_rows(),
         "organization_ids": Param(
             None,
             type=["null", "array"],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 OUTAGE_BATCH_SIZE = 20
 """A batch of at least so many look-ups of which none got an answer is an outage, not a matter of single customers."""
+BATCH_SIZE = 2_000
 BACKFILL_LEASE_SECONDS = 6 * 3600.0
 
 
@@ -20,7 +21,7 @@ class PullSettings:
     `failed_tolerance_share` of those fails the task.
     """
 
-    batch_size: int = 2_000
+    batch_size: int = BATCH_SIZE
     lease_seconds: float = 900.0
     floor_seconds: float = 6 * 3600.0
     ceiling_seconds: float = 7 * 24 * 3600.0

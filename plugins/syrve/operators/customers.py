@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from syrve.customers.settings import BATCH_SIZE
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
@@ -112,7 +113,7 @@ class SyrvePullCustomersOperator(BaseOperator):
         shard: int = 0,
         max_identities: int | None = None,
         expected: int | None = None,
-        batch_size: int | str = 2_000,
+        batch_size: int | str = BATCH_SIZE,
         tier: Tier = "regular",
         backfill_id: int | None = None,
         cap_per_minute: int | str | None = None,
