@@ -1,0 +1,11 @@
+drop view analytics.coupon;
+drop view analytics.coupon_series;
+drop view analytics.customer_category_history;
+drop view analytics.customer_category;
+drop view analytics.card;
+drop view analytics.wallet_balance_history;
+drop view analytics.wallet_balance;
+drop view analytics.customer_history;
+drop view analytics.customer;
+drop view analytics.organization;
+drop table analytics.hash_key;

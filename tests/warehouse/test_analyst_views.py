@@ -1,0 +1,154 @@
+"""What an analyst sees of people: enough to count and join them, and nobody's name, phone or e-mail address."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from fixtures.pulls import Syncing
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.errors import WarehouseConfigError
+
+VIEWS = """
+    select relname from pg_class
+    where relnamespace = 'analytics'::regnamespace and relkind in ('v', 'm', 'r') and relname <> 'hash_key'
+    order by relname
+"""
+PERSONAL = {
+    "name": "Кенариус",
+    "surname": "Canarinsky",
+    "middleName": "Birdson",
+    "email": "Canary.Kenar@example.com",
+    "phone": "+79757771234",
+}
+HASHES = "select phone_hash, email_hash from analytics.customer where customer_id = %s order by organization_id"
+
+
+@pytest.fixture
+def analyst(syncing: Syncing, make_login: Callable[[str], str]) -> Warehouse:
+    return Warehouse(syncing.warehouse.url.set(username=make_login("syrve_analyst")))
+
+
+@pytest.fixture
+def person(syncing: Syncing) -> dict[str, Any]:
+    """One customer, known to two organizations, whose mirror holds all that is personal; and a version of them before."""
+    [customer] = syncing.customers(1)
+    syncing.add(phone=[customer["phone"]])
+    syncing.pull()
+    with syncing.warehouse.transaction("make a canary") as cursor:
+        cursor.execute(
+            """
+            update syrve.customer
+            set name = %(name)s, surname = %(surname)s, middle_name = %(middleName)s, email = %(email)s, phone = %(phone)s,
+                phone_raw = %(phone)s, birthday = '1990-05-17', extra = jsonb_build_object('comment', %(surname)s::text);
+            update syrve.card set track = 'CANARYTRACK77', number = 'CANARYCARD88';
+            insert into syrve.customer
+            select gen_random_uuid() as organization_id, customer_id, phone, phone_raw, lower(email), name, surname, middle_name,
+                birthday, sex, referrer_id, program_id, program_name, receives_order_status, receives_promo, consent_from,
+                consent_to, is_deleted, extra, digest, first_seen_at, changed_at, fetched_at, profile_changed_at
+            from syrve.customer;
+            insert into syrve.customer_version (organization_id, customer_id, phone, phone_raw, email, name, surname,
+                middle_name, birthday, sex, is_deleted, extra, valid_from, valid_to)
+            select organization_id, customer_id, phone, phone_raw, email, name, surname, middle_name, birthday, sex,
+                is_deleted, extra, profile_changed_at - interval '2 days', profile_changed_at - interval '1 day'
+            from syrve.customer;
+            insert into syrve.coupon (organization_id, number, series_id, activated_by, verdict, checked_at)
+            values (gen_random_uuid(), 'CANARY-COUPON-77', gen_random_uuid(), %(name)s, 'valid', now())
+            """,
+            PERSONAL,
+        )
+    return dict(customer)
+
+
+def rows(warehouse: Warehouse, query: str, *values: object) -> list[tuple[Any, ...]]:
+    with warehouse.transaction("read") as cursor:
+        cursor.execute(query, values or None)
+        return cursor.fetchall()
+
+
+@pytest.mark.usefixtures("person")
+def test_every_view_is_there_for_the_analyst_and_none_holds_what_is_personal(
+    syncing: Syncing, analyst: Warehouse
+) -> None:
+    views = [name for (name,) in rows(analyst, VIEWS)]
+    told = {name: str(rows(analyst, f"select to_jsonb(seen)::text from analytics.{name} as seen")) for name in views}
+    mirror = str(rows(syncing.warehouse, "select to_jsonb(seen)::text from syrve.customer as seen"))
+
+    planted = [*PERSONAL.values(), "79757771234", "CANARYTRACK77", "CANARYCARD88", "CANARY-COUPON-77", "1990-05-17"]
+    assert all(value.lower() in mirror.lower() for value in PERSONAL.values()), "the search would find nothing"
+    assert {"customer", "customer_history", "wallet_balance_history", "card", "coupon", "sync_freshness"} <= set(views)
+    assert [(name, value) for name in views for value in planted if value.lower() in told[name].lower()] == []
+    assert all(told[name] != "[]" for name in ("customer", "customer_history", "coupon"))
+
+
+def test_same_person_has_the_same_hash_in_every_organization_and_another_under_another_key(
+    syncing: Syncing, analyst: Warehouse, person: dict[str, Any]
+) -> None:
+    first, second = rows(analyst, HASHES, person["customer_id"])
+    with syncing.warehouse.transaction("change the key") as cursor:
+        cursor.execute("select key from analytics.hash_key")
+        [(key,)] = cursor.fetchall()
+        cursor.execute("update analytics.hash_key set key = sha256(key)")
+    try:
+        changed, _ = rows(analyst, HASHES, person["customer_id"])
+    finally:
+        with syncing.warehouse.transaction("give the key back") as cursor:
+            cursor.execute("update analytics.hash_key set key = %s", (key,))
+
+    assert first == second
+    assert first[0] != changed[0] and first[1] != changed[1]
+
+
+def test_masks_leave_enough_to_recognise_and_not_enough_to_know(analyst: Warehouse, person: dict[str, Any]) -> None:
+    query = """
+        select distinct phone_masked, email_masked, name_masked, surname_masked, birth_year, birth_month from {}
+        where customer_id = %s and name_masked = 'К***'
+    """
+    masked = ("+7********34", "***", "К***", "C***", 1990, 5)
+
+    for view in ("analytics.customer", "analytics.customer_history"):
+        for row in rows(analyst, query.format(view), person["customer_id"]):
+            assert (row[0], row[1][1:], *row[2:]) == masked
+
+
+def test_short_and_missing_values_are_not_given_away_by_their_mask(syncing: Syncing, analyst: Warehouse) -> None:
+    [customer] = syncing.customers(1)
+    syncing.add(phone=[customer["phone"]])
+    syncing.pull()
+    with syncing.warehouse.transaction("empty") as cursor:
+        cursor.execute("update syrve.customer set phone = null, email = null, name = null, surname = ''")
+        cursor.execute("update syrve.card set track = null, number = '7'")
+
+    assert rows(
+        analyst, "select phone_masked, phone_hash, email_hash, name_masked, surname_masked from analytics.customer"
+    ) == [(None, None, None, None, "***")]
+    assert {number for (number,) in rows(analyst, "select number_masked from analytics.card")} <= {""}
+
+
+@pytest.mark.usefixtures("person")
+def test_how_it_was_at_a_moment_is_one_condition_for_the_analyst_too(analyst: Warehouse) -> None:
+    query = """
+        select count(*) from analytics.wallet_balance_history
+        where valid_from <= %s and (valid_to > %s or valid_to is null)
+    """
+    far = datetime(2100, 1, 1, tzinfo=UTC)
+
+    assert rows(analyst, query, far, far) == rows(analyst, "select count(*) from analytics.wallet_balance")
+
+
+HIDDEN = (
+    "select from syrve.customer",
+    "select from syrve.customer_history",
+    "select from analytics.hash_key",
+    "select from sync.roster",
+    "select from crm.customer",
+    "update analytics.wallet_balance set balance = 0",
+    "create view analytics.another as select 1 as one",
+)
+
+
+@pytest.mark.parametrize("statement", HIDDEN)
+def test_analyst_gets_at_nothing_behind_the_views(analyst: Warehouse, statement: str) -> None:
+    with pytest.raises(WarehouseConfigError, match="42501"):
+        rows(analyst, statement)
