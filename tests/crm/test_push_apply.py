@@ -79,7 +79,7 @@ def correlation_ids(pushing: Pushing) -> list[tuple[str, str, str | None]]:
 
 
 def test_every_attempt_that_was_answered_has_the_correlation_id_of_that_answer(pushing: Pushing) -> None:
-    pushing.mirrored(5)
+    pushing.mirrored(20)
     pushing.client_settings = {"call_deadline_seconds": 0.05}
     crm_id = pushing.wish(phone=next(NEW_PHONES), name="Новый")
     pushing.execute(

@@ -52,11 +52,12 @@ class PushApply:
         most = min(self._settings.max_concurrency, self._client.config.max_concurrency)
         with self._opened(scope) as ledger:
             ledger.note_interrupted()
-            is_open = ledger.count_open(most * self._settings.batch_size)
+            is_open = ledger.count_open()
         counted = [Counts() for _ in range(min(most, is_open))]
         try:
             if counted:
-                self._work_in_threads(scope, counted, batch_size=math.ceil(is_open / len(counted)))
+                batch_size = min(self._settings.batch_size, math.ceil(is_open / len(counted)))
+                self._work_in_threads(scope, counted, batch_size=batch_size)
         finally:
             for counts in counted:
                 total.add(counts)

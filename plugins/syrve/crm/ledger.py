@@ -82,9 +82,9 @@ class PushLedger:
         """Write outcomes for the calls of tasks that died."""
         self._execute("note interrupted attempts", "crm/apply/interrupted.sql")
 
-    def count_open(self, most: int) -> int:
-        """Count the rows of the plan that are still to be sent, up to `most`."""
-        [(count,)] = self._execute("count what is open", "crm/apply/count_open.sql", most=most)
+    def count_open(self) -> int:
+        """Count the rows of the plan that are still to be sent."""
+        [(count,)] = self._execute("count what is open", "crm/apply/count_open.sql")
         return int(count)
 
     def claim(self, batch_size: int) -> list[int]:
