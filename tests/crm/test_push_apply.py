@@ -154,7 +154,7 @@ def test_edit_before_the_push_has_been_seen_in_a_look_up_is_no_conflict(pushing:
     assert pushing.in_syrve(person["customer_id"]).name == "Второе"
 
 
-def test_pushed_customer_is_due_for_a_look_up(pushing: Pushing) -> None:
+def test_practice_5_pushed_customer_is_due_for_a_look_up(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     pushing.execute("update sync.roster set due_at = now() + interval '1 day'")
     pushing.wish_of(person, name="Новое")
@@ -297,7 +297,7 @@ def test_edit_that_arrives_while_its_row_is_sent_is_planned_again(pushing: Pushi
     assert pushing.in_syrve(person["customer_id"]).name == "Второе"
 
 
-def test_new_customer_is_looked_for_and_created_by_phone_and_the_id_comes_back(pushing: Pushing) -> None:
+def test_practice_2_customer_who_is_not_found_is_created_by_phone_and_the_id_comes_back(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
     crm_id = pushing.wish(phone=phone.replace("+7", "8 "), name="Новый", receives_promo=True)
 
@@ -329,7 +329,7 @@ def test_trap_6_no_id_of_our_own_is_sent_on_create(cloud_pushing: Pushing) -> No
     assert body["surName"] == "Новая"
 
 
-def test_trap_10_phones_are_sent_as_e164(pushing: Pushing) -> None:
+def test_practice_1_and_trap_10_phones_are_sent_as_e164(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     phone = next(NEW_PHONES)
     pushing.wish_of(person, phone=f"8 ({phone[2:5]}) {phone[5:8]}-{phone[8:]}")
@@ -422,6 +422,22 @@ def test_trap_5_membership_of_a_customer_not_known_yet_is_tried_again(pushing: P
     pushing.look_up()
     assert pushing.push().changed == 1
     assert received(pushing, "create_or_update") == 1
+
+
+def test_trap_8_answer_to_joining_a_programme_is_taken_for_no_wallet_and_no_customer(cloud_pushing: Pushing) -> None:
+    [person] = cloud_pushing.mirrored()
+    wallets = cloud_pushing.rows("select wallet_id, balance from syrve.wallet_balance order by wallet_id")
+    with cloud_pushing.client() as client:
+        program_id = client.programs(cloud_pushing.organization_id)[0].program_id
+    crm_id = cloud_pushing.wish_of(person)
+    cloud_pushing.execute("insert into crm.customer_program (crm_id, program_id) values (%s, %s)", crm_id, program_id)
+
+    cloud_pushing.push()
+
+    assert cloud_pushing.outcomes() == [("program_add", "acknowledged")]
+    assert cloud_pushing.value("select customer_id::text from crm.push") == person["customer_id"]
+    assert cloud_pushing.value("select customer_id::text from crm.customer") == person["customer_id"]
+    assert cloud_pushing.rows("select wallet_id, balance from syrve.wallet_balance order by wallet_id") == wallets
 
 
 def test_trap_13_organization_without_loyalty_says_so_and_keeps_its_rows_open(pushing: Pushing) -> None:
@@ -712,6 +728,20 @@ def test_error_that_concerns_all_rows_stops_every_thread_and_keeps_what_was_ackn
     assert received(pushing, "create_or_update") <= IMPATIENT_PUSH.max_concurrency
     assert set(pushing.states(plan).values()) == {"planned"}
     assert pushing.value("select count(*) from crm.push_state where lease is not null") == 0
+
+
+def test_row_that_a_person_lets_go_goes_at_once_and_is_counted_anew(pushing: Pushing) -> None:
+    pushing.push_settings = PushSettings(retry_seconds=3600)
+    refused_row(pushing)
+    for _ in range(3):
+        assert pushing.push().rejected == 1
+        pushing.execute("update crm.push_state set retry_at = now()")
+    pushing.execute("update crm.push_state set retry_at = now() + interval '6 hours'")
+
+    pushing.execute("delete from crm.push_blocked")
+
+    assert pushing.push().rejected == 1, "its long wait is over too"
+    assert pushing.value("select count(*) from crm.push_blocked") == 0, "one refusal, not a fourth"
 
 
 def test_refused_row_holds_up_no_other(pushing: Pushing) -> None:

@@ -1,5 +1,6 @@
 -- depends: 0018.wallet-orders-findings
--- How long plans and attempts of the push are kept; and a comparison that passes over memberships where a row never had any.
+-- A role for the CRM; what releasing a row means; how long plans and attempts are kept; and a comparison that passes over memberships where a
+-- row never had any.
 
 create or replace view crm.desired_state as
 select
@@ -53,6 +54,39 @@ select
     end as fields
 from crm.customer as wished
 left join crm.push_state as known on wished.crm_id = known.crm_id;
+
+-- The CRM may write memberships, and not the time at which it did.
+create or replace function crm.note_membership_edit() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update crm.customer
+    set memberships_edited_at = clock_timestamp()
+    where crm_id in (select edited.crm_id from edited);
+    return null;
+end
+$$;
+
+-- Whoever lets a row go, by whatever way, lets it go at once and with no refusals counted.
+create function crm.forget_refusals() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update crm.push_state
+    set failures = 0, refusals = 0, refusal = null, retry_at = null
+    where crm_id in (select released.crm_id from released);
+    return null;
+end
+$$;
+comment on function crm.forget_refusals() is 'Forgets failures and refusals of rows that were let go, so that they are tried at once and like new ones.';
+
+create trigger forget_refusals after delete on crm.push_blocked
+referencing old table as released
+for each statement execute function crm.forget_refusals();
 
 create function crm.prune_push(plan_days integer, attempt_days integer, batch_rows integer default 10000)
 returns table (plan_rows bigint, attempts bigint, plans bigint, conflicts bigint)
@@ -150,6 +184,31 @@ do $$
 begin
     if exists (select from pg_roles where rolname = 'syrve_loader') then
         grant execute on function crm.prune_push(integer, integer, integer) to syrve_loader;
+    end if;
+    if not exists (select from pg_roles where rolname = 'syrve_crm') then
+        begin
+            create role syrve_crm nologin;
+        exception
+            when insufficient_privilege then
+                raise notice 'role syrve_crm is missing and could not be created';
+            when duplicate_object or unique_violation then
+                null;
+        end;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_crm') then
+        grant usage on schema crm to syrve_crm;
+        grant select, delete on crm.customer to syrve_crm;
+        grant
+        insert (
+            crm_id, organization_id, customer_id, phone, name, surname, middle_name, email, birthday, sex, receives_order_status, receives_promo,
+            clear
+        ),
+        update (
+            organization_id, customer_id, phone, name, surname, middle_name, email, birthday, sex, receives_order_status, receives_promo, clear
+        )
+        on crm.customer to syrve_crm;
+        grant select, insert, update, delete on crm.customer_category, crm.customer_card, crm.customer_program to syrve_crm;
+        grant select on crm.field_policy, crm.remote_change, crm.conflict, crm.push_blocked, crm.push, crm.push_plan_summary to syrve_crm;
     end if;
 end
 $$;

@@ -1,3 +1,27 @@
+-- The role stays: it belongs to the server, and another database may use it.
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_crm') then
+        revoke all on
+        crm.customer, crm.customer_category, crm.customer_card, crm.customer_program, crm.field_policy, crm.remote_change, crm.conflict,
+        crm.push_blocked, crm.push, crm.push_plan_summary from syrve_crm;
+        revoke all on schema crm from syrve_crm;
+    end if;
+end
+$$;
+
+drop trigger forget_refusals on crm.push_blocked;
+drop function crm.forget_refusals();
+
+create or replace function crm.note_membership_edit() returns trigger language plpgsql as $$
+begin
+    update crm.customer
+    set memberships_edited_at = clock_timestamp()
+    where crm_id in (select edited.crm_id from edited);
+    return null;
+end
+$$;
+
 drop function crm.prune_push(integer, integer, integer);
 
 create or replace view crm.desired_state as
