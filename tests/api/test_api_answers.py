@@ -348,3 +348,13 @@ def test_only_what_may_pass_by_itself_is_worth_a_retry() -> None:
         "TokenRefused",
         "UnreadableAnswer",
     }
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 408, 403, 400])
+def test_error_answer_keeps_its_correlation_id_whatever_its_status(status: int) -> None:
+    told = {"correlationId": CORRELATION_ID, "errorDescription": "text"}
+
+    error = interpret(CREATE_OR_UPDATE, status, json.dumps(told).encode())
+
+    assert isinstance(error, SyrveError)
+    assert error.correlation_id == CORRELATION_ID

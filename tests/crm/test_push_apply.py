@@ -3,11 +3,11 @@
 import logging
 from datetime import date
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from fixtures.pushes import NEW_PHONES, Pushing
+from fixtures.pushes import IMPATIENT_PUSH, NEW_PHONES, Pushing
 from syrve.api.errors import AuthenticationFailed, LoyaltyNotConfigured, PermissionDenied
 from syrve.crm.apply import ApplyScope, PushApply
 from syrve.crm.errors import PushIncomplete
@@ -74,6 +74,48 @@ def test_attempt_is_on_record_with_names_and_without_values(pushing: Pushing) ->
     assert "ecret" not in str(pushing.rows("select * from crm.push"))
 
 
+def correlation_ids(pushing: Pushing) -> list[tuple[str, str, str | None]]:
+    return pushing.rows("select operation, outcome, correlation_id from crm.push order by push_id")
+
+
+def test_every_attempt_that_was_answered_has_the_correlation_id_of_that_answer(pushing: Pushing) -> None:
+    pushing.mirrored(20)
+    pushing.client_settings = {"call_deadline_seconds": 0.05}
+    crm_id = pushing.wish(phone=next(NEW_PHONES), name="Новый")
+    pushing.execute(
+        "insert into crm.customer_category (crm_id, category_id) values (%s, %s)", crm_id, category_of(pushing)
+    )
+    fault(pushing, "category_add", "status", status=500)
+    pushing.push()
+    fault(pushing, "category_add", "reset_before")
+    pushing.look_up()
+    pushing.push()
+
+    told = correlation_ids(pushing)
+
+    assert [each[:2] for each in told] == [
+        ("customer_info", "not_found"),
+        ("create_or_update", "acknowledged"),
+        ("category_add", "failed"),
+        ("category_add", "failed"),
+    ]
+    not_found, created, answered, unanswered = (each[2] for each in told)
+    assert (not_found, unanswered) == (None, None), "the loyalty back end's own refusals carry none; nor does no answer"
+    assert UUID(created or "") != UUID(answered or ""), "of its own answer, not of an earlier one"
+
+
+def test_refusal_has_the_correlation_id_that_syrve_gave_it(pushing: Pushing) -> None:
+    [person] = pushing.mirrored()
+    pushing.wish_of(person, name="Новое")
+    given = str(uuid4())
+    body = f'{{"correlationId": "{given}", "errorDescription": "no", "error": "SOME_CODE"}}'
+    fault(pushing, "create_or_update", "status", status=400, body=body)
+
+    pushing.push()
+
+    assert correlation_ids(pushing) == [("create_or_update", "refused", given)]
+
+
 def test_same_push_again_makes_no_call(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     pushing.wish_of(person, name="Новое")
@@ -112,7 +154,7 @@ def test_edit_before_the_push_has_been_seen_in_a_look_up_is_no_conflict(pushing:
     assert pushing.in_syrve(person["customer_id"]).name == "Второе"
 
 
-def test_pushed_customer_is_due_for_a_look_up(pushing: Pushing) -> None:
+def test_practice_5_pushed_customer_is_due_for_a_look_up(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     pushing.execute("update sync.roster set due_at = now() + interval '1 day'")
     pushing.wish_of(person, name="Новое")
@@ -255,7 +297,7 @@ def test_edit_that_arrives_while_its_row_is_sent_is_planned_again(pushing: Pushi
     assert pushing.in_syrve(person["customer_id"]).name == "Второе"
 
 
-def test_new_customer_is_looked_for_and_created_by_phone_and_the_id_comes_back(pushing: Pushing) -> None:
+def test_practice_2_customer_who_is_not_found_is_created_by_phone_and_the_id_comes_back(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
     crm_id = pushing.wish(phone=phone.replace("+7", "8 "), name="Новый", receives_promo=True)
 
@@ -287,7 +329,7 @@ def test_trap_6_no_id_of_our_own_is_sent_on_create(cloud_pushing: Pushing) -> No
     assert body["surName"] == "Новая"
 
 
-def test_trap_10_phones_are_sent_as_e164(pushing: Pushing) -> None:
+def test_practice_1_and_trap_10_phones_are_sent_as_e164(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     phone = next(NEW_PHONES)
     pushing.wish_of(person, phone=f"8 ({phone[2:5]}) {phone[5:8]}-{phone[8:]}")
@@ -380,6 +422,22 @@ def test_trap_5_membership_of_a_customer_not_known_yet_is_tried_again(pushing: P
     pushing.look_up()
     assert pushing.push().changed == 1
     assert received(pushing, "create_or_update") == 1
+
+
+def test_trap_8_answer_to_joining_a_programme_is_taken_for_no_wallet_and_no_customer(cloud_pushing: Pushing) -> None:
+    [person] = cloud_pushing.mirrored()
+    wallets = cloud_pushing.rows("select wallet_id, balance from syrve.wallet_balance order by wallet_id")
+    with cloud_pushing.client() as client:
+        program_id = client.programs(cloud_pushing.organization_id)[0].program_id
+    crm_id = cloud_pushing.wish_of(person)
+    cloud_pushing.execute("insert into crm.customer_program (crm_id, program_id) values (%s, %s)", crm_id, program_id)
+
+    cloud_pushing.push()
+
+    assert cloud_pushing.outcomes() == [("program_add", "acknowledged")]
+    assert cloud_pushing.value("select customer_id::text from crm.push") == person["customer_id"]
+    assert cloud_pushing.value("select customer_id::text from crm.customer") == person["customer_id"]
+    assert cloud_pushing.rows("select wallet_id, balance from syrve.wallet_balance order by wallet_id") == wallets
 
 
 def test_trap_13_organization_without_loyalty_says_so_and_keeps_its_rows_open(pushing: Pushing) -> None:
@@ -627,6 +685,65 @@ def test_blocked_row_goes_again_when_its_data_change_without_anybody_releasing_i
     assert pushing.value("select count(*) from crm.push_blocked") == 0
 
 
+def test_customers_are_sent_at_once_and_each_attempt_counts_its_own_requests(pushing: Pushing) -> None:
+    people = pushing.mirrored(40)
+    for number, person in enumerate(people):
+        pushing.wish_of(person, surname=f"Другая {number}")
+    plan = pushing.plan()
+    pushing.simulator.control.set_switches(latency_ms=100)
+
+    counts = pushing.apply(plan)
+
+    assert (counts.changed, counts.calls) == (40, 41)  # one token for all threads
+    assert counts.seconds < 40 * 0.1 / 3, "one after another it is longer than 4 s"
+    assert pushing.value("select sum(requests)::int from crm.push") == 41
+    assert pushing.value("select count(distinct correlation_id) from crm.push") == 40
+    sent = {body["id"]: body["surname"] for body in pushing.sent()}
+    assert sent == {person["customer_id"]: f"Другая {number}" for number, person in enumerate(people)}
+
+
+def test_task_sends_no_more_at_once_than_the_connection_allows(pushing: Pushing) -> None:
+    pushing.client_settings = {"max_concurrency": 1}
+    for person in pushing.mirrored(6):
+        pushing.wish_of(person, surname="Другая")
+
+    assert pushing.push().changed == 6
+
+    overlapping = """
+        select count(*) from crm.push as one inner join crm.push as two on one.push_id < two.push_id
+        where two.attempted_at < one.attempted_at + make_interval(secs => one.seconds::float)
+    """
+    assert pushing.value(overlapping) == 0
+
+
+def test_error_that_concerns_all_rows_stops_every_thread_and_keeps_what_was_acknowledged(pushing: Pushing) -> None:
+    for person in pushing.mirrored(40):
+        pushing.wish_of(person, surname="Другая")
+    plan = pushing.plan()
+    pushing.simulator.control.set_switches(removed_rights=["create_or_update"])
+
+    with pytest.raises(PermissionDenied):
+        pushing.apply(plan)
+
+    assert received(pushing, "create_or_update") <= IMPATIENT_PUSH.max_concurrency
+    assert set(pushing.states(plan).values()) == {"planned"}
+    assert pushing.value("select count(*) from crm.push_state where lease is not null") == 0
+
+
+def test_row_that_a_person_lets_go_goes_at_once_and_is_counted_anew(pushing: Pushing) -> None:
+    pushing.push_settings = PushSettings(retry_seconds=3600)
+    refused_row(pushing)
+    for _ in range(3):
+        assert pushing.push().rejected == 1
+        pushing.execute("update crm.push_state set retry_at = now()")
+    pushing.execute("update crm.push_state set retry_at = now() + interval '6 hours'")
+
+    pushing.execute("delete from crm.push_blocked")
+
+    assert pushing.push().rejected == 1, "its long wait is over too"
+    assert pushing.value("select count(*) from crm.push_blocked") == 0, "one refusal, not a fourth"
+
+
 def test_refused_row_holds_up_no_other(pushing: Pushing) -> None:
     refused_row(pushing)
     for person in pushing.mirrored(3):
@@ -639,7 +756,7 @@ def test_refused_row_holds_up_no_other(pushing: Pushing) -> None:
 
 def test_outage_ends_the_task_and_leaves_the_rest_open(pushing: Pushing) -> None:
     pushing.client_settings = {"call_deadline_seconds": 0.05}
-    for person in pushing.mirrored(8):
+    for person in pushing.mirrored(30):
         pushing.wish_of(person, surname="Другая")
     fault(pushing, "create_or_update", "status", status=503)
     plan = pushing.plan()
@@ -648,11 +765,14 @@ def test_outage_ends_the_task_and_leaves_the_rest_open(pushing: Pushing) -> None
         pushing.apply(plan)
 
     states = list(pushing.states(plan).values())
-    assert (states.count("failed"), states.count("planned")) == (5, 3)
+    failed, still_open = states.count("failed"), states.count("planned")
+    at_most = IMPATIENT_PUSH.outage_failures + IMPATIENT_PUSH.max_concurrency - 1
+    assert IMPATIENT_PUSH.outage_failures <= failed <= at_most, "those under way end too"
+    assert failed + still_open == 30
     assert pushing.value("select count(*) from crm.push_state where lease is not null") == 0
     pushing.simulator.control.clear_faults()
-    assert pushing.apply(plan).changed == 3
-    assert pushing.push().changed == 5
+    assert pushing.apply(plan).changed == still_open
+    assert pushing.push().changed == failed
 
 
 def test_broken_organization_holds_up_nobody_else(pushing: Pushing) -> None:

@@ -1,9 +1,12 @@
 """Files and `crm.customer` become identities of the roster; what cannot be one is kept with its reason."""
 
+import gc
 import gzip
 import io
+import itertools
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -295,3 +298,18 @@ def test_imported_identities_are_due_at_once(syncing: Syncing) -> None:
     syncing.add(phone=[each["phone"] for each in syncing.customers(3)])
 
     assert syncing.pull().found == 3
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["guests.csv", "guests.csv.gz"])
+@pytest.mark.parametrize("rows_read", [0, 1, None], ids=["nothing", "a chunk", "everything"])
+def test_file_is_left_to_whoever_opened_it(tmp_path: Path, name: str, rows_read: int | None) -> None:
+    path = tmp_path / name
+    content = b"phone\n+79750000001\n"
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with path.open("rb") as file:
+        frames = file_frames(file, name)
+        list(itertools.islice(frames, rows_read))
+        del frames
+        gc.collect()
+        assert not file.closed

@@ -54,7 +54,7 @@ def cells(output: str, row: str) -> list[str]:
     return re.split(r"\s{2,}", line.strip())[1:]
 
 
-def test_demo_shows_what_landed_and_that_one_change_is_one_row(home: Path) -> None:
+def test_demo_shows_what_landed_that_one_change_is_one_row_and_what_a_push_did(home: Path) -> None:
     demo = start_demo(home)
     output, _ = demo.communicate(timeout=280)
 
@@ -65,6 +65,10 @@ def test_demo_shows_what_landed_and_that_one_change_is_one_row(home: Path) -> No
     assert cells(output, "rejected")[0] != "0"
     assert cells(output, "changed")[-1] == "1"
     assert cells(output, "unchanged")[-1] == "2,039"
+    assert cells(output, "a new guest") == ["create", "name, phone, receives_promo", "pushed"]
+    assert cells(output, "another name") == ["update", "name", "pushed", "name: crm"]
+    assert cells(output, "a category more") == ["memberships", "category", "pushed"]
+    assert cells(output, "another phone") == ["nothing", "phone: waits"]
     assert left_running(home) == []
 
 

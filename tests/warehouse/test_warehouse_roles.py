@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from uuid import uuid4
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from fixtures.pushes import NEW_PHONES, Pushing
 from syrve.api.bulk import BulkLookup
 from syrve.api.client import SyrveClient
 from syrve.crm.imports import CrmImport
+from syrve.crm.retention import Pruned, prune_push
 from syrve.customers.backfill import Backfill, BackfillChoice, finish_backfill
 from syrve.customers.claims import PullScope
 from syrve.customers.pull import CustomerPull
@@ -166,6 +168,61 @@ def test_ops_decides_conflicts_and_releases_rows_and_writes_no_wish(
         assert cursor.rowcount == 1
     assert "42501" in refused(ops, "update crm.conflict set crm_value = 'another'")
     assert "42501" in refused(ops, "update crm.customer set name = 'another'")
+
+
+CRM_WRITES_BY_HAND = """
+    insert into crm.customer (organization_id, phone, name, receives_promo) values (%(organization_id)s, %(phone)s, 'Ivan', true);
+    insert into crm.customer_card (crm_id, track, number) select crm_id, '1234567890', '000123' from crm.customer where phone = %(phone)s;
+    insert into crm.customer_category (crm_id, category_id) select crm_id, %(category_id)s from crm.customer where phone = %(phone)s;
+    update crm.customer_category set wanted = false where category_id = %(category_id)s;
+    delete from crm.customer_category where category_id = %(category_id)s;
+    update crm.customer set email = 'ivan@example.com', birthday = '1990-05-15' where phone = %(phone)s
+"""
+
+
+def test_crm_writes_wishes_sees_what_came_of_them_and_nothing_else(
+    pushing: Pushing, make_login: Callable[[str], str]
+) -> None:
+    crm = as_role(pushing.warehouse, make_login("syrve_crm"))
+    values = {"organization_id": pushing.organization_id, "phone": next(NEW_PHONES), "category_id": str(uuid4())}
+    with crm.transaction("write as a CRM does") as cursor:
+        cursor.execute(CRM_WRITES_BY_HAND, values)
+
+    assert pushing.push().changed == 1
+
+    assert {operation for operation, _ in pushing.outcomes()} == {"customer_info", "create_or_update", "card_add"}
+    with crm.transaction("read as a CRM does") as cursor:
+        cursor.execute("select customer_id is not null, memberships_edited_at is not null from crm.customer")
+        assert cursor.fetchall() == [(True, True)]
+        cursor.execute("select outcome from crm.push where operation = 'create_or_update'")
+        assert cursor.fetchall() == [("acknowledged",)]
+        for table in ("remote_change", "conflict", "push_blocked", "field_policy", "push_plan_summary"):
+            cursor.execute(f"select count(*) from crm.{table}")
+        cursor.execute("delete from crm.customer")
+        assert cursor.rowcount == 1
+    for statement in (
+        "update crm.customer set edited_at = now() + interval '1 year'",
+        "update crm.customer set memberships_edited_at = null",
+        "update crm.conflict set decision = 'crm'",
+        "update crm.field_policy set policy = 'crm'",
+        "delete from crm.push_blocked",
+        "delete from crm.push",
+        "select 1 from crm.push_state",
+        "select 1 from syrve.customer",
+        "select crm.prune_push(30, 365)",
+    ):
+        assert "42501" in refused(crm, statement), statement
+
+
+def test_loader_prunes_by_the_function_alone(pushing: Pushing, loader_login: str) -> None:
+    loader = as_role(pushing.warehouse, loader_login)
+    [person] = pushing.mirrored()
+    pushing.wish_of(person, middle_name="Новое")
+    pushing.push()
+    pushing.execute("update crm.push_plan_summary set planned_at = now() - interval '31 days'")
+
+    assert prune_push(loader) == Pruned(plan_rows=1)
+    assert "42501" in refused(loader, "delete from crm.push")
 
 
 def test_analyst_sees_no_person_in_the_mirror(lasting_warehouse: Warehouse, make_login: Callable[[str], str]) -> None:

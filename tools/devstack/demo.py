@@ -15,10 +15,11 @@ from devstack.counts import RunCounts, Warehouse
 from devstack.dag_runs import describe_failure, follow, start_run, wait_until_parsed
 from devstack.errors import StackError
 from devstack.processes import blaming_ended
-from devstack.report import RunReport, landed_table, progress_line, runs_table
+from devstack.report import RunReport, landed_table, progress_line, push_table, runs_table
 from devstack.roster import Known, Roster, build_roster, import_conf, to_csv
 from devstack.stack import DEMO, Stack
 from devstack.state import StackState
+from devstack.wishes import ask_syrve, check_push, read_outcomes, write_wishes
 from syrve_simulator.control import CustomerState, SimulatorControl, SimulatorRefusedError
 
 RUN_TIMEOUT_SECONDS = 240.0
@@ -67,6 +68,7 @@ class _Demo:
         self.state = state
         self.teller = teller
         self.api = stack.api(state)
+        self.simulator_url = state.simulator_url
         self.simulator = SimulatorControl(state.simulator_url)
         self.warehouse = Warehouse(state.warehouse_dsn)
         self.reports: list[RunReport] = []
@@ -87,11 +89,12 @@ class _Demo:
         self._show(landed)
         balances = self.warehouse.balances(change.organization_id, change.customer_id, change.wallet_id)
         check_second_run(second, first, change, balances)
+        self._push_wishes()
         self._conclude(first, second, change)
 
     def _prepare_dags(self) -> None:
         processor = next(c for c in self.state.components if c.name == "dag-processor")
-        for dag_id in (names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG, names.COUPONS_DAG):
+        for dag_id in (names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG, names.COUPONS_DAG, names.CRM_PUSH_DAG):
             wait_until_parsed(self.api, self.stack.paths.dags, dag_id, processor.started_at)
             # A demo that was killed may have left a run that would go on now.
             for run_id in self.api.unfinished_runs(dag_id):
@@ -112,6 +115,12 @@ class _Demo:
         return roster, customers
 
     def _run_dag(self, dag_id: str, conf: dict[str, Any], title: str) -> RunCounts:
+        counts = self.warehouse.run_counts(self._run(dag_id, conf))
+        self.reports.append(RunReport(title, counts))
+        return counts
+
+    def _run(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Run a DAG to its good end and return the run's id."""
         run = start_run(self.api, dag_id, conf)
 
         def show(tasks: list[TaskState]) -> None:
@@ -122,10 +131,9 @@ class _Demo:
         tasks = self.api.tasks(dag_id, run.run_id)
         if outcome != "success":
             raise StackError("\n".join(describe_failure(self.stack.paths.airflow_home, run, tasks)))
-        counts = self.warehouse.run_counts(run.run_id)
-        self.reports.append(RunReport(title, counts))
-        self.teller.say(f"{dag_id}: success, {len(tasks)} tasks, {counts.calls:,} calls")
-        return counts
+        calls = self.warehouse.run_counts(run.run_id).calls
+        self.teller.say(f"{dag_id}: success, {len(tasks)} tasks, {calls:,} calls")
+        return run.run_id
 
     def _change_one_balance(self, customers: list[CustomerState]) -> Change:
         customer = next(c for c in customers if c["phone"] and c["wallets"])
@@ -140,6 +148,18 @@ class _Demo:
         self.teller.say(f"in the simulator, one wallet of one customer goes from {change.before} to {change.after}")
         return change
 
+    def _push_wishes(self) -> None:
+        """Write wishes as a CRM would, push them, show what came of each, and check it against the simulated Syrve."""
+        wishes = write_wishes(self.warehouse)
+        self.teller.say(f"in crm.customer, plain SQL writes {len(wishes)} wishes: {', '.join(w.title for w in wishes)}")
+        run_id = self._run(names.CRM_PUSH_DAG, {"dry_run": False})
+        outcomes = read_outcomes(self.warehouse, run_id, wishes)
+        self.teller.console.print()
+        self.teller.console.print(push_table(outcomes))
+        with asking_simulator():
+            answers = ask_syrve(self.simulator_url, names.API_LOGIN, wishes)
+        check_push(outcomes, answers)
+
     def _show(self, landed: dict[str, dict[str, int]]) -> None:
         self.teller.console.print()
         self.teller.console.print(landed_table(landed))
@@ -151,6 +171,10 @@ class _Demo:
             f"{first.found:,} customers it found into Postgres. Then one balance changed, everybody was looked up again, "
             f"and {second.changed} customer was written: the wallet has {change.after} in Postgres now, and {change.before} in "
             f"syrve.wallet_balance_history. The other {second.unchanged:,} cost no row."
+        )
+        self.teller.paragraph(
+            "Last, the CRM's wishes were compared with what Syrve has, and only what differed was sent. Another phone is not decided by a "
+            "machine: it waits in crm.conflict until somebody sets decision to crm or syrve. Syrve was asked, and has what was wished."
         )
 
 

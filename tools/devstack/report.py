@@ -9,6 +9,7 @@ from rich.table import Table
 
 from devstack.airflow_api import TaskState
 from devstack.counts import COUNTED, RunCounts
+from devstack.wishes import WishOutcome
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,16 @@ def runs_table(runs: Sequence[RunReport]) -> Table:
         table.add_column(run.title, justify="right")
     for name in COUNTED:
         table.add_row(name.replace("_", " "), *(_number(run.counts, name) for run in runs))
+    return table
+
+
+def push_table(outcomes: Sequence[WishOutcome]) -> Table:
+    """Return what the CRM wished, what the push planned, and what came of it; no values."""
+    table = Table(title="What the CRM wished and what came of it", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("wish", "planned", "fields", "outcome", "conflict: who wins"):
+        table.add_column(heading)
+    for outcome in outcomes:
+        table.add_row(outcome.wish.title, *outcome.told)
     return table
 
 

@@ -55,14 +55,16 @@ def interpret(endpoint: Endpoint, status: int, body: bytes) -> Any | SyrveError 
     if 200 <= status < 300:
         return _success(endpoint, status, body)
     operation = endpoint.operation
-    if status == 429:
-        return RateLimited("Syrve asks to slow down", operation=operation)
-    if status == 408 or status >= 500:
-        return ServiceUnavailable("Syrve cannot answer now", operation=operation, status=status)
     try:
         told = parse_json(body)
     except ValueError:
         told = None
+    if status == 429:
+        return RateLimited("Syrve asks to slow down", operation=operation, correlation_id=correlation_id(told))
+    if status == 408 or status >= 500:
+        return ServiceUnavailable(
+            "Syrve cannot answer now", operation=operation, status=status, correlation_id=correlation_id(told)
+        )
     if status in (401, 403):
         return _refused_access(endpoint, status, told)
     if status < 400:
@@ -103,6 +105,7 @@ def _refused_access(endpoint: Endpoint, status: int, told: Any) -> SyrveError | 
             right=endpoint.right,
             operation=endpoint.operation,
             status=status,
+            correlation_id=correlation_id(told),
         )
     return NeedsNewToken()
 
@@ -127,7 +130,13 @@ def _refusal(endpoint: Endpoint, status: int, told: Any) -> SyrveError:
         )
     absent = NOT_FOUND_CODES.intersection(codes) or status == 404 or _NO_SUCH_USER.search(_text_of(told))
     if endpoint.not_found_is_normal and absent:
-        return NotFound("nothing is known under this key", operation=operation, status=status, code=code)
+        return NotFound(
+            "nothing is known under this key",
+            operation=operation,
+            status=status,
+            code=code,
+            correlation_id=correlation,
+        )
     if endpoint.safety is Safety.MONEY:
         return MoneyRefused(
             "Syrve refused to move the money; nothing moved",

@@ -82,12 +82,12 @@ class SyrveClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._transport.close()
 
     @property
     def stats(self) -> CallStats:
-        """What was sent so far: calls, retries, answers with 429."""
+        """What the present thread has sent so far: calls, retries, answers with 429; and the last answer's correlation id."""
         return self._transport.stats
 
     def organizations(self) -> list[Organization]:

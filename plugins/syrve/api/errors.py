@@ -108,8 +108,16 @@ class AuthenticationFailed(SyrveError):
 class PermissionDenied(SyrveError):
     """The api login lacks a right; `right` is its name as Syrve gives it."""
 
-    def __init__(self, message: str, *, right: str, operation: str, status: int | None = None) -> None:
-        super().__init__(message, operation=operation, status=status)
+    def __init__(
+        self,
+        message: str,
+        *,
+        right: str,
+        operation: str,
+        status: int | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        super().__init__(message, operation=operation, status=status, correlation_id=correlation_id)
         self.right = right
 
 
@@ -149,9 +157,15 @@ class RateLimited(Transient):
     retry_after_seconds: ClassVar[float | None] = 120.0
 
     def __init__(
-        self, message: str, *, operation: str, status: int | None = 429, wait_seconds: float | None = None
+        self,
+        message: str,
+        *,
+        operation: str,
+        status: int | None = 429,
+        wait_seconds: float | None = None,
+        correlation_id: str | None = None,
     ) -> None:
-        super().__init__(message, operation=operation, status=status)
+        super().__init__(message, operation=operation, status=status, correlation_id=correlation_id)
         self.wait_seconds = wait_seconds
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import simplejson
 
-from syrve.api.answers import NeedsNewToken, interpret
+from syrve.api.answers import NeedsNewToken, correlation_id, interpret
 from syrve.api.config import SyrveConfig
 from syrve.api.endpoints import Endpoint, Family, Safety
 from syrve.api.errors import (
@@ -118,15 +118,17 @@ class Backoff:
 
 @dataclass(slots=True)
 class CallStats:
-    """How many requests went out, how many of them were repeats, and how many answers said 429."""
+    """How many requests went out, how many of them were repeats, how many answers said 429; and the correlation id of the last answer."""
 
     calls: int = 0
     retries: int = 0
     rate_limited: int = 0
+    correlation_id: str | None = None
 
     def count(self, verdict: Verdict) -> None:
         """Count the request that led to this verdict."""
         self.calls += 1
+        self.correlation_id = _correlation_id(verdict)
         if isinstance(verdict, Again):
             self.retries += 1
             self.rate_limited += verdict.rate_limited
@@ -135,9 +137,19 @@ class CallStats:
 
     def take(self) -> CallStats:
         """Return what was counted since the last take, and start again at zero."""
-        taken = CallStats(self.calls, self.retries, self.rate_limited)
+        taken = CallStats(self.calls, self.retries, self.rate_limited, self.correlation_id)
         self.calls = self.retries = self.rate_limited = 0
+        self.correlation_id = None
         return taken
+
+
+def _correlation_id(verdict: Verdict) -> str | None:
+    match verdict:
+        case Done(value):
+            return correlation_id(value)
+        case Failed(error):
+            return error.correlation_id
+    return None
 
 
 class Call:
@@ -244,6 +256,7 @@ class Call:
             "it is not known whether the money moved; settle it by evidence, do not send it again",
             operation=error.operation,
             status=error.status,
+            correlation_id=error.correlation_id,
         )
 
 

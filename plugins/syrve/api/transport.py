@@ -15,7 +15,7 @@ from syrve.api.config import SyrveConfig
 from syrve.api.dialects import Dialect
 from syrve.api.endpoints import Endpoint, Family
 from syrve.api.errors import TokenRefused
-from syrve.api.permits import PermitLine, Permits
+from syrve.api.permits import Permits
 from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
 from syrve.api.tokens import TokenKeeper, token_question
 
@@ -23,8 +23,13 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 
 
+class _OfThread(threading.local):
+    def __init__(self) -> None:
+        self.stats = CallStats()
+
+
 class Transport:
-    """Sends calls one at a time over one kept-open connection; safe to share between threads.
+    """Sends calls one at a time over a kept-open connection; threads that share it have a connection and statistics each.
 
     `on_token` is called with every new token before it is used, so that logs can mask it. Without `keeps_connection` each call gets a
     connection of its own: one that the service closed meanwhile would leave a money call's outcome unknown for nothing.
@@ -42,7 +47,7 @@ class Transport:
         sleep: Callable[[float], None] = time.sleep,
         keeps_connection: bool = True,
     ) -> None:
-        self.stats = CallStats()
+        self._of_thread = _OfThread()
         self._config = config
         self._dialect = dialect
         self._on_token = on_token
@@ -53,16 +58,20 @@ class Transport:
         self._tokens = TokenKeeper(config.token_lifetime_seconds)
         self._token_lock = threading.Lock()
         self._permits = permits
-        self._lines: dict[Family, PermitLine] = {}
-        self._lines_lock = threading.Lock()
+        self._gates = {family: threading.Lock() for family in Family}
         self._session = requests.Session()
         self._session.trust_env = True  # proxies and certificates of the environment
         if not keeps_connection:
             self._session.headers["Connection"] = "close"
         self._session.auth = _as_given  # else a .netrc entry for the host would take the place of the token
 
+    @property
+    def stats(self) -> CallStats:
+        """What the present thread has sent so far."""
+        return self._of_thread.stats
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._session.close()
 
     def call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
@@ -88,21 +97,18 @@ class Transport:
             self._await_permit(endpoint.family)
 
     def _await_permit(self, family: Family) -> None:
-        """Wait for the moment of the next permit; without a budget there is nothing to wait for."""
+        """Wait for the moment of the next permit; without a budget there is nothing to wait for.
+
+        Threads that share the transport take permits one at a time: else all of them would queue at once, and others behind them.
+        """
         if self._permits is None or family is Family.AUTH:
             return
-        while True:
-            with self._lines_lock:
-                line = self._lines.setdefault(family, PermitLine())
-                moment = line.next_moment(self._clock())
-                if moment is None:
-                    grant = self._permits.take(family, 1)
-                    line.add(grant, self._clock())
-                    moment = line.next_moment(self._clock())
-            if moment is not None:
-                self._sleep(max(0.0, moment - self._clock()))
-                return
-            self._sleep(grant.wait_seconds)
+        with self._gates[family]:
+            while True:
+                grant = self._permits.take(family, 1)
+                self._sleep(grant.wait_seconds)
+                if grant.count:
+                    return
 
     def _token(self) -> str:
         with self._token_lock:

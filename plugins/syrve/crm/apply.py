@@ -1,4 +1,4 @@
-"""Applies a plan: sends exactly its changes, a customer at a time, and moves the agreement by what Syrve acknowledges.
+"""Applies a plan: sends exactly its changes, some customers at once, and moves the agreement by what Syrve acknowledges.
 
 For each row: is it still as planned? A new customer is looked for first, and only a real not-found creates. Each call is noted before it is
 made and its outcome is written before anything else; so a task may be killed anywhere and the next one knows what to do.
@@ -6,35 +6,20 @@ made and its outcome is written before anything else; so a task may be killed an
 
 from __future__ import annotations
 
-import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
-from syrve.api.answers import NOT_FOUND_CODES
 from syrve.api.client import SyrveClient
-from syrve.api.errors import (
-    LoyaltyNotConfigured,
-    MalformedAnswer,
-    NotFound,
-    Rejected,
-    SyrveError,
-    Transient,
-    UnsupportedByDialect,
-)
-from syrve.crm.changes import MembershipStep, customer_change, field_keys, membership_steps
-from syrve.crm.errors import NotYetKnown, PushIncomplete
-from syrve.crm.ledger import Attempt, Outcome, PlannedRow, PushLedger
+from syrve.crm.ledger import PushLedger
+from syrve.crm.sending import RowSender, Together
 from syrve.crm.settings import PushSettings
-from syrve.warehouse.database import Connection, Warehouse, transaction
+from syrve.warehouse.database import Warehouse
 from syrve.warehouse.leases import lease
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
-
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-CARD_IS_GONE_CODES = frozenset({"Transport_WrongCarTrack", "Card_CanNotFindByTrack", "Transport_WrongCardNumber"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +31,7 @@ class ApplyScope:
 
 
 class PushApply:
-    """One task's push; `client` must be entered by the caller."""
+    """One task's push; `client` must be entered by the caller and is shared by up to `max_concurrency` threads."""
 
     def __init__(
         self, warehouse: Warehouse, client: SyrveClient, *, key: TaskKey, settings: PushSettings | None = None
@@ -64,240 +49,57 @@ class PushApply:
         """
         total = Counts()
         started = time.monotonic()
+        most = min(self._settings.max_concurrency, self._client.config.max_concurrency)
+        with self._opened(scope) as ledger:
+            ledger.note_interrupted()
+            is_open = ledger.count_open()
+        counted = [Counts() for _ in range(min(most, is_open))]
+        try:
+            if counted:
+                batch_size = min(self._settings.batch_size, math.ceil(is_open / len(counted)))
+                self._work_in_threads(scope, counted, batch_size=batch_size)
+        finally:
+            for counts in counted:
+                total.add(counts)
+            total.seconds = time.monotonic() - started
+            with self._warehouse.transaction("count the push") as cursor:
+                add_counts(cursor, self._key, total)
+        return total
+
+    def _work_in_threads(self, scope: ApplyScope, counted: Sequence[Counts], *, batch_size: int) -> None:
+        """Have a thread for each of `counted`; raise the first error of any once all have ended."""
+        together = Together()
+        with ThreadPoolExecutor(len(counted), thread_name_prefix="push") as pool:
+            try:
+                futures = [pool.submit(self._work, scope, together, counts, batch_size) for counts in counted]
+                for future in as_completed(futures):
+                    future.result()
+            finally:
+                together.stop.set()  # the others end after the row that they are at, also when the task is told to end
+
+    def _work(self, scope: ApplyScope, together: Together, counts: Counts, batch_size: int) -> None:
+        """Claim rows and send them one after another until none is open or somebody says stop."""
+        with self._opened(scope) as ledger:
+            sender = RowSender(self._client, ledger, scope.organization_id, self._settings, counts, together)
+            try:
+                while not together.stop.is_set() and (crm_ids := ledger.claim(batch_size)):
+                    for crm_id in crm_ids:
+                        if not together.stop.is_set():
+                            sender.push(crm_id)
+            except BaseException:
+                together.stop.set()
+                raise
+            finally:
+                ledger.give_back()
+
+    @contextmanager
+    def _opened(self, scope: ApplyScope) -> Iterator[PushLedger]:
         with self._warehouse.connect() as connection, lease(connection) as number:
-            ledger = PushLedger(
+            yield PushLedger(
                 connection,
                 plan_id=scope.plan_id,
                 organization_id=scope.organization_id,
                 run_id=self._key.run_id,
                 lease=number,
                 settings=self._settings,
-            )
-            task = _Task(self._client, ledger, scope.organization_id, self._settings, total)
-            try:
-                ledger.note_interrupted()
-                while crm_ids := ledger.claim():
-                    for crm_id in crm_ids:
-                        task.push(crm_id)
-            finally:
-                if not connection.closed:
-                    connection.rollback()
-                    ledger.give_back()
-                    total.seconds = time.monotonic() - started
-                    self._commit_counts(connection, total)
-        return total
-
-    def _commit_counts(self, connection: Connection, counts: Counts) -> None:
-        with transaction(connection, "count the push") as cursor:
-            add_counts(cursor, self._key, counts)
-
-
-class _Task:
-    """Pushes rows one after another and counts what came of them."""
-
-    def __init__(
-        self, client: SyrveClient, ledger: PushLedger, organization_id: str, settings: PushSettings, counts: Counts
-    ) -> None:
-        self._client = client
-        self._ledger = ledger
-        self._organization_id = organization_id
-        self._settings = settings
-        self._counts = counts
-        self._failures_in_a_row = 0
-
-    def push(self, crm_id: int) -> None:
-        row = self._ledger.begin(crm_id)
-        if row is None:
-            return
-        row = self._recover(row)
-        self._counts.requested += 1
-        if row.moved is not None:
-            self._counts.unchanged += 1
-            self._ledger.finish(crm_id, "stale", reason=row.moved)
-            return
-        try:
-            state = self._send(row)
-        except LoyaltyNotConfigured:
-            raise
-        except (Rejected, MalformedAnswer, UnsupportedByDialect) as error:
-            self._refused(crm_id, error)
-        except Transient as error:
-            self._failed(crm_id, error)
-        else:
-            self._failures_in_a_row = 0
-            self._ledger.finish(crm_id, state)
-            self._counts.changed += state == "pushed"
-            self._counts.found += state == "linked"
-
-    def _recover(self, row: PlannedRow) -> PlannedRow:
-        """Move the agreement by acknowledgements that a task which died had written down and no more."""
-        sent = self._ledger.acknowledged_steps(row.crm_id)
-        steps = {0: field_keys(row.changes)} | {each.step: [each.key] for each in membership_steps(row.changes)}
-        owed = [step for step in sorted(sent) if set(steps[step]) - set(row.acknowledged)]
-        for step in owed:
-            self._ledger.acknowledge(row.crm_id, steps[step], sent[step], is_new=row.action == "create" and step == 0)
-        return (self._ledger.begin(row.crm_id) or row) if owed else row
-
-    def _send(self, row: PlannedRow) -> str:
-        keys = [key for key in field_keys(row.changes) if key not in row.acknowledged]
-        customer_id = row.customer_id
-        created = False
-        if customer_id is None:
-            found = self._look_for(row)
-            if found is not None:
-                self._ledger.link(row.crm_id, found)
-                return "linked"
-            customer_id, created = self._send_fields(row, keys), True
-        elif keys:
-            self._send_fields(row, keys)
-        for membership in membership_steps(row.changes):
-            if membership.key not in row.acknowledged:
-                self._send_membership(row, membership, customer_id, just_created=created)
-        return "pushed"
-
-    def _look_for(self, row: PlannedRow) -> str | None:
-        """Look for a customer to be created, first under the phone of a creation whose answer was lost."""
-        assert row.phone is not None
-        if row.unsure_phone is not None and row.unsure_phone != row.phone:
-            found = self._look_up(row, row.unsure_phone)
-            if found is not None:
-                return found
-            if (row.unsure_seconds or 0.0) < self._settings.settle_seconds:
-                raise NotYetKnown("a customer sent under another phone may not be known yet", operation="customer_info")
-        return self._look_up(row, row.phone)
-
-    def _look_up(self, row: PlannedRow, phone: str) -> str | None:
-        attempt = Attempt(0, "customer_info", ("phone",))
-        self._ledger.attempt(row.crm_id, attempt)
-
-        def call() -> str | None:
-            try:
-                return self._client.customer_by_phone(self._organization_id, phone).customer_id
-            except NotFound:
-                return None
-
-        return self._carry_out(row, attempt, call, told=lambda found: ("found" if found else "not_found", found))
-
-    def _send_fields(self, row: PlannedRow, keys: list[str]) -> str:
-        attempt = Attempt(0, "create_or_update", tuple(keys))
-        change = customer_change(row.changes, keys, customer_id=row.customer_id, phone=row.phone)
-        self._ledger.attempt(row.crm_id, attempt, new_phone=row.phone if row.customer_id is None else None)
-        customer_id = self._carry_out(
-            row,
-            attempt,
-            lambda: self._client.create_or_update(self._organization_id, change),
-            told=lambda answered: ("acknowledged", row.customer_id or answered),
-        )
-        known = row.customer_id or customer_id
-        self._ledger.acknowledge(row.crm_id, keys, known, is_new=row.customer_id is None)
-        return known
-
-    def _send_membership(
-        self, row: PlannedRow, membership: MembershipStep, customer_id: str, *, just_created: bool
-    ) -> None:
-        attempt = Attempt(membership.step, membership.operation, (membership.kind,))
-        self._ledger.attempt(row.crm_id, attempt)
-
-        def call() -> str:
-            try:
-                self._change_membership(membership, customer_id)
-            except Rejected as error:
-                if membership.operation == "card_remove" and error.code in CARD_IS_GONE_CODES:
-                    return customer_id  # a repeat of a removal whose answer was lost, or the till was faster
-                if just_created and error.code in NOT_FOUND_CODES:
-                    raise NotYetKnown(
-                        "a customer just created may not be known yet", operation=error.operation, code=error.code
-                    ) from None
-                raise
-            return customer_id
-
-        self._carry_out(row, attempt, call, told=lambda known: ("acknowledged", known))
-        self._ledger.acknowledge(row.crm_id, [membership.key], customer_id, is_new=just_created)
-
-    def _change_membership(self, membership: MembershipStep, customer_id: str) -> None:
-        client, where = self._client, (self._organization_id, customer_id, membership.member_id)
-        match membership.operation:
-            case "category_add":
-                client.add_to_category(*where)
-            case "category_remove":
-                client.remove_from_category(*where)
-            case "card_add":
-                client.add_card(*where, membership.number or membership.member_id)
-            case "card_remove":
-                client.remove_card(*where)
-            case "program_add":
-                client.add_to_program(*where)
-            case _:
-                raise UnsupportedByDialect("Syrve offers no such change", operation=membership.operation)
-
-    def _carry_out(
-        self,
-        row: PlannedRow,
-        attempt: Attempt,
-        call: Callable[[], T],
-        *,
-        told: Callable[[T], tuple[str, str | None]],
-    ) -> T:
-        """Make a call that has been noted, and write its outcome before anything else; a `SyrveError` goes on once it is written."""
-        started = time.monotonic()
-        try:
-            value = call()
-        except SyrveError as error:
-            name = "refused" if isinstance(error, Rejected | MalformedAnswer | UnsupportedByDialect) else "failed"
-            self._record(row, attempt, started, name, row.customer_id, error)
-            raise
-        self._record(row, attempt, started, *told(value), None)
-        return value
-
-    def _record(
-        self,
-        row: PlannedRow,
-        attempt: Attempt,
-        started: float,
-        outcome: str,
-        customer_id: str | None,
-        error: SyrveError | None,
-    ) -> None:
-        stats = self._client.stats.take()
-        self._counts.calls += stats.calls
-        self._counts.retries += stats.retries
-        self._counts.rate_limited += stats.rate_limited
-        self._ledger.record(
-            row.crm_id,
-            attempt,
-            Outcome(
-                outcome,
-                customer_id,
-                requests=stats.calls,
-                seconds=time.monotonic() - started,
-                status=error.status if error else None,
-                code=error.code if error else None,
-                correlation_id=error.correlation_id if error else None,
-            ),
-        )
-
-    def _refused(self, crm_id: int, error: SyrveError) -> None:
-        self._failures_in_a_row = 0
-        self._counts.rejected += 1
-        kind = error.code or type(error).__name__
-        reason = f"{error.operation}: {error.message} ({kind})"
-        times = self._ledger.finish(crm_id, "refused", reason=reason, refusal=f"{error.operation} {kind}")
-        if times >= self._settings.refusals_to_block:
-            self._ledger.block(crm_id, operation=error.operation, code=error.code, reason=reason, times=times)
-            log.warning(
-                "crm_id %d was refused %d times the same way (%s, %s): it waits in crm.push_blocked until it changes or is released",
-                crm_id,
-                times,
-                error.operation,
-                kind,
-            )
-
-    def _failed(self, crm_id: int, error: Transient) -> None:
-        self._counts.failed += 1
-        self._failures_in_a_row += 1
-        self._ledger.finish(crm_id, "failed", reason=f"{error.operation}: {error.message}")
-        if self._failures_in_a_row >= self._settings.outage_failures and not isinstance(error, NotYetKnown):
-            raise PushIncomplete(
-                f"{self._failures_in_a_row} customers in a row could not be pushed; the rest of the plan is still open",
-                operation=error.operation,
             )

@@ -82,9 +82,14 @@ class PushLedger:
         """Write outcomes for the calls of tasks that died."""
         self._execute("note interrupted attempts", "crm/apply/interrupted.sql")
 
-    def claim(self) -> list[int]:
+    def count_open(self) -> int:
+        """Count the rows of the plan that are still to be sent."""
+        [(count,)] = self._execute("count what is open", "crm/apply/count_open.sql")
+        return int(count)
+
+    def claim(self, batch_size: int) -> list[int]:
         """Lease the next rows of the plan and return their crm_ids."""
-        rows = self._execute("claim rows to push", "crm/apply/claim.sql", batch_limit=self._settings.batch_size)
+        rows = self._execute("claim rows to push", "crm/apply/claim.sql", batch_limit=batch_size)
         return sorted(crm_id for (crm_id,) in rows)
 
     def begin(self, crm_id: int) -> PlannedRow | None:
@@ -164,6 +169,9 @@ class PushLedger:
 
     def give_back(self) -> None:
         """Give back what is leased and was not sent."""
+        if self._connection.closed:
+            return
+        self._connection.rollback()
         self._execute("give rows back", "crm/apply/give_back.sql")
 
     def _execute(self, doing: str, file: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -130,6 +130,8 @@ class PushPlanner:
         for step in ("remember", "links", "subjects"):
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
         cursor.execute("analyze staging_subject")
+        cursor.execute(sql("crm/plan/same.sql"), values)
+        cursor.execute("analyze staging_same")
         for step in ("wishes", "unsupported"):
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
         cursor.execute("analyze staging_wish")

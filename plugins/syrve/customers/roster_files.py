@@ -50,22 +50,25 @@ def file_frames(file: IO[bytes], name: str) -> Iterator[pd.DataFrame]:
 
 def _csv_frames(file: IO[bytes] | gzip.GzipFile) -> Iterator[pd.DataFrame]:
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
-    header = text.readline()
-    if not header.strip():
-        raise UnusableSource("the file must begin with a line of column names")
-    separator = max(_SEPARATORS, key=header.count)
-    names = next(csv.reader([header], delimiter=separator), [])
-    # index_col=False: otherwise a separator at the end of each line would shift every column by one.
-    yield from pd.read_csv(
-        text,
-        header=None,
-        names=names,
-        index_col=False,
-        sep=separator,
-        dtype=str,
-        keep_default_na=False,
-        chunksize=CHUNK_ROWS,
-    )
+    try:
+        header = text.readline()
+        if not header.strip():
+            raise UnusableSource("the file must begin with a line of column names")
+        separator = max(_SEPARATORS, key=header.count)
+        names = next(csv.reader([header], delimiter=separator), [])
+        # index_col=False: otherwise a separator at the end of each line would shift every column by one.
+        yield from pd.read_csv(
+            text,
+            header=None,
+            names=names,
+            index_col=False,
+            sep=separator,
+            dtype=str,
+            keep_default_na=False,
+            chunksize=CHUNK_ROWS,
+        )
+    finally:
+        text.detach()  # the file is whoever's opened it, to be closed by them
 
 
 def _parquet_frames(file: IO[bytes]) -> Iterator[pd.DataFrame]:

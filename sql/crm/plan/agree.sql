@@ -9,7 +9,7 @@ with base as (
         ) as agreed
     from staging_subject as subject
     left join staging_wish as wish on subject.crm_id = wish.crm_id
-    where subject.kind = 'update'
+    where subject.kind = 'update' and not exists (select 1 from staging_same as same where same.crm_id = subject.crm_id)
     group by subject.crm_id
 )
 

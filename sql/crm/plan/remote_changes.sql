@@ -26,14 +26,21 @@ on conflict (crm_id, field) do update
     set crm_value = excluded.crm_value, syrve_value = excluded.syrve_value, seen_at = excluded.seen_at
     where (shown.crm_value, shown.syrve_value) is distinct from (excluded.crm_value, excluded.syrve_value);
 
+with settled as (
+    select
+        subject.organization_id,
+        'crm_id ' || subject.crm_id as identity
+    from staging_subject as subject
+    left join staging_wish as wish on subject.crm_id = wish.crm_id and wish.verdict = 'remote'
+    where subject.kind = 'update' and wish.crm_id is null
+)
+
 update sync.reject as finding
 set resolved_at = now()
-from staging_subject as subject
+from settled
 where
     finding.resolved_at is null
     and finding.entity = 'crm_customer'
     and finding.stage = 'read_back'
-    and finding.organization_id = subject.organization_id
-    and finding.identity = 'crm_id ' || subject.crm_id
-    and subject.kind = 'update'
-    and subject.crm_id not in (select wish.crm_id from staging_wish as wish where wish.verdict = 'remote');
+    and finding.organization_id = settled.organization_id
+    and finding.identity = settled.identity;

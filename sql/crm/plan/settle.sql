@@ -10,7 +10,7 @@ from staging_subject as subject
 where
     known.crm_id = subject.crm_id
     and subject.kind = 'update'
-    and known.crm_id not in (select wish.crm_id from staging_wish as wish where wish.is_sent)
+    and not exists (select 1 from staging_wish as wish where wish.crm_id = known.crm_id and wish.is_sent)
     and (known.is_settled, known.settled_edit, known.settled_memberships, known.settled_mirror)
     is distinct from (true, subject.edited_at, subject.memberships_edited_at, subject.fetched_at);
 
@@ -22,7 +22,7 @@ where
     and known.is_settled
     and (
         subject.kind <> 'update'
-        or known.crm_id in (select wish.crm_id from staging_wish as wish where wish.is_sent)
+        or exists (select 1 from staging_wish as wish where wish.crm_id = known.crm_id and wish.is_sent)
     );
 
 insert into sync.roster as roster (organization_id, identity_kind, identity_value, source)

@@ -19,6 +19,8 @@ create temporary table if not exists staging_subject (
     pushed jsonb
 ) on commit delete rows;
 
+create temporary table if not exists staging_same (crm_id bigint primary key, fields jsonb not null) on commit delete rows;
+
 create temporary table if not exists staging_wish (
     crm_id bigint not null,
     key text not null,

@@ -1,4 +1,5 @@
--- The three-way comparison, a row for each field that the CRM manages: what it wants, what was agreed, what Syrve has.
+-- The three-way comparison, a row for each field that the CRM manages: what it wants, what was agreed, what Syrve has. Customers who are the
+-- same on both sides are settled already (same.sql).
 --
 -- verdict   equal     both sides have the same: agreed without a call
 --           remote    only Syrve changed: nothing to push, shown in crm.remote_change
@@ -23,7 +24,9 @@ with wish as (
     left join crm.syrve_state as state
         on subject.organization_id = state.organization_id and subject.customer_id = state.customer_id
     cross join lateral jsonb_each_text(desired.fields) as wished
-    where subject.kind in ('create', 'update')
+    where
+        subject.kind in ('create', 'update')
+        and not exists (select 1 from staging_same as same where same.crm_id = subject.crm_id)
 ),
 
 compared as (
