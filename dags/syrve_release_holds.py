@@ -82,7 +82,7 @@ with DAG(
             title="Rules",
             description="Whose findings to ask about.",
         ),
-        "min_severity": Param("medium", type="string", enum=list(SEVERITIES), title="Severity at least"),
+        "min_severity": Param("low", type="string", enum=list(SEVERITIES), title="Severity at least"),
         "min_age_minutes": Param(
             60,
             type="integer",

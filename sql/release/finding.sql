@@ -1,14 +1,18 @@
--- Brings the findings that a person was shown about a hold into a status (null: the one they have), adds evidence, and keeps a version of each.
--- One that reconciliation has closed because the hold was gone is released all the same; any other that is closed stays as it is.
+-- Brings the findings that a person was shown about a hold into a status (null: the one they have) and keeps a version of each that says why.
+-- Evidence is added where one is released; while it is open its evidence is the rule's. One that reconciliation has closed because the hold was
+-- gone is released all the same; any other that is closed stays as it is.
 with changed as (
     update wallet.finding as finding
     set
         status = coalesce(%(status)s, finding.status),
         resolved_at = case
-            when %(status)s::text = 'released' then coalesce(finding.resolved_at, clock_timestamp())
+            when %(status)s::text = 'released' then coalesce(finding.resolved_at, statement_timestamp())
             else finding.resolved_at
         end,
-        evidence = finding.evidence || jsonb_build_object('release', %(evidence)s::jsonb)
+        evidence = case
+            when %(status)s::text = 'released' then finding.evidence || jsonb_build_object('release', %(evidence)s::jsonb)
+            else finding.evidence
+        end
     where
         finding.finding_id = any(%(finding_ids)s::uuid[])
         and (finding.resolved_at is null or (%(status)s::text = 'released' and finding.status = 'resolved'))
@@ -29,7 +33,7 @@ select
         0
     )
     + 1 as version,
-    clock_timestamp() as as_of,
+    statement_timestamp() as as_of,
     changed.status,
     changed.severity,
     changed.amount_at_risk,

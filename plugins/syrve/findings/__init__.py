@@ -1,1 +1,1 @@
-"""What reconciliation finds, and how the holds that it finds are released: above the wallet, which knows nothing of it."""
+"""Reconciliation: rules over the ledger, evaluated as of a moment, and the findings that they leave."""

@@ -26,7 +26,7 @@ class ReleaseChoice:
 
     organization_ids: Sequence[str] | None = None
     rules: Sequence[str] = DEFAULT_RULES
-    min_severity: str = "medium"
+    min_severity: str = "low"
     min_age_minutes: int = 60
     finding_ids: Sequence[str] = ()
     max_holds: int = 20

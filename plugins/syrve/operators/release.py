@@ -55,7 +55,7 @@ class SyrvePlanReleaseOperator(BaseOperator):
         *,
         organization_ids: list[str] | str | None = None,
         rules: Sequence[str] | str = DEFAULT_RULES,
-        min_severity: str = "medium",
+        min_severity: str = "low",
         min_age_minutes: int | str = 60,
         finding_ids: list[str] | str | None = None,
         max_holds: int | str = 20,
