@@ -8,7 +8,7 @@ none or some; the chosen holds are cancelled through the ledger, and their money
 
 **Which holds.** Those of open findings by rule, severity and age, the gravest and oldest first, up to a number and an amount; or those of
 the findings that are named by id, acknowledged ones too. A hold that another run asks about is left out. By default only the rules by
-which nobody should need the hold any more: `charged_hold_open`, `order_failed_hold_open`, `duplicate_hold`.
+which nobody needs the hold any more: `charged_hold_open` and `order_failed_hold_open`.
 
 **Tasks.** `plan` chooses the holds and pins them as they are shown (`wallet.release`); `approve` waits for a person, and for no longer than
 the form says; `release` cancels what was approved, reads the balance back, and closes the findings with the evidence.

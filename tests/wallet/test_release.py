@@ -1,16 +1,22 @@
 """Approved holds are cancelled once, whatever is killed, repeated or consumed meanwhile; what is not certain is said, not assumed."""
 
+import os
 import signal
+from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from fixtures.releases import Releasing
 from fixtures.wallets import Purse, in_another_process, killed_at, start_process, wait_for
+from syrve.api.errors import SyrveError
 from syrve.findings.release_question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
 from syrve.wallet.errors import PaymentUnsettled, ReleaseIncomplete
 from syrve.wallet.settings import WalletSettings
+from syrve_simulator.control import SimulatorRefusedError
 
 FULL, FREED_BEFORE = Decimal("100.00"), Decimal("70.00")
 STEPS = [
@@ -71,32 +77,32 @@ def test_balance_that_shows_held_money_does_not_rise(releasing: Releasing) -> No
     assert evidence["balance_before"] == evidence["balance_after"] == "100.00"
 
 
-def test_only_what_was_chosen_is_cancelled_and_the_rest_is_asked_about_again(releasing: Releasing) -> None:
-    chosen, left = releasing.dangling("10.00"), releasing.dangling("20.00")
-    plan = releasing.plan()
-    releasing.answer(plan, chosen)
+def test_only_what_was_chosen_is_cancelled_and_the_rest_is_asked_about_again(reference: Releasing) -> None:
+    chosen, left = reference.dangling("10.00"), reference.dangling("20.00")
+    plan = reference.plan()
+    reference.answer(plan, chosen)
 
-    releasing.release(str(plan.request_id))
+    reference.release(str(plan.request_id))
 
-    assert releasing.states(chosen) == ["asked", "approved", "released"]
-    assert releasing.states(left) == ["asked", "left"]
-    assert releasing.finding(left) == ("open", False)
-    assert sorted(releasing.purse.holds) == ["cancelled", "open"]
-    assert releasing.plan("run-b").hold_ids == [left]
+    assert reference.states(chosen) == ["asked", "approved", "released"]
+    assert reference.states(left) == ["asked", "left"]
+    assert reference.finding(left) == ("open", False)
+    assert sorted(reference.purse.holds) == ["cancelled", "open"]
+    assert reference.plan("run-b").hold_ids == [left]
 
 
-def test_rest_that_is_kept_is_acknowledged_and_not_asked_about_again(releasing: Releasing) -> None:
-    chosen, kept = releasing.dangling("10.00"), releasing.dangling("20.00")
-    plan = releasing.plan()
-    releasing.answer(plan, chosen, KEEP_REST)
+def test_rest_that_is_kept_is_acknowledged_and_not_asked_about_again(reference: Releasing) -> None:
+    chosen, kept = reference.dangling("10.00"), reference.dangling("20.00")
+    plan = reference.plan()
+    reference.answer(plan, chosen, KEEP_REST)
 
-    releasing.release(str(plan.request_id))
+    reference.release(str(plan.request_id))
 
-    assert releasing.states(kept) == ["asked", "kept"]
-    assert releasing.finding(kept) == ("acknowledged", False)
-    assert releasing.versions(kept)[-1] == ("acknowledged", "a person keeps the hold")
-    assert releasing.plan("run-b").holds == 0
-    assert releasing.plan("run-c", finding_ids=releasing.findings).hold_ids == [kept], "by hand it can be chosen still"
+    assert reference.states(kept) == ["asked", "kept"]
+    assert reference.finding(kept) == ("acknowledged", False)
+    assert reference.versions(kept)[-1] == ("acknowledged", "a person keeps the hold")
+    assert reference.plan("run-b").holds == 0
+    assert reference.plan("run-c", finding_ids=reference.findings).hold_ids == [kept], "by hand it can be chosen still"
 
 
 def test_rejection_cancels_nothing(reference: Releasing) -> None:
@@ -118,33 +124,33 @@ def test_no_answer_in_time_cancels_nothing_and_a_late_one_does_not_count(referen
     assert (reference.states(hold_id), reference.cancels) == (["asked", "expired"], 0)
 
 
-def test_hold_approved_twice_is_one_cancellation(releasing: Releasing) -> None:
-    hold_id = releasing.dangling()
-    first = releasing.approved()
-    releasing.purse.execute("update wallet.release set answer_until = now() - interval '1 second'")
-    second = releasing.approved("run-b")
+def test_hold_approved_twice_is_one_cancellation(cloud: Releasing) -> None:
+    hold_id = cloud.dangling()
+    first = cloud.approved()
+    cloud.purse.execute("update wallet.release set answer_until = now() - interval '1 second'")
+    second = cloud.approved("run-b")
 
     for request_id in (first, second, first):
-        releasing.release(request_id)
+        cloud.release(request_id)
 
-    assert (releasing.purse.holds, releasing.cancels) == (["cancelled"], 1)
-    assert releasing.states(hold_id) == ["asked", "approved", "released"] * 2
-    assert releasing.finding(hold_id) == ("released", True)
-    assert releasing.purse.value("select count(*) from wallet.operation where source = 'release'") == 1
+    assert (cloud.purse.holds, cloud.cancels) == (["cancelled"], 1)
+    assert cloud.states(hold_id) == ["asked", "approved", "released"] * 2
+    assert cloud.finding(hold_id) == ("released", True)
+    assert cloud.purse.value("select count(*) from wallet.operation where source = 'release'") == 1
 
 
-def test_two_runs_at_once_cancel_once(releasing: Releasing) -> None:
+def test_two_runs_at_once_cancel_once(cloud: Releasing) -> None:
     for amount in ("10.00", "11.00", "12.00"):
-        releasing.dangling(amount)
-    first = releasing.approved()
-    releasing.purse.execute("update wallet.release set answer_until = now() - interval '1 second'")
-    second = releasing.approved("run-b")
+        cloud.dangling(amount)
+    first = cloud.approved()
+    cloud.purse.execute("update wallet.release set answer_until = now() - interval '1 second'")
+    second = cloud.approved("run-b")
 
-    processes = [start_process(lambda each=each: releasing.release(each)) for each in (first, second, first)]
+    processes = [start_process(lambda each=each: cloud.release(each)) for each in (first, second, first)]
 
     assert [wait_for(each) for each in processes] == [0, 0, 0]
-    assert (set(releasing.purse.holds), releasing.cancels) == ({"cancelled"}, 3)
-    assert releasing.purse.balance == FULL
+    assert (set(cloud.purse.holds), cloud.cancels) == ({"cancelled"}, 3)
+    assert cloud.purse.balance == FULL
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -195,19 +201,17 @@ def test_lost_answer_is_settled_by_evidence(releasing: Releasing, fault: str) ->
     )
 
 
-def test_call_that_was_not_carried_out_is_tried_again(releasing: Releasing) -> None:
-    hold_id = releasing.dangling()
-    releasing.purse.simulator.control.set_faults(
-        [{"operation": "wallet_cancel_hold", "fault": "rate_limit", "count": 1}]
-    )
-    request_id = releasing.approved()
+def test_call_that_was_not_carried_out_is_tried_again(cloud: Releasing) -> None:
+    hold_id = cloud.dangling()
+    cloud.purse.simulator.control.set_faults([{"operation": "wallet_cancel_hold", "fault": "rate_limit", "count": 1}])
+    request_id = cloud.approved()
     with pytest.raises(ReleaseIncomplete):
-        releasing.release(request_id)
-    assert releasing.states(hold_id) == ["asked", "approved"]
+        cloud.release(request_id)
+    assert cloud.states(hold_id) == ["asked", "approved"]
 
-    releasing.release(request_id)
+    cloud.release(request_id)
 
-    assert (releasing.purse.holds, releasing.finding(hold_id)) == (["cancelled"], ("released", True))
+    assert (cloud.purse.holds, cloud.finding(hold_id)) == (["cancelled"], ("released", True))
 
 
 def test_missing_right_stops_after_a_few_and_leaves_the_rest(reference: Releasing) -> None:
@@ -313,18 +317,10 @@ def test_confirmation_that_the_balance_contradicts_is_not_believed_later_either(
     assert reference.finding(hold_id) == ("open", False)
 
 
-def cancelled_elsewhere(releasing: Releasing, hold_id: str) -> None:
-    """Cancel a hold as somebody would of whom the ledger knows nothing."""
-    client = releasing.purse.client()
-    client.cancel_hold(releasing.purse.organization_id, releasing.transaction_id(hold_id))
-    client.close()
-    releasing.purse.simulator.control.reset_calls()
-
-
 def test_hold_that_somebody_cancelled_is_released_by_the_report(cloud: Releasing) -> None:
     hold_id = cloud.dangling()
     request_id = cloud.approved()
-    cancelled_elsewhere(cloud, hold_id)
+    cloud.cancelled_elsewhere(hold_id)
 
     cloud.release(request_id)
 
@@ -336,7 +332,7 @@ def test_hold_that_somebody_cancelled_is_released_by_the_report(cloud: Releasing
 def test_already_cancelled_is_not_believed_without_evidence(reference: Releasing) -> None:
     hold_id = reference.dangling()
     request_id = reference.approved()
-    cancelled_elsewhere(reference, hold_id)
+    reference.cancelled_elsewhere(hold_id)
 
     with pytest.raises(PaymentUnsettled):
         reference.release(request_id)
@@ -352,7 +348,7 @@ def test_cancellation_by_somebody_else_at_the_same_moment_shows_in_the_balance(r
 
     def cancel(step: str) -> None:
         if step == "cancel_hold sent":
-            cancelled_elsewhere(reference, hold_id)
+            reference.cancelled_elsewhere(hold_id)
 
     reference.release(request_id, step=cancel)
 
@@ -434,15 +430,15 @@ def test_hold_that_is_not_as_it_was_shown_is_not_cancelled(reference: Releasing,
     assert reference.outcome(hold_id) == ("refused", {"reason": reason})
 
 
-def test_hold_that_its_payment_gave_back_meanwhile_is_refused_without_a_call(releasing: Releasing) -> None:
-    hold_id = releasing.dangling()
-    request_id = releasing.approved()
-    releasing.purse.do("cancel_hold", "30.00", hold_id=hold_id)
+def test_hold_that_its_payment_gave_back_meanwhile_is_refused_without_a_call(reference: Releasing) -> None:
+    hold_id = reference.dangling()
+    request_id = reference.approved()
+    reference.purse.do("cancel_hold", "30.00", hold_id=hold_id)
 
-    counts = releasing.release(request_id)
+    counts = reference.release(request_id)
 
-    assert (counts.rejected, releasing.cancels) == (1, 1)
-    assert releasing.outcome(hold_id) == ("refused", {"reason": "the hold was cancelled meanwhile"})
+    assert (counts.rejected, reference.cancels) == (1, 1)
+    assert reference.outcome(hold_id) == ("refused", {"reason": "the hold was cancelled meanwhile"})
 
 
 def test_cancellation_planned_before_the_hold_ended_is_dropped(reference: Releasing) -> None:
@@ -461,7 +457,7 @@ def test_cancellation_planned_before_the_hold_ended_is_dropped(reference: Releas
 def test_trouble_with_one_hold_does_not_keep_the_others(reference: Releasing) -> None:
     spoiled, fine = reference.dangling("10.00"), reference.dangling("20.00")
     request_id = reference.approved()
-    cancelled_elsewhere(reference, spoiled)
+    reference.cancelled_elsewhere(spoiled)
 
     with pytest.raises(PaymentUnsettled, match="1 hold"):
         reference.release(request_id)
@@ -470,3 +466,79 @@ def test_trouble_with_one_hold_does_not_keep_the_others(reference: Releasing) ->
     assert reference.finding(spoiled) == ("open", False)
     counts: Any = reference.purse.rows("select requested, changed, failed from sync.run where task = 'dag.release'")
     assert counts == [(2, 1, 1)]
+
+
+def test_cancellation_that_a_person_found_not_carried_out_says_how_to_go_on(reference: Releasing) -> None:
+    hold_id = reference.dangling()
+    request_id = reference.approved()
+    reference.purse.simulator.control.set_faults(
+        [{"operation": "wallet_cancel_hold", "fault": "reset_before", "count": 1}]
+    )
+    with pytest.raises(PaymentUnsettled):
+        reference.release(request_id)
+    operation_id = reference.outcome(hold_id)[1]["operation_id"]
+    unknown = reference.purse.ledger.state(operation_id)
+    reference.purse.ledger.record(unknown, "rejected", {"reason": "back_office"})
+
+    with pytest.raises(PaymentUnsettled):
+        reference.release(request_id)
+    assert reference.outcome(hold_id)[1]["missing"].endswith("the hold is open; cancel it under a new key")
+    reference.purse.do("cancel_hold", "30.00", hold_id=hold_id, source="ops", key="again")
+
+    assert reference.release(request_id).changed == 1
+    assert reference.finding(hold_id) == ("released", True)
+
+
+FAULTS = ("reset_before", "reset_after", "truncate", "rate_limit", "status")
+SEEDS = 6
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_faults_kills_and_tills_in_any_order_release_nothing_twice_and_claim_nothing_false(
+    releasing: Releasing, seed: int, tmp_path: Path
+) -> None:
+    chance = Random(f"{seed} {releasing.purse.config.dialect}")
+    control = releasing.purse.simulator.control
+    control.set_switches(
+        balance_shows_held_money=chance.random() < 0.5,
+        consumed_cancel=chance.choice(["error", "ok"]),
+        second_cancel=chance.choice(["error", "ok"]),
+    )
+    hold_ids = [releasing.dangling(f"{amount}.00") for amount in (10, 11, 12)]
+    target = chance.choice(hold_ids)
+    request_id = releasing.approved()
+    control.set_faults([{"operation": "wallet_cancel_hold", "fault": chance.choice(FAULTS), "probability": 0.4}])
+    hits = {chance.choice(STEPS): chance.choice(["kill", "consume", "cancel"]) for _ in range(2)}
+    others = tmp_path / "others"
+    others.touch()
+
+    def step(name: str) -> None:
+        with suppress(SimulatorRefusedError, SyrveError):  # what is over can't end again
+            match hits.pop(name, None):
+                case "kill":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                case "consume":
+                    releasing.till_consumes(target)
+                case "cancel":
+                    others.write_text(others.read_text() + "x")
+                    releasing.cancelled_elsewhere(target)
+
+    in_another_process(lambda: releasing.release(request_id, step=step))
+    for _ in range(2):
+        in_another_process(lambda: releasing.release(request_id))
+
+    truth = {each["transaction_id"]: each["state"] for each in control.holds(customer_id=releasing.purse.customer_id)}
+    sent = releasing.purse.value(
+        "select count(*) from wallet.operation_event inner join wallet.operation using (operation_id) "
+        "where state = 'sent' and source = 'release'"
+    )
+    assert releasing.cancels - len(others.read_text()) <= sent
+    assert sent <= releasing.purse.value("select count(*) from wallet.operation where source = 'release'")
+    for hold_id in hold_ids:
+        state, (status, is_closed) = releasing.outcome(hold_id)[0], releasing.finding(hold_id)
+        assert state in ("approved", "released", "refused", "unsettled")
+        assert is_closed == (status == "released") == (state == "released")
+        assert not (is_closed and truth[releasing.transaction_id(hold_id)] == "open"), "released, it says, and is not"
+    was_consumed = truth[releasing.transaction_id(target)] == "consumed"
+    taken = releasing.purse.value("select amount from wallet.hold where hold_id = %s", target) if was_consumed else 0
+    assert releasing.purse.balance == FULL - taken

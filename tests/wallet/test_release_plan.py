@@ -95,7 +95,7 @@ def test_hold_with_several_findings_is_shown_once_with_all_of_them(releasing: Re
     hold_id = found(releasing, rule="charged_hold_open", severity="critical")
     releasing.find(hold_id, rule="duplicate_hold", severity="high")
 
-    plan = releasing.plan()
+    plan = releasing.plan(rules=RULES)
 
     (asked,) = releasing.book().holds(str(plan.request_id))
     assert (asked.shown.rules, asked.shown.severity) == (("charged_hold_open", "duplicate_hold"), "critical")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-DEFAULT_RULES = ("charged_hold_open", "order_failed_hold_open", "duplicate_hold")
-"""The ledger itself shows that nobody will use these holds any more."""
+DEFAULT_RULES = ("charged_hold_open", "order_failed_hold_open")
+"""By the ledger nobody needs these holds any more."""
 
-RULES = (*DEFAULT_RULES, "stale_hold", "hold_without_order", "hold_outcome_unknown")
-"""All whose findings name a hold that Syrve may know. The last three are asked about only where they are chosen: a long order may still use
-the hold, its order may only be late, or the hold may never have been made. A cancellation without an outcome is settled, not sent again."""
+RULES = (*DEFAULT_RULES, "duplicate_hold", "stale_hold", "hold_without_order", "hold_outcome_unknown")
+"""All whose findings name a hold that Syrve may know.
+
+The others are asked about only where they are chosen: of two holds the order service may know the second, a long order may still use its
+hold, an order may only be late, a hold may never have been made. A cancellation whose outcome is unknown is settled, and no other is sent.
+"""
 
 SEVERITIES = ("low", "medium", "high", "critical")
 

@@ -164,6 +164,10 @@ class HoldRelease:
         missing = f"Syrve refuses to cancel the hold ({refusal}), and nothing shows what ended it"
         if "balance_fell_by" in evidence:
             missing = f"Syrve refuses to cancel the hold ({refusal}), {_MAY_BE_CONSUMED}"
+        if done.evidence.get("reason") != "refused":
+            missing = (
+                f"the cancellation was not carried out ({refusal}), and the hold is open; cancel it under a new key"
+            )
         return Outcome("unsettled", missing, done.operation_id, evidence)
 
     def _read_report(self, asked: AskedHold) -> None:
