@@ -314,8 +314,8 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_roster_import": None,
         "syrve_backfill": None,
         "syrve_wallet_import": "*/15 * * * *",
-        "syrve_bulk_topup": None,
         "syrve_release_holds": None,
+        "syrve_bulk_topup": None,
     }
 
 

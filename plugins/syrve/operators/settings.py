@@ -11,8 +11,8 @@
 | `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
 | `SYRVE_WALLET_IMPORT_QUERY` | its query | `none` |
 | `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of its query | `none` |
-| `SYRVE_RELEASE_HOLDS_SCHEDULE` | the same for `syrve_release_holds`; `asset` asks whenever reconciliation has changed findings | `none` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
+| `SYRVE_RELEASE_HOLDS_SCHEDULE` | the same for `syrve_release_holds`; `asset` asks whenever reconciliation has changed findings | `none` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
 | `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
