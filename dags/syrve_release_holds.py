@@ -47,13 +47,11 @@ from syrve.operators.release import (
 )
 from syrve.operators.release_approval import SyrveApproveReleaseOperator
 
-finding = assets.table_asset("wallet.finding")
-
 with DAG(
     dag_id="syrve_release_holds",
     description="Asks a person, then cancels the approved holds",
     doc_md=__doc__,
-    schedule=settings.schedule_or_asset("release_holds", "none", finding),
+    schedule=settings.schedule_or_asset("release_holds", "none", assets.table_asset("wallet.finding")),
     catchup=False,
     max_active_runs=3,
     render_template_as_native_obj=True,
@@ -144,6 +142,6 @@ with DAG(
         task_id="release",
         request_id="{{ ti.xcom_pull(task_ids='plan')['request_id'] }}",
         pool=settings.POOL,
-        outlets=[assets.OPERATION, finding],
+        outlets=[assets.OPERATION],  # not the findings: a run by asset would start the next one
     )
     plan >> approve >> release

@@ -33,7 +33,14 @@ select
         0
     )
     + 1 as version,
-    statement_timestamp() as as_of,
+    greatest(
+        statement_timestamp(),
+        (
+            select max(former.as_of)
+            from wallet.finding_version as former
+            where former.finding_id = changed.finding_id
+        )
+    ) as as_of,
     changed.status,
     changed.severity,
     changed.amount_at_risk,
