@@ -51,7 +51,7 @@ with DAG(
     dag_id="syrve_release_holds",
     description="Asks a person, then cancels the approved holds",
     doc_md=__doc__,
-    schedule=settings.schedule_or_asset("release_holds", "none", assets.table_asset("wallet.finding")),
+    schedule=settings.schedule_or_asset("release_holds", "none", assets.FINDING),
     catchup=False,
     max_active_runs=3,
     render_template_as_native_obj=True,

@@ -1,4 +1,4 @@
--- depends: 0018.wallet-orders-findings
+-- depends: 0019.findings
 -- Releases: what a person was shown, what they decided about each hold, and what came of it; append-only.
 
 create table wallet.release (

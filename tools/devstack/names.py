@@ -10,6 +10,7 @@ CRM_PUSH_DAG = "syrve_crm_push"
 WALLET_IMPORT_DAG = "syrve_wallet_import"
 RELEASE_HOLDS_DAG = "syrve_release_holds"
 BULK_TOPUP_DAG = "syrve_bulk_topup"
+RECONCILE_DAG = "syrve_reconcile_holds"
 
 POOL = "syrve_api"
 POOL_SLOTS = 4
