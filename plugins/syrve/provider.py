@@ -30,6 +30,8 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.customers",
                     "syrve.operators.findings",
                     "syrve.operators.publish",
+                    "syrve.operators.release",
+                    "syrve.operators.release_approval",
                     "syrve.operators.roster",
                     "syrve.operators.topup",
                     "syrve.operators.wallet",

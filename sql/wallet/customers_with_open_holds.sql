@@ -14,7 +14,9 @@ select
 from wallet.open_hold as open_hold
 left join wallet.transaction_bookmark as bookmark
     on open_hold.organization_id = bookmark.organization_id and open_hold.customer_id = bookmark.customer_id
-where open_hold.organization_id = any(%(organization_ids)s::uuid[])
+where
+    open_hold.organization_id = any(%(organization_ids)s::uuid[])
+    and (%(customer_id)s::uuid is null or open_hold.customer_id = %(customer_id)s::uuid)
 group by open_hold.organization_id, open_hold.customer_id
 order by min(bookmark.read_at) asc nulls first, min(open_hold.opened_at) asc
 limit %(customers)s;

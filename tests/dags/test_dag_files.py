@@ -30,6 +30,7 @@ CALLS_SYRVE = {
     "SyrvePlanPushOperator",
     "SyrvePullCouponsOperator",
     "SyrvePullCustomersOperator",
+    "SyrveReleaseHoldsOperator",
     "SyrveSendTopupOperator",
     "SyrveSettleOperator",
     "SyrveTransactionsOperator",
@@ -217,7 +218,7 @@ def test_every_parameter_of_the_form_reaches_a_task(dag: DAG) -> None:
 def test_form_refuses_what_is_no_organization(dagbag: DagBag, value: object) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
-    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill", "syrve_crm_push"):
+    for dag_id in ("syrve_customers", "syrve_coupons", "syrve_backfill", "syrve_crm_push", "syrve_release_holds"):
         with pytest.raises(ParamValidationError):
             dagbag.dags[dag_id].params.get_param("organization_ids").resolve([value])
 
@@ -314,6 +315,7 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_roster_import": None,
         "syrve_backfill": None,
         "syrve_wallet_import": "*/15 * * * *",
+        "syrve_release_holds": None,
         "syrve_bulk_topup": None,
         "syrve_reconcile_holds": "0 * * * *",
     }
@@ -368,3 +370,40 @@ def test_settings_place_documents_every_variable_and_its_default(dagbag: DagBag)
         for name, default in read.items()
         if not re.search(rf"\| `{name}` .* `{re.escape(default)}` \|", documented)
     ] == []
+
+
+def test_release_asks_before_it_cancels_and_asks_by_hand_only_where_it_is_told_to(dagbag: DagBag) -> None:
+    dag = dagbag.dags["syrve_release_holds"]
+
+    assert dag.get_task("plan").downstream_task_ids == {"approve"}
+    assert dag.get_task("approve").downstream_task_ids == {"release"}
+    assert dag.params["dry_run"] is None
+    assert set(dag.params["rules"]) == {"charged_hold_open", "order_failed_hold_open"}
+
+
+def test_release_by_asset_does_not_start_itself(monkeypatch: pytest.MonkeyPatch, dagbag: DagBag) -> None:
+    assert "wallet.finding" in str(
+        schedules({"SYRVE_RELEASE_HOLDS_SCHEDULE": "asset"}, monkeypatch)["syrve_release_holds"]
+    )
+    outlets = {outlet.name for task in dagbag.dags["syrve_release_holds"].tasks for outlet in task.outlets}
+    assert outlets == {"wallet.operation"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("finding_ids", ["+79750000001"]),
+        ("rules", ["cancel_outcome_unknown"]),
+        ("rules", []),
+        ("min_severity", "mild"),
+        ("max_holds", 0),
+        ("max_amount", "-1"),
+        ("max_amount", 1.5),
+        ("answer_hours", 0),
+    ],
+)
+def test_form_of_the_release_refuses_what_makes_no_sense(dagbag: DagBag, name: str, value: object) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        dagbag.dags["syrve_release_holds"].params.get_param(name).resolve(value)

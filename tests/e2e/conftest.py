@@ -36,6 +36,7 @@ RUN_HERE = (
     names.CRM_PUSH_DAG,
     names.WALLET_IMPORT_DAG,
     names.BULK_TOPUP_DAG,
+    names.RELEASE_HOLDS_DAG,
     names.RECONCILE_DAG,
 )
 

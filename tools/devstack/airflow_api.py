@@ -147,10 +147,12 @@ class AirflowApi:
         """End a run as failed; its running tasks are stopped."""
         self._call("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", "cancel the run", body={"state": "failed"})
 
-    def answer_required_action(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
-        """Choose an option for a task that waits for a person, as the UI's button does."""
+    def answer_required_action(self, dag_id: str, run_id: str, task_id: str, *options: str) -> None:
+        """Choose options for a task that waits for a person, as the UI's form does."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        self._call("PATCH", path, "answer the required action", body={"chosen_options": [option], "params_input": {}})
+        self._call(
+            "PATCH", path, "answer the required action", body={"chosen_options": list(options), "params_input": {}}
+        )
 
     def ensure_pool(self, name: str, slots: int, description: str) -> None:
         """Create a pool; one that exists stays as it is."""

@@ -8,6 +8,7 @@ ROSTER_IMPORT_DAG = "syrve_roster_import"
 CRM_IMPORT_DAG = "syrve_crm_import"
 CRM_PUSH_DAG = "syrve_crm_push"
 WALLET_IMPORT_DAG = "syrve_wallet_import"
+RELEASE_HOLDS_DAG = "syrve_release_holds"
 BULK_TOPUP_DAG = "syrve_bulk_topup"
 RECONCILE_DAG = "syrve_reconcile_holds"
 

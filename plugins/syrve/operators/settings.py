@@ -14,6 +14,7 @@
 | `SYRVE_RECONCILE_HOLDS_SCHEDULE` | the same for `syrve_reconcile_holds` | `0 * * * *` |
 | `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding, by organization: a JSON object, see `syrve.findings.thresholds` | `{}` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
+| `SYRVE_RELEASE_HOLDS_SCHEDULE` | the same for `syrve_release_holds`; `asset` asks whenever reconciliation has changed findings | `none` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
 | `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |

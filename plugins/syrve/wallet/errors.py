@@ -10,9 +10,11 @@
     ├── PaymentUnsettled         nobody knows whether money moved, or evidence is missing: a person must look
     ├── OrderFailed              the order of a resumed payment had failed; its hold was given back
     ├── PlanChanged              what was approved is not what would be sent
+    ├── AnswerUnclear            a person's answer says two things at once: nothing is done
     └── MoneyNotSent             certainly nothing moved, and another attempt may work          retry
         ├── PaymentBusy          another process is at the same payment                         retry
-        └── TopupIncomplete      some of a campaign could not be sent                           retry
+        ├── TopupIncomplete      some of a campaign could not be sent                           retry
+        └── ReleaseIncomplete    some of the approved holds could not be cancelled yet          retry
 
 None of them holds a name, a phone or a comment.
 """
@@ -56,6 +58,10 @@ class PlanChanged(WalletError):
     """What was approved is not what would be sent now."""
 
 
+class AnswerUnclear(WalletError):
+    """A person's answer says two things at once; nothing is done, and the question may be asked again."""
+
+
 class MoneyNotSent(WalletError):
     """Certainly nothing moved, and another attempt may work: no connection, a refused token, a rate limit."""
 
@@ -68,3 +74,7 @@ class PaymentBusy(MoneyNotSent):
 
 class TopupIncomplete(MoneyNotSent):
     """Part of a campaign could not be sent; what was credited stays, and is not sent again."""
+
+
+class ReleaseIncomplete(MoneyNotSent):
+    """Some of the approved holds could not be cancelled yet; what was cancelled stays, and is not sent again."""

@@ -31,6 +31,28 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceReading:
+    """The balance before an operation was sent and now; `problem` says why the two are no evidence, where they are none."""
+
+    before: Decimal | None = None
+    after: Decimal | None = None
+    problem: str | None = None
+
+    @property
+    def change(self) -> Decimal | None:
+        """By how much the balance grew; None where that is no evidence."""
+        if self.problem is not None or self.before is None or self.after is None:
+            return None
+        return self.after - self.before
+
+    @property
+    def as_evidence(self) -> dict[str, str]:
+        """The balances that are known, as text."""
+        known = {"balance_before": self.before, "balance_after": self.after}
+        return {name: format(balance, "f") for name, balance in known.items() if balance is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class _Finding:
     state: State
     evidence: Mapping[str, Any]
@@ -60,6 +82,24 @@ class Settler:
             if isinstance(found, str):
                 return Settlement(operation, found)
             return Settlement(self._ledger.record(operation, found.state, found.evidence, connection=connection))
+
+    def read_back(self, operation_id: str, *, within_seconds: float | None = None) -> BalanceReading:
+        """Read the balance again after an operation, whatever came of it; older than `within_seconds` it is no evidence."""
+        with self._money.alone(operation_id) as (connection, operation):
+            sent_at, sent = self._sent(operation, connection)
+            window_seconds = self._settings.balance_window_seconds
+            window_seconds = window_seconds if within_seconds is None else min(window_seconds, within_seconds)
+            return self._reading(operation, sent_at, sent, connection, window_seconds)
+
+    def shown_by_report(self, operation_id: str) -> list[str] | None:
+        """Return the transactions that can only be this operation's; None where the dialect has no report, or nobody knows whose it is."""
+        with self._money.alone(operation_id) as (connection, operation):
+            sent_at, _ = self._sent(operation, connection)
+            try:
+                reported = self._reported(operation, sent_at)
+            except UnsupportedByDialect:
+                return None
+        return None if reported is None else [each.transaction_id for each in reported]
 
     def _look(
         self, operation: OperationState, sent_at: datetime, sent: Mapping[str, Any], connection: Connection
@@ -111,18 +151,13 @@ class Settler:
         *,
         balance_shows_success: bool,
     ) -> _Finding | str:
-        if "balance_before" not in sent or operation.amount is None:
-            return "the balance before the call is not known"
         age_seconds = (self._clock() - sent_at).total_seconds()
-        if age_seconds > self._settings.balance_window_seconds:
-            return "the call is too long ago for the balance to show what it did"
-        after = self._money.balance(operation)
-        if after is None:
-            return "Syrve does not show the balance"
-        if self._moved_since(operation, sent_at, connection):
-            return "other operations on the same wallet make the balance no evidence"
-        before = Decimal(sent["balance_before"])
-        evidence = {"reason": "balance", "balance_before": format(before, "f"), "balance_after": format(after, "f")}
+        reading = self._reading(operation, sent_at, sent, connection, self._settings.balance_window_seconds)
+        if reading.problem is not None or operation.amount is None:
+            return reading.problem or "the balance before the call is not known"
+        before, after, evidence = reading.before, reading.after, {"reason": "balance"} | reading.as_evidence
+        assert before is not None
+        assert after is not None
         if after - before == _DIRECTION[operation.kind] * operation.amount:
             return _Finding("confirmed", evidence) if balance_shows_success else "the report does not show it yet"
         if after != before:
@@ -132,6 +167,27 @@ class Settler:
         if age_seconds < self._settings.quiet_seconds:
             return "nothing moved so far, but the service may still be at it"
         return _Finding("rejected", evidence)
+
+    def _reading(
+        self,
+        operation: OperationState,
+        sent_at: datetime,
+        sent: Mapping[str, Any],
+        connection: Connection,
+        window_seconds: float,
+    ) -> BalanceReading:
+        if "balance_before" not in sent or operation.amount is None:
+            return BalanceReading(problem="the balance before the call is not known")
+        before = Decimal(sent["balance_before"])
+        if (self._clock() - sent_at).total_seconds() > window_seconds:
+            return BalanceReading(before, problem="the call is too long ago for the balance to show what it did")
+        after = self._money.balance(operation)
+        if after is None:
+            return BalanceReading(before, problem="Syrve does not show the balance")
+        if self._moved_since(operation, sent_at, connection):
+            problem = "other operations on the same wallet make the balance no evidence"
+            return BalanceReading(before, after, problem)
+        return BalanceReading(before, after)
 
     def _moved_since(self, operation: OperationState, since: datetime, connection: Connection) -> bool:
         values = {

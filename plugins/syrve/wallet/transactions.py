@@ -62,8 +62,10 @@ class TransactionsImport:
         self._key = key
         self._settings = settings or WalletSettings()
 
-    def run(self, organization_ids: Sequence[str], *, customers: int) -> Counts:
-        """Read at most so many customers: `found` counts transactions, `changed` new ones, `rejected` customers that Syrve refuses.
+    def run(self, organization_ids: Sequence[str], *, customers: int, customer_id: str | None = None) -> Counts:
+        """Read at most so many customers, or the one given, where they have open holds.
+
+        `found` counts transactions, `changed` new ones, `rejected` customers that Syrve refuses.
 
         Raises `UnsupportedByDialect`, a `SyrveError` where Syrve can't be asked, and `WarehouseError`.
         """
@@ -76,6 +78,7 @@ class TransactionsImport:
                     {
                         "organization_ids": list(organization_ids),
                         "customers": customers,
+                        "customer_id": customer_id,
                         "skew_seconds": self._settings.clock_skew_seconds,
                     },
                 )

@@ -1,0 +1,213 @@
+"""Cancels the holds that a person approved, each once, and says by evidence what came of it.
+
+The cancellation is an operation of the ledger whose key is the hold: two approvals, two runs and a repeated run are the same cancellation.
+What was shown is what is released: a hold that changed meanwhile is refused. Where Syrve says that a hold is over or unknown, nothing is
+concluded from that: the transactions report (dialect `cloud`), or the balance before and after, has to show what ended it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from syrve.api.errors import SyrveError, UnsupportedByDialect
+from syrve.findings.release_book import AskedHold, Outcome, ReleaseBook
+from syrve.wallet.attempts import carry_out, latest_attempt
+from syrve.wallet.errors import MoneyNotSent, PaymentUnsettled, ReleaseIncomplete
+from syrve.wallet.money import Money
+from syrve.wallet.operations import Operation, OperationState
+from syrve.wallet.settle import Settler
+from syrve.wallet.transactions import TransactionsImport
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
+
+log = logging.getLogger(__name__)
+
+SOURCE = "release"
+EVIDENCE_SOURCE = "release:evidence"
+MAX_FAILURES_IN_A_ROW = 3
+REFUSAL_WINDOW_SECONDS = 60.0
+"""How soon after a refusal a balance must be read to show what ended the hold just before."""
+
+_MAY_BE_CONSUMED = "but the balance fell by the amount: a till may have consumed the hold"
+
+
+class HoldRelease:
+    """Carries out what was approved under a question; safe to kill, to repeat, and to run twice at once."""
+
+    def __init__(
+        self, money: Money, *, key: TaskKey, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._money = money
+        self._ledger = money.ledger
+        self._settler = Settler(money, clock=clock)
+        self._key = key
+        self._book = ReleaseBook(money.ledger.warehouse, run_id=key.run_id)
+
+    def release(self, request_id: str) -> Counts:
+        """Cancel what was approved: `changed` counts holds released now, `rejected` those refused, `failed` those not settled.
+
+        Raises `ReleaseIncomplete` where some could not be cancelled yet, and `PaymentUnsettled` where evidence is missing; in both cases
+        all others are done. `WarehouseError` at once.
+        """
+        started = time.monotonic()
+        counts = Counts()
+        problems: list[str] = []
+        try:
+            self._release_all(request_id, counts, problems)
+        finally:
+            counts.seconds = time.monotonic() - started
+            with self._ledger.warehouse.transaction("count what was released") as cursor:
+                add_counts(cursor, self._key, counts)
+        if problems:
+            raise ReleaseIncomplete(
+                f"{len(problems)} hold(s) could not be cancelled yet; the last says: {problems[-1]}"
+            )
+        if counts.failed:
+            raise PaymentUnsettled(
+                f"evidence is missing for {counts.failed} hold(s): wallet.release_state says what; their findings stay as they are"
+            )
+        return counts
+
+    def _release_all(self, request_id: str, counts: Counts, problems: list[str]) -> None:
+        failures = 0
+        for asked in self._book.holds(request_id):
+            if asked.state in ("approved", "unsettled", "released", "refused"):
+                counts.requested += 1
+            if asked.state in ("released", "refused"):
+                counts.unchanged += 1
+            if asked.state not in ("approved", "unsettled"):
+                continue
+            try:
+                outcome = self._outcome(asked)
+            except (MoneyNotSent, SyrveError) as problem:
+                failures += 1
+                problems.append(str(problem))
+                if failures >= MAX_FAILURES_IN_A_ROW:
+                    return
+                continue
+            failures = 0
+            self._money.step("release settled")
+            self._book.end(asked, outcome)
+            self._money.step("release recorded")
+            counts.changed += outcome.state == "released"
+            counts.rejected += outcome.state == "refused"
+            counts.failed += outcome.state == "unsettled"
+            log.info("Hold %s: %s, %s", asked.shown.hold_id, outcome.state, outcome.reason)
+
+    def _outcome(self, asked: AskedHold) -> Outcome:
+        """Cancel a hold unless that was done before, and look at what came of it."""
+        known = latest_attempt(self._money, SOURCE, asked.shown.hold_id)
+        if known is None or known.state == "planned" or known.may_be_tried_again:
+            refusal = self._refusal(asked, known)
+            if refusal is not None:
+                return refusal
+            known = carry_out(self._money, _cancellation(asked))
+        if not known.is_final:
+            settled = self._settler.settle(known.operation_id)
+            known = settled.operation
+            if not known.is_final:
+                missing = settled.missing or "what came of the cancellation is not known"
+                return Outcome("unsettled", missing, known.operation_id)
+        return self._confirmed(asked, known) if known.state == "confirmed" else self._refused(asked, known)
+
+    def _refusal(self, asked: AskedHold, planned: OperationState | None) -> Outcome | None:
+        """Refuse a hold that is not any more what a person was shown."""
+        problem, is_over, hold_state = self._book.changed(asked.shown.release_id)
+        if problem is None and hold_state in ("sent", "unknown"):
+            self._settler.settle(asked.shown.hold_id)
+            problem, is_over, _ = self._book.changed(asked.shown.release_id)
+        if problem is None:
+            return None
+        if planned is not None and planned.state == "planned" and is_over:
+            self._ledger.drop(planned.operation_id, "the hold was over first")
+        return Outcome("refused", problem)
+
+    def _confirmed(self, asked: AskedHold, done: OperationState) -> Outcome:
+        """Read the balance back after a cancellation that Syrve confirmed, or that evidence shows."""
+        amount = asked.shown.amount
+        reading = self._settler.read_back(done.operation_id)
+        evidence: dict[str, Any] = {"outcome_by": done.evidence.get("reason"), **reading.as_evidence}
+        if reading.problem is not None:
+            evidence["balance"] = reading.problem
+        if reading.change == amount:
+            return Outcome("released", "cancelled; the balance rose by the amount", done.operation_id, evidence)
+        shown = self._settler.shown_by_report(done.operation_id)
+        if shown:
+            evidence["transactions"] = shown
+            return Outcome("released", "cancelled; the transactions report shows it", done.operation_id, evidence)
+        fell = {"balance_fell_by": format(amount, "f")}
+        fell_before = asked.evidence.get("balance_fell_by") == fell["balance_fell_by"]
+        if reading.change == -amount or (reading.change is None and fell_before):
+            missing = f"Syrve confirmed the cancellation, {_MAY_BE_CONSUMED}"
+            return Outcome("unsettled", missing, done.operation_id, evidence | fell)
+        return Outcome("released", "cancelled, as Syrve confirmed", done.operation_id, evidence)
+
+    def _refused(self, asked: AskedHold, done: OperationState) -> Outcome:
+        """Find out what ended a hold that Syrve would not cancel."""
+        refusal = str(done.evidence.get("code") or done.evidence.get("reason"))
+        evidence: dict[str, Any] = {"refusal": refusal}
+        ended_by = self._ledger.hold_ended_by(asked.shown.hold_id)
+        if ended_by is None:
+            self._read_report(asked)
+            ended_by = self._ledger.hold_ended_by(asked.shown.hold_id)
+        if ended_by is None:
+            ended_by = self._ended_by_balance(asked, done, evidence)
+        if ended_by == "cancelled":
+            reason = "Syrve refused the cancellation; evidence shows that the hold was cancelled before"
+            return Outcome("released", reason, done.operation_id, evidence)
+        if ended_by is not None:
+            return Outcome("refused", f"the hold was {ended_by} first", done.operation_id, evidence)
+        missing = f"Syrve refuses to cancel the hold ({refusal}), and nothing shows what ended it"
+        if "balance_fell_by" in evidence:
+            missing = f"Syrve refuses to cancel the hold ({refusal}), {_MAY_BE_CONSUMED}"
+        if done.evidence.get("reason") != "refused":
+            missing = (
+                f"the cancellation was not carried out ({refusal}), and the hold is open; cancel it under a new key"
+            )
+        return Outcome("unsettled", missing, done.operation_id, evidence)
+
+    def _read_report(self, asked: AskedHold) -> None:
+        """Take what the transactions report shows of the customer into the ledger; under `reference` there is none."""
+        job = TransactionsImport(
+            self._ledger.warehouse, self._money.client, key=self._key, settings=self._money.settings
+        )
+        try:
+            job.run([asked.shown.organization_id], customers=1, customer_id=asked.customer_id)
+        except UnsupportedByDialect:
+            return
+
+    def _ended_by_balance(self, asked: AskedHold, done: OperationState, evidence: dict[str, Any]) -> str | None:
+        """Say what ended the hold between the balance before the refused call and now; a cancellation is written into the ledger.
+
+        That the balance fell is no proof that a till consumed the hold, and its charge is for the till to report.
+        """
+        reading = self._settler.read_back(done.operation_id, within_seconds=REFUSAL_WINDOW_SECONDS)
+        evidence |= reading.as_evidence
+        if reading.problem is not None:
+            evidence["balance"] = reading.problem
+        if reading.change == -asked.shown.amount:
+            evidence["balance_fell_by"] = format(asked.shown.amount, "f")
+        if reading.change != asked.shown.amount:
+            return None
+        seen = {"reason": "balance", "refusal": evidence["refusal"]} | reading.as_evidence
+        self._ledger.observe(replace(_cancellation(asked), source=EVIDENCE_SOURCE), "confirmed", seen)
+        return "cancelled"
+
+
+def _cancellation(asked: AskedHold) -> Operation:
+    """Return the one cancellation of a hold by release, whoever asks for it and however often."""
+    return Operation(
+        kind="cancel_hold",
+        organization_id=asked.shown.organization_id,
+        customer_id=asked.customer_id,
+        wallet_id=asked.wallet_id,
+        amount=asked.shown.amount,
+        order_id=asked.order_id,
+        hold_id=asked.shown.hold_id,
+        source=SOURCE,
+        key=asked.shown.hold_id,
+    )

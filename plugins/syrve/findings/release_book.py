@@ -1,0 +1,148 @@
+"""Reads and writes what became of the holds of a question: decisions and outcomes, and with them the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from syrve.findings.release_question import Decision, ShownHold
+from syrve.wallet.errors import WalletError
+from syrve.warehouse.copy_text import json_text
+from syrve.warehouse.database import Cursor, Warehouse, fetch_one
+from syrve.warehouse.sql_files import sql
+
+KEPT = "a person keeps the hold"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedHold:
+    """A hold of a question with what came of it so far; `state` as in `wallet.release_event`."""
+
+    shown: ShownHold
+    customer_id: str
+    wallet_id: str
+    order_id: str | None
+    state: str
+    sequence: int
+    evidence: Mapping[str, Any]
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether somebody answered, or the time for it is over."""
+        return self.state != "asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an approved hold: released, refused or unsettled; `reason` is for a person."""
+
+    state: str
+    reason: str
+    operation_id: str | None = None
+    evidence: Mapping[str, Any] | None = None
+
+    def as_evidence(self) -> dict[str, Any]:
+        """Return what is kept."""
+        known = {"operation_id": self.operation_id} if self.operation_id else {}
+        told = {"missing": self.reason} if self.state == "unsettled" else {"reason": self.reason}
+        return dict(self.evidence or {}) | known | told
+
+
+class ReleaseBook:
+    """The questions of one warehouse; each method is one transaction. Raises `WarehouseError`."""
+
+    def __init__(self, warehouse: Warehouse, *, run_id: str) -> None:
+        self._warehouse = warehouse
+        self._run_id = run_id
+
+    def holds(self, request_id: str) -> list[AskedHold]:
+        """Read the holds of a question, in their order; raise `WalletError` where there is no such question."""
+        with self._warehouse.transaction("read a question about holds") as cursor:
+            cursor.execute(sql("release/request.sql"), {"request_id": request_id})
+            rows = cursor.fetchall()
+        if not rows:
+            raise WalletError(f"there is no question {request_id} in wallet.release; run the plan again")
+        return [_asked(row) for row in rows]
+
+    def decide(self, request_id: str, decision: Decision, *, decided_by: str | None) -> list[AskedHold]:
+        """Write a decision down, and acknowledge the findings of what is kept; what was decided before stays as it was."""
+        states = {
+            each: state
+            for state, chosen in (("approved", decision.approved), ("kept", decision.kept), ("left", decision.left))
+            for each in chosen
+        }
+        return self._decide(request_id, states, decided_by)
+
+    def expire(self, request_id: str) -> list[AskedHold]:
+        """Write down that nobody answered in time."""
+        return self._decide(request_id, {each.shown.release_id: "expired" for each in self.holds(request_id)}, None)
+
+    def changed(self, release_id: str) -> tuple[str | None, bool, str]:
+        """Say why a hold must not be cancelled on the strength of what was shown, whether it is over, and in which state it is."""
+        with self._warehouse.transaction("compare a hold with what was shown") as cursor:
+            cursor.execute(sql("release/changed.sql"), {"release_id": release_id})
+            problem, is_over, hold_state = fetch_one(cursor)
+        return problem, is_over, hold_state
+
+    def end(self, asked: AskedHold, outcome: Outcome) -> bool:
+        """Write an outcome down and bring the findings in step; False where it is as it was before, or somebody else was first."""
+        evidence = outcome.as_evidence()
+        if (asked.state, asked.evidence) == (outcome.state, evidence):
+            return False
+        with self._warehouse.transaction("record what came of a release") as cursor:
+            if not self._event(cursor, asked, outcome.state, None, evidence, outcome.operation_id):
+                return False
+            if outcome.state == "released":
+                self._findings(cursor, asked, "released", outcome.reason, evidence)
+            elif outcome.state == "unsettled":
+                self._findings(cursor, asked, None, f"release: {outcome.reason}", evidence)
+        return True
+
+    def _decide(self, request_id: str, states: Mapping[str, str], decided_by: str | None) -> list[AskedHold]:
+        holds = self.holds(request_id)
+        with self._warehouse.transaction("record what a person decided") as cursor:
+            for asked in holds:
+                state = states.get(asked.shown.release_id)
+                if state is None or asked.is_decided:
+                    continue
+                is_written = self._event(cursor, asked, state, decided_by, {}, None)
+                if is_written and state == "kept":
+                    self._findings(cursor, asked, "acknowledged", KEPT, {"request_id": request_id, "reason": KEPT})
+        return self.holds(request_id)
+
+    def _event(
+        self,
+        cursor: Cursor,
+        asked: AskedHold,
+        state: str,
+        decided_by: str | None,
+        evidence: Mapping[str, Any],
+        operation_id: str | None,
+    ) -> bool:
+        values = {
+            "release_id": asked.shown.release_id,
+            "after": asked.sequence,
+            "state": state,
+            "decided_by": decided_by,
+            "operation_id": operation_id,
+            "evidence": json_text(dict(evidence)),
+            "run_id": self._run_id,
+        }
+        cursor.execute(sql("release/event.sql"), values)
+        return cursor.fetchone() is not None
+
+    def _findings(
+        self, cursor: Cursor, asked: AskedHold, status: str | None, reason: str, evidence: Mapping[str, Any]
+    ) -> None:
+        cursor.execute(sql("release/lock_findings.sql"), {"release_id": asked.shown.release_id})
+        finding_ids = [finding_id for (finding_id,) in cursor.fetchall()]
+        values = {"finding_ids": finding_ids, "status": status, "reason": reason, "run_id": self._run_id}
+        cursor.execute(sql("release/finding.sql"), values | {"evidence": json_text(dict(evidence))})
+
+
+def _asked(row: tuple[Any, ...]) -> AskedHold:
+    (release_id, place, hold_id, organization_id, customer_id, wallet_id, amount, order_id, order_state) = row[:9]
+    rules, severity, age, state, sequence, evidence = row[9:]
+    shown = ShownHold(release_id, place, hold_id, organization_id, amount, order_state, tuple(rules), severity, age)
+    return AskedHold(shown, customer_id, wallet_id, order_id, state, sequence, evidence)

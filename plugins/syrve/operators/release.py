@@ -1,0 +1,159 @@
+"""Operators of the release: choose the holds to ask about, and cancel those that were approved. The question is in `release_approval`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from syrve.findings import releasable
+from syrve.hooks.syrve import SyrveHook
+from syrve.hooks.wallet import SyrveWalletHook
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators import settings
+from syrve.operators.base import task_key, told
+from syrve.operators.crm import reads_as_dry_run
+from syrve.operators.rendered import as_number, as_text, as_texts
+from syrve.operators.wallet import as_amount
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from syrve.findings.release_plan import ReleaseChoice, ReleasePlan
+
+log = logging.getLogger(__name__)
+
+DEFAULT_ANSWER_HOURS = 24.0
+RULES, DEFAULT_RULES, SEVERITIES = releasable.RULES, releasable.DEFAULT_RULES, releasable.SEVERITIES
+
+
+class SyrvePlanReleaseOperator(BaseOperator):
+    """Chooses findings, pins their holds as a person will see them, and returns counts, the amount and `request_id`.
+
+    `request_id` is None in a dry run, which writes nothing, and where there is nothing to ask. `finding_ids`, where given, counts instead
+    of rules, severity and age; `is_dry_run` left empty means a dry run when a person started the run, and no other.
+    """
+
+    template_fields: Sequence[str] = (
+        "organization_ids",
+        "rules",
+        "min_severity",
+        "min_age_minutes",
+        "finding_ids",
+        "max_holds",
+        "max_amount",
+        "answer_hours",
+        "is_dry_run",
+    )
+
+    def __init__(
+        self,
+        *,
+        organization_ids: list[str] | str | None = None,
+        rules: Sequence[str] | str = DEFAULT_RULES,
+        min_severity: str = "low",
+        min_age_minutes: int | str = 60,
+        finding_ids: list[str] | str | None = None,
+        max_holds: int | str = 20,
+        max_amount: Decimal | str | int | None = None,
+        answer_hours: float | str = DEFAULT_ANSWER_HOURS,
+        is_dry_run: bool | str | None = None,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.organization_ids = organization_ids
+        self.rules = rules
+        self.min_severity = min_severity
+        self.min_age_minutes = min_age_minutes
+        self.finding_ids = finding_ids
+        self.max_holds = max_holds
+        self.max_amount = max_amount
+        self.answer_hours = answer_hours
+        self.is_dry_run = is_dry_run
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Choose."""
+        from syrve.findings.release_plan import ReleasePlanner
+
+        dry_run = reads_as_dry_run(self.is_dry_run, context)
+        planner = ReleasePlanner(
+            open_warehouse(self.warehouse_conn_id),
+            run_id=context["run_id"],
+            answer_seconds=float(self.answer_hours) * 3600,
+        )
+        plan = planner.plan(self._choice(), dry_run=dry_run)
+        _tell(plan, "Dry run, nobody is asked" if dry_run else "To be asked about")
+        return plan.as_dict()
+
+    def _choice(self) -> ReleaseChoice:
+        from syrve.findings.release_plan import ReleaseChoice
+        from syrve.organizations import chosen
+
+        wanted: Sequence[str] = as_texts(self.organization_ids)
+        served = SyrveHook(self.syrve_conn_id).config().organization_ids
+        organization_ids = chosen(served, wanted) if served else wanted
+        min_age_minutes, max_holds = as_number(self.min_age_minutes), as_number(self.max_holds)
+        return ReleaseChoice(
+            organization_ids=organization_ids or None,
+            rules=as_texts(self.rules) or list(DEFAULT_RULES),
+            min_severity=str(self.min_severity),
+            min_age_minutes=60 if min_age_minutes is None else min_age_minutes,
+            finding_ids=as_texts(self.finding_ids),
+            max_holds=20 if max_holds is None else max_holds,
+            max_amount=as_amount(as_text(self.max_amount)),
+        )
+
+
+class SyrveReleaseHoldsOperator(BaseOperator):
+    """Cancels the holds that were approved under a question, each at most once; returns the counts. Skips itself where there is none."""
+
+    template_fields: Sequence[str] = ("request_id",)
+
+    def __init__(
+        self,
+        *,
+        request_id: str,
+        amount_scale: int = settings.WALLET_SCALE,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.request_id = request_id
+        self.amount_scale = amount_scale
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Cancel."""
+        from syrve.findings.release import HoldRelease
+        from syrve.wallet.settings import WalletSettings
+
+        wallet_settings = WalletSettings(amount_scale=self.amount_scale)
+        hook = SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=wallet_settings)
+        with hook.money() as money:
+            counts = HoldRelease(money, key=task_key(context)).release(str(self.request_id))
+        if not counts.requested:
+            raise AirflowSkipException("No hold was approved")
+        log.info("Done: %s", told(counts))
+        if counts.rejected:
+            log.warning("%d hold(s) were not cancelled; wallet.release_state says why", counts.rejected)
+        return counts.as_dict()
+
+
+def _tell(plan: ReleasePlan, beginning: str) -> None:
+    log.info("%s: %d hold(s) of %s in all", beginning, plan.holds, plan.amount)
+    for hold_id in plan.hold_ids:
+        log.info("Hold %s", hold_id)
+    if plan.left_out:
+        log.warning("%d more hold(s) do not fit into the limits", plan.left_out)
+    for reason, findings in plan.not_offered.items():
+        log.warning("%d finding(s) can't be offered: %s", findings, reason)

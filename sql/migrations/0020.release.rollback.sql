@@ -1,0 +1,3 @@
+drop view wallet.release_state;
+drop table wallet.release_event;
+drop table wallet.release;
