@@ -28,6 +28,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.coupons",
                     "syrve.operators.crm",
                     "syrve.operators.customers",
+                    "syrve.operators.findings_report",
                     "syrve.operators.publish",
                     "syrve.operators.roster",
                     "syrve.operators.topup",
@@ -36,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "notifications": ["syrve.notifications.failure.SyrveFailureNotifier"],
         "connection-types": [
             {
                 "connection-type": "syrve",
