@@ -15,11 +15,10 @@ from airflow.sdk import BaseOperator, ObjectStoragePath
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
-from syrve.operators.rendered import as_moment, as_number, as_text, as_texts
+from syrve.operators.findings import is_past, moment_of
+from syrve.operators.rendered import as_number, as_text, as_texts
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from airflow.sdk import Context
 
     from syrve.reports.report import Report
@@ -30,8 +29,9 @@ LOCAL_FOLDER = "reports"
 
 
 class SyrveFindingsReportOperator(BaseOperator):
-    """Writes a report of the findings as of a moment: a CSV of what was open, and a page with charts; see docs/reports.md.
+    """Writes a report of the findings as of the run's moment: a CSV of what was open, and a page with charts; see docs/reports.md.
 
+    The moment is that of `SyrvePlanReconcileOperator`: `as_of` if given, else the end of the interval, else when the run was started.
     `path` is a folder on any storage that Airflow writes (`path_conn_id` if that needs a connection); empty means `reports` in
     `AIRFLOW_HOME`. `url` is where people open that folder. `rows` is how many findings the page lists, `days` how far back it looks.
     Returns `csv`, `html` and `link` (texts), `findings`, `at_risk` and `is_newest`. Run again, it writes the same files again.
@@ -42,7 +42,7 @@ class SyrveFindingsReportOperator(BaseOperator):
     def __init__(
         self,
         *,
-        as_of: str,
+        as_of: str | None = None,
         organization_ids: list[str] | str | None = None,
         path: str | None = None,
         path_conn_id: str | None = None,
@@ -72,7 +72,7 @@ class SyrveFindingsReportOperator(BaseOperator):
             report = make_report(
                 open_warehouse(self.warehouse_conn_id),
                 Path(scratch),
-                as_of=_moment(self.as_of),
+                as_of=moment_of(context, self.as_of),
                 run_id=str(context["run_id"]),
                 rules={rule.name: RuleText(rule.meaning, rule.what_to_do) for rule in all_rules()},
                 organization_ids=as_texts(self.organization_ids),
@@ -102,7 +102,8 @@ class SyrveFindingsReportOperator(BaseOperator):
 class SyrveFindingsNotifyOperator(BaseOperator):
     """Tells the channels of a connection what changed among the findings since each was last told; see docs/reports.md.
 
-    Only the newest moment is told: of a backfilled day it skips itself, and where there is no connection too. `link` is the report's.
+    Only the newest moment is told: in a backfill and where `as_of` is given it skips itself, and where there is no connection too.
+    `link` is the report's.
     Money at risk that changed by less than `notable_share` of what was told is not worth a message. Returns the findings told, by
     channel and change. Raises `ChannelFailed` (retried) where a channel did not take its message.
     """
@@ -112,7 +113,7 @@ class SyrveFindingsNotifyOperator(BaseOperator):
     def __init__(
         self,
         *,
-        as_of: str,
+        as_of: str | None = None,
         conn_id: str = "syrve_notifications",
         organization_ids: list[str] | str | None = None,
         link: str | None = None,
@@ -133,9 +134,9 @@ class SyrveFindingsNotifyOperator(BaseOperator):
         from syrve.notifications.channels import open_channels
         from syrve.notifications.tell import Occasion, newest_moment, tell
 
-        as_of, organizations = _moment(self.as_of), as_texts(self.organization_ids) or None
-        if str(getattr(context.get("dag_run"), "run_type", "")).startswith("backfill"):
-            raise AirflowSkipException("A backfilled day is not told; the next scheduled run tells what is true now")
+        if is_past(context, self.as_of):
+            raise AirflowSkipException("A past moment is not told; the next run without one tells what is true now")
+        as_of, organizations = moment_of(context, None), as_texts(self.organization_ids) or None
         warehouse = open_warehouse(self.warehouse_conn_id)
         newest = newest_moment(warehouse, organizations)
         if newest is None or as_of < newest:
@@ -182,10 +183,3 @@ def put(file: Path, place: ObjectStoragePath) -> None:
     except FileNotFoundError:
         place.fs.makedirs(place.parent.path, exist_ok=True)
         place.fs.put_file(str(file), place.path)
-
-
-def _moment(value: object) -> datetime:
-    moment = as_moment(value)
-    if moment is None:
-        raise ValueError("as_of must be a moment, such as {{ data_interval_end }}")
-    return moment

@@ -39,6 +39,7 @@ def _error_classes() -> list[type[BaseException]]:
     """List every class of the trees, the most special first: the first rule that matches wins."""
     from syrve.api.errors import SyrveError
     from syrve.customers.errors import UnusableSource
+    from syrve.findings.errors import FindingsError
     from syrve.notifications.errors import NotificationError
     from syrve.wallet.errors import WalletError
     from syrve.warehouse.errors import WarehouseError
@@ -48,7 +49,7 @@ def _error_classes() -> list[type[BaseException]]:
 
     return [
         cls
-        for root in (SyrveError, WarehouseError, UnusableSource, WalletError, NotificationError)
+        for root in (SyrveError, WarehouseError, UnusableSource, WalletError, FindingsError, NotificationError)
         for cls in below(root)
     ]
 
