@@ -1,4 +1,4 @@
-"""Writes values into the report's files: what a spreadsheet can't take for a formula, and nothing that is no id, amount or time."""
+"""Writes values into the report's files: nothing that is no id, amount or time, and so nothing that a spreadsheet takes for a formula."""
 
 from __future__ import annotations
 
@@ -11,16 +11,10 @@ import simplejson
 
 WITHHELD = "(withheld)"
 """Stands for a text that does not look like an id, such as a name that somebody's own rule let through."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# The first character keeps out what begins a formula: = + - @ and white space.
 _LIKE_AN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#|-]*")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ][0-9:.]+(Z|[+-][0-9:]+)?)?")
 MAX_ID_LENGTH = 300
-
-
-def cell(text: str | None) -> str:
-    """Return a text as a cell: one that a spreadsheet would take for a formula gets an apostrophe before it."""
-    text = text or ""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def id_only(text: str | None) -> str:

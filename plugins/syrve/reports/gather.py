@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from syrve.reports.cells import amount_text, cell, evidence_cell, id_only, time_text
+from syrve.reports.cells import amount_text, evidence_cell, id_only, time_text
 from syrve.reports.tally import Tally
 from syrve.warehouse.database import Connection, Warehouse
 from syrve.warehouse.errors import warehouse_errors
@@ -84,9 +84,8 @@ def _csv_frame(chunk: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
     shown["amount_at_risk"] = shown["amount_at_risk"].map(amount_text)
     shown["first_seen_at"] = shown["first_seen_at"].map(time_text)
     shown["evidence"] = shown["evidence"].map(evidence_cell)
-    shown["subject"] = shown["subject"].map(id_only)
-    for name in ("rule", "subject", "evidence"):
-        shown[name] = shown[name].map(cell)
+    for name in ("rule", "subject"):
+        shown[name] = shown[name].map(id_only)
     return shown
 
 
