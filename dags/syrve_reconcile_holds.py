@@ -9,7 +9,8 @@ outcome (skipped where the moment is past); `reconcile` (mapped) works out one o
 open holds looked at often; `report` writes a CSV and a page with charts, and `notify` tells the channels of the connection
 `syrve_notifications` what changed since each was last told (`docs/reports.md`; not of a past moment, and skipped where there is no such
 connection); `publish` updates the asset `wallet.finding` if anything changed; `all_reconciled` makes the run fail if an
-organization, `settle` or `report` failed. Where `settle` fails, reconciliation goes on with what is known.
+organization, `settle` or `report` failed. Where `settle` fails, reconciliation goes on with what is known. A run that failed is told to the
+same channels.
 
 **By hand** it looks at this moment, or at that of the form. **Looking back**: `airflow backfill create --dag-id syrve_reconcile_holds
 --from-date … --to-date …` says what was true then, and leaves alone what is known of later. Do it again after rows arrived late.
@@ -37,6 +38,7 @@ from __future__ import annotations
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule
 
+from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators import assets, settings
 from syrve.operators.findings import SyrvePlanReconcileOperator, SyrveReconcileOperator, SyrveSettleOperator
 from syrve.operators.findings_report import SyrveFindingsNotifyOperator, SyrveFindingsReportOperator
@@ -51,6 +53,7 @@ with DAG(
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),
+    on_failure_callback=SyrveFailureNotifier(conn_id=settings.NOTIFICATIONS_CONNECTION),
     tags=["syrve", "wallet"],
     params={
         "as_of": Param(

@@ -5,7 +5,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -122,6 +122,7 @@ def test_names_sort_by_moment_and_hold_nothing_of_the_run_id() -> None:
     names = [name for moment in moments for name in file_names(moment, "../../etc/passwd")]
 
     assert names == sorted(names)
+    assert file_names(LATER.astimezone(timezone(timedelta(hours=3))), "run") == file_names(LATER, "run")
     assert all(re.fullmatch(r"\d{4}-\d\d/findings-\d{8}T\d{6}Z-[0-9a-f]{8}\.(csv|html)", name) for name in names)
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 DEFAULT_CHANNELS_CONN_ID = "syrve_notifications"
 CONNECTION_TYPE = "apprise"
 Kind = Literal["info", "success", "warning", "failure"]
-SERVICE_SECONDS = 60.0
-"""How long one channel may take in all; for a connection and for an answer each service has a shorter limit of its own."""
 _SILENT = logging.CRITICAL + 1
 
 
@@ -38,7 +36,7 @@ class Channel:
 
         sender = Apprise(asset=self.service.asset)
         sender.add(self.service)
-        # At lower levels apprise logs addresses with their tokens.
+        # At lower levels the addresses are logged, with the tokens in them.
         with _logging_at(logging.WARNING):
             taken = sender.notify(body=body, title=title, notify_type=NotifyType(kind), body_format=NotifyFormat.TEXT)
         return bool(taken)
@@ -69,7 +67,9 @@ def _channels(conn_id: str, entries: list[Any]) -> Iterator[Channel]:
     from airflow.sdk.log import mask_secret
     from apprise import Apprise, AppriseAsset
 
-    asset = AppriseAsset(async_mode=False, service_timeout=SERVICE_SECONDS, image_url_mask="", image_url_logo="")
+    # Without a limit in all it sends in this thread, so nothing is delivered behind our back after it was taken for failed; a service has
+    # limits of its own for connecting and for each answer.
+    asset = AppriseAsset(async_mode=False, service_timeout=0, image_url_mask="", image_url_logo="")
     asset.app_id, asset.app_desc, asset.app_url = "Syrve", "Wallet findings", ""
     asset.http_redirects = False
     seen: Counter[str] = Counter()
@@ -92,10 +92,13 @@ def _channels(conn_id: str, entries: list[Any]) -> Iterator[Channel]:
 
 @contextmanager
 def _logging_at(level: int) -> Iterator[None]:
-    logger = logging.getLogger("apprise")
-    former = logger.level
-    logger.setLevel(max(level, former))
+    """Let the libraries that know addresses say only what is as grave as this."""
+    loggers = [logging.getLogger(name) for name in ("apprise", "urllib3")]
+    former = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(max(level, logger.level))
     try:
         yield
     finally:
-        logger.setLevel(former)
+        for logger, before in zip(loggers, former, strict=True):
+            logger.setLevel(before)

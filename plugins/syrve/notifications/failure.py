@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseNotifier
@@ -11,6 +12,8 @@ from syrve.notifications.errors import NotificationError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
 
 
 class SyrveFailureNotifier(BaseNotifier):
@@ -29,13 +32,13 @@ class SyrveFailureNotifier(BaseNotifier):
         try:
             channels = open_channels(self.conn_id)
         except NotificationError as error:
-            self.log.warning("Nobody is told of the failure: %s", error)
+            log.warning("Nobody is told of the failure: %s", error)
             return
         if not channels:
-            self.log.info("No connection %s: nobody is told of the failure", self.conn_id)
+            log.info("No connection %s: nobody is told of the failure", self.conn_id)
         for channel in channels:
             if not channel.send(title, body, "failure"):
-                self.log.warning("%s was not told of the failure", channel.name)
+                log.warning("%s was not told of the failure", channel.name)
 
 
 def worded(context: Context) -> tuple[str, str]:

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,7 @@ class SyrveFindingsNotifyOperator(BaseOperator):
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
+        kwargs.setdefault("execution_timeout", timedelta(minutes=10))
         super().__init__(**kwargs)
         self.as_of = as_of
         self.conn_id = conn_id
