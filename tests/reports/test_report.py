@@ -300,6 +300,6 @@ def test_page_of_many_findings_stays_small_while_the_csv_holds_all(book: Book, r
     with made.files[made.csv_name].open() as file:
         assert sum(1 for _ in file) == 20_001
     text = Page(page_of(made)).text
-    assert "The gravest 100 of 20,000 findings" in text
+    assert "The gravest 50 of 20,000 findings" in text
     assert "“others” are 46 organizations" in text
     assert made.at_risk == sum(range(1, 20_001))

@@ -48,7 +48,7 @@ class SyrveFindingsReportOperator(BaseOperator):
         path: str | None = None,
         path_conn_id: str | None = None,
         url: str | None = None,
-        rows: int | str = 100,
+        rows: int | str = 50,
         days: int | str = 30,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
@@ -78,7 +78,7 @@ class SyrveFindingsReportOperator(BaseOperator):
                 rules={rule.name: RuleText(rule.meaning, rule.what_to_do) for rule in all_rules()},
                 organization_ids=as_texts(self.organization_ids),
                 days=as_number(self.days) or 30,
-                top=as_number(self.rows) or 100,
+                top=as_number(self.rows) or 50,
             )
             folder = reports_folder(self.path, self.path_conn_id)
             for name, file in report.files.items():

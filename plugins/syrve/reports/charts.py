@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 POINTS_PER_INCH = 72
 WIDTH_POINTS = 420
-FONT_POINTS = 12
-_ROW_POINTS = 40
+FONT_POINTS = 13
+_ROW_POINTS = 42
 _INK, _FAINT = "#0a0a01", "#0a0a02"
 _OPEN, _OPENED, _CLOSED = "#0a0a03", "#0a0a04", "#0a0a05"
 _COLOURS = {_INK: "ink", _FAINT: "line", _OPEN: "open", _OPENED: "opened", _CLOSED: "closed"}

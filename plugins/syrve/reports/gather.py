@@ -54,7 +54,7 @@ def gather(
     as_of: datetime,
     organization_ids: Sequence[str] | None = None,
     days: int = 30,
-    top: int = 100,
+    top: int = 50,
 ) -> Gathered:
     """Write the open findings of a moment to a CSV file and return their sums. Raises `WarehouseError`."""
     start_of_day = as_of.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -37,7 +37,7 @@ def make_report(
     rules: Mapping[str, RuleText],
     organization_ids: Sequence[str] | None = None,
     days: int = 30,
-    top: int = 100,
+    top: int = 50,
 ) -> Report:
     """Write the CSV and the page of a moment into a folder; the newest report also as `latest.html`.
 

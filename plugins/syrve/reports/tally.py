@@ -24,7 +24,7 @@ def age_of(seconds: int) -> str:
 class Tally:
     """Sums of the open findings by rule, age, organization and severity, and the gravest of them as rows."""
 
-    top: int = 100
+    top: int = 50
     sums: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=[*_KEYS, "findings", "unpriced", "amount", "once"])
     )
