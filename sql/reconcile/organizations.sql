@@ -18,11 +18,11 @@ with recursive booked as (
     where booked.organization_id is not null
 )
 
-select booked.organization_id::text
+select booked.organization_id::text as organization_id
 from booked
 where booked.organization_id is not null
 union
-select finding.organization_id::text
+select finding.organization_id::text as organization_id
 from wallet.finding as finding
 where finding.resolved_at is null
-order by 1;
+order by organization_id;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from syrve.findings.reconcile import Reconciliation
 
 log = logging.getLogger(__name__)
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far this machine's clock may be behind the scheduler's."""
 
 
 class SyrvePlanReconcileOperator(BaseOperator):
@@ -174,18 +177,21 @@ def moment_of(context: Context, given: object) -> datetime:
     """
     from syrve.findings.errors import FindingsError
 
-    run: Any = context.get("dag_run")
     moment = as_moment(given)
-    if moment is None and str(getattr(run, "run_type", "manual")) not in ("manual", "DagRunType.MANUAL"):
+    if moment is None and _run_type(context) != "manual":
         moment = context.get("data_interval_end")
     if moment is None:
-        moment = getattr(run, "run_after", None) or datetime.now(UTC)
-    if moment > datetime.now(UTC):
+        moment = getattr(context.get("dag_run"), "run_after", None) or datetime.now(UTC)
+    if moment > datetime.now(UTC) + CLOCK_SKEW:
         raise FindingsError("as_of: the moment is still to come")
     return moment.astimezone(UTC)
 
 
 def is_past(context: Context, given: object) -> bool:
     """Tell whether a run looks back on purpose: a backfill, or a moment of the form."""
-    run: Any = context.get("dag_run")
-    return as_moment(given) is not None or str(getattr(run, "run_type", "")).rpartition(".")[2].lower() == "backfill"
+    return as_moment(given) is not None or _run_type(context) == "backfill"
+
+
+def _run_type(context: Context) -> str:
+    run_type = getattr(context.get("dag_run"), "run_type", "manual")
+    return str(getattr(run_type, "value", run_type))
