@@ -6,8 +6,11 @@ Applies the rules of `sql/findings` to the ledger **as of** the end of the data 
 
 **Tasks.** `plan` chooses the moment and the organizations that the ledger knows; `settle` looks for evidence of operations without an
 outcome (skipped where the moment is past); `reconcile` (mapped) works out one organization in one transaction, and has its customers with
-open holds looked at often; `publish` updates the asset `wallet.finding` if anything changed; `all_reconciled` makes the run fail if an
-organization, or `settle`, failed. Where `settle` fails, reconciliation goes on with what is known.
+open holds looked at often; `report` writes a CSV and a page with charts, and `notify` tells the channels of the connection
+`syrve_notifications` what changed since each was last told (`docs/reports.md`; not of a past moment, and skipped where there is no such
+connection); `publish` updates the asset `wallet.finding` if anything changed; `all_reconciled` makes the run fail if an
+organization, `settle` or `report` failed. Where `settle` fails, reconciliation goes on with what is known. A run that failed is told to the
+same channels.
 
 **By hand** it looks at this moment, or at that of the form. **Looking back**: `airflow backfill create --dag-id syrve_reconcile_holds
 --from-date … --to-date …` says what was true then, and leaves alone what is known of later. Do it again after rows arrived late.
@@ -22,6 +25,9 @@ findings.
 | `MalformedRule` | correct the file that it names |
 | `UnusableThresholds` | correct `SYRVE_FINDING_THRESHOLDS`, or the form |
 | `ServiceUnavailable`, `ConnectionFailed` (`settle`) | nothing: it is retried, and what stays unknown is a finding |
+| `UnusableChannel` (`notify`) | correct the connection `syrve_notifications` |
+| `ChannelFailed` (`notify`) | nothing: it is retried, and the next run tells what this one could not; see why in the log |
+| an error of the storage (`report`) | see that the worker may write to `SYRVE_REPORTS_PATH`, then clear the task |
 | `WarehouseConfigError` | apply the migrations (`python -m syrve.warehouse migrate`) or the grants of `syrve_loader` |
 
 **Where to look.** `wallet.finding` and its versions; `wallet.finding_count` by day; `wallet.finding_as_of(moment)`.
@@ -32,8 +38,10 @@ from __future__ import annotations
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule
 
+from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators import assets, settings
 from syrve.operators.findings import SyrvePlanReconcileOperator, SyrveReconcileOperator, SyrveSettleOperator
+from syrve.operators.findings_report import SyrveFindingsNotifyOperator, SyrveFindingsReportOperator
 from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
@@ -45,6 +53,7 @@ with DAG(
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),
+    on_failure_callback=SyrveFailureNotifier(conn_id=settings.NOTIFICATIONS_CONNECTION),
     tags=["syrve", "wallet"],
     params={
         "as_of": Param(
@@ -100,6 +109,24 @@ with DAG(
     publish = SyrvePublishOperator(
         task_id="publish", count_task_id="reconcile", trigger_rule=TriggerRule.ALL_DONE, outlets=[assets.FINDING]
     )
+    report = SyrveFindingsReportOperator(
+        task_id="report",
+        as_of="{{ params.as_of }}",
+        organization_ids="{{ params.organization_ids }}",
+        path=settings.REPORTS_PATH,
+        path_conn_id=settings.REPORTS_CONNECTION,
+        url=settings.REPORTS_URL,
+        trigger_rule=TriggerRule.ALL_DONE,
+    )
+    notify = SyrveFindingsNotifyOperator(
+        task_id="notify",
+        as_of="{{ params.as_of }}",
+        organization_ids="{{ params.organization_ids }}",
+        conn_id=settings.NOTIFICATIONS_CONNECTION,
+        link="{{ (ti.xcom_pull(task_ids='report') or {}).get('link') }}",
+        trigger_rule=TriggerRule.ALL_DONE,
+    )
     all_reconciled = EmptyOperator(task_id="all_reconciled", trigger_rule=TriggerRule.NONE_FAILED)
-    settle >> reconcile >> publish
-    [plan, settle, reconcile] >> all_reconciled
+    settle >> reconcile >> [publish, report]
+    report >> notify
+    [plan, settle, reconcile, report] >> all_reconciled

@@ -29,6 +29,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.crm",
                     "syrve.operators.customers",
                     "syrve.operators.findings",
+                    "syrve.operators.findings_report",
                     "syrve.operators.publish",
                     "syrve.operators.release",
                     "syrve.operators.release_approval",
@@ -39,6 +40,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "notifications": ["syrve.notifications.failure.SyrveFailureNotifier"],
         "connection-types": [
             {
                 "connection-type": "syrve",

@@ -126,6 +126,8 @@ def test_reading_the_files_opens_no_socket_no_database_and_no_process(reading: A
 def test_reading_the_files_imports_nothing_heavy(reading: Any) -> None:
     heavy = {
         "aiohttp",
+        "apprise",
+        "matplotlib",
         "numpy",
         "openpyxl",
         "pandas",

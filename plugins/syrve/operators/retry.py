@@ -40,6 +40,7 @@ def _error_classes() -> list[type[BaseException]]:
     from syrve.api.errors import SyrveError
     from syrve.customers.errors import UnusableSource
     from syrve.findings.errors import FindingsError
+    from syrve.notifications.errors import NotificationError
     from syrve.wallet.errors import WalletError
     from syrve.warehouse.errors import WarehouseError
 
@@ -47,7 +48,9 @@ def _error_classes() -> list[type[BaseException]]:
         return [leaf for child in cls.__subclasses__() for leaf in below(child)] + [cls]
 
     return [
-        cls for root in (SyrveError, WarehouseError, UnusableSource, WalletError, FindingsError) for cls in below(root)
+        cls
+        for root in (SyrveError, WarehouseError, UnusableSource, WalletError, FindingsError, NotificationError)
+        for cls in below(root)
     ]
 
 

@@ -15,6 +15,10 @@
 | `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding, by organization: a JSON object, see `syrve.findings.thresholds` | `{}` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
 | `SYRVE_RELEASE_HOLDS_SCHEDULE` | the same for `syrve_release_holds`; `asset` asks whenever reconciliation has changed findings | `none` |
+| `SYRVE_REPORTS_PATH` | folder of the reports, on any storage that Airflow writes; `none`: `reports` in `AIRFLOW_HOME` | `none` |
+| `SYRVE_REPORTS_CONNECTION` | Airflow connection of that storage | `none` |
+| `SYRVE_REPORTS_URL` | address under which people open that folder, for the links in messages; `none`: the path itself | `none` |
+| `SYRVE_NOTIFICATIONS_CONNECTION` | Airflow connection of type `apprise`: who is told of findings | `syrve_notifications` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
 | `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
@@ -47,6 +51,10 @@ WALLET_IMPORT_NAME = os.environ.get("SYRVE_WALLET_IMPORT_NAME", "till")
 WALLET_IMPORT_QUERY = os.environ.get("SYRVE_WALLET_IMPORT_QUERY", "none")
 WALLET_IMPORT_DATABASE = os.environ.get("SYRVE_WALLET_IMPORT_DATABASE", "none")
 WALLET_SCALE = int(os.environ.get("SYRVE_WALLET_SCALE", "2"))
+REPORTS_PATH = os.environ.get("SYRVE_REPORTS_PATH", "none")
+REPORTS_CONNECTION = os.environ.get("SYRVE_REPORTS_CONNECTION", "none")
+REPORTS_URL = os.environ.get("SYRVE_REPORTS_URL", "none")
+NOTIFICATIONS_CONNECTION = os.environ.get("SYRVE_NOTIFICATIONS_CONNECTION", "syrve_notifications")
 
 
 def schedule(name: str, default: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Tells people what changed among the findings, once a change, on channels that an Airflow connection names."""

@@ -1,0 +1,187 @@
+"""Operators that show what reconciliation found: a report for people to open, and messages for people to get."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, ObjectStoragePath
+from airflow.sdk.exceptions import AirflowSkipException
+
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators.findings import is_past, moment_of
+from syrve.operators.rendered import as_number, as_text, as_texts
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from syrve.reports.report import Report
+
+log = logging.getLogger(__name__)
+
+LOCAL_FOLDER = "reports"
+
+
+class SyrveFindingsReportOperator(BaseOperator):
+    """Writes a report of the findings as of the run's moment: a CSV of what was open, and a page with charts; see docs/reports.md.
+
+    The moment is that of `SyrvePlanReconcileOperator`: `as_of` if given, else the end of the interval, else when the run was started.
+    `path` is a folder on any storage that Airflow writes (`path_conn_id` if that needs a connection); empty means `reports` in
+    `AIRFLOW_HOME`. `url` is where people open that folder. `rows` is how many findings the page lists, `days` how far back it looks.
+    Returns `csv`, `html` and `link` (texts), `findings`, `at_risk` and `is_newest`. Run again, it writes the same files again.
+    """
+
+    template_fields: Sequence[str] = ("as_of", "organization_ids", "path", "path_conn_id", "url", "rows", "days")
+
+    def __init__(
+        self,
+        *,
+        as_of: str | None = None,
+        organization_ids: list[str] | str | None = None,
+        path: str | None = None,
+        path_conn_id: str | None = None,
+        url: str | None = None,
+        rows: int | str = 50,
+        days: int | str = 30,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.as_of = as_of
+        self.organization_ids = organization_ids
+        self.path = path
+        self.path_conn_id = path_conn_id
+        self.url = url
+        self.rows = rows
+        self.days = days
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write the files."""
+        from syrve.findings.rules import all_rules
+        from syrve.reports.page import RuleText
+        from syrve.reports.report import make_report
+
+        with tempfile.TemporaryDirectory(prefix="syrve-report-") as scratch:
+            report = make_report(
+                open_warehouse(self.warehouse_conn_id),
+                Path(scratch),
+                as_of=moment_of(context, self.as_of),
+                run_id=str(context["run_id"]),
+                rules={rule.name: RuleText(rule.meaning, rule.what_to_do) for rule in all_rules()},
+                organization_ids=as_texts(self.organization_ids),
+                days=as_number(self.days) or 30,
+                top=as_number(self.rows) or 50,
+            )
+            folder = reports_folder(self.path, self.path_conn_id)
+            for name, file in report.files.items():
+                put(file, folder / name)
+        return self._told(report, folder)
+
+    def _told(self, report: Report, folder: ObjectStoragePath) -> dict[str, Any]:
+        base = as_text(self.url)
+        html = str(folder / report.html_name)
+        link = f"{base.rstrip('/')}/{report.html_name}" if base else html
+        log.info("%d finding(s) are open; the report is %s", report.findings, link)
+        return {
+            "csv": str(folder / report.csv_name),
+            "html": html,
+            "link": link,
+            "findings": report.findings,
+            "at_risk": format(report.at_risk, "f"),
+            "is_newest": report.is_newest,
+        }
+
+
+class SyrveFindingsNotifyOperator(BaseOperator):
+    """Tells the channels of a connection what changed among the findings since each was last told; see docs/reports.md.
+
+    Only the newest moment is told: in a backfill and where `as_of` is given it skips itself, and where there is no connection too.
+    `link` is the report's.
+    Money at risk that changed by less than `notable_share` of what was told is not worth a message. Returns the findings told, by
+    channel and change. Raises `ChannelFailed` (retried) where a channel did not take its message.
+    """
+
+    template_fields: Sequence[str] = ("as_of", "organization_ids", "link", "conn_id", "notable_share")
+
+    def __init__(
+        self,
+        *,
+        as_of: str | None = None,
+        conn_id: str = "syrve_notifications",
+        organization_ids: list[str] | str | None = None,
+        link: str | None = None,
+        notable_share: float | str = 0.1,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("execution_timeout", timedelta(minutes=10))
+        super().__init__(**kwargs)
+        self.as_of = as_of
+        self.conn_id = conn_id
+        self.organization_ids = organization_ids
+        self.link = link
+        self.notable_share = notable_share
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Tell them."""
+        from syrve.notifications.channels import open_channels
+        from syrve.notifications.tell import Occasion, newest_moment, tell
+
+        if is_past(context, self.as_of):
+            raise AirflowSkipException("A past moment is not told; the next run without one tells what is true now")
+        as_of, organizations = moment_of(context, None), as_texts(self.organization_ids) or None
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        newest = newest_moment(warehouse, organizations)
+        if newest is None or as_of < newest:
+            raise AirflowSkipException(f"Findings as of {as_of} are not the newest, so nobody is told of them")
+        channels = open_channels(self.conn_id)
+        if not channels:
+            raise AirflowSkipException(
+                f"No connection {self.conn_id}, so nobody is told; docs/reports.md says how to set one"
+            )
+        occasion = Occasion(
+            as_of,
+            str(context["run_id"]),
+            link=as_text(self.link),
+            organization_ids=organizations,
+            notable_share=float(self.notable_share),
+        )
+        told = tell(warehouse, channels, occasion)
+        return {channel: dict(counts) for channel, counts in told.sent.items()}
+
+
+def reports_folder(path: object, path_conn_id: object) -> ObjectStoragePath:
+    """Return the folder of the reports; empty means `reports` in `AIRFLOW_HOME`."""
+    where = as_text(path)
+    if where is None:
+        home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
+        where = (Path(home).expanduser() / LOCAL_FOLDER).as_uri()
+    return ObjectStoragePath(where, conn_id=as_text(path_conn_id))
+
+
+def put(file: Path, place: ObjectStoragePath) -> None:
+    """Bring a file to its place, whole or not at all: object stores show a file once it is complete, a folder by renaming it."""
+    if place.protocol in ("", "file", "local"):
+        target = Path(place.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            shutil.copyfile(file, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return
+    try:
+        place.fs.put_file(str(file), place.path)
+    except FileNotFoundError:
+        place.fs.makedirs(place.parent.path, exist_ok=True)
+        place.fs.put_file(str(file), place.path)

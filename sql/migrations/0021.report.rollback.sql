@@ -1,0 +1,2 @@
+drop table wallet.finding_told;
+drop table wallet.notification;

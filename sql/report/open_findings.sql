@@ -1,0 +1,33 @@
+-- The findings that were open as of a moment, in the order of the CSV. One hold may have several findings: amount_once is its money on one of them
+-- only (the gravest), so that sums over rules count it once.
+select
+    open_finding.finding_id::text as finding_id,
+    open_finding.rule,
+    open_finding.severity,
+    open_finding.status,
+    open_finding.organization_id::text as organization_id,
+    open_finding.subject,
+    open_finding.customer_id::text as customer_id,
+    open_finding.wallet_id::text as wallet_id,
+    open_finding.hold_id::text as hold_id,
+    open_finding.amount_at_risk,
+    open_finding.first_seen_at,
+    extract(epoch from %(as_of)s::timestamptz - open_finding.first_seen_at)::bigint as age_seconds,
+    open_finding.evidence::text as evidence,
+    case
+        when
+            row_number() over (
+                partition by coalesce('hold:' || open_finding.hold_id, open_finding.rule || ' ' || open_finding.subject)
+                order by
+                    open_finding.amount_at_risk desc nulls last,
+                    array_position(array['critical', 'high', 'medium', 'low'], open_finding.severity),
+                    open_finding.rule,
+                    open_finding.subject
+            ) = 1
+            then open_finding.amount_at_risk
+    end as amount_once
+from wallet.finding_as_of(%(as_of)s) as open_finding
+where
+    open_finding.status in ('open', 'acknowledged')
+    and (%(organization_ids)s::uuid[] is null or open_finding.organization_id = any(%(organization_ids)s::uuid[]))
+order by open_finding.organization_id, open_finding.rule, open_finding.subject;
