@@ -1,4 +1,4 @@
--- depends: 0018.wallet-orders-findings
+-- depends: 0021.report
 -- A role for the CRM; what releasing a row means; how long plans and attempts are kept; and a comparison that passes over memberships where a
 -- row never had any.
 

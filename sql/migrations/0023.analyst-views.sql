@@ -1,4 +1,4 @@
--- depends: 0018.wallet-orders-findings
+-- depends: 0022.crm-role-and-retention
 -- What analysts work with: the mirror and its history without a name, phone, e-mail address or card number in clear. Who is the same person is told by
 -- keyed hashes, which can't be turned back without the key: there are few enough phones to try them all.
 
