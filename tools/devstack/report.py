@@ -9,6 +9,7 @@ from rich.table import Table
 
 from devstack.airflow_api import TaskState
 from devstack.counts import COUNTED, RunCounts
+from devstack.site import FindingRow
 from devstack.wishes import WishOutcome
 
 
@@ -49,6 +50,18 @@ def push_table(outcomes: Sequence[WishOutcome]) -> Table:
         table.add_column(heading)
     for outcome in outcomes:
         table.add_row(outcome.wish.title, *outcome.told)
+    return table
+
+
+def findings_table(flagged: Sequence[FindingRow], now: Sequence[FindingRow]) -> Table:
+    """Return what reconciliation flagged, and what became of it."""
+    table = Table(title="What was flagged and what became of it", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("rule", "severity", "flagged as", "now"):
+        table.add_column(heading)
+    table.add_column("at risk", justify="right")
+    statuses = {each.rule: each.status for each in now}
+    for each in flagged:
+        table.add_row(each.rule, each.severity, each.status, statuses.get(each.rule, ""), f"{each.amount_at_risk:,.2f}")
     return table
 
 

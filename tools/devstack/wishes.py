@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from devstack.counts import Warehouse
 from devstack.errors import StackError
+from devstack.syrve import signed_in
 
 NEW_PHONE, OTHER_PHONE = "+79769990001", "+79769990002"
 NEW_NAME = "Demo"
-TIMEOUT_SECONDS = 10.0
 
 GUEST = """
     select organization_id::text, customer_id::text, name, phone from syrve.customer
@@ -129,11 +127,9 @@ def read_outcomes(warehouse: Warehouse, run_id: str, wishes: Sequence[Wish]) -> 
 
 def ask_syrve(base_url: str, api_login: str, wishes: Sequence[Wish]) -> list[dict[str, Any]]:
     """Ask Syrve itself about the guest of each wish, as any client would; returns its answers."""
-    with requests.Session() as session:
-        token = _post(session, base_url, "access_token", {"apiLogin": api_login})["token"]
-        session.headers["Authorization"] = f"Bearer {token}"
+    with signed_in(base_url, api_login) as syrve:
         path = "loyalty/iiko/customer/info"
-        return [_post(session, base_url, path, {"organizationId": wish.organization_id} | wish.key) for wish in wishes]
+        return [syrve.ask(path, {"organizationId": wish.organization_id} | wish.key) for wish in wishes]
 
 
 def check_push(outcomes: Sequence[WishOutcome], answers: Sequence[dict[str, Any]]) -> None:
@@ -163,9 +159,3 @@ def _insert_member(cursor: Any, guest: Sequence[str], category_id: str) -> int:
     crm_id = _insert(cursor, organization_id=guest[0], customer_id=guest[1])
     cursor.execute("insert into crm.customer_category (crm_id, category_id) values (%s, %s)", (crm_id, category_id))
     return crm_id
-
-
-def _post(session: requests.Session, base_url: str, path: str, body: dict[str, str]) -> Any:
-    response = session.post(f"{base_url}/api/1/{path}", json=body, timeout=TIMEOUT_SECONDS)
-    response.raise_for_status()
-    return response.json()
