@@ -3,7 +3,8 @@
 -- calls closer together than they were sent.
 --
 -- A pull takes only what lies within the horizon, so that others never queue long behind it; while others have calls to make it also keeps
--- to its own share, which is reckoned from then on: what it took while nobody else wanted it is not held against it. A backfill is a pull
+-- to its own share, which is reckoned from then on: what it took while nobody else wanted it is not held against it. That share it also gets
+-- where others queue beyond the horizon, a permit at a time: a large push keeps no pull waiting for its end. A backfill is a pull
 -- that also keeps to its cap, if any, and to a twentieth of the pulls' share, in twentieths of a grant, while scheduled pulls are at work. Where
 -- nothing is granted, wait_seconds says when to ask again.
 with known as materialized (
@@ -39,13 +40,17 @@ held_back as (
 judged as materialized (
     select
         known.*,
-        ceil(%(permits)s * known.part)::integer as permits,
+        case
+            when %(bulk)s and known.start_at > known.asked_at + known.horizon then 1
+            else ceil(%(permits)s * known.part)::integer
+        end as permits,
         make_interval(secs => 60.6 / least(%(cap_per_minute)s::numeric, known.calls_per_minute * known.part)) as backfill_spacing,
         case
             when known.paused_until > known.asked_at + known.horizon then known.paused_until - known.asked_at
             when not %(bulk)s then interval '0'
             when known.is_held_back and known.next_backfill_at > known.asked_at then known.next_backfill_at - known.asked_at
             when known.others_are_at_work and known.next_bulk_at > known.asked_at then known.next_bulk_at - known.asked_at
+            when known.others_are_at_work and not %(backfill)s then interval '0'
             when known.start_at > known.asked_at + known.horizon then known.start_at - known.asked_at - known.horizon
             else interval '0'
         end as refused_for

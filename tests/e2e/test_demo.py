@@ -54,7 +54,7 @@ def cells(output: str, row: str) -> list[str]:
     return re.split(r"\s{2,}", line.strip())[1:]
 
 
-def test_demo_shows_what_landed_that_one_change_is_one_row_and_what_a_push_did(home: Path) -> None:
+def test_demo_shows_what_landed_what_a_push_did_and_what_was_flagged_and_released(home: Path) -> None:
     demo = start_demo(home)
     output, _ = demo.communicate(timeout=280)
 
@@ -69,6 +69,8 @@ def test_demo_shows_what_landed_that_one_change_is_one_row_and_what_a_push_did(h
     assert cells(output, "another name") == ["update", "name", "pushed", "name: crm"]
     assert cells(output, "a category more") == ["memberships", "category", "pushed"]
     assert cells(output, "another phone") == ["nothing", "phone: waits"]
+    assert cells(output, "charged_hold_open") == ["critical", "open", "released", "5.00"]
+    assert cells(output, "order_failed_hold_open") == ["high", "open", "released", "5.00"]
     assert left_running(home) == []
 
 

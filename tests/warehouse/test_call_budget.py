@@ -78,6 +78,18 @@ def test_pull_keeps_to_its_share_while_others_are_at_work(warehouse: Warehouse) 
     assert 0.5 * 0.8 * 300 <= taken <= 1.25 * 0.8 * 300, "about four fifths of 100 a second"
 
 
+def test_pull_gets_its_share_although_others_queue_beyond_its_horizon(warehouse: Warehouse) -> None:
+    with budget(warehouse, customer=60) as pull, budget(warehouse, bulk=False, customer=60) as push:
+        for _ in range(4):  # the tasks of a push, four seconds of calls
+            push.take("customer", 1)
+
+        granted, refused = pull.take("customer", 1_000), pull.take("customer", 1_000)
+
+    assert granted.count == 1
+    assert granted.wait_seconds > HORIZON_SECONDS
+    assert refused.count == 0, "its share is four fifths of the budget, and no more"
+
+
 def backfill(warehouse: Warehouse, *, cap_per_minute: float | None = None, **per_minute: int) -> CallBudget:
     return CallBudget(
         warehouse, account="test", per_minute=per_minute, bulk=True, backfill=True, cap_per_minute=cap_per_minute

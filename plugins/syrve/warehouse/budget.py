@@ -12,7 +12,9 @@ from syrve.warehouse.database import Connection, Warehouse, fetch_one, transacti
 from syrve.warehouse.sql_files import sql
 
 HORIZON_SECONDS = 1.0
-"""How far ahead pulls take permits, and so the longest that anybody else queues behind them."""
+"""How far ahead pulls take permits, and so the longest that anybody else queues behind them.
+
+Where others queue further ahead themselves, pulls still take their own share, a permit at a time."""
 
 
 class CallBudget:
