@@ -15,6 +15,7 @@ from fixtures.wallets import Purse, in_another_process, killed_at, start_process
 from syrve.api.errors import SyrveError
 from syrve.findings.release_question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
 from syrve.wallet.errors import PaymentUnsettled, ReleaseIncomplete
+from syrve.wallet.operations import Kind
 from syrve.wallet.settings import WalletSettings
 from syrve_simulator.control import SimulatorRefusedError
 
@@ -337,6 +338,7 @@ def test_confirmation_that_the_balance_contradicts_is_not_believed_later_either(
     with pytest.raises(PaymentUnsettled):
         reference.release(request_id, settings=WalletSettings(balance_window_seconds=0))
 
+    assert reference.book().catch_up() == 0
     assert reference.finding(hold_id) == ("open", False)
 
 
@@ -363,6 +365,30 @@ def test_already_cancelled_is_not_believed_without_evidence(reference: Releasing
     assert reference.outcome(hold_id)[1]["refusal"] == "Transaction_AlreadyCancelled"
     assert reference.finding(hold_id) == ("open", False)
     assert reference.purse.open_in_ledger() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "closed"), [("cancel_hold", "released", True), ("chargeoff", "refused", False)]
+)
+def test_evidence_that_arrives_afterwards_ends_the_release(
+    reference: Releasing, kind: Kind, state: str, closed: bool
+) -> None:
+    hold_id = reference.dangling()
+    request_id = reference.approved()
+    reference.cancelled_elsewhere(hold_id)
+    with pytest.raises(PaymentUnsettled):
+        reference.release(request_id)
+    assert reference.book().catch_up() == 0
+    told = reference.purse.operation(
+        kind, "30.00", hold_id=hold_id, consumes_hold=kind == "chargeoff", source="import:till"
+    )
+    reference.purse.ledger.observe(told, "confirmed", {"reason": "reported"})
+
+    assert reference.book().catch_up() == 1
+    assert reference.book().catch_up() == 0
+
+    assert (reference.outcome(hold_id)[0], reference.finding(hold_id)[1]) == (state, closed)
+    assert "missing" not in reference.outcome(hold_id)[1]
 
 
 def test_cancellation_by_somebody_else_at_the_same_moment_shows_in_the_balance(reference: Releasing) -> None:
