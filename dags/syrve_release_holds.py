@@ -107,7 +107,7 @@ with DAG(
         "max_amount": Param(
             None,
             type=["null", "string"],
-            pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$",
+            pattern=r"^[0-9]{1,11}(\.[0-9]{1,4})?$",
             title="At most so much money",
             description="Of all holds together, such as 5000.00; empty means any.",
         ),

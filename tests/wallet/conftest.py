@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from fixtures.releases import Releasing
 from fixtures.wallets import Purse, open_purse
 from syrve.api.config import DIALECTS, SyrveConfig
 from syrve.warehouse.database import Warehouse
@@ -46,3 +47,18 @@ def cloud_purse(banks: dict[str, SimulatorProcess], warehouse: Warehouse) -> Ite
 def reference_purse(banks: dict[str, SimulatorProcess], warehouse: Warehouse) -> Iterator[Purse]:
     config = SyrveConfig(banks["reference"].url, "demo-login", timeout_seconds=5)
     yield from open_purse(banks["reference"], warehouse, config)
+
+
+@pytest.fixture
+def releasing(purse: Purse) -> Releasing:
+    return Releasing(purse)
+
+
+@pytest.fixture
+def cloud(cloud_purse: Purse) -> Releasing:
+    return Releasing(cloud_purse)
+
+
+@pytest.fixture
+def reference(reference_purse: Purse) -> Releasing:
+    return Releasing(reference_purse)

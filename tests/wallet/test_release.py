@@ -1,44 +1,17 @@
 """Approved holds are cancelled once, whatever is killed, repeated or consumed meanwhile; what is not certain is said, not assumed."""
 
-import os
 import signal
-from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
-from fixtures.releases import Releasing
-from fixtures.wallets import Purse, in_another_process, killed_at, start_process, wait_for
-from syrve.api.errors import SyrveError
+from fixtures.releases import STEPS, Releasing
+from fixtures.wallets import in_another_process, killed_at, start_process, wait_for
 from syrve.findings.release_question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
 from syrve.wallet.errors import PaymentUnsettled, ReleaseIncomplete
-from syrve.wallet.settings import WalletSettings
-from syrve_simulator.control import SimulatorRefusedError
 
 FULL, FREED_BEFORE = Decimal("100.00"), Decimal("70.00")
-STEPS = [
-    *(f"cancel_hold {each}" for each in ("planned", "sent", "called", "recorded")),
-    "release settled",
-    "release recorded",
-]
-
-
-@pytest.fixture
-def releasing(purse: Purse) -> Releasing:
-    return Releasing(purse)
-
-
-@pytest.fixture
-def cloud(cloud_purse: Purse) -> Releasing:
-    return Releasing(cloud_purse)
-
-
-@pytest.fixture
-def reference(reference_purse: Purse) -> Releasing:
-    return Releasing(reference_purse)
 
 
 def test_approved_hold_is_cancelled_and_its_finding_closes_with_the_evidence(releasing: Releasing) -> None:
@@ -150,6 +123,7 @@ def test_two_runs_at_once_cancel_once(cloud: Releasing) -> None:
 
     assert [wait_for(each) for each in processes] == [0, 0, 0]
     assert (set(cloud.purse.holds), cloud.cancels) == ({"cancelled"}, 3)
+    assert cloud.purse.value("select sum(changed) from sync.run where task = 'dag.release'") == 6, "once a question"
     assert cloud.purse.balance == FULL
 
 
@@ -250,246 +224,6 @@ def test_missing_right_stops_after_a_few_and_leaves_the_rest(reference: Releasin
     assert {reference.finding(each) for each in holds} == {("released", True)}
 
 
-# What happens to the hold between the question and the cancellation.
-
-
-def test_hold_that_a_till_consumed_after_approval_is_refused_by_the_report(cloud: Releasing) -> None:
-    hold_id = cloud.dangling()
-    request_id = cloud.approved()
-    cloud.till_consumes(hold_id)
-
-    counts = cloud.release(request_id)
-
-    assert (counts.changed, counts.rejected) == (0, 1)
-    assert (cloud.purse.holds, cloud.purse.balance) == (["consumed"], FREED_BEFORE)
-    state, evidence = cloud.outcome(hold_id)
-    assert (state, evidence["reason"], evidence["refusal"]) == (
-        "refused",
-        "the hold was consumed first",
-        "Transaction_AlreadyConsumed",
-    )
-    assert cloud.purse.value("select closed_by from wallet.hold") == "consumed"
-    assert cloud.finding(hold_id) == ("open", False), "whether the guest paid twice is for reconciliation to say"
-
-
-def test_hold_that_a_till_consumed_after_approval_stays_where_nothing_shows_it(reference: Releasing) -> None:
-    hold_id = reference.dangling()
-    request_id = reference.approved()
-    reference.till_consumes(hold_id)
-
-    for _ in range(2):
-        with pytest.raises(PaymentUnsettled):
-            reference.release(request_id)
-
-    assert (reference.purse.holds, reference.purse.balance, reference.cancels) == (["consumed"], FREED_BEFORE, 1)
-    state, evidence = reference.outcome(hold_id)
-    assert state == "unsettled"
-    assert evidence["missing"].startswith("Syrve refuses to cancel the hold (Transaction_AlreadyConsumed)")
-    assert reference.finding(hold_id) == ("open", False)
-    assert reference.versions(hold_id)[-1] == ("open", f"release: {evidence['missing']}")
-    assert len(reference.versions(hold_id)) == 2, "the same news is not written twice"
-
-
-@pytest.mark.parametrize("shows_held_money", [False, True])
-@pytest.mark.parametrize("answer", ["error", "ok"])
-def test_hold_that_a_till_consumes_while_the_call_is_under_way_harms_nothing(
-    releasing: Releasing, shows_held_money: bool, answer: str
-) -> None:
-    control = releasing.purse.simulator.control
-    control.set_switches(balance_shows_held_money=shows_held_money, consumed_cancel=answer)  # type: ignore[typeddict-item]
-    hold_id = releasing.dangling()
-    request_id = releasing.approved()
-
-    def consume(step: str) -> None:
-        if step == "cancel_hold sent":
-            releasing.till_consumes(hold_id)
-
-    try:
-        releasing.release(request_id, step=consume)
-    except PaymentUnsettled:
-        assert releasing.outcome(hold_id)[0] == "unsettled"
-
-    assert (releasing.purse.holds, releasing.purse.balance, releasing.cancels) == (["consumed"], FREED_BEFORE, 1)
-    state, evidence = releasing.outcome(hold_id)
-    shown_by_report = releasing.purse.config.dialect == "cloud" and not shows_held_money
-    if answer == "error":
-        assert state == ("refused" if shown_by_report else "unsettled")
-        assert releasing.finding(hold_id) == ("open", False)
-        assert evidence["refusal"] == "Transaction_AlreadyConsumed"
-    elif shows_held_money:
-        assert evidence["missing"].endswith("the balance fell by the amount: a till may have consumed the hold")
-        assert releasing.finding(hold_id) == ("open", False)
-    else:
-        assert (state, evidence["reason"]) == ("released", "cancelled, as Syrve confirmed"), (
-            "it says so, and the hold is over"
-        )
-
-
-def test_confirmation_that_the_balance_contradicts_is_not_believed_later_either(reference: Releasing) -> None:
-    reference.purse.simulator.control.set_switches(balance_shows_held_money=True, consumed_cancel="ok")
-    hold_id = reference.dangling()
-    request_id = reference.approved()
-    steps = {"cancel_hold sent": lambda: reference.till_consumes(hold_id)}
-    with pytest.raises(PaymentUnsettled):
-        reference.release(request_id, step=lambda name: steps.get(name, lambda: None)())
-
-    with pytest.raises(PaymentUnsettled):
-        reference.release(request_id, settings=WalletSettings(balance_window_seconds=0))
-
-    assert reference.finding(hold_id) == ("open", False)
-
-
-def test_hold_that_somebody_cancelled_is_released_by_the_report(cloud: Releasing) -> None:
-    hold_id = cloud.dangling()
-    request_id = cloud.approved()
-    cloud.cancelled_elsewhere(hold_id)
-
-    cloud.release(request_id)
-
-    state, evidence = cloud.outcome(hold_id)
-    assert (state, evidence["refusal"]) == ("released", "Transaction_AlreadyCancelled")
-    assert cloud.finding(hold_id) == ("released", True)
-
-
-def test_already_cancelled_is_not_believed_without_evidence(reference: Releasing) -> None:
-    hold_id = reference.dangling()
-    request_id = reference.approved()
-    reference.cancelled_elsewhere(hold_id)
-
-    with pytest.raises(PaymentUnsettled):
-        reference.release(request_id)
-
-    assert reference.outcome(hold_id)[1]["refusal"] == "Transaction_AlreadyCancelled"
-    assert reference.finding(hold_id) == ("open", False)
-    assert reference.purse.open_in_ledger() == 1
-
-
-def test_cancellation_by_somebody_else_at_the_same_moment_shows_in_the_balance(reference: Releasing) -> None:
-    hold_id = reference.dangling()
-    request_id = reference.approved()
-
-    def cancel(step: str) -> None:
-        if step == "cancel_hold sent":
-            reference.cancelled_elsewhere(hold_id)
-
-    reference.release(request_id, step=cancel)
-
-    assert reference.finding(hold_id) == ("released", True)
-    assert reference.purse.value("select closed_by from wallet.hold") == "cancelled"
-
-
-def test_unknown_hold_is_not_believed_to_be_over(releasing: Releasing) -> None:
-    purse = releasing.purse
-    unknown = purse.ledger.observe(
-        purse.operation("hold", "30.00", operation_id="5f4e0006-0000-4000-8000-000000000001"), "confirmed", {}
-    )
-    releasing.find(unknown.operation_id)
-
-    with pytest.raises(PaymentUnsettled):
-        releasing.release(releasing.approved())
-
-    state, evidence = releasing.outcome(unknown.operation_id)
-    assert (state, evidence["refusal"]) == ("unsettled", "Transaction_TransactionNotFound")
-    assert releasing.finding(unknown.operation_id) == ("open", False)
-
-
-def test_hold_of_which_nobody_knows_whether_it_was_made_is_released_where_it_was(cloud: Releasing) -> None:
-    control = cloud.purse.simulator.control
-    control.set_switches(hold_transaction_type=None, balance_shows_held_money=True)
-    control.set_faults([{"operation": "wallet_hold", "fault": "reset_after", "count": 1}])
-    hold_id = cloud.dangling(rule="hold_outcome_unknown")
-    assert cloud.plan().holds == 0, "not by default"
-
-    cloud.release(cloud.approved("run-b", rules=["hold_outcome_unknown"]))
-
-    assert (cloud.purse.holds, cloud.finding(hold_id)) == (["cancelled"], ("released", True))
-
-
-def test_hold_that_turns_out_never_to_have_been_made_is_refused(cloud: Releasing) -> None:
-    cloud.purse.simulator.control.set_faults([{"operation": "wallet_hold", "fault": "reset_before", "count": 1}])
-    hold_id = cloud.dangling(rule="hold_outcome_unknown")
-    request_id = cloud.approved(rules=["hold_outcome_unknown"])
-    cloud.purse.execute(
-        "insert into wallet.operation_event (operation_id, sequence, state, evidence) values (%s, 4, 'rejected', '{\"reason\": \"seen\"}')",
-        hold_id,
-    )
-
-    cloud.release(request_id)
-
-    assert cloud.outcome(hold_id) == ("refused", {"reason": "the hold was rejected meanwhile"})
-    assert cloud.cancels == 0
-
-
-CHANGES: dict[str, tuple[str, str]] = {
-    "resolved": (
-        "update wallet.finding set status = 'resolved', resolved_at = now()",
-        "a finding that was shown no longer holds",
-    ),
-    "deleted": ("delete from wallet.finding", "a finding that was shown no longer holds"),
-    "kept by another": (
-        "update wallet.finding set status = 'acknowledged'",
-        "a finding that was shown was acknowledged meanwhile",
-    ),
-    "order goes on": (
-        "insert into wallet.payment_order select organization_id, order_id, 'open', 30, now() from wallet.hold",
-        "the order is open, other than was shown",
-    ),
-    "another amount": ("update wallet.hold set amount = 31", "the hold is not as it was shown"),
-    "another id": ("update wallet.hold set transaction_id = gen_random_uuid()", "the hold is not as it was shown"),
-}
-
-
-@pytest.mark.parametrize("case", CHANGES)
-def test_hold_that_is_not_as_it_was_shown_is_not_cancelled(reference: Releasing, case: str) -> None:
-    statement, reason = CHANGES[case]
-    hold_id = reference.dangling()
-    request_id = reference.approved()
-    reference.purse.execute(statement)
-
-    counts = reference.release(request_id)
-
-    assert (counts.rejected, reference.cancels, reference.purse.holds) == (1, 0, ["open"])
-    assert reference.outcome(hold_id) == ("refused", {"reason": reason})
-
-
-def test_hold_that_its_payment_gave_back_meanwhile_is_refused_without_a_call(reference: Releasing) -> None:
-    hold_id = reference.dangling()
-    request_id = reference.approved()
-    reference.purse.do("cancel_hold", "30.00", hold_id=hold_id)
-
-    counts = reference.release(request_id)
-
-    assert (counts.rejected, reference.cancels) == (1, 1)
-    assert reference.outcome(hold_id) == ("refused", {"reason": "the hold was cancelled meanwhile"})
-
-
-def test_cancellation_planned_before_the_hold_ended_is_dropped(reference: Releasing) -> None:
-    hold_id = reference.dangling()
-    request_id = reference.approved()
-    killed = in_another_process(lambda: reference.release(request_id, step=killed_at("cancel_hold planned")))
-    assert killed == -signal.SIGKILL
-    reference.purse.do("cancel_hold", "30.00", hold_id=hold_id)
-
-    reference.release(request_id)
-
-    assert reference.cancels == 1
-    assert reference.purse.value("select count(*) from wallet.unsettled_operation where settled_at is null") == 0
-
-
-def test_trouble_with_one_hold_does_not_keep_the_others(reference: Releasing) -> None:
-    spoiled, fine = reference.dangling("10.00"), reference.dangling("20.00")
-    request_id = reference.approved()
-    reference.cancelled_elsewhere(spoiled)
-
-    with pytest.raises(PaymentUnsettled, match="1 hold"):
-        reference.release(request_id)
-
-    assert reference.finding(fine) == ("released", True)
-    assert reference.finding(spoiled) == ("open", False)
-    counts: Any = reference.purse.rows("select requested, changed, failed from sync.run where task = 'dag.release'")
-    assert counts == [(2, 1, 1)]
-
-
 def test_cancellation_that_a_person_found_not_carried_out_says_how_to_go_on(reference: Releasing) -> None:
     hold_id = reference.dangling()
     request_id = reference.approved()
@@ -509,58 +243,3 @@ def test_cancellation_that_a_person_found_not_carried_out_says_how_to_go_on(refe
 
     assert reference.release(request_id).changed == 1
     assert reference.finding(hold_id) == ("released", True)
-
-
-FAULTS = ("reset_before", "reset_after", "truncate", "rate_limit", "status")
-SEEDS = 5
-
-
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_faults_kills_and_tills_in_any_order_release_nothing_twice_and_claim_nothing_false(
-    releasing: Releasing, seed: int, tmp_path: Path
-) -> None:
-    chance = Random(f"{seed} {releasing.purse.config.dialect}")
-    control = releasing.purse.simulator.control
-    control.set_switches(
-        balance_shows_held_money=chance.random() < 0.5,
-        consumed_cancel=chance.choice(["error", "ok"]),
-        second_cancel=chance.choice(["error", "ok"]),
-    )
-    hold_ids = [releasing.dangling(f"{amount}.00") for amount in (10, 11, 12)]
-    target = chance.choice(hold_ids)
-    request_id = releasing.approved()
-    control.set_faults([{"operation": "wallet_cancel_hold", "fault": chance.choice(FAULTS), "probability": 0.4}])
-    hits = {chance.choice(STEPS): chance.choice(["kill", "consume", "cancel"]) for _ in range(2)}
-    others = tmp_path / "others"
-    others.touch()
-
-    def step(name: str) -> None:
-        with suppress(SimulatorRefusedError, SyrveError):  # what is over can't end again
-            match hits.pop(name, None):
-                case "kill":
-                    os.kill(os.getpid(), signal.SIGKILL)
-                case "consume":
-                    releasing.till_consumes(target)
-                case "cancel":
-                    others.write_text(others.read_text() + "x")
-                    releasing.cancelled_elsewhere(target)
-
-    in_another_process(lambda: releasing.release(request_id, step=step))
-    for _ in range(2):
-        in_another_process(lambda: releasing.release(request_id))
-
-    truth = {each["transaction_id"]: each["state"] for each in control.holds(customer_id=releasing.purse.customer_id)}
-    sent = releasing.purse.value(
-        "select count(*) from wallet.operation_event inner join wallet.operation using (operation_id) "
-        "where state = 'sent' and source = 'release'"
-    )
-    assert releasing.cancels - len(others.read_text()) <= sent
-    assert sent <= releasing.purse.value("select count(*) from wallet.operation where source = 'release'")
-    for hold_id in hold_ids:
-        state, (status, is_closed) = releasing.outcome(hold_id)[0], releasing.finding(hold_id)
-        assert state in ("approved", "released", "refused", "unsettled")
-        assert is_closed == (status == "released") == (state == "released")
-        assert not (is_closed and truth[releasing.transaction_id(hold_id)] == "open"), "released, it says, and is not"
-    was_consumed = truth[releasing.transaction_id(target)] == "consumed"
-    taken = releasing.purse.value("select amount from wallet.hold where hold_id = %s", target) if was_consumed else 0
-    assert releasing.purse.balance == FULL - taken

@@ -91,10 +91,11 @@ class HoldRelease:
                 continue
             failures = 0
             self._money.step("release settled")
-            self._book.end(asked, outcome)
+            is_news = self._book.end(asked, outcome)
             self._money.step("release recorded")
-            counts.changed += outcome.state == "released"
-            counts.rejected += outcome.state == "refused"
+            counts.changed += is_news and outcome.state == "released"
+            counts.rejected += is_news and outcome.state == "refused"
+            counts.unchanged += not is_news and outcome.state != "unsettled"
             counts.failed += outcome.state == "unsettled"
             log.info("Hold %s: %s, %s", asked.shown.hold_id, outcome.state, outcome.reason)
 

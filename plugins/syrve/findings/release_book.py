@@ -99,6 +99,20 @@ class ReleaseBook:
                 self._findings(cursor, asked, None, f"release: {outcome.reason}", evidence)
         return True
 
+    def catch_up(self) -> int:
+        """End the releases that lacked evidence where the ledger has it meanwhile; returns how many."""
+        with self._warehouse.transaction("look for releases whose hold is over") as cursor:
+            cursor.execute(sql("release/over.sql"))
+            rows = cursor.fetchall()
+        ended = 0
+        for request_id, release_id, closed_by in rows:
+            (asked,) = [each for each in self.holds(request_id) if each.shown.release_id == release_id]
+            state = "released" if closed_by == "cancelled" else "refused"
+            evidence = {name: value for name, value in asked.evidence.items() if name != "missing"}
+            reason = f"the hold was {closed_by}, as the ledger was told afterwards"
+            ended += self.end(asked, Outcome(state, reason, asked.evidence.get("operation_id"), evidence))
+        return ended
+
     def _decide(self, request_id: str, states: Mapping[str, str], decided_by: str | None) -> list[AskedHold]:
         holds = self.holds(request_id)
         with self._warehouse.transaction("record what a person decided") as cursor:

@@ -81,11 +81,16 @@ class SyrvePlanReleaseOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Choose."""
+        from syrve.findings.release_book import ReleaseBook
         from syrve.findings.release_plan import ReleasePlanner
 
         dry_run = reads_as_dry_run(self.is_dry_run, context)
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        if not dry_run:
+            ended = ReleaseBook(warehouse, run_id=context["run_id"]).catch_up()
+            log.info("Former releases for which evidence was missing, and is there now: %d", ended)
         planner = ReleasePlanner(
-            open_warehouse(self.warehouse_conn_id),
+            warehouse,
             run_id=context["run_id"],
             answer_seconds=float(self.answer_hours) * 3600,
         )
