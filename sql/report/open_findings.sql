@@ -1,5 +1,5 @@
--- The findings that were open as of a moment, in the order of the CSV. One hold may have several findings: amount_once is its money on one of them
--- only (the gravest), so that sums over rules count it once.
+-- The findings that were open as of a moment, in the order of the CSV. One hold may have several findings: amount_once is its money (the
+-- largest sum that any says) on one of them only, the gravest, so that sums over rules count it once.
 select
     open_finding.finding_id::text as finding_id,
     open_finding.rule,
@@ -19,14 +19,20 @@ select
             row_number() over (
                 partition by coalesce('hold:' || open_finding.hold_id, open_finding.rule || ' ' || open_finding.subject)
                 order by
-                    open_finding.amount_at_risk desc nulls last,
                     array_position(array['critical', 'high', 'medium', 'low'], open_finding.severity),
+                    open_finding.amount_at_risk desc nulls last,
                     open_finding.rule,
                     open_finding.subject
             ) = 1
-            then open_finding.amount_at_risk
+            then
+                max(open_finding.amount_at_risk) over (
+                    partition by coalesce('hold:' || open_finding.hold_id, open_finding.rule || ' ' || open_finding.subject)
+                )
     end as amount_once
 from wallet.finding_as_of(%(as_of)s) as open_finding
+-- Only to be quick where there is much history: what closed by then was not open.
+inner join wallet.finding as known
+    on open_finding.finding_id = known.finding_id and (known.resolved_at is null or known.resolved_at > %(as_of)s)
 where
     open_finding.status in ('open', 'acknowledged')
     and (%(organization_ids)s::uuid[] is null or open_finding.organization_id = any(%(organization_ids)s::uuid[]))

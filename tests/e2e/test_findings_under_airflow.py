@@ -1,15 +1,21 @@
 """Reconciliation through a real scheduler: past days by Airflow's own backfill, and a run by hand."""
 
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from devstack import names
 from e2e_support import wait_until
+from fixtures.channels import Webhook, open_webhook
 
 HOLD = "5f4e0005-0000-4000-8000-0000000000{:02d}"
 EMPTY = """
     truncate wallet.operation, wallet.operation_event, wallet.hold, wallet.unsettled_operation, wallet.finding, wallet.finding_version,
-        wallet.finding_evaluation, wallet.finding_count
+        wallet.finding_evaluation, wallet.finding_count, wallet.finding_told, wallet.notification
 """
 
 
@@ -41,6 +47,21 @@ def backfill(airflow: Any, *window: str) -> None:
     )
 
 
+@contextmanager
+def told_at(airflow: Any) -> Iterator[Webhook]:
+    """Let a webhook be the channel of the notifications."""
+    with open_webhook() as webhook:
+        config = json.dumps({"config": {"path": webhook.path.replace("rto=0.3", "rto=9")}})
+        airflow.rows(
+            "insert into connection (conn_id, conn_type, extra, is_encrypted, is_extra_encrypted) values (%s, 'apprise', %s, false, false)",
+            "syrve_notifications",
+            config,
+            database=names.METADATA_DATABASE,
+        )
+        yield webhook
+        airflow.rows("delete from connection where conn_id = 'syrve_notifications'", database=names.METADATA_DATABASE)
+
+
 def test_backfilled_days_say_what_was_true_then(airflow: Any) -> None:
     (customer,) = airflow.fresh(customers=1)
     airflow.rows(EMPTY)
@@ -62,15 +83,27 @@ def test_backfilled_days_say_what_was_true_then(airflow: Any) -> None:
         (1,)
     ]
 
-    outcome, _ = airflow.run(names.RECONCILE_DAG, thresholds={"default": {"rules_off": ["stale_hold"]}})
-    assert outcome == "success"
-    assert airflow.task_states() == {
-        "plan": "success",
-        "settle": "success",
-        "reconcile[0]": "success",
-        "publish": "success",
-        "all_reconciled": "success",
-    }
+    with told_at(airflow) as webhook:
+        outcome, _ = airflow.run(names.RECONCILE_DAG, thresholds={"default": {"rules_off": ["stale_hold"]}})
+        assert outcome == "success"
+        assert airflow.task_states() == {
+            "plan": "success",
+            "settle": "success",
+            "reconcile[0]": "success",
+            "publish": "success",
+            "report": "success",
+            "notify": "success",
+            "all_reconciled": "success",
+        }
+
+    (posted,) = webhook.taken
+    assert posted["title"] == "Syrve wallets: 2 opened", "the backfilled days were not told"
+    (link,) = re.findall(r"Report: (file://\S+\.html)", posted["message"])
+    page = Path(link.removeprefix("file://"))
+    assert "hold_without_order" in page.read_text()
+    reports = page.parents[1]
+    assert len(list(reports.glob("*/*.csv"))) == len(list(reports.glob("*/*.html"))) == 4
+    assert (reports / "latest.html").exists()
     assert airflow.rows("select distinct rule from wallet.finding where resolved_at is null") == [
         ("hold_without_order",)
     ]
