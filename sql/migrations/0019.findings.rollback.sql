@@ -1,0 +1,14 @@
+drop view analytics.holds_at_risk;
+drop trigger keep_version on wallet.finding;
+drop function wallet.keep_finding_version();
+drop function wallet.finding_as_of(timestamptz);
+drop table wallet.finding_count;
+drop table wallet.finding_evaluation;
+drop function wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric);
+drop view wallet.charge;
+drop function wallet.open_hold_as_of(timestamptz);
+drop index wallet.finding_resolved;
+drop index wallet.finding_version_at;
+drop index wallet.operation_charge;
+drop index wallet.unsettled_operation_hold;
+drop index wallet.unsettled_operation_at;

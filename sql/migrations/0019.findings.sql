@@ -1,0 +1,440 @@
+-- depends: 0018.wallet-orders-findings
+-- What reconciliation stands on: the state of holds and charges as of a moment, findings as they were, and counts a moment.
+
+-- Settled rows are asked for too, where the moment is past. A till's clock may say that the outcome came before the call.
+create index unsettled_operation_at on wallet.unsettled_operation
+using gist (tstzrange(sent_at, case when settled_at < sent_at then sent_at else settled_at end)) where sent_at is not null;
+create index unsettled_operation_hold on wallet.unsettled_operation (hold_id) where hold_id is not null;
+create index operation_charge on wallet.operation (organization_id, requested_at) where kind = 'chargeoff';
+create index finding_version_at on wallet.finding_version (finding_id, as_of, version);
+create index finding_resolved on wallet.finding (organization_id, resolved_at) where resolved_at is not null;
+
+create function wallet.open_hold_as_of(moment timestamptz) returns table (
+    hold_id uuid,
+    organization_id uuid,
+    customer_id uuid,
+    wallet_id uuid,
+    amount numeric,
+    order_id text,
+    source text,
+    transaction_id uuid,
+    opened_at timestamptz,
+    confirmed_at timestamptz,
+    order_state text,
+    order_state_at timestamptz
+)
+language sql
+stable
+as $$
+    select
+        hold.hold_id,
+        hold.organization_id,
+        hold.customer_id,
+        hold.wallet_id,
+        hold.amount,
+        hold.order_id,
+        hold.source,
+        hold.transaction_id,
+        hold.opened_at,
+        hold.confirmed_at,
+        known.state,
+        known.state_at
+    from wallet.hold as hold
+    left join lateral (
+        select version.state, version.state_at
+        from wallet.payment_order_version as version
+        where
+            version.organization_id = hold.organization_id
+            and version.order_id = hold.order_id
+            and version.state_at <= moment
+        order by version.state_at desc, version.state = 'open', version.state
+        limit 1
+    ) as known on true
+    where
+        tstzrange(hold.opened_at, hold.closed_at) @> moment
+        and hold.confirmed_at <= moment
+        and not exists (
+            select
+            from wallet.unsettled_operation as ending
+            where
+                ending.hold_id in (hold.hold_id, hold.transaction_id)
+                and ending.kind = 'cancel_hold'
+                and ending.sent_at <= moment
+                and (ending.settled_at > moment or ending.settled_at is null)
+        )
+$$;
+comment on function wallet.open_hold_as_of(timestamptz) is
+'Holds that certainly set money aside at a moment and of which no cancellation was on its way, each with its order''s state as of then.';
+
+create view wallet.charge as
+select
+    operation.operation_id,
+    operation.organization_id,
+    operation.customer_id,
+    operation.wallet_id,
+    operation.amount,
+    case when operation.source <> 'transactions' then operation.order_id end as order_id,
+    operation.hold_id,
+    operation.consumes_hold,
+    operation.source,
+    operation.requested_at,
+    event.occurred_at as charged_at,
+    event.sequence > 1 and exists (
+        select
+        from wallet.operation_event as begun
+        where begun.operation_id = operation.operation_id and begun.sequence = 1 and begun.state = 'planned'
+    ) as is_ours
+from wallet.operation as operation
+inner join wallet.operation_event as event on operation.operation_id = event.operation_id and event.state = 'confirmed'
+where operation.kind = 'chargeoff';
+comment on view wallet.charge is 'Charges that certainly took money. Ask for some by wallet, order, hold or time: it reads the book.';
+comment on column wallet.charge.operation_id is 'As in operation.';
+comment on column wallet.charge.organization_id is 'As in operation.';
+comment on column wallet.charge.customer_id is 'As in operation.';
+comment on column wallet.charge.wallet_id is 'As in operation.';
+comment on column wallet.charge.amount is 'As in operation.';
+comment on column wallet.charge.order_id is 'As in operation; null for payments of the transactions report, whose orders have the till''s ids.';
+comment on column wallet.charge.hold_id is 'As in operation.';
+comment on column wallet.charge.consumes_hold is 'As in operation.';
+comment on column wallet.charge.source is 'As in operation.';
+comment on column wallet.charge.requested_at is 'As in operation.';
+comment on column wallet.charge.charged_at is 'When the money was taken.';
+comment on column wallet.charge.is_ours is 'Sent by us, on purpose, rather than reported by others.';
+
+-- A charge through the API does not say which hold it pays for unless somebody wrote it down. Else it is looked for: by the order, then by the
+-- sum. Of several holds alike, each charge goes to the latest hold before it that has no charge yet, as brackets close the latest that is open.
+create function wallet.hold_charge_as_of(moment timestamptz, organization uuid, window_seconds double precision, tolerance numeric)
+returns table (hold_id uuid, charge_id uuid, charged_at timestamptz, charged_amount numeric, matched_by text)
+language sql
+stable
+as $$
+    select
+        hold.hold_id,
+        charge.operation_id,
+        charge.charged_at,
+        charge.amount,
+        charge.matched_by
+    from wallet.open_hold_as_of(moment) as hold
+    inner join lateral (
+        (
+            select one.operation_id, one.charged_at, one.amount, 'hold' as matched_by, 1 as preference
+            from wallet.charge as one
+            where one.hold_id in (hold.hold_id, hold.transaction_id) and not one.consumes_hold and one.charged_at <= moment
+            order by one.charged_at, one.operation_id
+            limit 1
+        )
+        union all
+        (
+            select one.operation_id, one.charged_at, one.amount, 'order' as matched_by, 2 as preference
+            from (
+                select found.*, row_number() over (order by found.charged_at, found.operation_id) as place
+                from wallet.charge as found
+                where
+                    found.organization_id = hold.organization_id
+                    and found.order_id = hold.order_id
+                    and found.customer_id = hold.customer_id
+                    and found.wallet_id = hold.wallet_id
+                    and found.hold_id is null
+                    and found.charged_at between hold.opened_at and moment
+                    and (
+                        abs(found.amount - hold.amount) <= tolerance
+                        or not exists (
+                            select
+                            from wallet.hold as other
+                            where
+                                other.organization_id = hold.organization_id
+                                and other.order_id = hold.order_id
+                                and other.customer_id = hold.customer_id
+                                and other.wallet_id = hold.wallet_id
+                                and other.hold_id <> hold.hold_id
+                                and other.confirmed_at <= moment
+                        )
+                    )
+            ) as one
+            where
+                one.place > (
+                    select count(*)
+                    from wallet.hold as rival
+                    where
+                        rival.organization_id = hold.organization_id
+                        and rival.order_id = hold.order_id
+                        and rival.customer_id = hold.customer_id
+                        and rival.wallet_id = hold.wallet_id
+                        and abs(rival.amount - hold.amount) <= tolerance
+                        and (rival.opened_at, rival.hold_id) > (hold.opened_at, hold.hold_id)
+                        and rival.opened_at <= one.charged_at
+                        and rival.confirmed_at <= moment
+                        and (rival.closed_at is null or rival.closed_at > one.charged_at)
+                        and not exists (
+                            select
+                            from wallet.charge as own
+                            where own.hold_id in (rival.hold_id, rival.transaction_id) and own.charged_at <= moment
+                        )
+                )
+            order by one.charged_at, one.operation_id
+            limit 1
+        )
+        union all
+        (
+            select one.operation_id, one.charged_at, one.amount, 'sum' as matched_by, 3 as preference
+            from (
+                select found.*, row_number() over (order by found.charged_at, found.operation_id) as place
+                from wallet.charge as found
+                where
+                    found.organization_id = hold.organization_id
+                    and found.customer_id = hold.customer_id
+                    and found.wallet_id = hold.wallet_id
+                    and found.hold_id is null
+                    and found.requested_at between hold.opened_at and hold.opened_at + make_interval(secs => window_seconds)
+                    and found.charged_at between hold.opened_at and moment
+                    and abs(found.amount - hold.amount) <= tolerance
+                    and (found.order_id is null or hold.order_id is null)
+                    and not exists (
+                        select
+                        from wallet.hold as named
+                        where
+                            named.organization_id = found.organization_id
+                            and named.order_id = found.order_id
+                            and named.customer_id = found.customer_id
+                            and named.wallet_id = found.wallet_id
+                            and named.opened_at <= found.charged_at
+                    )
+                    -- A till's own record and the transactions report may tell of the same payment.
+                    and not (
+                        found.source = 'transactions'
+                        and exists (
+                            select
+                            from wallet.charge as told
+                            where
+                                told.organization_id = found.organization_id
+                                and told.customer_id = found.customer_id
+                                and told.wallet_id = found.wallet_id
+                                and told.amount = found.amount
+                                and told.source <> 'transactions'
+                                and told.charged_at <= moment
+                                and told.requested_at between found.requested_at - interval '10 minutes' and found.requested_at + interval '10 minutes'
+                        )
+                    )
+            ) as one
+            where
+                one.place > (
+                    select count(*)
+                    from wallet.hold as rival
+                    where
+                        rival.organization_id = hold.organization_id
+                        and rival.customer_id = hold.customer_id
+                        and rival.wallet_id = hold.wallet_id
+                        and abs(rival.amount - hold.amount) <= tolerance
+                        and (one.order_id is null or rival.order_id is null)
+                        and (rival.opened_at, rival.hold_id) > (hold.opened_at, hold.hold_id)
+                        and rival.opened_at <= one.charged_at
+                        and rival.confirmed_at <= moment
+                        and (rival.closed_at is null or rival.closed_at > one.charged_at)
+                        and not exists (
+                            select
+                            from wallet.charge as own
+                            where own.hold_id in (rival.hold_id, rival.transaction_id) and own.charged_at <= moment
+                        )
+                        and not exists (
+                            select
+                            from wallet.charge as own
+                            where
+                                own.organization_id = rival.organization_id
+                                and own.order_id = rival.order_id
+                                and own.customer_id = rival.customer_id
+                                and own.wallet_id = rival.wallet_id
+                                and own.charged_at <= moment
+                        )
+                )
+            order by one.charged_at, one.operation_id
+            limit 1
+        )
+        order by preference
+        limit 1
+    ) as charge on true
+    where hold.organization_id = organization
+$$;
+comment on function wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric) is
+'Open holds whose payment was charged all the same, as of a moment: by a charge that names the hold, or its order, or else one of the same sum '
+'on the same wallet within so many seconds. What the till paid with the held money is not among them: that hold is not open.';
+
+create table wallet.finding_evaluation (
+    organization_id uuid not null,
+    as_of timestamptz not null,
+    thresholds jsonb not null check (jsonb_typeof(thresholds) = 'object'),
+    first_evaluated_at timestamptz not null,
+    evaluated_at timestamptz not null,
+    run_id text,
+    primary key (organization_id, as_of)
+);
+comment on table wallet.finding_evaluation is 'Moments as of which the findings of an organization were worked out.';
+comment on column wallet.finding_evaluation.organization_id is 'Organization concerned.';
+comment on column wallet.finding_evaluation.as_of is 'Moment as of which they hold.';
+comment on column wallet.finding_evaluation.thresholds is 'Thresholds by which they were worked out last.';
+comment on column wallet.finding_evaluation.first_evaluated_at is 'When that was done first.';
+comment on column wallet.finding_evaluation.evaluated_at is 'When that was done last; a row recorded since then arrived late.';
+comment on column wallet.finding_evaluation.run_id is 'Airflow''s run that did it last.';
+
+create table wallet.finding_count (
+    organization_id uuid not null,
+    as_of timestamptz not null,
+    rule text not null,
+    severity text not null,
+    open_count integer not null,
+    open_amount numeric not null,
+    opened_count integer not null,
+    opened_amount numeric not null,
+    closed_count integer not null,
+    closed_amount numeric not null,
+    run_id text,
+    recorded_at timestamptz not null default clock_timestamp(),
+    primary key (organization_id, as_of, rule, severity),
+    foreign key (organization_id, as_of) references wallet.finding_evaluation on delete cascade
+);
+comment on table wallet.finding_count is
+'How many findings were open as of each moment, and what opened and closed since the moment before. No row of a moment that is in '
+'finding_evaluation means none.';
+comment on column wallet.finding_count.organization_id is 'Organization concerned.';
+comment on column wallet.finding_count.as_of is 'Moment as of which it was so.';
+comment on column wallet.finding_count.rule is 'Rule of the findings.';
+comment on column wallet.finding_count.severity is 'Severity as of then; of closed ones, the last.';
+comment on column wallet.finding_count.open_count is 'Findings that were open or acknowledged.';
+comment on column wallet.finding_count.open_amount is 'Their money at risk.';
+comment on column wallet.finding_count.opened_count is 'Those that were not open as of the moment evaluated before.';
+comment on column wallet.finding_count.opened_amount is 'Their money at risk.';
+comment on column wallet.finding_count.closed_count is 'Findings that were open as of the moment evaluated before, and no longer.';
+comment on column wallet.finding_count.closed_amount is 'Their money at risk as of that moment.';
+comment on column wallet.finding_count.run_id is 'Airflow''s run that counted.';
+comment on column wallet.finding_count.recorded_at is 'When it was counted last.';
+
+create function wallet.finding_as_of(moment timestamptz) returns table (
+    finding_id uuid,
+    rule text,
+    subject text,
+    organization_id uuid,
+    customer_id uuid,
+    wallet_id uuid,
+    hold_id uuid,
+    amount_at_risk numeric,
+    severity text,
+    evidence jsonb,
+    first_seen_at timestamptz,
+    status text,
+    status_at timestamptz
+)
+language sql
+stable
+as $$
+    select
+        finding.finding_id,
+        finding.rule,
+        finding.subject,
+        finding.organization_id,
+        finding.customer_id,
+        finding.wallet_id,
+        finding.hold_id,
+        latest.amount_at_risk,
+        latest.severity,
+        latest.evidence,
+        (
+            select min(version.as_of)
+            from wallet.finding_version as version
+            where version.finding_id = finding.finding_id and version.as_of <= moment and version.status = 'open'
+        ),
+        latest.status,
+        latest.as_of
+    from wallet.finding as finding
+    inner join lateral (
+        select version.status, version.as_of, version.amount_at_risk, version.severity, version.evidence
+        from wallet.finding_version as version
+        where version.finding_id = finding.finding_id and version.as_of <= moment
+        order by version.as_of desc, version.version desc
+        limit 1
+    ) as latest on true
+$$;
+comment on function wallet.finding_as_of(timestamptz) is
+'Findings as they were at a moment, closed ones with the status in which they closed; right for moments in finding_evaluation and after them.';
+
+-- Who sets a status by hand changes the row only; the versions must tell of it too.
+create function wallet.keep_finding_version() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    latest record;
+begin
+    select version.version, version.status into latest
+    from wallet.finding_version as version
+    where version.finding_id = new.finding_id
+    order by version.as_of desc, version.version desc
+    limit 1;
+    if latest.status is distinct from (select finding.status from wallet.finding as finding where finding.finding_id = new.finding_id) then
+        insert into wallet.finding_version (finding_id, version, as_of, status, severity, amount_at_risk, evidence, reason)
+        select
+            finding.finding_id,
+            (select coalesce(max(version.version), 0) + 1 from wallet.finding_version as version where version.finding_id = new.finding_id),
+            greatest(
+                finding.last_seen_at,
+                (select max(version.as_of) from wallet.finding_version as version where version.finding_id = new.finding_id)
+            ),
+            finding.status,
+            finding.severity,
+            finding.amount_at_risk,
+            finding.evidence,
+            'set by hand'
+        from wallet.finding as finding
+        where finding.finding_id = new.finding_id;
+    end if;
+    return null;
+end
+$$;
+comment on function wallet.keep_finding_version() is 'Writes a version of a finding whose status was changed without one.';
+
+create constraint trigger keep_version after update of status on wallet.finding
+deferrable initially deferred
+for each row when (old.status is distinct from new.status) execute function wallet.keep_finding_version();
+
+create view analytics.holds_at_risk as
+select
+    finding_id,
+    rule,
+    severity,
+    organization_id,
+    customer_id,
+    wallet_id,
+    hold_id,
+    amount_at_risk,
+    first_seen_at,
+    last_seen_at,
+    status
+from wallet.finding
+where resolved_at is null;
+comment on view analytics.holds_at_risk is 'Money that reconciliation says is set aside, missing or too much, and no longer should be; ids and amounts only.';
+comment on column analytics.holds_at_risk.finding_id is 'Id of the finding.';
+comment on column analytics.holds_at_risk.rule is 'Rule that found it.';
+comment on column analytics.holds_at_risk.severity is 'low, medium, high or critical.';
+comment on column analytics.holds_at_risk.organization_id is 'Organization concerned.';
+comment on column analytics.holds_at_risk.customer_id is 'Customer concerned.';
+comment on column analytics.holds_at_risk.wallet_id is 'Wallet concerned.';
+comment on column analytics.holds_at_risk.hold_id is 'Hold concerned; one hold may have several findings.';
+comment on column analytics.holds_at_risk.amount_at_risk is 'Money at risk, in the wallet''s currency.';
+comment on column analytics.holds_at_risk.first_seen_at is 'Earliest moment as of which it held.';
+comment on column analytics.holds_at_risk.last_seen_at is 'Latest moment as of which it held.';
+comment on column analytics.holds_at_risk.status is 'open, or acknowledged: a person knows.';
+
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_loader') then
+        grant select on wallet.charge to syrve_loader;
+        grant select, insert, update on wallet.finding_evaluation to syrve_loader;
+        grant select, insert, update, delete on wallet.finding_count to syrve_loader;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_analyst') then
+        grant select on analytics.holds_at_risk to syrve_analyst;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_ops') then
+        grant select on wallet.charge, wallet.finding_evaluation, wallet.finding_count, analytics.holds_at_risk to syrve_ops;
+    end if;
+end
+$$;
