@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from benchmarks.machine import facts
 from benchmarks.measure import Promise
 
-NAMES = ("lookups", "merge", "whole_job", "memory", "claim", "budget", "costs")
+NAMES = ("lookups", "merge", "whole_job", "memory", "claim", "budget", "reconcile", "costs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

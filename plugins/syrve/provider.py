@@ -28,6 +28,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.coupons",
                     "syrve.operators.crm",
                     "syrve.operators.customers",
+                    "syrve.operators.findings",
                     "syrve.operators.publish",
                     "syrve.operators.roster",
                     "syrve.operators.topup",

@@ -10,5 +10,4 @@ drop function wallet.open_hold_as_of(timestamptz);
 drop index wallet.finding_resolved;
 drop index wallet.finding_version_at;
 drop index wallet.operation_charge;
-drop index wallet.unsettled_operation_hold;
 drop index wallet.unsettled_operation_at;

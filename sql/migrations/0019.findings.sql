@@ -4,7 +4,6 @@
 -- Settled rows are asked for too, where the moment is past. A till's clock may say that the outcome came before the call.
 create index unsettled_operation_at on wallet.unsettled_operation
 using gist (tstzrange(sent_at, case when settled_at < sent_at then sent_at else settled_at end)) where sent_at is not null;
-create index unsettled_operation_hold on wallet.unsettled_operation (hold_id) where hold_id is not null;
 create index operation_charge on wallet.operation (organization_id, requested_at) where kind = 'chargeoff';
 create index finding_version_at on wallet.finding_version (finding_id, as_of, version);
 create index finding_resolved on wallet.finding (organization_id, resolved_at) where resolved_at is not null;
@@ -55,12 +54,21 @@ as $$
         and hold.confirmed_at <= moment
         and not exists (
             select
-            from wallet.unsettled_operation as ending
+            from wallet.operation as ending
+            inner join wallet.operation_event as sent on ending.operation_id = sent.operation_id
             where
                 ending.hold_id in (hold.hold_id, hold.transaction_id)
                 and ending.kind = 'cancel_hold'
-                and ending.sent_at <= moment
-                and (ending.settled_at > moment or ending.settled_at is null)
+                and sent.state in ('sent', 'unknown')
+                and sent.occurred_at <= moment
+                and not exists (
+                    select
+                    from wallet.operation_event as settled
+                    where
+                        settled.operation_id = ending.operation_id
+                        and settled.state in ('confirmed', 'rejected')
+                        and settled.occurred_at <= moment
+                )
         )
 $$;
 comment on function wallet.open_hold_as_of(timestamptz) is

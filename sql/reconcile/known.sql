@@ -28,18 +28,21 @@ from staging_finding as found
 order by found.rule, found.subject
 on conflict (rule, subject) do nothing;
 
-select finding.finding_id
-from wallet.finding as finding
-where
-    finding.organization_id = %(organization_id)s
-    and (
-        finding.resolved_at is null
-        or (finding.resolved_at >= %(as_of)s and finding.first_seen_at <= %(as_of)s)
-        or exists (
-            select
-            from staging_finding as found
-            where found.rule = finding.rule and found.subject = finding.subject
+select count(*) as locked
+from (
+    select finding.finding_id
+    from wallet.finding as finding
+    where
+        finding.organization_id = %(organization_id)s
+        and (
+            finding.resolved_at is null
+            or (finding.resolved_at >= %(as_of)s and finding.first_seen_at <= %(as_of)s)
+            or exists (
+                select
+                from staging_finding as found
+                where found.rule = finding.rule and found.subject = finding.subject
+            )
         )
-    )
-order by finding.finding_id
-for no key update;
+    order by finding.finding_id
+    for no key update
+) as locked;

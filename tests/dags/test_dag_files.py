@@ -31,6 +31,7 @@ CALLS_SYRVE = {
     "SyrvePullCouponsOperator",
     "SyrvePullCustomersOperator",
     "SyrveSendTopupOperator",
+    "SyrveSettleOperator",
     "SyrveTransactionsOperator",
 }
 """Operators that send requests to Syrve."""
@@ -278,6 +279,7 @@ def test_assets_are_named_like_tables(dagbag: DagBag) -> None:
         "crm.push",
         "wallet.operation",
         "wallet.payment_order",
+        "wallet.finding",
     }
     assert all(uri == f"syrve://warehouse/{name.replace('.', '/')}" for name, uri in published.items())
 
@@ -313,6 +315,7 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_backfill": None,
         "syrve_wallet_import": "*/15 * * * *",
         "syrve_bulk_topup": None,
+        "syrve_reconcile_holds": "0 * * * *",
     }
 
 

@@ -6,12 +6,6 @@ from fixtures.books import GUEST, ORGANIZATION, START, WALLET, Book, after
 from syrve.findings.rules import all_rules
 
 OTHER_WALLET = "5f4e000b-0000-4000-8000-000000000002"
-LIMITS = {
-    "stale_hold": 4 * 3600,
-    "settle": 1800,
-    "order": 3600,
-    "unknown": 900,
-}
 
 
 def test_ten_rules_of_the_design_are_there() -> None:
@@ -197,6 +191,30 @@ def test_cancellation_that_succeeded_after_all_closes_everything(book: Book) -> 
     assert book.finding("cancel_outcome_unknown")["status"] == "resolved"
 
 
+@pytest.mark.parametrize("kind", ["topup", "chargeoff"])
+def test_movement_of_unknown_outcome_is_found_until_evidence_settles_it(book: Book, kind: str) -> None:
+    operation = book.operation(kind, START, "100.00", state=("planned", "sent", "unknown"), source="dag")
+
+    assert book.found(after(minutes=15, seconds=-1)) == set()
+    assert book.found(after(minutes=15)) == {("movement_outcome_unknown", operation)}
+
+    book.event(operation, "rejected", after(hours=2))
+    assert book.found(after(hours=2)) == set()
+    assert book.found(after(hours=1)) == {("movement_outcome_unknown", operation)}, "as of then it was not known"
+
+
+def test_moment_in_which_a_cancellation_was_under_way_stays_so(book: Book) -> None:
+    hold = book.hold()
+    cancellation = book.cancel(hold, after(hours=5), state="sent")
+    moment = after(hours=5, seconds=10)
+    assert book.found(moment) == set()
+
+    book.event(cancellation, "rejected", after(hours=5, seconds=20))
+
+    assert book.found(moment) == set(), "although the ledger keeps no row of operations as short as that"
+    assert book.found(after(hours=5, seconds=20)) == {("stale_hold", hold), ("hold_without_order", hold)}
+
+
 def test_second_open_hold_of_an_order_is_a_duplicate(book: Book) -> None:
     book.order("7", "open", START)
     first, second = book.hold(order="7"), book.hold(after(hours=1), "60.00", order="7")
@@ -337,7 +355,7 @@ def test_movement_close_to_a_look_or_of_unknown_outcome_makes_it_no_evidence(boo
     assert book.rules_at(after(hours=3)) == {}
 
     book.topup(after(hours=1.5), "5.00", state="unknown")
-    assert book.rules_at(after(hours=3)) == {}
+    assert book.rules_at(after(hours=3)) == {"movement_outcome_unknown": 1}
 
 
 def test_balance_of_a_wallet_without_an_open_hold_is_nobodys_business(book: Book) -> None:

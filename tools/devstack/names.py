@@ -9,6 +9,7 @@ CRM_IMPORT_DAG = "syrve_crm_import"
 CRM_PUSH_DAG = "syrve_crm_push"
 WALLET_IMPORT_DAG = "syrve_wallet_import"
 BULK_TOPUP_DAG = "syrve_bulk_topup"
+RECONCILE_DAG = "syrve_reconcile_holds"
 
 POOL = "syrve_api"
 POOL_SLOTS = 4

@@ -169,11 +169,11 @@ def _stage(cursor: Cursor, rule: Rule, values: Mapping[str, Any]) -> None:
         cursor.execute(statement, dict(values) | {"rule_name": rule.name})
     except psycopg2.errors.UniqueViolation:
         raise MalformedRule(f"sql/findings/{rule.name}.sql: it gives a subject twice") from None
-    except (psycopg2.errors.SyntaxErrorOrAccessRuleViolation, psycopg2.DataError, psycopg2.IntegrityError) as error:
+    except (psycopg2.ProgrammingError, psycopg2.DataError, psycopg2.IntegrityError) as error:
         if isinstance(error, psycopg2.errors.InsufficientPrivilege):
             raise
         raise MalformedRule(
-            f"sql/findings/{rule.name}.sql can't be evaluated: {type(error).__name__} ({error.pgcode})"
+            f"sql/findings/{rule.name}.sql can't be evaluated: {type(error).__name__} ({error.pgcode}); correct it, or apply the migrations"
         ) from None
 
 

@@ -5,13 +5,13 @@
 | `hold_ttl_seconds` | a hold that is open for longer is stale | `14400` (4 hours) |
 | `order_grace_seconds` | how long a hold may be open before its order must be known | `3600` |
 | `settle_grace_seconds` | how long settling may take after an order failed or was charged | `1800` |
-| `unknown_grace_seconds` | how long an operation may be without an outcome; 60 at least, which is what the ledger keeps | `900` |
+| `unknown_grace_seconds` | how long an operation may be without an outcome; 60 at least | `900` |
 | `duplicate_window_seconds` | two holds without an order, of one wallet and sum, count as one made twice within this | `300` |
 | `charge_window_seconds` | a charge that names no hold may be for one that was opened this long before it | `86400` (a day) |
 | `lookback_seconds` | how far back charges and changes of balance are looked at | `604800` (7 days) |
 | `amount_tolerance` | sums that differ by no more are the same, in the wallet's currency | `0` |
 | `balance_tolerance` | a balance may be off by this | `0` |
-| `balance_skew_seconds` | how exactly the times of a look and of a movement are known | `120` |
+| `balance_skew_seconds` | how exactly the times of a look and of a movement are known; 60 at least | `120` |
 | `balance_shows_held_money` | whether Syrve's balances include held money: true, false, or null where nobody knows | `null` |
 | `rules_off` | names of rules that are not applied | none |
 
@@ -29,7 +29,8 @@ from typing import Any
 
 from syrve.findings.errors import UnusableThresholds
 
-LEAST_UNKNOWN_GRACE_SECONDS = 60.0
+LEAST_SECONDS = {"unknown_grace_seconds": 60.0, "balance_skew_seconds": 60.0}
+"""The ledger forgets how long an operation was under way that had its outcome within a minute."""
 DEFAULT = "default"
 
 
@@ -51,8 +52,9 @@ class Limits:
     rules_off: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.unknown_grace_seconds < LEAST_UNKNOWN_GRACE_SECONDS:
-            raise UnusableThresholds(f"unknown_grace_seconds must be {LEAST_UNKNOWN_GRACE_SECONDS:.0f} at least")
+        for name, least in LEAST_SECONDS.items():
+            if getattr(self, name) < least:
+                raise UnusableThresholds(f"{name} must be {least:.0f} at least")
 
     def changed(self, given: Mapping[str, Any]) -> Limits:
         """Return these limits with some replaced. Raises `UnusableThresholds`."""

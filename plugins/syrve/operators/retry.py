@@ -39,13 +39,16 @@ def _error_classes() -> list[type[BaseException]]:
     """List every class of the trees, the most special first: the first rule that matches wins."""
     from syrve.api.errors import SyrveError
     from syrve.customers.errors import UnusableSource
+    from syrve.findings.errors import FindingsError
     from syrve.wallet.errors import WalletError
     from syrve.warehouse.errors import WarehouseError
 
     def below(cls: type[BaseException]) -> list[type[BaseException]]:
         return [leaf for child in cls.__subclasses__() for leaf in below(child)] + [cls]
 
-    return [cls for root in (SyrveError, WarehouseError, UnusableSource, WalletError) for cls in below(root)]
+    return [
+        cls for root in (SyrveError, WarehouseError, UnusableSource, WalletError, FindingsError) for cls in below(root)
+    ]
 
 
 def _rule(cls: type[BaseException]) -> RetryRule:

@@ -11,6 +11,8 @@
 | `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
 | `SYRVE_WALLET_IMPORT_QUERY` | its query | `none` |
 | `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of its query | `none` |
+| `SYRVE_RECONCILE_HOLDS_SCHEDULE` | the same for `syrve_reconcile_holds` | `0 * * * *` |
+| `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding, by organization: a JSON object, see `syrve.findings.thresholds` | `{}` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
@@ -24,6 +26,7 @@ They are read when a DAG file is parsed: no database, no network, no Airflow Var
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from typing import Any
@@ -55,6 +58,17 @@ def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset
     """Return the schedule as `schedule` does; the asset where it is `asset`."""
     value = schedule(name, default)
     return [asset] if value is not None and value.lower() == "asset" else value
+
+
+def finding_thresholds() -> dict[str, Any]:
+    """Return the object of `SYRVE_FINDING_THRESHOLDS`; raise ValueError where it is none."""
+    try:
+        found = json.loads(os.environ.get("SYRVE_FINDING_THRESHOLDS", "{}"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError("SYRVE_FINDING_THRESHOLDS must be a JSON object by organization id")
+    return found
 
 
 def default_args() -> dict[str, Any]:

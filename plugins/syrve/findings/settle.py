@@ -1,0 +1,62 @@
+"""Looks for evidence of every operation without an outcome, before its findings are worked out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from syrve.api.errors import SyrveError
+from syrve.wallet.settle import Settler
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.errors import WarehouseUnavailable
+from syrve.warehouse.sql_files import sql
+
+log = logging.getLogger(__name__)
+
+LEAST_AGE_SECONDS = 120.0
+"""Whoever sent an operation may still be waiting for its answer."""
+
+
+@dataclass(slots=True)
+class SettleResult:
+    """How many operations were asked for, settled, and left unknown; `failed` has an organization's error where it could not be asked."""
+
+    asked: int = 0
+    settled: int = 0
+    unknown: int = 0
+    failed: dict[str, SyrveError | WarehouseUnavailable] = field(default_factory=dict)
+
+
+def settle_unknown(
+    settler: Settler, warehouse: Warehouse, organization_ids: Sequence[str], *, operations: int
+) -> SettleResult:
+    """Settle at most so many operations of these organizations (of all, where none is given), the youngest first. Raises `WarehouseError`.
+
+    An organization that can't be asked is left for this time, and the others go on.
+    """
+    with warehouse.transaction("choose operations without an outcome") as cursor:
+        values = {
+            "organization_ids": list(organization_ids) or None,
+            "operations": operations,
+            "least_age_seconds": LEAST_AGE_SECONDS,
+        }
+        cursor.execute(sql("reconcile/unsettled.sql"), values)
+        chosen = cursor.fetchall()
+    result = SettleResult()
+    for operation_id, organization_id in chosen:
+        if organization_id in result.failed:
+            continue
+        result.asked += 1
+        try:
+            settlement = settler.settle(operation_id)
+        except (SyrveError, WarehouseUnavailable) as error:
+            result.failed[organization_id] = error
+            log.warning("%s: operations without an outcome can't be asked for now: %s", organization_id, error)
+            continue
+        if settlement.missing is None:
+            result.settled += 1
+        else:
+            result.unknown += 1
+            log.info("Operation %s stays unknown: %s", operation_id, settlement.missing)
+    return result

@@ -1,0 +1,197 @@
+"""Operators of reconciliation: choose moment and organizations, settle what is unknown, work the findings out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from syrve.hooks.syrve import SyrveHook
+from syrve.hooks.wallet import SyrveWalletHook
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators.base import task_key
+from syrve.operators.rendered import as_moment, as_number, as_texts
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from syrve.findings.reconcile import Reconciliation
+
+log = logging.getLogger(__name__)
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far this machine's clock may be behind the scheduler's."""
+
+
+class SyrvePlanReconcileOperator(BaseOperator):
+    """Chooses the moment and the organizations: those that the ledger or open findings know. Asks the warehouse only.
+
+    Returns a list of `{"organization_id", "as_of"}`, one a mapped task. The moment is the end of the data interval; of a run by hand, when
+    it was started, or the form's `as_of`.
+    """
+
+    template_fields: Sequence[str] = ("as_of", "organization_ids", "thresholds")
+
+    def __init__(
+        self,
+        *,
+        as_of: str | None = None,
+        organization_ids: list[str] | str | None = None,
+        thresholds: Mapping[str, Any] | None = None,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.as_of = as_of
+        self.organization_ids = organization_ids
+        self.thresholds = thresholds
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> list[dict[str, str]]:
+        """Choose them; raises `UnusableThresholds` before anything else is done."""
+        from syrve.findings.thresholds import Thresholds
+        from syrve.warehouse.sql_files import sql
+
+        Thresholds.read(self.thresholds)
+        moment = moment_of(context, self.as_of)
+        chosen = [each.lower() for each in as_texts(self.organization_ids)]
+        if not chosen:
+            with open_warehouse(self.warehouse_conn_id).transaction("choose organizations") as cursor:
+                cursor.execute(sql("reconcile/organizations.sql"))
+                chosen = [organization_id for (organization_id,) in cursor.fetchall()]
+        log.info("Findings of %d organization(s) as of %s", len(chosen), moment.isoformat())
+        return [{"organization_id": each, "as_of": moment.isoformat()} for each in chosen]
+
+
+class SyrveSettleOperator(BaseOperator):
+    """Looks for evidence of operations without an outcome, the youngest first; returns the counts.
+
+    Skips itself where a past moment is worked out: what evidence shows now would change nothing of it.
+    """
+
+    template_fields: Sequence[str] = ("as_of", "organization_ids", "operations")
+
+    def __init__(
+        self,
+        *,
+        as_of: str | None = None,
+        organization_ids: list[str] | str | None = None,
+        operations: int | str = 200,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.as_of = as_of
+        self.organization_ids = organization_ids
+        self.operations = operations
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Settle them; where an organization could not be asked its error is raised, after the others."""
+        from syrve.findings.settle import settle_unknown
+        from syrve.wallet.settle import Settler
+
+        if is_past(context, self.as_of):
+            raise AirflowSkipException("A past moment is worked out: nothing is settled")
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        with SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id).money() as money:
+            result = settle_unknown(
+                Settler(money),
+                warehouse,
+                as_texts(self.organization_ids),
+                operations=as_number(self.operations) or 1,
+            )
+        log.info("Asked for %d operation(s): %d settled, %d stay unknown", result.asked, result.settled, result.unknown)
+        for error in result.failed.values():
+            raise error
+        return {"asked": result.asked, "settled": result.settled, "unknown": result.unknown}
+
+
+class SyrveReconcileOperator(BaseOperator):
+    """Works out the findings of one organization as of a moment; returns counts by rule.
+
+    Unless that moment is past, customers with open holds are looked at often from then on.
+    """
+
+    template_fields: Sequence[str] = ("given_as_of", "thresholds")
+
+    def __init__(
+        self,
+        *,
+        organization_id: str,
+        as_of: str,
+        given_as_of: str | None = None,
+        thresholds: Mapping[str, Any] | None = None,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.organization_id = organization_id
+        self.as_of = as_of
+        self.given_as_of = given_as_of
+        self.thresholds = thresholds
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Work them out."""
+        from syrve.findings.reconcile import reconcile
+        from syrve.findings.thresholds import Thresholds
+        from syrve.findings.watch import watch_open_holds
+
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        moment = datetime.fromisoformat(self.as_of)
+        result = reconcile(
+            warehouse,
+            as_of=moment,
+            organization_ids=[self.organization_id],
+            thresholds=Thresholds.read(self.thresholds),
+            run_id=context["run_id"],
+        )
+        self._count(context, result)
+        told = {name: dict(getattr(result, name)) for name in ("open", "opened", "changed", "closed")}
+        log.info("%s as of %s: %s", self.organization_id, moment.isoformat(), told)
+        if not is_past(context, self.given_as_of):
+            watched = watch_open_holds(warehouse, self.organization_id)
+            log.info("%d customer(s) with open holds were made active", watched)
+        return told
+
+    def _count(self, context: Context, result: Reconciliation) -> None:
+        from syrve.warehouse.runs import Counts, add_counts
+
+        counts = Counts(found=result.open.total(), changed=result.written, seconds=result.seconds)
+        counts.unchanged = counts.found - result.opened.total() - result.changed.total()
+        with open_warehouse(self.warehouse_conn_id).transaction("count findings") as cursor:
+            add_counts(cursor, task_key(context), counts)
+
+
+def moment_of(context: Context, given: object) -> datetime:
+    """Return the moment as of which a run looks: the form's, else the end of its data interval, else when it was started by hand.
+
+    The same for all tasks of a run and all their tries. Raises `FindingsError` for a moment that is still to come.
+    """
+    from syrve.findings.errors import FindingsError
+
+    moment = as_moment(given)
+    if moment is None and _run_type(context) != "manual":
+        moment = context.get("data_interval_end")
+    if moment is None:
+        moment = getattr(context.get("dag_run"), "run_after", None) or datetime.now(UTC)
+    if moment > datetime.now(UTC) + CLOCK_SKEW:
+        raise FindingsError("as_of: the moment is still to come")
+    return moment.astimezone(UTC)
+
+
+def is_past(context: Context, given: object) -> bool:
+    """Tell whether a run looks back on purpose: a backfill, or a moment of the form."""
+    return as_moment(given) is not None or _run_type(context) == "backfill"
+
+
+def _run_type(context: Context) -> str:
+    run_type = getattr(context.get("dag_run"), "run_type", "manual")
+    return str(getattr(run_type, "value", run_type))
