@@ -12,23 +12,36 @@ class Clock:
 
     def __init__(self, machine: Callable[[], float] = time.time) -> None:
         self._machine = machine
-        self.ahead_seconds = 0.0
+        self._ahead_seconds = 0.0
+        self._stands_at: float | None = None
 
     def seconds(self) -> float:
         """Return the time as seconds since 1970."""
-        return self._machine() + self.ahead_seconds
+        return self._machine() + self._ahead_seconds if self._stands_at is None else self._stands_at
+
+    @property
+    def ahead_seconds(self) -> float:
+        """How far it is from the machine's clock."""
+        return self._ahead_seconds if self._stands_at is None else self._stands_at - self._machine()
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether it waits to be set again."""
+        return self._stands_at is not None
 
     def now(self) -> datetime:
         """Return the time in UTC to the millisecond, as the service tells it."""
         return moment_of(self.seconds())
 
-    def set(self, moment: datetime) -> None:
-        """Go on from that moment, which must have an offset from UTC; going back is allowed and undoes nothing."""
-        self.ahead_seconds = moment.timestamp() - self._machine()
+    def set(self, moment: datetime, *, stands_still: bool = False) -> None:
+        """Go on from that moment, or stand still at it; it must have an offset from UTC. Going back is allowed and undoes nothing."""
+        self._ahead_seconds = moment.timestamp() - self._machine()
+        self._stands_at = moment.timestamp() if stands_still else None
 
     def reset(self) -> None:
         """Go by the machine's clock again."""
-        self.ahead_seconds = 0.0
+        self._ahead_seconds = 0.0
+        self._stands_at = None
 
 
 def moment_of(seconds: float) -> datetime:

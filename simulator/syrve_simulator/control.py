@@ -158,9 +158,9 @@ class SimulatorControl:
         state: ClockState = self._ask("GET", "clock")
         return state
 
-    def set_clock(self, moment: datetime) -> ClockState:
-        """Let money and new customers go on from that moment, which needs an offset from UTC; holds that it ends are over."""
-        state: ClockState = self._ask("PUT", "clock", {"now": moment.isoformat()})
+    def set_clock(self, moment: datetime, *, stands_still: bool = False) -> ClockState:
+        """Let money and new customers go on from that moment, which needs an offset from UTC, or stand still at it."""
+        state: ClockState = self._ask("PUT", "clock", {"now": moment.isoformat(), "stands_still": stands_still})
         return state
 
     def reset_clock(self) -> ClockState:

@@ -38,6 +38,7 @@ class _PreparedAnswer(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Moment(msgspec.Struct, forbid_unknown_fields=True):
     now: Annotated[datetime, msgspec.Meta(tz=True)]
+    stands_still: bool = False
 
 
 class _PreparedCoupon(msgspec.Struct, forbid_unknown_fields=True):
@@ -142,10 +143,15 @@ class ControlPaths:
 
     def _clock(self, _request: Request, _arguments: _Arguments) -> object:
         clock = self._simulator.clock
-        return {"now": clock.now().isoformat(timespec="milliseconds"), "ahead_seconds": clock.ahead_seconds}
+        return {
+            "now": clock.now().isoformat(timespec="milliseconds"),
+            "ahead_seconds": clock.ahead_seconds,
+            "stands_still": clock.stands_still,
+        }
 
     def _set_clock(self, request: Request, arguments: _Arguments) -> object:
-        self._simulator.clock.set(msgspec.json.decode(request.body, type=_Moment).now)
+        moment = msgspec.json.decode(request.body, type=_Moment)
+        self._simulator.clock.set(moment.now, stands_still=moment.stands_still)
         self._simulator.service.bank.settle()
         return self._clock(request, arguments)
 

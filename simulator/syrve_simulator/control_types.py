@@ -121,10 +121,11 @@ class RecordedRequest(TypedDict):
 
 
 class ClockState(TypedDict):
-    """The simulated time (ISO text in UTC), and how far it is from the machine's."""
+    """The simulated time (ISO text in UTC), how far it is from the machine's, and whether it waits to be set again."""
 
     now: str
     ahead_seconds: float
+    stands_still: bool
 
 
 class Switches(TypedDict, total=False):

@@ -68,13 +68,25 @@ def test_hold_ends_at_its_own_time_however_far_the_clock_jumps(
     assert at(control.transactions()[-1]["created_at"]) == at(hold["ended_at"])
 
 
+def test_clock_that_stands_still_gives_all_the_same_time(
+    control: SimulatorControl, set_aside: Callable[[], tuple[str, str]]
+) -> None:
+    control.set_clock(START, stands_still=True)
+
+    holds = [hold_of(control, set_aside()[1]) for _ in range(2)]
+
+    assert [at(hold["created_at"]) for hold in holds] == [START, START]
+    assert control.clock()["stands_still"]
+
+
 def test_clock_goes_by_the_machine_again(control: SimulatorControl) -> None:
     control.set_clock(START)
     assert control.clock()["ahead_seconds"] < 0
+    control.set_clock(START, stands_still=True)
 
     control.reset_clock()
 
-    assert control.clock()["ahead_seconds"] == 0
+    assert (control.clock()["ahead_seconds"], control.clock()["stands_still"]) == (0, False)
     assert abs(at(control.clock()["now"]) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
