@@ -5,9 +5,10 @@
 -- severity: medium
 -- what to do: Compare with the order. If too much was charged (severity high), give the difference back by a top-up; if too little, see that the
 --   rest of the hold was not left set aside.
--- blind to: Charges that name neither hold nor order, and holds whose last charge is older than lookback_seconds: after that the finding closes.
-with recent as materialized (
-    select distinct
+-- blind to: Charges that name neither hold nor order, payments known only from the transactions report (matched by their sum), and holds
+--   whose last charge is older than lookback_seconds: after that the finding closes.
+with charged as (
+    select
         hold.hold_id,
         hold.transaction_id,
         hold.organization_id,
@@ -15,17 +16,19 @@ with recent as materialized (
         hold.wallet_id,
         hold.order_id,
         hold.amount,
-        hold.opened_at
+        hold.opened_at,
+        charge.operation_id,
+        charge.amount as charged_amount
     from wallet.charge as charge
     inner join lateral (
         select named.*
         from wallet.hold as named
-        where named.hold_id = charge.hold_id and named.opened_at <= %(as_of)s
-        union
+        where named.hold_id = charge.hold_id
+        union all
         select named.*
         from wallet.hold as named
-        where named.transaction_id = charge.hold_id and named.opened_at <= %(as_of)s
-        union
+        where named.transaction_id = charge.hold_id and named.hold_id <> charge.hold_id
+        union all
         select named.*
         from wallet.hold as named
         where
@@ -35,12 +38,37 @@ with recent as materialized (
             and named.customer_id = charge.customer_id
             and named.wallet_id = charge.wallet_id
             and named.opened_at <= charge.charged_at
-    ) as hold on hold.closed_by is distinct from 'rejected' or hold.closed_at > %(as_of)s
+    ) as hold on hold.opened_at <= %(as_of)s and (hold.closed_by is distinct from 'rejected' or hold.closed_at > %(as_of)s)
     where
         charge.organization_id = %(organization_id)s
+        and charge.source <> 'transactions'
         and charge.requested_at > %(as_of)s - make_interval(secs => %(lookback_seconds)s)
         and charge.requested_at <= %(as_of)s
         and charge.charged_at <= %(as_of)s
+),
+
+-- Nearly every hold has one charge of its own sum: only the others are looked at closely.
+recent as materialized (
+    select
+        charged.hold_id,
+        charged.transaction_id,
+        charged.organization_id,
+        charged.customer_id,
+        charged.wallet_id,
+        charged.order_id,
+        charged.amount,
+        charged.opened_at
+    from charged
+    group by
+        charged.hold_id,
+        charged.transaction_id,
+        charged.organization_id,
+        charged.customer_id,
+        charged.wallet_id,
+        charged.order_id,
+        charged.amount,
+        charged.opened_at
+    having count(*) > 1 or bool_or(abs(charged.charged_amount - charged.amount) > %(amount_tolerance)s)
 ),
 
 summed as (
@@ -65,10 +93,10 @@ summed as (
             from wallet.charge as named
             where
                 named.hold_id is null
+                and named.source <> 'transactions'
                 and named.organization_id = recent.organization_id
                 and named.order_id = recent.order_id
-                and named.customer_id = recent.customer_id
-                and named.wallet_id = recent.wallet_id
+                and (named.customer_id, named.wallet_id) is not distinct from (recent.customer_id, recent.wallet_id)
                 and named.charged_at between recent.opened_at and %(as_of)s
                 and not exists (
                     select

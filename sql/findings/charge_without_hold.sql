@@ -77,10 +77,10 @@ judged as (
                                 select
                                 from wallet.charge as own
                                 where
-                                    own.organization_id = hold.organization_id
+                                    own.source <> 'transactions'
+                                    and own.organization_id = hold.organization_id
                                     and own.order_id = hold.order_id
-                                    and own.customer_id = hold.customer_id
-                                    and own.wallet_id = hold.wallet_id
+                                    and (own.customer_id, own.wallet_id) is not distinct from (hold.customer_id, hold.wallet_id)
                                     and own.charged_at <= %(as_of)s
                             )
                         union all

@@ -25,8 +25,7 @@ where
     hold.organization_id = %(organization_id)s
     and hold.opened_at <= %(as_of)s - make_interval(secs => %(hold_ttl_seconds)s)
     and coalesce(hold.order_state not in ('failed', 'cancelled'), true)
-    and not exists (
-        select
+    and hold.hold_id not in (
+        select charge.hold_id
         from wallet.hold_charge_as_of(%(as_of)s, %(organization_id)s, %(charge_window_seconds)s, %(amount_tolerance)s) as charge
-        where charge.hold_id = hold.hold_id
     );

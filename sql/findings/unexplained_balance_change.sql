@@ -42,80 +42,9 @@ looked as (
             and later.valid_from = former.valid_to
 ),
 
-movement as (
-    -- What each movement does to a balance that shows held money, and to one that does not; begun_at to done_at is when it may have happened.
-    select
-        looked.organization_id,
-        looked.customer_id,
-        looked.wallet_id,
-        looked.seen_after_at,
-        moved.begun_at,
-        moved.done_at,
-        moved.shown,
-        moved.hidden
-    from looked
-    inner join lateral (
-        select
-            hold.opened_at as begun_at,
-            case when hold.confirmed_at <= %(as_of)s then hold.confirmed_at end as done_at,
-            0::numeric as shown,
-            -hold.amount as hidden
-        from wallet.hold as hold
-        where
-            hold.organization_id = looked.organization_id
-            and hold.customer_id = looked.customer_id
-            and hold.wallet_id = looked.wallet_id
-            and hold.opened_at <= %(as_of)s
-            and (hold.closed_by is distinct from 'rejected' or hold.closed_at > %(as_of)s)
-        union all
-        select
-            coalesce(ending.requested_at, hold.closed_at) as begun_at,
-            hold.closed_at as done_at,
-            case when hold.closed_by = 'consumed' then -hold.amount else 0 end as shown,
-            case when hold.closed_by = 'cancelled' then hold.amount else 0 end as hidden
-        from wallet.hold as hold
-        left join wallet.operation as ending on hold.closing_operation_id = ending.operation_id
-        where
-            hold.organization_id = looked.organization_id
-            and hold.customer_id = looked.customer_id
-            and hold.wallet_id = looked.wallet_id
-            and hold.closed_by in ('cancelled', 'consumed')
-            and hold.closed_at <= %(as_of)s
-        union all
-        select
-            operation.requested_at as begun_at,
-            event.occurred_at as done_at,
-            case operation.kind when 'topup' then operation.amount else -operation.amount end as shown,
-            case operation.kind when 'topup' then operation.amount else -operation.amount end as hidden
-        from wallet.operation as operation
-        inner join wallet.operation_event as event on operation.operation_id = event.operation_id and event.state = 'confirmed'
-        where
-            operation.organization_id = looked.organization_id
-            and operation.customer_id = looked.customer_id
-            and operation.wallet_id = looked.wallet_id
-            and operation.kind in ('topup', 'chargeoff')
-            and not operation.consumes_hold
-            and operation.requested_at > looked.seen_before_at - make_interval(secs => %(lookback_seconds)s)
-            and operation.requested_at <= looked.seen_after_at + make_interval(secs => %(balance_skew_seconds)s)
-            and event.occurred_at <= %(as_of)s
-        union all
-        select
-            unsettled.sent_at as begun_at,
-            null as done_at,
-            0 as shown,
-            0 as hidden
-        from wallet.unsettled_operation as unsettled
-        left join wallet.hold as ended on unsettled.hold_id in (ended.hold_id, ended.transaction_id)
-        where
-            unsettled.organization_id = looked.organization_id
-            and coalesce(ended.customer_id, unsettled.customer_id) = looked.customer_id
-            and unsettled.kind <> 'hold'
-            and unsettled.sent_at <= looked.seen_after_at
-            and (unsettled.settled_at > %(as_of)s or unsettled.settled_at is null)
-    ) as moved on true
-),
-
 explained as (
+    -- shown and hidden: what each movement does to a balance that shows held money, and to one that does not; it may have happened at any time
+    -- from begun_at to done_at.
     select
         looked.*,
         looked.balance_after - looked.balance_before as change,
@@ -147,16 +76,69 @@ explained as (
                         )
                 end
             ) as is_unclear
-        from movement
+        from (
+            select
+                hold.opened_at as begun_at,
+                case when hold.confirmed_at <= %(as_of)s then hold.confirmed_at end as done_at,
+                0::numeric as shown,
+                -hold.amount as hidden
+            from wallet.hold as hold
+            where
+                hold.organization_id = looked.organization_id
+                and hold.customer_id = looked.customer_id
+                and hold.wallet_id = looked.wallet_id
+                and hold.opened_at <= %(as_of)s
+                and (hold.closed_by is distinct from 'rejected' or hold.closed_at > %(as_of)s)
+            union all
+            select
+                coalesce(ending.requested_at, hold.closed_at) as begun_at,
+                hold.closed_at as done_at,
+                case when hold.closed_by = 'consumed' then -hold.amount else 0 end as shown,
+                case when hold.closed_by = 'cancelled' then hold.amount else 0 end as hidden
+            from wallet.hold as hold
+            left join wallet.operation as ending on hold.closing_operation_id = ending.operation_id
+            where
+                hold.organization_id = looked.organization_id
+                and hold.customer_id = looked.customer_id
+                and hold.wallet_id = looked.wallet_id
+                and hold.closed_by in ('cancelled', 'consumed')
+                and hold.closed_at <= %(as_of)s
+            union all
+            select
+                operation.requested_at as begun_at,
+                event.occurred_at as done_at,
+                case operation.kind when 'topup' then operation.amount else -operation.amount end as shown,
+                case operation.kind when 'topup' then operation.amount else -operation.amount end as hidden
+            from wallet.operation as operation
+            inner join wallet.operation_event as event on operation.operation_id = event.operation_id and event.state = 'confirmed'
+            where
+                operation.organization_id = looked.organization_id
+                and operation.customer_id = looked.customer_id
+                and operation.wallet_id = looked.wallet_id
+                and operation.kind in ('topup', 'chargeoff')
+                and not operation.consumes_hold
+                and operation.requested_at > looked.seen_before_at - make_interval(secs => %(lookback_seconds)s)
+                and operation.requested_at <= looked.seen_after_at + make_interval(secs => %(balance_skew_seconds)s)
+                and event.occurred_at <= %(as_of)s
+            union all
+            select
+                unsettled.sent_at as begun_at,
+                null as done_at,
+                0 as shown,
+                0 as hidden
+            from wallet.unsettled_operation as unsettled
+            left join wallet.hold as ended on unsettled.hold_id in (ended.hold_id, ended.transaction_id)
+            where
+                unsettled.organization_id = looked.organization_id
+                and coalesce(ended.customer_id, unsettled.customer_id) = looked.customer_id
+                and unsettled.kind <> 'hold'
+                and unsettled.sent_at <= looked.seen_after_at
+                and (unsettled.settled_at > %(as_of)s or unsettled.settled_at is null)
+        ) as movement
         cross join
             lateral (
                 select tstzrange(least(movement.begun_at, movement.done_at), greatest(movement.begun_at, movement.done_at), '[]') as period
             ) as during
-        where
-            movement.organization_id = looked.organization_id
-            and movement.customer_id = looked.customer_id
-            and movement.wallet_id = looked.wallet_id
-            and movement.seen_after_at = looked.seen_after_at
     ) as told on true
     left join lateral (
         select

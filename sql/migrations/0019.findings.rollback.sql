@@ -9,5 +9,6 @@ drop view wallet.charge;
 drop function wallet.open_hold_as_of(timestamptz);
 drop index wallet.finding_resolved;
 drop index wallet.finding_version_at;
+drop index wallet.hold_wallet;
 drop index wallet.operation_charge;
 drop index wallet.unsettled_operation_at;

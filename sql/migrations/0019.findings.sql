@@ -4,7 +4,9 @@
 -- Settled rows are asked for too, where the moment is past. A till's clock may say that the outcome came before the call.
 create index unsettled_operation_at on wallet.unsettled_operation
 using gist (tstzrange(sent_at, case when settled_at < sent_at then sent_at else settled_at end)) where sent_at is not null;
-create index operation_charge on wallet.operation (organization_id, requested_at) where kind = 'chargeoff';
+create index operation_charge on wallet.operation (organization_id, requested_at)
+where kind = 'chargeoff' and source <> 'transactions';
+create index hold_wallet on wallet.hold (organization_id, customer_id, wallet_id, opened_at);
 create index finding_version_at on wallet.finding_version (finding_id, as_of, version);
 create index finding_resolved on wallet.finding (organization_id, resolved_at) where resolved_at is not null;
 
@@ -25,6 +27,13 @@ create function wallet.open_hold_as_of(moment timestamptz) returns table (
 language sql
 stable
 as $$
+    -- Materialized: what is open is few, and must be found first, by the index of periods.
+    with held as materialized (
+        select one.*
+        from wallet.hold as one
+        where tstzrange(one.opened_at, one.closed_at) @> moment and one.confirmed_at <= moment
+    )
+
     select
         hold.hold_id,
         hold.organization_id,
@@ -38,7 +47,7 @@ as $$
         hold.confirmed_at,
         known.state,
         known.state_at
-    from wallet.hold as hold
+    from held as hold
     left join lateral (
         select version.state, version.state_at
         from wallet.payment_order_version as version
@@ -49,27 +58,21 @@ as $$
         order by version.state_at desc, version.state = 'open', version.state
         limit 1
     ) as known on true
-    where
-        tstzrange(hold.opened_at, hold.closed_at) @> moment
-        and hold.confirmed_at <= moment
-        and not exists (
-            select
-            from wallet.operation as ending
-            inner join wallet.operation_event as sent on ending.operation_id = sent.operation_id
-            where
-                ending.hold_id in (hold.hold_id, hold.transaction_id)
-                and ending.kind = 'cancel_hold'
-                and sent.state in ('sent', 'unknown')
-                and sent.occurred_at <= moment
-                and not exists (
-                    select
-                    from wallet.operation_event as settled
-                    where
-                        settled.operation_id = ending.operation_id
-                        and settled.state in ('confirmed', 'rejected')
-                        and settled.occurred_at <= moment
-                )
-        )
+    -- Counts and not `exists`: that may be turned into a join with the whole book.
+    where 0 = (
+        select count(*)
+        from wallet.operation as ending
+        where
+            ending.hold_id in (hold.hold_id, hold.transaction_id)
+            and ending.kind = 'cancel_hold'
+            and (
+                select event.state
+                from wallet.operation_event as event
+                where event.operation_id = ending.operation_id and event.occurred_at <= moment
+                order by event.sequence desc
+                limit 1
+            ) in ('sent', 'unknown')
+    )
 $$;
 comment on function wallet.open_hold_as_of(timestamptz) is
 'Holds that certainly set money aside at a moment and of which no cancellation was on its way, each with its order''s state as of then.';
@@ -81,16 +84,16 @@ select
     operation.customer_id,
     operation.wallet_id,
     operation.amount,
-    case when operation.source <> 'transactions' then operation.order_id end as order_id,
+    operation.order_id,
     operation.hold_id,
     operation.consumes_hold,
     operation.source,
     operation.requested_at,
     event.occurred_at as charged_at,
-    event.sequence > 1 and exists (
-        select
+    (
+        select begun.state = 'planned'
         from wallet.operation_event as begun
-        where begun.operation_id = operation.operation_id and begun.sequence = 1 and begun.state = 'planned'
+        where begun.operation_id = operation.operation_id and begun.sequence = 1
     ) as is_ours
 from wallet.operation as operation
 inner join wallet.operation_event as event on operation.operation_id = event.operation_id and event.state = 'confirmed'
@@ -101,7 +104,7 @@ comment on column wallet.charge.organization_id is 'As in operation.';
 comment on column wallet.charge.customer_id is 'As in operation.';
 comment on column wallet.charge.wallet_id is 'As in operation.';
 comment on column wallet.charge.amount is 'As in operation.';
-comment on column wallet.charge.order_id is 'As in operation; null for payments of the transactions report, whose orders have the till''s ids.';
+comment on column wallet.charge.order_id is 'As in operation; of the source transactions it is an id of the till, which says nothing about our orders.';
 comment on column wallet.charge.hold_id is 'As in operation.';
 comment on column wallet.charge.consumes_hold is 'As in operation.';
 comment on column wallet.charge.source is 'As in operation.';
@@ -112,12 +115,32 @@ comment on column wallet.charge.is_ours is 'Sent by us, on purpose, rather than 
 -- A charge through the API does not say which hold it pays for unless somebody wrote it down. Else it is looked for: by the order, then by the
 -- sum. Of several holds alike, each charge goes to the latest hold before it that has no charge yet, as brackets close the latest that is open.
 create function wallet.hold_charge_as_of(moment timestamptz, organization uuid, window_seconds double precision, tolerance numeric)
-returns table (hold_id uuid, charge_id uuid, charged_at timestamptz, charged_amount numeric, matched_by text)
+returns table (
+    hold_id uuid,
+    customer_id uuid,
+    wallet_id uuid,
+    amount numeric,
+    order_id text,
+    order_state text,
+    transaction_id uuid,
+    opened_at timestamptz,
+    charge_id uuid,
+    charged_at timestamptz,
+    charged_amount numeric,
+    matched_by text
+)
 language sql
 stable
 as $$
     select
         hold.hold_id,
+        hold.customer_id,
+        hold.wallet_id,
+        hold.amount,
+        hold.order_id,
+        hold.order_state,
+        hold.transaction_id,
+        hold.opened_at,
         charge.operation_id,
         charge.charged_at,
         charge.amount,
@@ -140,9 +163,9 @@ as $$
                 where
                     found.organization_id = hold.organization_id
                     and found.order_id = hold.order_id
-                    and found.customer_id = hold.customer_id
-                    and found.wallet_id = hold.wallet_id
+                    and (found.customer_id, found.wallet_id) is not distinct from (hold.customer_id, hold.wallet_id)  -- by the order's index
                     and found.hold_id is null
+                    and found.source <> 'transactions'
                     and found.charged_at between hold.opened_at and moment
                     and (
                         abs(found.amount - hold.amount) <= tolerance
@@ -196,12 +219,13 @@ as $$
                     and found.requested_at between hold.opened_at and hold.opened_at + make_interval(secs => window_seconds)
                     and found.charged_at between hold.opened_at and moment
                     and abs(found.amount - hold.amount) <= tolerance
-                    and (found.order_id is null or hold.order_id is null)
+                    and (found.order_id is null or found.source = 'transactions' or hold.order_id is null)
                     and not exists (
                         select
                         from wallet.hold as named
                         where
-                            named.organization_id = found.organization_id
+                            found.source <> 'transactions'
+                            and named.organization_id = found.organization_id
                             and named.order_id = found.order_id
                             and named.customer_id = found.customer_id
                             and named.wallet_id = found.wallet_id
@@ -233,7 +257,7 @@ as $$
                         and rival.customer_id = hold.customer_id
                         and rival.wallet_id = hold.wallet_id
                         and abs(rival.amount - hold.amount) <= tolerance
-                        and (one.order_id is null or rival.order_id is null)
+                        and (one.order_id is null or one.source = 'transactions' or rival.order_id is null)
                         and (rival.opened_at, rival.hold_id) > (hold.opened_at, hold.hold_id)
                         and rival.opened_at <= one.charged_at
                         and rival.confirmed_at <= moment
@@ -249,8 +273,8 @@ as $$
                             where
                                 own.organization_id = rival.organization_id
                                 and own.order_id = rival.order_id
-                                and own.customer_id = rival.customer_id
-                                and own.wallet_id = rival.wallet_id
+                                and own.source <> 'transactions'
+                                and (own.customer_id, own.wallet_id) is not distinct from (rival.customer_id, rival.wallet_id)
                                 and own.charged_at <= moment
                         )
                 )

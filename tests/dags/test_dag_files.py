@@ -368,3 +368,31 @@ def test_settings_place_documents_every_variable_and_its_default(dagbag: DagBag)
         for name, default in read.items()
         if not re.search(rf"\| `{name}` .* `{re.escape(default)}` \|", documented)
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("none", {}), (" ", {}), ('{"default": {"hold_ttl_seconds": 60}}', {"default": {"hold_ttl_seconds": 60}})],
+)
+def test_thresholds_come_from_the_environment(text: str, found: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYRVE_FINDING_THRESHOLDS", text)
+
+    assert settings.finding_thresholds() == found
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "7200"])
+def test_thresholds_that_are_no_object_are_told(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYRVE_FINDING_THRESHOLDS", text)
+
+    with pytest.raises(ValueError, match="SYRVE_FINDING_THRESHOLDS must be a JSON object"):
+        settings.finding_thresholds()
+
+
+def test_reconciliation_goes_on_where_nothing_could_be_settled_and_the_run_still_fails(dagbag: DagBag) -> None:
+    dag = dagbag.dags["syrve_reconcile_holds"]
+
+    assert dag.get_task("reconcile").is_mapped
+    assert dag.get_task("reconcile").trigger_rule.value == "all_done"
+    leaves = {task.task_id: task.trigger_rule.value for task in dag.leaves}
+    assert leaves == {"publish": "all_done", "all_reconciled": "none_failed"}
+    assert {"settle", "reconcile", "plan"} <= dag.get_task("all_reconciled").upstream_task_ids

@@ -24,6 +24,8 @@ from e2e_support import wait_until
 from syrve_simulator.control import SimulatorControl
 
 RUN_TIMEOUT_SECONDS = 150.0
+DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
+"""So that a backfill of some days is that many runs."""
 RUN_HERE = (
     names.ROSTER_IMPORT_DAG,
     names.CUSTOMERS_DAG,
@@ -34,6 +36,7 @@ RUN_HERE = (
     names.CRM_PUSH_DAG,
     names.WALLET_IMPORT_DAG,
     names.BULK_TOPUP_DAG,
+    names.RECONCILE_DAG,
 )
 
 
@@ -149,7 +152,7 @@ class LiveAirflow:
 def live_airflow() -> Iterator[LiveAirflow]:
     home = Path(tempfile.mkdtemp(prefix="syrve-e2e-"))
     home.chmod(0o711)
-    stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), os.environ, print)
+    stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), os.environ | DAILY, print)
     try:
         state = stack.bring_up(DEMO)
         try:

@@ -75,6 +75,7 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
         "top-up of a list without amounts": "failed",
         "wallet import": "success",
         "wallet import of another file": "failed",
+        "findings": "success",
     }
     assert airflow.rows("select name, email from syrve.customer where customer_id = %s", CUSTOMER_ID) == [
         (CANARIES["wished name"], CANARIES["e-mail"])
@@ -211,6 +212,7 @@ def _run_wallet(airflow: Any, organization_id: str, campaign: str, records: str)
         )[0],
         "wallet import": airflow.run(wallet_import, source="file", path=records, **whose)[0],
         "wallet import of another file": airflow.run(wallet_import, source="file", path=campaign, **whose)[0],
+        "findings": airflow.run(names.RECONCILE_DAG, thresholds={"default": {"lookback_seconds": 1e9}})[0],
     }
 
 

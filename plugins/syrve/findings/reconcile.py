@@ -149,6 +149,7 @@ def _evaluate(
         started_at: datetime = fetch_one(cursor)[0]
     with transaction(connection, "evaluate rules") as cursor:
         cursor.execute("set transaction isolation level repeatable read")
+        cursor.execute(sql("reconcile/look_up.sql"))
         cursor.execute("truncate staging_finding")
         for rule in rules:
             if rule.name not in limits.rules_off:

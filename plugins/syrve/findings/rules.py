@@ -3,7 +3,8 @@
 The head is the comment that the file begins with: a line `-- name: text` for each of `rule`, `meaning`, `severity` and `what to do`, and
 for `blind to` where the rule can't see something; a line that is indented further goes on with the text above. Below stands one select that
 gives `subject`, `organization_id`, `customer_id`, `wallet_id`, `hold_id`, `amount_at_risk`, `severity` and `evidence` (jsonb), each subject
-once, from what was true by `%(as_of)s` in `%(organization_id)s`. It may use any threshold by its name, and `%(severity)s`, the head's.
+once, from what was true by `%(as_of)s` in `%(organization_id)s`. It may use any threshold by its name, and `%(severity)s`, the head's. It
+is evaluated with look-ups only (`sql/reconcile/look_up.sql`), so it must begin with what is open or new.
 """
 
 from __future__ import annotations

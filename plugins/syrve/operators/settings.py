@@ -12,7 +12,7 @@
 | `SYRVE_WALLET_IMPORT_QUERY` | its query | `none` |
 | `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of its query | `none` |
 | `SYRVE_RECONCILE_HOLDS_SCHEDULE` | the same for `syrve_reconcile_holds` | `0 * * * *` |
-| `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding, by organization: a JSON object, see `syrve.findings.thresholds` | `{}` |
+| `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding: a JSON object, see `syrve.findings.thresholds` | `none` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
@@ -61,13 +61,16 @@ def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset
 
 
 def finding_thresholds() -> dict[str, Any]:
-    """Return the object of `SYRVE_FINDING_THRESHOLDS`; raise ValueError where it is none."""
+    """Return the object of `SYRVE_FINDING_THRESHOLDS`, empty where it is `none`; raise ValueError where it is no object."""
+    text = os.environ.get("SYRVE_FINDING_THRESHOLDS", "none").strip()
+    if text.lower() in ("", "none"):
+        return {}
     try:
-        found = json.loads(os.environ.get("SYRVE_FINDING_THRESHOLDS", "{}"))
+        found = json.loads(text)
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ValueError("SYRVE_FINDING_THRESHOLDS must be a JSON object by organization id")
+        raise ValueError("SYRVE_FINDING_THRESHOLDS must be a JSON object by organization id, or none")
     return found
 
 
