@@ -18,7 +18,25 @@ with charged as (
         hold.amount,
         hold.opened_at,
         charge.operation_id,
-        charge.amount as charged_amount
+        charge.amount as charged_amount,
+        -- one that is older than the lookback, maybe
+        exists (
+            select
+            from wallet.operation as other
+            where
+                other.kind = 'chargeoff'
+                and other.hold_id in (hold.hold_id, hold.transaction_id)
+                and other.operation_id <> charge.operation_id
+        )
+        or exists (
+            select
+            from wallet.operation as other
+            where
+                other.kind = 'chargeoff'
+                and other.organization_id = hold.organization_id
+                and other.order_id = hold.order_id
+                and other.operation_id <> charge.operation_id
+        ) as has_another
     from wallet.charge as charge
     inner join lateral (
         select named.*
@@ -68,7 +86,7 @@ recent as materialized (
         charged.order_id,
         charged.amount,
         charged.opened_at
-    having count(*) > 1 or bool_or(abs(charged.charged_amount - charged.amount) > %(amount_tolerance)s)
+    having bool_or(charged.has_another) or bool_or(abs(charged.charged_amount - charged.amount) > %(amount_tolerance)s)
 ),
 
 summed as (

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from findings.truth import Story
+from findings.story import Story
 from findings.virtual_time import VirtualTime
 from fixtures.pulls import IMPATIENT
 from syrve.api.client import SyrveClient

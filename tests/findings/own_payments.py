@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from findings.book import Book, BookCall
 from findings.ground import AT_ONCE, Ground, Purse, Wait
-from findings.truth import Cancel, Charge, Hold
+from findings.story import Cancel, Charge, Hold
 from syrve.api.errors import SyrveError
 from syrve.wallet.errors import PaymentRefused, PaymentUnsettled, WalletError
 from syrve.wallet.operations import marked_operations

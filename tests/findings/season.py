@@ -15,7 +15,8 @@ from findings.book import Book
 from findings.ground import Ground, Look, Purse, Wait
 from findings.own_payments import CHARGE_POLICY, STEPS, STRUCK, TILL_POLICY, OwnPayment
 from findings.service import Service
-from findings.truth import Cancel, name_of
+from findings.story import Cancel
+from findings.truth import name_of
 from syrve.wallet.importing import WalletImport
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.runs import TaskKey

@@ -11,7 +11,7 @@ import requests
 
 from findings.book import Answer
 from findings.ground import Ground, Purse, Wait
-from findings.truth import Cancel, Charge, Hold
+from findings.story import Cancel, Charge, Hold
 
 _QUARTER, _HOUR, _DAY = 900.0, 3600.0, 86400.0
 

@@ -12,7 +12,8 @@ import requests
 from findings.book import read_book
 from findings.ground import Ground, Look
 from findings.season import MOMENTS, Season, any_switches, bring_in, keep_looks
-from findings.truth import CERTAIN_RULES, Flag, dangling, expected, name_of
+from findings.story import Flag
+from findings.truth import CERTAIN_RULES, dangling, expected, name_of
 from findings.virtual_time import VirtualTime
 from syrve.api.config import DIALECTS
 from syrve.findings.reconcile import reconcile
