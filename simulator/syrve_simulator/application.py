@@ -8,6 +8,7 @@ from typing import Any, assert_never
 from syrve_simulator.access import Access, Application
 from syrve_simulator.bank import Bank
 from syrve_simulator.behaviour import Behaviour
+from syrve_simulator.clock import Clock
 from syrve_simulator.faults import (
     AnyFault,
     FaultPlan,
@@ -58,9 +59,10 @@ class Simulator:
             organizations=settings.organizations,
             with_history=self.dialect.with_history,
         )
-        world = World(population, self.dialect.encode_customer)
+        self.clock = Clock()
+        world = World(population, self.dialect.encode_customer, clock=self.clock.seconds)
         behaviour = Behaviour()
-        bank = Bank(world, Ledger(), behaviour)
+        bank = Bank(world, Ledger(self.clock), behaviour)
         world.as_seen = bank.as_seen
         application = Application(settings.api_key, settings.app_id, settings.client_secret)
         access = Access(settings.api_login, application, settings.token_lifetime_seconds)
@@ -78,15 +80,20 @@ class Simulator:
         operation = self._routes.get(request.path)
         name = operation.name if operation else UNKNOWN_OPERATION
         self.calls.received(name)
-        if operation is not None and operation.needs_token:  # what asks for a token holds secrets
-            self.requests.received(name, request.path, request.body)
+        received_at = self.clock.now()
         fault = self.faults.strike(name)
         delay_seconds = self.latency_ms / 1000
         if fault is not None:
             self.calls.struck(name, fault.name)
-            return self._strike(fault, operation, request, delay_seconds)
-        answer = self._carry_out(operation, request)
-        return Reply(answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds)
+            reply = self._strike(fault, operation, request, delay_seconds)
+        else:
+            answer = self._carry_out(operation, request)
+            reply = Reply(answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds)
+        if operation is not None and operation.needs_token:  # what asks for a token holds secrets
+            status = None if reply.ending is Ending.RESET else reply.status
+            struck_by = None if fault is None else fault.name
+            self.requests.received(name, request.path, request.body, received_at, struck_by, status)
+        return reply
 
     def delivered(self, reply: Reply) -> None:
         """Count a reply that was written."""

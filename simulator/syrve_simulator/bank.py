@@ -6,10 +6,12 @@ A wallet's balance in the world is all that its owner has, held money included; 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from syrve_simulator.behaviour import Behaviour
-from syrve_simulator.ledger import Account, Hold, HoldState, Ledger, Transaction, new_id, now_utc
+from syrve_simulator.clock import moment_of
+from syrve_simulator.ledger import Account, Hold, HoldState, Ledger, Transaction, new_id
 from syrve_simulator.model import Customer, Organization, Wallet
 from syrve_simulator.world import World, WorldError
 
@@ -124,7 +126,7 @@ class Bank:
             customer_id=self._world.customer(organization, ordinal).customer_id,
             sum=sum_,
             comment=comment,
-            created_at=now_utc(),
+            created_at=self.ledger.clock.now(),
         )
         self.ledger.open(hold, self._behaviour.hold_lifetime_seconds)
         self._record_hold(hold, shown)
@@ -137,7 +139,7 @@ class Bank:
         """
         hold = self._find(organization, hold_id)
         if hold.state == "open":
-            self._release(hold, "cancelled", API_CLIENT_NAME)
+            self._release(hold, "cancelled", API_CLIENT_NAME, self.ledger.clock.now())
             return
         wanted = self._behaviour.consumed_cancel if hold.state == "consumed" else self._behaviour.second_cancel
         if wanted == "error":
@@ -151,7 +153,7 @@ class Bank:
         account = hold.account
         before = self._wallet(organization, account.customer, account.wallet_id).balance
         shown = before - self._hidden(account)
-        self.ledger.close(hold, "consumed")
+        self.ledger.close(hold, "consumed", self.ledger.clock.now())
         self._set_balance(organization, account.customer, account.wallet_id, before - hold.sum)
         payment = Movement(sum=-hold.sum, type=_PAYMENT, type_name=TYPE_NAMES[_PAYMENT], made_by=None)
         self._record(organization, account.customer, account.wallet_id, payment, shown)
@@ -159,7 +161,8 @@ class Bank:
     def settle(self) -> None:
         """End the holds whose time is over."""
         for hold in self.ledger.take_due():
-            self._release(hold, "expired", None)
+            assert hold.expires_at is not None
+            self._release(hold, "expired", None, moment_of(hold.expires_at))
 
     def as_seen(self, organization: int, ordinal: int, customer: Customer) -> Customer:
         """Return a customer with the balances that customer/info shows."""
@@ -202,17 +205,17 @@ class Bank:
             raise UnknownHoldError("There is no hold with this id")
         return next((hold for hold in found if hold.state == "open"), found[-1])
 
-    def _release(self, hold: Hold, state: HoldState, made_by: str | None) -> None:
+    def _release(self, hold: Hold, state: HoldState, made_by: str | None, ended_at: datetime) -> None:
         organization = self._world.population.organizations[hold.account.organization]
         shown = self._shown(organization, hold.account)
-        self.ledger.close(hold, state)
+        self.ledger.close(hold, state, ended_at)
         self._world.forget_answer(hold.account.organization, hold.account.customer)
         if shown is None or self._behaviour.hold_transaction_type is None:
             return
         movement = Movement(
             sum=hold.sum, type=_CANCELLATION, type_name=_CANCELLATION_NAME, comment=hold.comment, made_by=made_by
         )
-        self._record(organization, hold.account.customer, hold.account.wallet_id, movement, shown)
+        self._record(organization, hold.account.customer, hold.account.wallet_id, movement, shown, created_at=ended_at)
 
     def _shown(self, organization: Organization, account: Account) -> Decimal | None:
         try:
@@ -239,6 +242,7 @@ class Bank:
         movement: Movement,
         shown_before: Decimal,
         transaction_id: str | None = None,
+        created_at: datetime | None = None,
     ) -> Transaction:
         account = Account(organization.position, ordinal, wallet_id)
         customer = self._world.customer(organization, ordinal)
@@ -256,8 +260,8 @@ class Bank:
             balance_after=shown_after,
             comment=movement.comment,
             made_by=movement.made_by,
-            created_at=now_utc(),
-            visible_at=self.ledger.clock() + self._behaviour.transaction_delay_seconds,
+            created_at=created_at or self.ledger.clock.now(),
+            visible_at=self.ledger.clock.seconds() + self._behaviour.transaction_delay_seconds,
             order_id=new_id() if movement.order_number is not None else None,
             order_number=movement.order_number,
             order_sum=movement.order_sum,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, NamedTuple, Self, Unpack
@@ -13,6 +14,7 @@ import requests
 
 from syrve_simulator.control_types import (
     Calls,
+    ClockState,
     CouponState,
     CustomerState,
     HoldRecord,
@@ -28,6 +30,7 @@ from syrve_simulator.control_types import (
 
 __all__ = [
     "Calls",
+    "ClockState",
     "CouponState",
     "CustomerState",
     "HoldRecord",
@@ -69,9 +72,9 @@ class RawAnswer(NamedTuple):
 class SimulatorControl:
     """Turns and reads a running simulator. Every method raises SimulatorRefusedError, or a requests error when it is not there."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, session: requests.Session | None = None) -> None:
         self._base_url = base_url.rstrip("/")
-        self._session = requests.Session()
+        self._session = session or requests.Session()
         self._session.trust_env = False  # a proxy has no business between this process and loopback
 
     def __enter__(self) -> Self:
@@ -149,6 +152,21 @@ class SimulatorControl:
         """Put every switch back to where it stood at the start, and return all."""
         present: Switches = self._ask("DELETE", "switches")
         return present
+
+    def clock(self) -> ClockState:
+        """Return the simulated time."""
+        state: ClockState = self._ask("GET", "clock")
+        return state
+
+    def set_clock(self, moment: datetime, *, stands_still: bool = False) -> ClockState:
+        """Let money and new customers go on from that moment, which needs an offset from UTC, or stand still at it."""
+        state: ClockState = self._ask("PUT", "clock", {"now": moment.isoformat(), "stands_still": stands_still})
+        return state
+
+    def reset_clock(self) -> ClockState:
+        """Go by the machine's clock again."""
+        state: ClockState = self._ask("DELETE", "clock")
+        return state
 
     def expire_tokens(self) -> int:
         """Make every token unknown and return how many there were."""

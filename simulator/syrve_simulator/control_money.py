@@ -112,6 +112,7 @@ class MoneyPaths:
             "comment": hold.comment,
             "state": hold.state,
             "created_at": _moment(hold.created_at),
+            "ended_at": None if hold.ended_at is None else _moment(hold.ended_at),
         }
 
     def _transaction(self, one: Transaction) -> dict[str, object]:

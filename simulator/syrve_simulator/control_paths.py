@@ -36,6 +36,11 @@ class _PreparedAnswer(msgspec.Struct, forbid_unknown_fields=True):
     status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 200
 
 
+class _Moment(msgspec.Struct, forbid_unknown_fields=True):
+    now: Annotated[datetime, msgspec.Meta(tz=True)]
+    stands_still: bool = False
+
+
 class _PreparedCoupon(msgspec.Struct, forbid_unknown_fields=True):
     number: str
     series_id: str
@@ -58,6 +63,7 @@ class ControlPaths:
             "lookups": {"GET": self._lookups},
             "faults": {"GET": self._faults, "PUT": self._put_faults, "DELETE": self._clear_faults},
             "requests": {"GET": self._requests},
+            "clock": {"GET": self._clock, "PUT": self._set_clock, "DELETE": self._reset_clock},
             "switches": {"GET": self._switches.show, "PUT": self._switches.change, "DELETE": self._switches.reset},
             "tokens": {"DELETE": self._expire_tokens},
             "raw_answers": {"PUT": self._put_raw_answers, "DELETE": self._clear_raw_answers},
@@ -134,6 +140,24 @@ class ControlPaths:
         operation = arguments.get("operation")
         all_known("operation", [operation] if operation else [], self._simulator.operations)
         return self._simulator.requests.describe(operation)
+
+    def _clock(self, _request: Request, _arguments: _Arguments) -> object:
+        clock = self._simulator.clock
+        return {
+            "now": clock.now().isoformat(timespec="milliseconds"),
+            "ahead_seconds": clock.ahead_seconds,
+            "stands_still": clock.stands_still,
+        }
+
+    def _set_clock(self, request: Request, arguments: _Arguments) -> object:
+        moment = msgspec.json.decode(request.body, type=_Moment)
+        self._simulator.clock.set(moment.now, stands_still=moment.stands_still)
+        self._simulator.service.bank.settle()
+        return self._clock(request, arguments)
+
+    def _reset_clock(self, request: Request, arguments: _Arguments) -> object:
+        self._simulator.clock.reset()
+        return self._clock(request, arguments)
 
     def _faults(self, _request: Request, _arguments: _Arguments) -> object:
         return {"rules": self._simulator.faults.describe()}

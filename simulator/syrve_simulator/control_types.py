@@ -74,7 +74,7 @@ class RuleState(TypedDict):
 
 
 class HoldRecord(TypedDict):
-    """A hold; `sum` is exact text, `created_at` ISO text in UTC."""
+    """A hold; `sum` is exact text, times are ISO text in UTC, `ended_at` is None while it is open."""
 
     transaction_id: str
     organization_id: str
@@ -84,6 +84,7 @@ class HoldRecord(TypedDict):
     comment: str | None
     state: Literal["open", "cancelled", "expired", "consumed"]
     created_at: str
+    ended_at: str | None
 
 
 class TransactionRecord(TypedDict):
@@ -105,12 +106,26 @@ class TransactionRecord(TypedDict):
 
 
 class RecordedRequest(TypedDict):
-    """A request as it came; `body` is its JSON or, where it was none, None; `number` counts all of them."""
+    """A request as it came; `body` is its JSON or, where it was none, None; `number` counts all of them.
+
+    `received_at` is ISO text in UTC, `fault` the kind that it met, `status` that of the answer (None after a reset).
+    """
 
     number: int
     operation: str
     path: str
     body: Any
+    received_at: str
+    fault: str | None
+    status: int | None
+
+
+class ClockState(TypedDict):
+    """The simulated time (ISO text in UTC), how far it is from the machine's, and whether it waits to be set again."""
+
+    now: str
+    ahead_seconds: float
+    stands_still: bool
 
 
 class Switches(TypedDict, total=False):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
+
+from syrve_simulator.clock import Clock
 
 HoldState = Literal["open", "cancelled", "expired", "consumed"]
 
@@ -24,7 +25,7 @@ class Account(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Hold:
-    """Money set aside; `expires_at` is on the ledger's clock."""
+    """Money set aside; `expires_at` is in seconds on the ledger's clock, `ended_at` null while it is open."""
 
     hold_id: str
     account: Account
@@ -34,6 +35,7 @@ class Hold:
     created_at: datetime
     state: HoldState = "open"
     expires_at: float | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,8 @@ class _Customer:
 class Ledger:
     """All holds and transactions; revisions count up over all customers."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
+    def __init__(self, clock: Clock | None = None) -> None:
+        self.clock = clock or Clock()
         self.next_expiry: float | None = None
         self._customers: dict[tuple[int, int], _Customer] = {}
         self._holds: dict[tuple[int, str], list[Hold]] = {}
@@ -94,19 +96,20 @@ class Ledger:
         self._holds.setdefault((hold.account.organization, hold.hold_id), []).append(hold)
         self._customer(hold.account).open_holds.append(hold)
         if lifetime_seconds is not None:
-            hold.expires_at = self.clock() + lifetime_seconds
+            hold.expires_at = self.clock.seconds() + lifetime_seconds
             heapq.heappush(self._expiring, (hold.expires_at, id(hold), hold))
             self.next_expiry = self._expiring[0][0]
 
-    def close(self, hold: Hold, state: HoldState) -> None:
+    def close(self, hold: Hold, state: HoldState, ended_at: datetime) -> None:
         """End an open hold in that state."""
         hold.state = state
+        hold.ended_at = ended_at
         open_holds = self._customer(hold.account).open_holds
         open_holds[:] = [one for one in open_holds if one is not hold]
 
     def take_due(self) -> Iterator[Hold]:
         """Yield the open holds whose time is over; whoever takes one closes it."""
-        now = self.clock()
+        now = self.clock.seconds()
         while self._expiring and self._expiring[0][0] <= now:
             hold = heapq.heappop(self._expiring)[2]
             if hold.state == "open":
@@ -139,17 +142,11 @@ class Ledger:
     def visible(self, organization: int, customer: int) -> list[Transaction]:
         """Return the transactions of a customer that can be read by now, by revision."""
         found = self._customers.get((organization, customer))
-        now = self.clock()
+        now = self.clock.seconds()
         return [one for one in found.transactions if one.visible_at <= now] if found else []
 
     def _customer(self, account: Account) -> _Customer:
         return self._customers.setdefault(account[:2], _Customer())
-
-
-def now_utc() -> datetime:
-    """Return the time to the millisecond, as the service tells it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def new_id() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from datetime import datetime
 
 from syrve_simulator.jsontext import NotJsonError, decode
 from syrve_simulator.model import IdentityKind
@@ -112,8 +113,10 @@ class RequestLog:
         self._requests: dict[str, deque[dict[str, object]]] = {}
         self._arrived = 0
 
-    def received(self, operation: str, path: str, body: bytes) -> None:
-        """Keep a request; a body that is not JSON is kept as null."""
+    def received(
+        self, operation: str, path: str, body: bytes, at: datetime, fault: str | None, status: int | None
+    ) -> None:
+        """Keep a request with the fault that it met and the status of its answer; a body that is not JSON is kept as null."""
         if not self._enabled:
             return
         try:
@@ -122,7 +125,17 @@ class RequestLog:
             content = None
         kept = self._requests.setdefault(operation, deque(maxlen=self._most_requests))
         self._arrived += 1
-        kept.append({"number": self._arrived, "operation": operation, "path": path, "body": content})
+        kept.append(
+            {
+                "number": self._arrived,
+                "operation": operation,
+                "path": path,
+                "body": content,
+                "received_at": at.isoformat(timespec="milliseconds"),
+                "fault": fault,
+                "status": status,
+            }
+        )
 
     def clear(self) -> None:
         """Forget everything."""

@@ -13,28 +13,12 @@ from pathlib import Path
 
 import uvloop
 
-from syrve_simulator.application import CONTROL_PREFIX, Simulator
-from syrve_simulator.control_paths import ControlPaths
-from syrve_simulator.http_message import Reply, Request
+from syrve_simulator.application import Simulator
+from syrve_simulator.front_door import FrontDoor
 from syrve_simulator.http_protocol import HttpConnection
 
 _BACKLOG = 2048
 _FLUSH_SECONDS = 2
-
-
-class _FrontDoor:
-    """Sends each request to the API or to the control path."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        self._simulator = simulator
-        self._control = ControlPaths(simulator)
-        self.delivered = simulator.delivered
-
-    def handle(self, request: Request) -> Reply:
-        """Answer a request."""
-        if request.path.startswith(CONTROL_PREFIX):
-            return self._control.answer(request)
-        return self._simulator.answer_call(request)
 
 
 def is_loopback(host: str) -> bool:
@@ -61,7 +45,7 @@ async def _serve(simulator: Simulator) -> None:
     if settings.stops_with_stdin:
         loop.add_reader(sys.stdin.fileno(), _watch_stdin, stop)
     connections: set[HttpConnection] = set()
-    door = _FrontDoor(simulator)
+    door = FrontDoor(simulator)
     server = await loop.create_server(
         lambda: HttpConnection(door, connections), settings.host, settings.port, backlog=_BACKLOG
     )

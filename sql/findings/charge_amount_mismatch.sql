@@ -1,6 +1,7 @@
 -- rule: charge_amount_mismatch
 -- meaning: The charges for a hold add up to another sum than was held, by more than amount_tolerance, and the last of them is older than
---   settle_grace_seconds. A charge is for a hold if it names it, or its order where that has just one hold on the wallet.
+--   settle_grace_seconds. A charge is for a hold if it names it, or its order where that has just one hold on the wallet. That a
+--   till consumed the hold counts once, however many tell of it.
 -- severity: medium
 -- what to do: Compare with the order. If too much was charged (severity high), give the difference back by a top-up; if too little, see that the
 --   rest of the hold was not left set aside.
@@ -17,7 +18,25 @@ with charged as (
         hold.amount,
         hold.opened_at,
         charge.operation_id,
-        charge.amount as charged_amount
+        charge.amount as charged_amount,
+        -- one that is older than the lookback, maybe
+        exists (
+            select
+            from wallet.operation as other
+            where
+                other.kind = 'chargeoff'
+                and other.hold_id in (hold.hold_id, hold.transaction_id)
+                and other.operation_id <> charge.operation_id
+        )
+        or exists (
+            select
+            from wallet.operation as other
+            where
+                other.kind = 'chargeoff'
+                and other.organization_id = hold.organization_id
+                and other.order_id = hold.order_id
+                and other.operation_id <> charge.operation_id
+        ) as has_another
     from wallet.charge as charge
     inner join lateral (
         select named.*
@@ -67,7 +86,7 @@ recent as materialized (
         charged.order_id,
         charged.amount,
         charged.opened_at
-    having count(*) > 1 or bool_or(abs(charged.charged_amount - charged.amount) > %(amount_tolerance)s)
+    having bool_or(charged.has_another) or bool_or(abs(charged.charged_amount - charged.amount) > %(amount_tolerance)s)
 ),
 
 summed as (
@@ -79,15 +98,16 @@ summed as (
     from recent
     inner join lateral (
         select
-            sum(one.amount) as charged_amount,
+            coalesce(sum(one.amount) filter (where not one.consumes_hold), 0)
+            + coalesce(max(one.amount) filter (where one.consumes_hold), 0) as charged_amount,
             max(one.charged_at) as last_charged_at,
             jsonb_agg(one.operation_id order by one.charged_at, one.operation_id) as charge_ids
         from (
-            select named.operation_id, named.amount, named.charged_at
+            select named.operation_id, named.amount, named.charged_at, named.consumes_hold
             from wallet.charge as named
             where named.hold_id in (recent.hold_id, recent.transaction_id) and named.charged_at <= %(as_of)s
             union
-            select named.operation_id, named.amount, named.charged_at
+            select named.operation_id, named.amount, named.charged_at, named.consumes_hold
             from wallet.charge as named
             where
                 named.hold_id is null
@@ -109,7 +129,7 @@ summed as (
                         and (other.closed_by is distinct from 'rejected' or other.closed_at > %(as_of)s)
                 )
         ) as one
-    ) as paid on paid.charged_amount is not null
+    ) as paid on paid.last_charged_at is not null
 )
 
 select

@@ -114,6 +114,7 @@ def put_in_order(simulator: SimulatorProcess) -> SimulatorProcess:
     control.clear_faults()
     control.clear_raw_answers()
     control.reset_switches()
+    control.reset_clock()
     control.reset_calls()
     return simulator
 

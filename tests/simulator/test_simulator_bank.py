@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from syrve_simulator.bank import Bank, HoldIsOverError, MoneyError
 from syrve_simulator.behaviour import Behaviour
+from syrve_simulator.clock import Clock
 from syrve_simulator.jsontext import decode
 from syrve_simulator.ledger import Account, Ledger
 from syrve_simulator.population import Population
@@ -32,7 +33,7 @@ class Till:
         self.now = 0.0
         population = Population(seed=5, customers=1, organizations=1)
         self.world = World(population, DIALECTS["cloud"].encode_customer)
-        self.ledger = Ledger(clock=lambda: self.now)
+        self.ledger = Ledger(Clock(lambda: self.now))
         self.behaviour = Behaviour(**switches)
         self.bank = Bank(self.world, self.ledger, self.behaviour)
         self.world.as_seen = self.bank.as_seen

@@ -201,6 +201,7 @@ def test_holds_are_listed_with_everything_known_of_them(either, either_api, orga
         "sum": "12.5",
         "comment": "Order 7",
         "state": "open",
+        "ended_at": None,
     }
 
 

@@ -1,0 +1,300 @@
+"""Our own payments, run as an application would, by processes that die; and what of each can be known, by the simulator's book."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from findings.book import Book, BookCall
+from findings.ground import AT_ONCE, Ground, Purse, Wait
+from findings.story import Cancel, Charge, Hold
+from syrve.api.errors import SyrveError
+from syrve.wallet.errors import PaymentRefused, PaymentUnsettled, WalletError
+from syrve.wallet.operations import marked_operations
+from syrve.wallet.payment import OrderOutcomeUnknown, Payment, PaymentRequest
+from syrve.wallet.settings import POLICIES, PaymentPolicy
+
+CHARGE_POLICY, TILL_POLICY = POLICIES
+STEPS = [
+    "order opened",
+    *(
+        f"{kind} {each}"
+        for kind in ("hold", "chargeoff", "cancel_hold")
+        for each in ("planned", "sent", "called", "recorded")
+    ),
+    "order done",
+    "order completed",
+    "order failed",
+    "held money taken",
+    "consumption recorded",
+]
+STRUCK = ["wallet_hold", "wallet_chargeoff", "wallet_cancel_hold"]
+
+
+class Died(BaseException):
+    """The process is gone: nothing of it runs any more."""
+
+
+class Refused(Exception):
+    """The order service could not take the order."""
+
+
+@dataclass
+class Attempt:
+    """One process at a payment: the steps that it did, each with when."""
+
+    began_at: datetime
+    steps: list[tuple[str, datetime]] = field(default_factory=list)
+    died_at: str | None = None
+
+
+@dataclass
+class OwnPayment:
+    """One payment from its first process to its last."""
+
+    ground: Ground
+    order_id: str
+    purse: Purse
+    amount: Decimal
+    policy: PaymentPolicy
+    outcome: str
+    dies_at: str | None
+    takes_held_money: bool
+    attempts: list[Attempt] = field(default_factory=list)
+    consumed_at: datetime | None = None
+    noted_at: list[datetime] = field(default_factory=list)
+    """When it counts as told that the till took the held money."""
+
+    def run(self, faults: list[dict[str, object]], resumed_after: list[float]) -> Wait:
+        """Begin the payment, and go on with it as often as somebody does."""
+        self.ground.control.set_faults(faults)
+        self._attempt(self.dies_at)
+        self.ground.control.clear_faults()
+        for seconds in resumed_after:
+            yield seconds
+            self._attempt(None)
+        if self.consumed_at is not None and (self.noted_at != [self.consumed_at] or self.ground.rng.random() < 0.5):
+            yield from self._till_tells()
+
+    def _attempt(self, dies_at: str | None) -> None:
+        ground, attempt = self.ground, Attempt(self.ground.now)
+        self.attempts.append(attempt)
+
+        def step(name: str) -> None:
+            attempt.steps.append((name, ground.now))
+            self._note(name)
+            ground.time.advance(1)
+            ground.time.show_database()
+            if name == dies_at:
+                attempt.died_at = name
+                raise Died
+
+        ground.time.show_database()
+        request = PaymentRequest(
+            ground.organization_id, self.purse.customer_id, self.purse.wallet_id, self.amount, self.order_id
+        )
+        payment = Payment(ground.money(step), request, policy=self.policy)
+        is_begun = False
+        with suppress(Died, WalletError, SyrveError, Refused, OrderOutcomeUnknown):
+            try:
+                with payment:
+                    is_begun = True
+                    if not payment.order_is_completed:
+                        self._process_order(payment, step)
+            except (PaymentRefused, PaymentUnsettled):
+                if not is_begun and self._order_state() == "open":
+                    ground.story.says(self.order_id, "failed", ground.now)  # it was not run
+                raise
+
+    def _process_order(self, payment: Payment, step: Callable[[str], None]) -> None:
+        if self.outcome == "fails":
+            raise Refused
+        if self.outcome == "nobody knows" and len(self.attempts) == 1:
+            raise OrderOutcomeUnknown
+        if self.policy == TILL_POLICY and self.takes_held_money:
+            self._take_held_money(payment, step)
+        step("order done")
+
+    def _take_held_money(self, payment: Payment, step: Callable[[str], None]) -> None:
+        ground = self.ground
+        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open"):
+            ground.control.consume_hold(ground.organization_id, hold["transaction_id"])
+            self.consumed_at = ground.now
+            if self.ground.rng.random() < 0.5:
+                step("held money taken")
+        if self.consumed_at is not None:
+            self.noted_at.append(ground.now)
+            payment.note_consumed(receipt="7")
+
+    def _till_tells(self) -> Wait:
+        (hold,) = self.ground.control.holds(customer_id=self.purse.customer_id, state="consumed")
+        assert self.consumed_at is not None
+        self.noted_at.append(self.consumed_at)
+        self.ground.tell(
+            "chargeoff",
+            at=self.consumed_at,
+            key=f"till-{self.order_id}",
+            hold_id=hold["transaction_id"],
+            customer_id=self.purse.customer_id,
+            wallet_id=self.purse.wallet_id,
+            amount=self.amount,
+            order_id=self.order_id,
+            consumes_hold=True,
+        )
+        yield 0.0
+
+    def _note(self, step: str) -> None:
+        """Write the order service's record of the order."""
+        story, now, state = self.ground.story, self.ground.now, self._order_state()
+        if step == "order opened" and state is None:
+            story.says(self.order_id, "open", now)
+        elif step == "order completed" and state != "completed":
+            story.says(self.order_id, "completed", now)
+        elif step == "order failed" or (step == "cancel_hold planned" and state == "open"):
+            story.says(self.order_id, "failed", now)  # or not run, since the hold's outcome is unknown
+
+    def _order_state(self) -> str | None:
+        known = self.ground.story.order(self.order_id, self.ground.now)
+        return None if known is None else known[1]
+
+    # what can be known of it
+
+    def tell_story(self, book: Book) -> None:
+        """Add to the story what the simulator's book says of this payment, each with when a process of ours could know."""
+        holds = [self._hold(book, each) for each in self._sent("hold")]
+        self.ground.story.holds += holds
+        made = [each for each in holds if each.refused_at is None]
+        assert len(made) <= 1, "one payment never has two holds"
+        if not made:
+            return
+        (hold,) = made
+        hold.cancels = [self._cancel(book, each, hold) for each in self._sent("cancel_hold")]
+        charges = [self._charge(book, each, hold) for each in self._sent("chargeoff")]
+        self.ground.story.charges += charges
+        for noted_at in self.noted_at:
+            hold.consumed_at = min(noted_at, hold.consumed_at or noted_at)
+            self.ground.story.charges.append(self._a_charge(None, hold, noted_at, noted_at, consumes=True))
+
+    def _sent(self, kind: str) -> list["Sent"]:
+        found = []
+        for attempt in self.attempts:
+            names = [name for name, _ in attempt.steps]
+            for place, (name, at) in enumerate(attempt.steps):
+                if name == f"{kind} sent":
+                    was_recorded = names[place + 1 : place + 3] == [f"{kind} called", f"{kind} recorded"]
+                    recorded_at = attempt.steps[place + 2][1] if was_recorded else None
+                    died_then = attempt.died_at == f"{kind} recorded" and len(names) == place + 3
+                    found.append(Sent(kind, at, recorded_at, looked=was_recorded and not died_then))
+        return found
+
+    def _call(self, book: Book, sent: "Sent") -> BookCall | None:
+        for call in book.calls:
+            whose = call.body.get("customerId", self.purse.customer_id)
+            mine = book.hold(str(call.body.get("transactionId"))) if sent.kind == "cancel_hold" else None
+            is_mine = whose == self.purse.customer_id and (mine is None or mine.customer_id == whose)
+            is_then = timedelta(0) <= call.received_at - sent.at <= timedelta(seconds=1.9)
+            if call.operation == f"wallet_{sent.kind}" and is_then and is_mine:
+                return call
+        return None
+
+    def _hold(self, book: Book, sent: "Sent") -> Hold:
+        call = self._call(book, sent)
+        (marker,) = marked_operations(call.body["comment"]) if call else (None,)
+        hold = Hold(marker, self.purse.customer_id, self.purse.wallet_id, self.amount, self.order_id, sent.at)
+        made = book.hold_with(marker) if marker else None
+        shown = made is not None and self._is_shown(needs_free_money=self.ground.dialect == "reference")
+        hold.granted_at, hold.refused_at = self._known(
+            book, sent, call, made.opened_at if made else None, shown=shown, absence_shows=False
+        )
+        was_answered = call is not None and call.answer == "granted" and sent.recorded_at is not None
+        hold.id_is_known = was_answered or self.ground.dialect == "cloud"
+        return hold
+
+    def _cancel(self, book: Book, sent: "Sent", hold: Hold) -> Cancel:
+        call = self._call(book, sent)
+        made = book.hold_with(hold.hold_id) if hold.hold_id else None
+        is_over = made is not None and (made.state == "expired" or (made.state == "cancelled" and call is not None))
+        ended_at = made.ended_at if made and is_over else None
+        shown = ended_at is not None and self._is_shown(needs_free_money=True)
+        return Cancel(sent.at, *self._known(book, sent, call, ended_at, shown=shown, absence_shows=False))
+
+    def _charge(self, book: Book, sent: "Sent", hold: Hold) -> Charge:
+        call = self._call(book, sent)
+        (marker,) = marked_operations(call.body["comment"]) if call else (None,)
+        made = book.charge_with(marker) if marker else None
+        happened_at = made.charged_at if made else None
+        known = self._known(book, sent, call, happened_at, shown=made is not None, absence_shows=True)
+        return self._a_charge(marker, hold, sent.at, *known)
+
+    def _a_charge(
+        self,
+        key: str | None,
+        hold: Hold,
+        sent_at: datetime,
+        granted_at: datetime | None,
+        refused_at: datetime | None = None,
+        *,
+        consumes: bool = False,
+    ) -> Charge:
+        whose = (self.purse.customer_id, self.purse.wallet_id, self.amount, self.order_id)
+        return Charge(key, *whose, sent_at, granted_at, refused_at, hold, is_ours=True, consumes=consumes)
+
+    def _known(
+        self,
+        book: Book,
+        sent: "Sent",
+        call: BookCall | None,
+        happened_at: datetime | None,
+        *,
+        shown: bool,
+        absence_shows: bool,
+    ) -> tuple[datetime | None, datetime | None]:
+        """When it could be known that the money moved, and when that it did not: by the answer, or by what Syrve shows later."""
+        if call is not None and sent.recorded_at is not None and call.answer != "unclear":
+            return (sent.recorded_at, None) if call.answer == "granted" else (None, sent.recorded_at)
+        for look_at in self._looks(book, sent):
+            is_soon = (look_at - sent.at).total_seconds() <= AT_ONCE.balance_window_seconds
+            if self.ground.dialect == "cloud":
+                if happened_at is not None and shown and look_at >= happened_at + self.ground.visible_after:
+                    return look_at, None
+            elif happened_at is not None and shown and is_soon:
+                return look_at, None
+            if happened_at is None and absence_shows and is_soon:
+                return None, look_at
+        return None, None
+
+    def _is_shown(self, *, needs_free_money: bool) -> bool:
+        """Whether Syrve shows a hold or its end: in the report of `cloud`, or by the balance, which may have held money in it."""
+        switches = self.ground.switches
+        if needs_free_money and switches.get("balance_shows_held_money"):
+            return False
+        return self.ground.dialect == "reference" or switches.get("hold_transaction_type", 36) is not None
+
+    def _looks(self, book: Book, sent: "Sent") -> list[datetime]:
+        """When somebody looked for evidence: by the report under `cloud`; else right after the call, and when the payment was resumed."""
+        if self.ground.dialect == "cloud":
+            since = sent.at - timedelta(seconds=AT_ONCE.clock_skew_seconds)
+            return [
+                call.received_at
+                for call in book.calls
+                if call.operation == "transactions_by_date"
+                and call.body["customerId"] == self.purse.customer_id
+                and abs(wire_moment(call.body["dateFrom"]) - since) < timedelta(milliseconds=500)
+            ]
+        first = [sent.recorded_at + timedelta(seconds=1)] if sent.looked and sent.recorded_at else []
+        return first + [each.began_at for each in self.attempts if each.began_at > sent.at]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An operation that a process was about to send: when it wrote the answer down (None: it died first), and whether it looked on."""
+
+    kind: str
+    at: datetime
+    recorded_at: datetime | None
+    looked: bool
+
+
+def wire_moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC)
