@@ -435,5 +435,5 @@ def test_reconciliation_goes_on_where_nothing_could_be_settled_and_the_run_still
     assert dag.get_task("reconcile").is_mapped
     assert dag.get_task("reconcile").trigger_rule.value == "all_done"
     leaves = {task.task_id: task.trigger_rule.value for task in dag.leaves}
-    assert leaves == {"publish": "all_done", "all_reconciled": "none_failed"}
+    assert leaves == {"publish": "all_done", "notify": "all_done", "all_reconciled": "none_failed"}
     assert {"settle", "reconcile", "plan"} <= dag.get_task("all_reconciled").upstream_task_ids
