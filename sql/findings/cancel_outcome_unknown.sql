@@ -9,7 +9,7 @@ select
     coalesce(hold.customer_id, cancellation.customer_id) as customer_id,
     coalesce(hold.wallet_id, cancellation.wallet_id) as wallet_id,
     coalesce(hold.hold_id, cancellation.hold_id) as hold_id,
-    coalesce(hold.amount, cancellation.amount) as amount_at_risk,
+    coalesce(hold.amount, cancellation.amount, 0) as amount_at_risk,
     %(severity)s::text as severity,
     jsonb_build_object(
         'operation_id', cancellation.operation_id,

@@ -1,6 +1,7 @@
 -- rule: charge_amount_mismatch
 -- meaning: The charges for a hold add up to another sum than was held, by more than amount_tolerance, and the last of them is older than
---   settle_grace_seconds. A charge is for a hold if it names it, or its order where that has just one hold on the wallet.
+--   settle_grace_seconds. A charge is for a hold if it names it, or its order where that has just one hold on the wallet. That a
+--   till consumed the hold counts once, however many tell of it.
 -- severity: medium
 -- what to do: Compare with the order. If too much was charged (severity high), give the difference back by a top-up; if too little, see that the
 --   rest of the hold was not left set aside.
@@ -79,15 +80,16 @@ summed as (
     from recent
     inner join lateral (
         select
-            sum(one.amount) as charged_amount,
+            coalesce(sum(one.amount) filter (where not one.consumes_hold), 0)
+            + coalesce(max(one.amount) filter (where one.consumes_hold), 0) as charged_amount,
             max(one.charged_at) as last_charged_at,
             jsonb_agg(one.operation_id order by one.charged_at, one.operation_id) as charge_ids
         from (
-            select named.operation_id, named.amount, named.charged_at
+            select named.operation_id, named.amount, named.charged_at, named.consumes_hold
             from wallet.charge as named
             where named.hold_id in (recent.hold_id, recent.transaction_id) and named.charged_at <= %(as_of)s
             union
-            select named.operation_id, named.amount, named.charged_at
+            select named.operation_id, named.amount, named.charged_at, named.consumes_hold
             from wallet.charge as named
             where
                 named.hold_id is null
@@ -109,7 +111,7 @@ summed as (
                         and (other.closed_by is distinct from 'rejected' or other.closed_at > %(as_of)s)
                 )
         ) as one
-    ) as paid on paid.charged_amount is not null
+    ) as paid on paid.last_charged_at is not null
 )
 
 select

@@ -27,10 +27,20 @@ from (
 ) as latest
 where known.finding_id = latest.finding_id and latest.place = 1;
 
+-- Whose it is may have been told only later.
 update wallet.finding as known
-set last_seen_at = %(as_of)s
+set
+    last_seen_at = greatest(known.last_seen_at, %(as_of)s),
+    customer_id = coalesce(found.customer_id, known.customer_id),
+    wallet_id = coalesce(found.wallet_id, known.wallet_id),
+    hold_id = coalesce(found.hold_id, known.hold_id)
 from staging_finding as found
 where
     known.rule = found.rule
     and known.subject = found.subject
-    and known.last_seen_at < %(as_of)s;
+    and (
+        known.last_seen_at < %(as_of)s
+        or (known.customer_id, known.wallet_id, known.hold_id) is distinct from (
+            coalesce(found.customer_id, known.customer_id), coalesce(found.wallet_id, known.wallet_id), coalesce(found.hold_id, known.hold_id)
+        )
+    );
