@@ -83,6 +83,9 @@ def test_backfilled_days_say_what_was_true_then(airflow: Any) -> None:
         (1,)
     ]
 
+    settled = "select distinct state from task_instance where task_id = 'settle' and dag_id = %s"
+    assert airflow.rows(settled, names.RECONCILE_DAG, database=names.METADATA_DATABASE) == [("skipped",)]
+
     with told_at(airflow) as webhook:
         outcome, _ = airflow.run(names.RECONCILE_DAG, thresholds={"default": {"rules_off": ["stale_hold"]}})
         assert outcome == "success"
