@@ -62,6 +62,9 @@ def test_backfilled_days_say_what_was_true_then(airflow: Any) -> None:
         (1,)
     ]
 
+    settled = "select distinct state from task_instance where task_id = 'settle' and dag_id = %s"
+    assert airflow.rows(settled, names.RECONCILE_DAG, database=names.METADATA_DATABASE) == [("skipped",)]
+
     outcome, _ = airflow.run(names.RECONCILE_DAG, thresholds={"default": {"rules_off": ["stale_hold"]}})
     assert outcome == "success"
     assert airflow.task_states() == {

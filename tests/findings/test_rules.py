@@ -305,6 +305,26 @@ def test_charges_that_add_up_to_the_hold_match(book: Book) -> None:
     assert book.found(after(hours=2)) == set()
 
 
+def test_consumption_that_two_tell_of_counts_once(book: Book) -> None:
+    hold = book.hold(order="7")
+    book.charge(after(minutes=1), hold_id=hold, consumes=True)
+    book.charge(after(minutes=2), hold_id=hold, consumes=True, source="transactions")
+
+    assert book.found(after(hours=2)) == set()
+
+
+def test_cancellation_of_a_hold_that_nobody_told_of_is_found_and_later_has_an_owner(book: Book) -> None:
+    unknown = "5f4e0001-0000-4000-8000-000000000001"
+    cancellation = book.cancel(unknown, START, state="unknown", guest=None, wallet=None)
+
+    assert book.found(after(hours=1)) == {("cancel_outcome_unknown", cancellation)}
+
+    told = book.hold(after(minutes=-5), state="sent")
+    book.event(told, "confirmed", after(minutes=-4), transaction_id=unknown)
+    assert book.found(after(hours=2)) == {("cancel_outcome_unknown", cancellation)}
+    assert book.rows("select customer_id::text, hold_id::text from wallet.finding") == [(GUEST, told)]
+
+
 def test_sums_within_the_tolerance_are_the_same(book: Book) -> None:
     book.limits = book.limits.changed({"amount_tolerance": "0.05"})
     hold = book.hold(order="7")
