@@ -117,6 +117,22 @@ explained as (
                 and operation.wallet_id = looked.wallet_id
                 and operation.kind in ('topup', 'chargeoff')
                 and not operation.consumes_hold
+                -- Its maker's own record and the transactions report may tell of the same movement.
+                and not (
+                    operation.source = 'transactions'
+                    and exists (
+                        select
+                        from wallet.operation as told
+                        where
+                            told.organization_id = operation.organization_id
+                            and told.customer_id = operation.customer_id
+                            and told.wallet_id = operation.wallet_id
+                            and told.kind = operation.kind
+                            and told.amount = operation.amount
+                            and told.source <> 'transactions'
+                            and told.requested_at between operation.requested_at - interval '10 minutes' and operation.requested_at + interval '10 minutes'
+                    )
+                )
                 and operation.requested_at > looked.seen_before_at - make_interval(secs => %(lookback_seconds)s)
                 and operation.requested_at <= looked.seen_after_at + make_interval(secs => %(balance_skew_seconds)s)
                 and event.occurred_at <= %(as_of)s

@@ -1,4 +1,5 @@
--- Takes staged operations with their first event into the ledger, and tells how many were new. What is known by key or id is left as it is.
+-- Takes staged operations with their first event into the ledger, and tells how many were new. What is known by key or id is left as it is;
+-- of several rows of one operation the earliest begins it.
 with added as (
     insert into wallet.operation (
         operation_id,
@@ -32,7 +33,7 @@ with added as (
         staged.idempotency_key,
         staged.fingerprint
     from staging_operation as staged
-    order by staged.place
+    order by staged.requested_at, staged.place
     on conflict do nothing
     returning operation_id, source, idempotency_key
 ),
@@ -48,7 +49,7 @@ begun as (
     from added
     inner join staging_operation as staged
         on added.operation_id = staged.operation_id and added.idempotency_key = staged.idempotency_key
-    order by added.operation_id, staged.place
+    order by added.operation_id, staged.requested_at, staged.place
     returning operation_id
 )
 

@@ -50,7 +50,9 @@ class Season:
         self.careful_service = Service(ground, fault_probability=0)
         waiting: list[tuple[datetime, int, Wait]] = []
         for actor in [*self._own(own_payments), *self._orders(orders)]:
-            start = BEGIN + timedelta(days=rng.randrange(DAYS), hours=rng.randrange(24), minutes=rng.choice(_MINUTES))
+            day = BEGIN + timedelta(days=rng.randrange(DAYS), hours=rng.randrange(24))
+            shortly_before = rng.choice(MOMENTS[:4]) - timedelta(hours=rng.randrange(1, 30))
+            start = (shortly_before if rng.random() < 0.4 else day) + timedelta(minutes=rng.choice(_MINUTES))
             waiting.append((start, len(waiting), actor))
         heapq.heapify(waiting)
         while waiting:
@@ -113,12 +115,34 @@ class Season:
                 if known[name_of(hold)].id_is_known:
                     known[name_of(hold)].cancels.append(Cancel(hold.ended_at, hold.ended_at))
 
+    def hear_report(self) -> None:
+        """Let the story know what Syrve's transactions report tells of it by the last day, to whoever asks for it (`cloud`)."""
+        ground, book, last = self.ground, self.book, MOMENTS[-1]
+        assert book is not None
+        tells_of_holds = ground.switches["hold_transaction_type"] is not None
+        is_read = {each.customer_id for each in ground.story.holds if each.may_be_open(last)}
+        for hold in ground.story.holds:
+            made = next((each for each in book.holds if name_of(each) == hold.hold_id), None)
+            if made is None or not tells_of_holds:
+                continue
+            if "#" not in made.comment:
+                is_named = ground.switches["hold_id_is_transaction_id"]
+                if hold.granted_at is None and hold.refused_at is None and is_named:
+                    hold.granted_at = last
+            elif made.state in ("cancelled", "expired") and not ground.switches["balance_shows_held_money"]:
+                assert made.ended_at is not None
+                hold.cancels.append(Cancel(made.ended_at, made.ended_at))
+        ground.story.silent = [each for each in ground.story.silent if each[0] not in is_read]
+
 
 def bring_in(warehouse: Warehouse, run: str, rows: list[dict[str, Any]], rng: Random) -> int:
-    """Import records as they come, in any order; how many were refused."""
+    """Import records as they come, in any order, what concerns one operation in one batch; how many were refused."""
     rng.shuffle(rows)
+    batches: tuple[list[dict[str, Any]], ...] = ([], [])
+    for row in rows:
+        batches[sum(map(ord, row.get("key") or row.get("hold_id") or row["order_id"])) % 2].append(row)
     job = WalletImport(warehouse, key=TaskKey(run, "import"), source="service")
-    return job.run(pd.DataFrame(part, dtype="object") for part in (rows[::2], rows[1::2]) if part).rejected
+    return job.run(pd.DataFrame(batch, dtype="object") for batch in batches if batch).rejected
 
 
 def keep_looks(warehouse: Warehouse, organization_id: str, looks: Sequence[Look]) -> None:

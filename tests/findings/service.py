@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -226,9 +226,19 @@ class Service:
         if answer == "unclear":
             if not begins or ground.rng.random() < 0.5:
                 ground.tell(record, state="unknown", **fields)
-            return None, None
+            return self._back_office_says(record, fields)
         ground.tell(record, state="confirmed" if answer == "granted" else "rejected", **fields)
         return (ground.now, None) if answer == "granted" else (None, ground.now)
+
+    def _back_office_says(self, record: str, fields: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+        """Let somebody look up days later what became of a hold, and tell of it."""
+        ground = self._ground
+        if record != "hold" or ground.rng.random() < 0.5:
+            return None, None
+        was_made = any(each["transaction_id"] == fields["hold_id"] for each in ground.control.holds())
+        known_at = ground.now + timedelta(days=ground.rng.choice([1, 3, 20]))
+        ground.tell(record, at=known_at, state="confirmed" if was_made else "rejected", **fields)
+        return (known_at, None) if was_made else (None, known_at)
 
     def _whose(self, order: Order) -> dict[str, Any]:
         return {"customer_id": order.purse.customer_id, "wallet_id": order.purse.wallet_id}

@@ -10,16 +10,23 @@ from random import Random
 import requests
 
 from findings.book import read_book
-from findings.ground import Ground, Look
+from findings.ground import AT_ONCE, Ground, Look
 from findings.season import MOMENTS, Season, any_switches, bring_in, keep_looks
 from findings.story import Flag
 from findings.truth import CERTAIN_RULES, dangling, expected, name_of
 from findings.virtual_time import VirtualTime
-from syrve.api.config import DIALECTS
+from syrve.api.client import SyrveClient
+from syrve.api.config import DIALECTS, SyrveConfig
 from syrve.findings.reconcile import reconcile
 from syrve.findings.rules import Rule, all_rules
+from syrve.findings.settle import settle_unknown
 from syrve.findings.thresholds import Limits, Thresholds
+from syrve.wallet.ledger import Ledger
+from syrve.wallet.money import Money
+from syrve.wallet.settle import Settler
+from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.database import Warehouse
+from syrve.warehouse.runs import TaskKey
 from syrve_simulator.control import SimulatorControl
 from syrve_simulator.in_process import InProcessSimulator
 from syrve_simulator.process import start_simulator
@@ -100,6 +107,18 @@ def import_records(seasons: Sequence[Season], part: str, warehouse: Warehouse) -
     """Import what was told in time (`records`) or `late`; nothing of it may be refused."""
     rows = [row for season in seasons for row in getattr(season.ground, part)]
     assert bring_in(warehouse, part, rows, seasons[0].ground.rng) == 0
+
+
+def read_report(stage: Stage, time: VirtualTime, warehouse: Warehouse) -> None:
+    """Read Syrve's transactions report, and look for evidence of what is unknown, as of the last day."""
+    config = SyrveConfig(stage.url, "demo-login", dialect=stage.dialect)
+    with time.beginning_at(MOMENTS[-1]), SyrveClient(config, keeps_connection=False) as client:
+        time.show_database()
+        stage.reach(client._transport._session)
+        report = TransactionsImport(warehouse, client, key=TaskKey("report", "import"))
+        report.run([stage.organization_id], customers=_CUSTOMERS)
+        settler = Settler(Money(Ledger(warehouse), client, settings=AT_ONCE))
+        settle_unknown(settler, warehouse, [stage.organization_id], operations=10_000)
 
 
 def work_out(

@@ -21,6 +21,7 @@ from findings.stage import (
     end_seasons,
     found,
     import_records,
+    read_report,
     stages_over_http,
     stages_without_a_socket,
     work_out,
@@ -33,6 +34,7 @@ from syrve.warehouse.database import Warehouse
 SEEDS, BATCH = 300, 50
 SERVED_SEEDS, SERVED_BATCH = 24, 12
 SERVED_PATIENCE_SECONDS = 2.0
+PAYMENT_TYPE = 8
 
 
 @pytest.fixture
@@ -122,6 +124,36 @@ def test_every_dangling_hold_is_flagged_over_real_http_and_connections_too(
         seasons.append(season)
 
     judge(seasons, served_stages, warehouse)
+
+
+@pytest.mark.parametrize("first", [1000])
+def test_what_syrve_reports_is_believed_and_closes_what_it_explains(
+    first: int, time: VirtualTime, kept_connections: Warehouse, warehouse: Warehouse
+) -> None:
+    _, cloud = stages_without_a_socket(first)
+    seasons = []
+    for seed in range(first, first + BATCH):
+        season = cloud.season(seed, Random(seed), time, kept_connections)
+        if season.ground.switches["hold_transaction_type"] == PAYMENT_TYPE:
+            season.ground.switches["hold_transaction_type"] = (
+                36  # who pays at a till and who holds could not be told apart
+            )
+        with time.beginning_at(BEGIN):
+            season.play(own_payments=1, orders=7)
+        seasons.append(season)
+    read_report(cloud, time, warehouse)  # of our own payments so far
+    end_seasons(seasons, [cloud], warehouse)
+    for part in ("records", "late"):
+        import_records(seasons, part, warehouse)
+    work_out([cloud], warehouse, MOMENTS[-2:], "told")
+
+    read_report(cloud, time, warehouse)
+    work_out([cloud], warehouse, MOMENTS, "reported")
+
+    for season in seasons:
+        season.hear_report()
+    problems = differences(seasons, [cloud], warehouse)
+    assert not problems, "\n".join(problems)
 
 
 def test_simulation_notices_when_a_rule_is_blind(

@@ -87,6 +87,15 @@ def test_order_of_arrival_does_not_matter(importing: Importing, together: bool) 
     assert importing.rows("select closed_by from wallet.hold") == [("cancelled",)]
 
 
+def test_hold_counts_from_the_earliest_that_a_batch_tells_of_it(importing: Importing) -> None:
+    known, asked = record("hold", "2026-05-02T07:00:00"), record("hold", "2026-05-01T07:00:00", state="unknown")
+
+    assert importing.take(known, asked).rejected == 0
+
+    (times,) = importing.rows("select opened_at, confirmed_at from wallet.hold")
+    assert times == (datetime(2026, 5, 1, 7, tzinfo=UTC), datetime(2026, 5, 2, 7, tzinfo=UTC))
+
+
 def test_repeated_import_changes_nothing(importing: Importing) -> None:
     rows = [record("hold"), record("chargeoff", key="c1"), record("order", order_id="7", state="open", amount="10.50")]
     importing.take(*rows)
@@ -228,6 +237,17 @@ def test_report_closes_the_hold_that_the_till_consumed(cloud_purse: Purse) -> No
     read(cloud_purse)
 
     assert cloud_purse.rows("select closed_by from wallet.hold") == [("consumed",)]
+
+
+def test_payment_that_the_till_told_of_closes_no_other_hold_of_the_same_sum(cloud_purse: Purse) -> None:
+    paid, left = cloud_purse.do("hold"), cloud_purse.do("hold")
+    cloud_purse.simulator.control.consume_hold(cloud_purse.organization_id, paid.operation_id)
+    told = cloud_purse.operation("chargeoff", hold_id=paid.operation_id, consumes_hold=True, source="import:till")
+    cloud_purse.ledger.observe(told, "confirmed", {})
+
+    read(cloud_purse)
+
+    assert cloud_purse.rows("select hold_id::text from wallet.open_hold") == [(left.operation_id,)]
 
 
 def test_report_closes_the_hold_that_somebody_else_cancelled(cloud_purse: Purse) -> None:

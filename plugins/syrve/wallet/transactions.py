@@ -2,7 +2,8 @@
 
 Nobody knows the type codes of a hold and of its end, so no code decides about them: a transaction that carries our marker, or a hold's id,
 is ours; one that carries a hold's marker and gives its amount back is the hold's end; a payment at the till (`PayFromWallet`) that leaves
-the balance as it was, though one open hold has just its amount, was paid with the held money. Everything else is kept as evidence only.
+the balance as it was, though one open hold has just its amount, was paid with the held money, unless a till told of that payment itself:
+then it is the hold that the till named. Everything else is kept as evidence only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from syrve.api.client import SyrveClient
@@ -41,6 +43,13 @@ _KEPT = (
     "pos_order_id",
     "created_at",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Payment:
+    wallet_id: str
+    amount: Decimal
+    paid_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +111,11 @@ class TransactionsImport:
             markers = _markers(cursor, found)
             fresh = [each for each in found if _keep(cursor, organization_id, customer_id, each, markers)]
             holds = _holds(cursor, organization_id, customer_id)
-            told = [
-                _told(place, organization_id, customer_id, each, holds, markers) for place, each in enumerate(fresh)
-            ]
+            payments = _known_payments(cursor, organization_id, customer_id)
+            told = []
+            for place, each in enumerate(fresh):
+                candidates = [] if self._is_known(each, payments) else holds
+                told.append(_told(place, organization_id, customer_id, each, holds, candidates, markers))
             take_in(cursor, [each for each in told if each is not None])
             newest = max((each.revision for each in found), default=revision or 0)
             cursor.execute(
@@ -118,6 +129,17 @@ class TransactionsImport:
             counts.seconds = time.monotonic() - started
             add_counts(cursor, self._key, counts)
         return counts
+
+    def _is_known(self, reported: Transaction, payments: list[_Payment]) -> bool:
+        """Say whether a till told of this payment with held money itself; each one that it told of is used up by one in the report."""
+        if reported.amount is None or reported.created_at is None or not _is_payment(reported):
+            return False
+        for each in payments:
+            is_then = abs((each.paid_at - reported.created_at).total_seconds()) <= self._settings.clock_skew_seconds
+            if is_then and (each.wallet_id, each.amount) == (reported.wallet_id, abs(reported.amount)):
+                payments.remove(each)
+                return True
+        return False
 
 
 def _markers(cursor: Cursor, found: Sequence[Transaction]) -> set[str]:
@@ -148,15 +170,30 @@ def _holds(cursor: Cursor, organization_id: str, customer_id: str) -> list[_Hold
     return [_Hold(*row) for row in cursor.fetchall()]
 
 
+def _is_payment(reported: Transaction) -> bool:
+    return reported.type in PAYMENT_TYPES or reported.type_name in PAYMENT_NAMES
+
+
+def _known_payments(cursor: Cursor, organization_id: str, customer_id: str) -> list[_Payment]:
+    """Return the payments with held money that somebody told of."""
+    cursor.execute(
+        "select wallet_id::text, amount, requested_at from wallet.operation "
+        "where organization_id = %s and customer_id = %s and consumes_hold and source <> %s",
+        (organization_id, customer_id, SOURCE),
+    )
+    return [_Payment(*row) for row in cursor.fetchall()]
+
+
 def _told(
     place: int,
     organization_id: str,
     customer_id: str,
     reported: Transaction,
     holds: Sequence[_Hold],
+    candidates: Sequence[_Hold],
     markers: Collection[str],
 ) -> Told | None:
-    """Say which operation of others a transaction shows; None where it is ours, or its kind is not known."""
+    """Say which operation of others a transaction shows, a payment being of one of the candidates; None where it is ours or not known."""
     if not reported.amount or reported.created_at is None:
         return None
     amount = abs(reported.amount)
@@ -173,9 +210,9 @@ def _told(
         kind, hold_id = "cancel_hold", ours.hold_id
     elif marked or reported.transaction_id in {each.transaction_id for each in holds}:
         return None
-    elif reported.type in PAYMENT_TYPES or reported.type_name in PAYMENT_NAMES:
+    elif _is_payment(reported):
         kind = "chargeoff"
-        same = [each for each in holds if (each.wallet_id, each.amount) == (reported.wallet_id, amount)]
+        same = [each for each in candidates if (each.wallet_id, each.amount) == (reported.wallet_id, amount)]
         hold_id = same[0].hold_id if change == 0 and len(same) == 1 else None
     elif reported.type_name in REFILL_NAMES and (change is None or change > 0):
         kind = "topup"
