@@ -1,7 +1,7 @@
 """Our own payments, run as an application would, by processes that die; and what of each can be known, by the simulator's book."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -69,13 +69,25 @@ class OwnPayment:
     def run(self, faults: list[dict[str, object]], resumed_after: list[float]) -> Wait:
         """Begin the payment, and go on with it as often as somebody does."""
         self.ground.control.set_faults(faults)
-        self._attempt(self.dies_at)
+        with self._denied():
+            self._attempt(self.dies_at)
         self.ground.control.clear_faults()
         for seconds in resumed_after:
             yield seconds
             self._attempt(None)
         if self.consumed_at is not None and (self.noted_at != [self.consumed_at] or self.ground.rng.random() < 0.5):
             yield from self._till_tells()
+
+    @contextmanager
+    def _denied(self) -> Iterator[None]:
+        """Take a right away for the block, or the loyalty programme of the whole organization; mostly nothing."""
+        ground = self.ground
+        kind = ground.rng.choice(["right", "loyalty", *["nothing"] * 10])
+        rights = [ground.rng.choice(STRUCK)] if kind == "right" else []
+        closed = [ground.organization_id] if kind == "loyalty" else []
+        ground.control.set_switches(removed_rights=rights, organizations_without_loyalty=closed)
+        yield
+        ground.control.set_switches(removed_rights=[], organizations_without_loyalty=[])
 
     def _attempt(self, dies_at: str | None) -> None:
         ground, attempt = self.ground, Attempt(self.ground.now)
@@ -84,6 +96,8 @@ class OwnPayment:
         def step(name: str) -> None:
             attempt.steps.append((name, ground.now))
             self._note(name)
+            if ground.rng.random() < 0.02:
+                ground.control.expire_tokens()
             ground.time.advance(1)
             ground.time.show_database()
             if name == dies_at:

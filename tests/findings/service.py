@@ -274,4 +274,6 @@ class Service:
             return "unclear", {}
         if response.status_code >= 500:
             return "unclear", {}
+        if response.status_code == 401:
+            del self._session.headers["Authorization"]  # for the next call
         return ("granted", content) if response.status_code == 200 else ("refused", content)
