@@ -28,7 +28,8 @@ def test_days_that_are_worked_out_at_once_say_what_they_say_one_by_one(book: Boo
     for day in days:
         book.reconcile(day)
     one_by_one = [(book.open_at(day), book.counts(day)) for day in days]
-    book.run("truncate wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count")
+    book.run("truncate wallet.finding cascade")
+    book.run("truncate wallet.finding_evaluation, wallet.finding_count")
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(book.reconcile, [*reversed(days), *days]))
