@@ -1,8 +1,5 @@
--- depends: 0015.crm-grants
+-- depends: 0006.crm-push
 -- The ledger of wallet operations: append-only, written before and after each call.
-
-create schema wallet;
-comment on schema wallet is 'Money: the ledger of wallet operations, orders, and what reconciliation finds.';
 
 create table wallet.operation (
     operation_id uuid primary key,
@@ -32,6 +29,8 @@ create index operation_hold on wallet.operation (hold_id) where hold_id is not n
 create index operation_order on wallet.operation (organization_id, order_id) where order_id is not null;
 create index operation_wallet on wallet.operation (organization_id, customer_id, wallet_id, requested_at);
 create index operation_requested_at on wallet.operation (requested_at);
+create index operation_charge on wallet.operation (organization_id, requested_at)
+where kind = 'chargeoff' and source <> 'transactions';
 create index operation_recorded_at on wallet.operation using brin (recorded_at);
 comment on table wallet.operation is
 'Every wish to move money, ours (committed before the call) and others'' (imported); append-only. What came of it is in operation_event.';
@@ -186,12 +185,10 @@ $$;
 do $$
 begin
     if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant usage on schema wallet to syrve_loader;
         grant select, insert on wallet.operation, wallet.operation_event to syrve_loader;
         grant select on wallet.operation_state to syrve_loader;
     end if;
     if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant usage on schema wallet to syrve_ops;
         grant select on wallet.operation, wallet.operation_event, wallet.operation_state to syrve_ops;
     end if;
 end

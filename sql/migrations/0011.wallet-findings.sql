@@ -1,8 +1,68 @@
--- depends: 0019.charges-as-of
--- Findings as they were, and counts of each moment.
+-- depends: 0010.wallet-as-of
+-- What reconciliation found, as it is and as it was, and counts of each moment.
 
-create index finding_version_at on wallet.finding_version (finding_id, as_of, version);
+create table wallet.finding (
+    finding_id uuid primary key default gen_random_uuid(),
+    rule text not null,
+    subject text not null,
+    organization_id uuid not null,
+    customer_id uuid,
+    wallet_id uuid,
+    hold_id uuid,
+    amount_at_risk numeric,
+    severity text not null check (severity in ('low', 'medium', 'high', 'critical')),
+    evidence jsonb not null default '{}',
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null,
+    status text not null default 'open' check (status in ('open', 'acknowledged', 'released', 'resolved')),
+    resolved_at timestamptz,
+    unique (rule, subject),
+    check (first_seen_at <= last_seen_at)
+);
+create index finding_open on wallet.finding (organization_id, severity, rule) where resolved_at is null;
+create index finding_hold on wallet.finding (hold_id) where hold_id is not null;
 create index finding_resolved on wallet.finding (organization_id, resolved_at) where resolved_at is not null;
+comment on table wallet.finding is 'What reconciliation found: one row a rule and subject, opened once, updated while it holds, closed when it no longer does.';
+comment on column wallet.finding.finding_id is 'Id of the finding.';
+comment on column wallet.finding.rule is 'Rule that found it: a file of sql/findings.';
+comment on column wallet.finding.subject is 'What it is about, by the rule''s own key: a hold, an operation, an order or a wallet.';
+comment on column wallet.finding.organization_id is 'Organization concerned.';
+comment on column wallet.finding.customer_id is 'Customer concerned.';
+comment on column wallet.finding.wallet_id is 'Wallet concerned.';
+comment on column wallet.finding.hold_id is 'Hold concerned: operation_id of wallet.hold.';
+comment on column wallet.finding.amount_at_risk is 'Money that is set aside, missing or too much, in the wallet''s currency.';
+comment on column wallet.finding.severity is 'low, medium, high or critical.';
+comment on column wallet.finding.evidence is 'What it rests on: ids of operations, amounts, times; never personal data.';
+comment on column wallet.finding.first_seen_at is 'Earliest moment as of which it held.';
+comment on column wallet.finding.last_seen_at is 'Latest moment as of which it held.';
+comment on column wallet.finding.status is 'open, acknowledged (a person knows), released (its hold was cancelled) or resolved (no longer so).';
+comment on column wallet.finding.resolved_at is 'When it was released or no longer held; null while open or acknowledged.';
+
+create table wallet.finding_version (
+    finding_id uuid not null references wallet.finding on delete cascade,
+    version integer not null check (version > 0),
+    as_of timestamptz not null,
+    status text not null,
+    severity text not null,
+    amount_at_risk numeric,
+    evidence jsonb not null default '{}',
+    reason text not null,
+    run_id text,
+    recorded_at timestamptz not null default clock_timestamp(),
+    primary key (finding_id, version)
+);
+create index finding_version_at on wallet.finding_version (finding_id, as_of, version);
+comment on table wallet.finding_version is 'Every state that a finding was in, with why it changed; append-only.';
+comment on column wallet.finding_version.finding_id is 'Finding concerned.';
+comment on column wallet.finding_version.version is 'Counts from 1.';
+comment on column wallet.finding_version.as_of is 'Moment as of which it was so.';
+comment on column wallet.finding_version.status is 'Status of this version.';
+comment on column wallet.finding_version.severity is 'Severity of this version.';
+comment on column wallet.finding_version.amount_at_risk is 'Money at risk in this version.';
+comment on column wallet.finding_version.evidence is 'What this version rests on.';
+comment on column wallet.finding_version.reason is 'Why it changed, such as opened, amount changed, closed, or a row that arrived late.';
+comment on column wallet.finding_version.run_id is 'Airflow''s run that wrote it.';
+comment on column wallet.finding_version.recorded_at is 'When it was written.';
 
 create table wallet.finding_evaluation (
     organization_id uuid not null,
@@ -141,45 +201,16 @@ create constraint trigger keep_version after update of status on wallet.finding
 deferrable initially deferred
 for each row when (old.status is distinct from new.status) execute function wallet.keep_finding_version();
 
-create view analytics.holds_at_risk as
-select
-    finding_id,
-    rule,
-    severity,
-    organization_id,
-    customer_id,
-    wallet_id,
-    hold_id,
-    amount_at_risk,
-    first_seen_at,
-    last_seen_at,
-    status
-from wallet.finding
-where resolved_at is null;
-comment on view analytics.holds_at_risk is 'Money that reconciliation says is set aside, missing or too much, and no longer should be; ids and amounts only.';
-comment on column analytics.holds_at_risk.finding_id is 'Id of the finding.';
-comment on column analytics.holds_at_risk.rule is 'Rule that found it.';
-comment on column analytics.holds_at_risk.severity is 'low, medium, high or critical.';
-comment on column analytics.holds_at_risk.organization_id is 'Organization concerned.';
-comment on column analytics.holds_at_risk.customer_id is 'Customer concerned.';
-comment on column analytics.holds_at_risk.wallet_id is 'Wallet concerned.';
-comment on column analytics.holds_at_risk.hold_id is 'Hold concerned; one hold may have several findings.';
-comment on column analytics.holds_at_risk.amount_at_risk is 'Money at risk, in the wallet''s currency.';
-comment on column analytics.holds_at_risk.first_seen_at is 'Earliest moment as of which it held.';
-comment on column analytics.holds_at_risk.last_seen_at is 'Latest moment as of which it held.';
-comment on column analytics.holds_at_risk.status is 'open, or acknowledged: a person knows.';
-
 do $$
 begin
     if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update on wallet.finding_evaluation to syrve_loader;
+        grant select, insert, update on wallet.finding, wallet.finding_evaluation to syrve_loader;
+        grant select, insert on wallet.finding_version to syrve_loader;
         grant select, insert, update, delete on wallet.finding_count to syrve_loader;
     end if;
-    if exists (select from pg_roles where rolname = 'syrve_analyst') then
-        grant select on analytics.holds_at_risk to syrve_analyst;
-    end if;
     if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.finding_evaluation, wallet.finding_count, analytics.holds_at_risk to syrve_ops;
+        grant select on wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count to syrve_ops;
+        grant update (status, resolved_at) on wallet.finding to syrve_ops;
     end if;
 end
 $$;

@@ -1,39 +1,7 @@
--- depends: 0006.call-budget
+-- depends: 0002.mirror
 -- Every version of what the mirror holds. The tables keep superseded versions only; the views add the current ones from the mirror, so that
 -- what never changed costs nothing. Partitioned by the year in which a version ended: old years stay out of the way of present questions,
 -- and can be dropped whole.
-
-alter table syrve.customer add column profile_changed_at timestamptz;
-update syrve.customer set profile_changed_at = changed_at;
-alter table syrve.customer alter column profile_changed_at set not null;
-comment on column syrve.customer.profile_changed_at is
-'Answer that last changed a column of this row: start of the current version in syrve.customer_history.';
-
-alter table syrve.card add column changed_at timestamptz;
-update syrve.card as card
-set changed_at = coalesce(
-    (
-        select customer.changed_at
-        from syrve.customer as customer
-        where customer.organization_id = card.organization_id and customer.customer_id = card.customer_id
-    ),
-    now()
-);
-alter table syrve.card alter column changed_at set not null;
-comment on column syrve.card.changed_at is 'Answer that last changed this card.';
-
-alter table syrve.customer_category add column changed_at timestamptz;
-update syrve.customer_category as member
-set changed_at = coalesce(
-    (
-        select customer.changed_at
-        from syrve.customer as customer
-        where customer.organization_id = member.organization_id and customer.customer_id = member.customer_id
-    ),
-    now()
-);
-alter table syrve.customer_category alter column changed_at set not null;
-comment on column syrve.customer_category.changed_at is 'Answer that last changed this membership.';
 
 create table syrve.customer_version (
     organization_id uuid not null,

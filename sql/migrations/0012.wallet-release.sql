@@ -1,4 +1,4 @@
--- depends: 0019.findings
+-- depends: 0011.wallet-findings
 -- Releases: what a person was shown, what they decided about each hold, and what came of it; append-only.
 
 create table wallet.release (

@@ -1,12 +1,5 @@
--- depends: 0018.wallet-orders-findings
+-- depends: 0009.wallet-orders
 -- What reconciliation stands on: holds and charges as of a moment.
-
--- Settled rows are asked for too, where the moment is past. A till's clock may say that the outcome came before the call.
-create index unsettled_operation_at on wallet.unsettled_operation
-using gist (tstzrange(sent_at, case when settled_at < sent_at then sent_at else settled_at end)) where sent_at is not null;
-create index operation_charge on wallet.operation (organization_id, requested_at)
-where kind = 'chargeoff' and source <> 'transactions';
-create index hold_wallet on wallet.hold (organization_id, customer_id, wallet_id, opened_at);
 
 create function wallet.open_hold_as_of(moment timestamptz) returns table (
     hold_id uuid,

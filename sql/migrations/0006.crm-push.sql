@@ -1,4 +1,4 @@
--- depends: 0012.crm-wishes
+-- depends: 0005.crm
 -- How the wishes of the CRM get to Syrve: what both sides agreed on, plans, attempts, and what waits.
 
 create table crm.push_state (
@@ -250,7 +250,242 @@ comment on column crm.remote_change.crm_value is 'What the CRM still has, as it 
 comment on column crm.remote_change.syrve_value is 'What Syrve has now.';
 comment on column crm.remote_change.seen_at is 'Time of the answer that showed it.';
 
-comment on column sync.reject.entity is
-'What it is: customer, coupon_series, coupon, roster, crm_import, crm_customer (a push), or organization (passed over as a whole).';
-comment on column sync.reject.stage is
-'Where it was stopped: look_up (whole answer), field (one of a record that was taken in), import, read_back (a push that did not show), or a call.';
+-- What the CRM wants and what Syrve has, in the same terms: the two sides that a plan compares.
+create view crm.desired_state as
+select
+    wished.crm_id,
+    wished.organization_id,
+    wished.customer_id,
+    jsonb_strip_nulls(
+        jsonb_build_object(
+            'phone', known.phone,
+            'name', nullif(btrim(wished.name), ''),
+            'surname', nullif(btrim(wished.surname), ''),
+            'middle_name', nullif(btrim(wished.middle_name), ''),
+            'email', nullif(btrim(wished.email), ''),
+            'birthday', wished.birthday::text,
+            'sex', wished.sex,
+            'receives_order_status', wished.receives_order_status::text,
+            'receives_promo', wished.receives_promo::text
+        )
+    )
+    || case
+        when wished.clear = '{}' then '{}'
+        else coalesce((select jsonb_object_agg(cleared.field, null) from unnest(wished.clear) as cleared (field)), '{}')
+    end
+    || case
+        when wished.memberships_edited_at is null then '{}' -- kept by triggers: it never had a membership
+        else
+            coalesce(
+                (
+                    select jsonb_object_agg('category:' || wish.category_id, wish.wanted::text)
+                    from crm.customer_category as wish
+                    where wish.crm_id = wished.crm_id
+                ),
+                '{}'
+            )
+            || coalesce(
+                (
+                    select jsonb_object_agg('card:' || wish.track, wish.wanted::text)
+                    from crm.customer_card as wish
+                    where wish.crm_id = wished.crm_id
+                ),
+                '{}'
+            )
+            || coalesce(
+                (
+                    select jsonb_object_agg('program:' || wish.program_id, 'true')
+                    from crm.customer_program as wish
+                    where wish.crm_id = wished.crm_id
+                ),
+                '{}'
+            )
+    end as fields
+from crm.customer as wished
+left join crm.push_state as known on wished.crm_id = known.crm_id;
+comment on view crm.desired_state is
+'What the CRM wants, as {field: value}: a field that is not there is not managed, null is to be emptied. Blank text counts as null.';
+comment on column crm.desired_state.crm_id is 'The CRM''s number of the customer.';
+comment on column crm.desired_state.organization_id is 'Organization in which the customer is kept.';
+comment on column crm.desired_state.customer_id is 'Syrve''s id, once known.';
+comment on column crm.desired_state.fields is 'Values by field; memberships as category:ID, card:TRACK, program:ID with true or false.';
+
+create view crm.syrve_state as
+select
+    mirrored.organization_id,
+    mirrored.customer_id,
+    mirrored.fetched_at,
+    mirrored.profile_changed_at as changed_at,
+    mirrored.is_deleted,
+    jsonb_build_object(
+        'phone', mirrored.phone,
+        'name', mirrored.name,
+        'surname', mirrored.surname,
+        'middle_name', mirrored.middle_name,
+        'email', mirrored.email,
+        'birthday', mirrored.birthday::text,
+        'sex', coalesce(mirrored.sex, 'not_specified'),
+        'receives_order_status', mirrored.receives_order_status::text,
+        'receives_promo', mirrored.receives_promo::text
+    )
+    || coalesce(
+        (
+            select jsonb_object_agg('category:' || membership.category_id, 'true')
+            from syrve.customer_category as membership
+            where membership.organization_id = mirrored.organization_id and membership.customer_id = mirrored.customer_id
+        ),
+        '{}'
+    )
+    || coalesce(
+        (
+            select jsonb_object_agg('card:' || membership.track, 'true')
+            from syrve.card as membership
+            where
+                membership.organization_id = mirrored.organization_id
+                and membership.customer_id = mirrored.customer_id
+                and membership.track is not null
+        ),
+        '{}'
+    )
+    || case when mirrored.program_id is null then '{}' else jsonb_build_object('program:' || mirrored.program_id, 'true') end as fields
+from syrve.customer as mirrored;
+comment on view crm.syrve_state is 'What Syrve has, by the mirror, in the same terms as crm.desired_state.';
+comment on column crm.syrve_state.organization_id is 'Organization that knows the customer.';
+comment on column crm.syrve_state.customer_id is 'Syrve''s id of the customer.';
+comment on column crm.syrve_state.fetched_at is 'Time of the answer that made this version.';
+comment on column crm.syrve_state.changed_at is 'When a field of the customer last changed, as far as look-ups show.';
+comment on column crm.syrve_state.is_deleted is 'Whether Syrve has deleted the customer.';
+comment on column crm.syrve_state.fields is 'Values by field; a membership that is not there is none.';
+
+-- Whoever lets a row go, by whatever way, lets it go at once and with no refusals counted.
+create function crm.forget_refusals() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update crm.push_state
+    set failures = 0, refusals = 0, refusal = null, retry_at = null
+    where crm_id in (select released.crm_id from released);
+    return null;
+end
+$$;
+comment on function crm.forget_refusals() is 'Forgets failures and refusals of rows that were let go, so that they are tried at once and like new ones.';
+
+create trigger forget_refusals after delete on crm.push_blocked
+referencing old table as released
+for each statement execute function crm.forget_refusals();
+
+create function crm.prune_push(plan_days integer, attempt_days integer, batch_rows integer default 10000)
+returns table (plan_rows bigint, attempts bigint, plans bigint, conflicts bigint)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if plan_days < 7 or attempt_days < plan_days then
+        raise exception 'plans are kept at least 7 days, and attempts at least as long as plans'
+            using errcode = 'invalid_parameter_value';
+    end if;
+
+    with old as (
+        select summary.plan_id
+        from crm.push_plan_summary as summary
+        where summary.planned_at < now() - make_interval(days => plan_days)
+    ),
+
+    doomed as (
+        select
+            planned.plan_id,
+            planned.crm_id
+        from crm.push_plan as planned
+        inner join old on planned.plan_id = old.plan_id
+        where
+            planned.attempt is null
+            and not exists (
+                select 1
+                from crm.push_state as known
+                where known.crm_id = planned.crm_id and known.leased_until > now()
+            )
+            and not exists (select 1 from crm.push_blocked as blocked where blocked.crm_id = planned.crm_id)
+        limit batch_rows
+    )
+
+    delete from crm.push_plan as planned
+    using doomed
+    where planned.plan_id = doomed.plan_id and planned.crm_id = doomed.crm_id;
+    get diagnostics plan_rows = row_count;
+
+    with old as (
+        select summary.plan_id
+        from crm.push_plan_summary as summary
+        where summary.planned_at < now() - make_interval(days => attempt_days)
+    ),
+
+    doomed as (
+        select tried.push_id
+        from crm.push as tried
+        inner join old on tried.plan_id = old.plan_id
+        where
+            tried.recorded_at < now() - make_interval(days => attempt_days)
+            and not exists (
+                select 1
+                from crm.push_plan as planned
+                where planned.plan_id = tried.plan_id and planned.crm_id = tried.crm_id
+            )
+            and not exists (select 1 from crm.push_blocked as blocked where blocked.crm_id = tried.crm_id)
+        limit batch_rows
+    )
+
+    delete from crm.push as tried
+    using doomed
+    where tried.push_id = doomed.push_id;
+    get diagnostics attempts = row_count;
+
+    delete from crm.push_plan_summary as summary
+    where
+        summary.planned_at < now() - make_interval(days => attempt_days)
+        and not exists (select 1 from crm.push_plan as planned where planned.plan_id = summary.plan_id)
+        and not exists (select 1 from crm.push as tried where tried.plan_id = summary.plan_id);
+    get diagnostics plans = row_count;
+
+    with doomed as (
+        select closed.conflict_id
+        from crm.conflict as closed
+        where closed.closed_at < now() - make_interval(days => attempt_days)
+        limit batch_rows
+    )
+
+    delete from crm.conflict as closed
+    using doomed
+    where closed.conflict_id = doomed.conflict_id;
+    get diagnostics conflicts = row_count;
+
+    return next;
+end
+$$;
+revoke all on function crm.prune_push(integer, integer, integer) from public;
+comment on function crm.prune_push(integer, integer, integer) is
+'Deletes up to batch_rows rows each of what the push no longer needs: rows of plans older than plan_days, attempts, summaries and closed conflicts older than attempt_days. Keeps what is under way, leased, or waits in crm.push_blocked; never touches crm.push_state. Call it until it gives zeros.';
+
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_loader') then
+        grant select, insert, update, delete on
+            crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_blocked, crm.conflict, crm.remote_change
+            to syrve_loader;
+        grant select, insert on crm.push to syrve_loader;  -- append-only for it
+        grant select on crm.desired_state, crm.syrve_state to syrve_loader;
+        grant usage on all sequences in schema crm to syrve_loader;
+        grant execute on function crm.prune_push(integer, integer, integer) to syrve_loader;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_ops') then
+        grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict to syrve_ops;
+        grant delete on crm.push_blocked to syrve_ops;
+        grant update (decision) on crm.conflict to syrve_ops;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_crm') then
+        grant select on crm.remote_change, crm.conflict, crm.push_blocked, crm.push, crm.push_plan_summary to syrve_crm;
+    end if;
+end
+$$;

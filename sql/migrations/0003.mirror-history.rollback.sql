@@ -7,6 +7,3 @@ drop table syrve.card_version;
 drop table syrve.wallet_balance_version;
 drop table syrve.customer_version;
 drop function syrve.refuse_overlapping_versions();
-alter table syrve.customer_category drop column changed_at;
-alter table syrve.card drop column changed_at;
-alter table syrve.customer drop column profile_changed_at;

@@ -1,4 +1,4 @@
--- depends: 0016.wallet-ledger
+-- depends: 0007.wallet-ledger
 -- Holds and operations without an outcome, kept beside the book by triggers, so that what is open can be found without reading history. A partial
 -- index on the book can't do that: whether a hold is open depends on rows of other operations, and an index sees one row of one table.
 
@@ -26,6 +26,7 @@ create index hold_open_at on wallet.hold using gist (tstzrange(opened_at, closed
 create index hold_order on wallet.hold (organization_id, order_id) where order_id is not null;
 create index hold_transaction on wallet.hold (transaction_id) where transaction_id is not null;
 create index hold_opened_at on wallet.hold (opened_at);
+create index hold_wallet on wallet.hold (organization_id, customer_id, wallet_id, opened_at);
 comment on table wallet.hold is
 'Every hold that was sent, from when it may have set money aside to when it certainly does not; made from the ledger by triggers, never written by '
 'hand. Open ones are found by a partial index; those open at a moment by tstzrange(opened_at, closed_at) @> moment.';
@@ -83,6 +84,9 @@ create table wallet.unsettled_operation (
 );
 create index unsettled_operation_now on wallet.unsettled_operation (kind, sent_at) where settled_at is null;
 create index unsettled_operation_source on wallet.unsettled_operation (source) where settled_at is null;
+-- Settled rows are asked for too, where the moment is past. A till's clock may say that the outcome came before the call.
+create index unsettled_operation_at on wallet.unsettled_operation
+using gist (tstzrange(sent_at, case when settled_at < sent_at then sent_at else settled_at end)) where sent_at is not null;
 comment on table wallet.unsettled_operation is
 'Operations without an outcome; made from the ledger by triggers. One that stayed open for more than a minute keeps its row once it is settled, '
 'so that what was open at a moment can be told: sent_at <= moment, and settled_at null or later.';
@@ -120,6 +124,8 @@ end
 $$;
 comment on function wallet.lock_holds(uuid[]) is 'Keeps two transactions from working out the same hold at once.';
 
+-- A hold that was told to be cancelled or consumed, and rejected after that, contradicts itself. It ended with the first of these: what was true before
+-- the later word came stays true, whenever one asks.
 create function wallet.follow_holds() returns trigger
 language plpgsql
 security definer
@@ -155,15 +161,15 @@ begin
         operation.operation_id, operation.organization_id, operation.customer_id, operation.wallet_id, operation.amount, operation.order_id,
         operation.source, told.is_observed, told.transaction_id, told.state, told.opened_at, told.confirmed_at,
         case
-            when told.state = 'rejected' then greatest(told.opened_at, told.rejected_at)
-            when ending.occurred_at is not null then greatest(told.opened_at, ending.occurred_at)
+            when coalesce(ending.occurred_at, told.rejected_at) is not null
+                then greatest(told.opened_at, ending.occurred_at, case when ending.occurred_at is null then told.rejected_at end)
         end,
         case
-            when told.state = 'rejected' then 'rejected'
             when ending.kind = 'cancel_hold' then 'cancelled'
             when ending.kind is not null then 'consumed'
+            when told.rejected_at is not null then 'rejected'
         end,
-        case when told.state <> 'rejected' then ending.operation_id end
+        ending.operation_id
     from unnest(concerned) as one (hold_id)
     inner join wallet.operation as operation on one.hold_id = operation.operation_id and operation.kind = 'hold'
     cross join lateral (
@@ -189,7 +195,7 @@ begin
             and (ended.kind = 'cancel_hold' or ended.consumes_hold)
         order by event.occurred_at, ended.operation_id
         limit 1
-    ) as ending on told.state <> 'rejected'
+    ) as ending on ending.occurred_at < told.rejected_at or told.rejected_at is null
     where told.opened_at is not null
     on conflict (hold_id) do update set
         transaction_id = excluded.transaction_id,

@@ -1,4 +1,5 @@
--- depends: 0017.wallet-holds
+-- depends: 0008.wallet-holds
+-- Orders that are paid from wallets, and what Syrve's transactions report says.
 
 create table wallet.payment_order (
     organization_id uuid not null,
@@ -66,81 +67,6 @@ comment on function wallet.keep_order_version() is 'Keeps every reported state, 
 create trigger keep_version before insert or update on wallet.payment_order
 for each row execute function wallet.keep_order_version();
 
-create table wallet.finding (
-    finding_id uuid primary key default gen_random_uuid(),
-    rule text not null,
-    subject text not null,
-    organization_id uuid not null,
-    customer_id uuid,
-    wallet_id uuid,
-    hold_id uuid,
-    amount_at_risk numeric,
-    severity text not null check (severity in ('low', 'medium', 'high', 'critical')),
-    evidence jsonb not null default '{}',
-    first_seen_at timestamptz not null,
-    last_seen_at timestamptz not null,
-    status text not null default 'open' check (status in ('open', 'acknowledged', 'released', 'resolved')),
-    resolved_at timestamptz,
-    unique (rule, subject),
-    check (first_seen_at <= last_seen_at)
-);
-create index finding_open on wallet.finding (organization_id, severity, rule) where resolved_at is null;
-create index finding_hold on wallet.finding (hold_id) where hold_id is not null;
-comment on table wallet.finding is 'What reconciliation found: one row a rule and subject, opened once, updated while it holds, closed when it no longer does.';
-comment on column wallet.finding.finding_id is 'Id of the finding.';
-comment on column wallet.finding.rule is 'Rule that found it: a file of sql/findings.';
-comment on column wallet.finding.subject is 'What it is about, by the rule''s own key: a hold, an operation, an order or a wallet.';
-comment on column wallet.finding.organization_id is 'Organization concerned.';
-comment on column wallet.finding.customer_id is 'Customer concerned.';
-comment on column wallet.finding.wallet_id is 'Wallet concerned.';
-comment on column wallet.finding.hold_id is 'Hold concerned: operation_id of wallet.hold.';
-comment on column wallet.finding.amount_at_risk is 'Money that is set aside, missing or too much, in the wallet''s currency.';
-comment on column wallet.finding.severity is 'low, medium, high or critical.';
-comment on column wallet.finding.evidence is 'What it rests on: ids of operations, amounts, times; never personal data.';
-comment on column wallet.finding.first_seen_at is 'Earliest moment as of which it held.';
-comment on column wallet.finding.last_seen_at is 'Latest moment as of which it held.';
-comment on column wallet.finding.status is 'open, acknowledged (a person knows), released (its hold was cancelled) or resolved (no longer so).';
-comment on column wallet.finding.resolved_at is 'When it was released or no longer held; null while open or acknowledged.';
-
-create table wallet.finding_version (
-    finding_id uuid not null references wallet.finding on delete cascade,
-    version integer not null check (version > 0),
-    as_of timestamptz not null,
-    status text not null,
-    severity text not null,
-    amount_at_risk numeric,
-    evidence jsonb not null default '{}',
-    reason text not null,
-    run_id text,
-    recorded_at timestamptz not null default clock_timestamp(),
-    primary key (finding_id, version)
-);
-comment on table wallet.finding_version is 'Every state that a finding was in, with why it changed; append-only.';
-comment on column wallet.finding_version.finding_id is 'Finding concerned.';
-comment on column wallet.finding_version.version is 'Counts from 1.';
-comment on column wallet.finding_version.as_of is 'Moment as of which it was so.';
-comment on column wallet.finding_version.status is 'Status of this version.';
-comment on column wallet.finding_version.severity is 'Severity of this version.';
-comment on column wallet.finding_version.amount_at_risk is 'Money at risk in this version.';
-comment on column wallet.finding_version.evidence is 'What this version rests on.';
-comment on column wallet.finding_version.reason is 'Why it changed, such as opened, amount changed, closed, or a row that arrived late.';
-comment on column wallet.finding_version.run_id is 'Airflow''s run that wrote it.';
-comment on column wallet.finding_version.recorded_at is 'When it was written.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update on wallet.payment_order, wallet.finding to syrve_loader;
-        grant select on wallet.payment_order_version to syrve_loader;
-        grant select, insert on wallet.finding_version to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.payment_order, wallet.payment_order_version, wallet.finding, wallet.finding_version to syrve_ops;
-        grant update (status, resolved_at) on wallet.finding to syrve_ops;
-    end if;
-end
-$$;
-
 -- What Syrve's transactions report says (dialect cloud), as evidence. Its texts are not kept: staff may write names into them.
 
 create table wallet.transaction (
@@ -196,11 +122,13 @@ comment on column wallet.transaction_bookmark.read_at is 'When it was last read.
 do $$
 begin
     if exists (select from pg_roles where rolname = 'syrve_loader') then
+        grant select, insert, update on wallet.payment_order to syrve_loader;
+        grant select on wallet.payment_order_version to syrve_loader;
         grant select, insert on wallet.transaction to syrve_loader;
         grant select, insert, update on wallet.transaction_bookmark to syrve_loader;
     end if;
     if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.transaction, wallet.transaction_bookmark to syrve_ops;
+        grant select on wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.transaction_bookmark to syrve_ops;
     end if;
 end
 $$;

@@ -1,4 +1,4 @@
--- depends: 0020.release
+-- depends: 0012.wallet-release
 -- Who was told of which findings: what lets a channel speak once per change, and say later what it could not say.
 
 create table wallet.notification (
