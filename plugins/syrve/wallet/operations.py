@@ -29,6 +29,8 @@ _LIKE_A_PHONE = re.compile(r"\d(?:[\s().-]{0,2}\d){9,}")
 CANCEL_IS_UNKNOWN = "cancel_is_unknown"
 NOTHING_MOVED_TRY_AGAIN = frozenset({"not_sent", "rate_limited", "no_access", "not_carried_out", CANCEL_IS_UNKNOWN})
 """Reasons of a rejection after which another attempt may work: the call was not carried out."""
+NEEDS_SOMEBODY = frozenset({"no_access", "not_carried_out"})
+"""Those of them that last until a person changes something; `what_to_do` of the evidence says what."""
 
 _OPERATION_IDS = UUID("5f4e51e0-0000-4000-8000-000000000000")
 
@@ -148,6 +150,16 @@ class OperationState:
     def may_be_tried_again(self) -> bool:
         """Whether the call was certainly not carried out, for a reason that may pass."""
         return self.state == "rejected" and self.evidence.get("reason") in NOTHING_MOVED_TRY_AGAIN
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether no money call can work until a person changes something."""
+        return self.state == "rejected" and self.evidence.get("reason") in NEEDS_SOMEBODY
+
+    @property
+    def why_nothing_moved(self) -> str:
+        """The reason of a rejection, with what to do about it where that is known."""
+        return ": ".join(str(self.evidence[name]) for name in ("reason", "what_to_do") if self.evidence.get(name))
 
 
 def imported_operation_id(source: str, key: str) -> str:
