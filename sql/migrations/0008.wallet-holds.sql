@@ -139,10 +139,11 @@ as $$
         ended.organization_id = held.organization_id
         and (ended.customer_id = held.customer_id or ended.customer_id is null)
         and (ended.wallet_id = held.wallet_id or ended.wallet_id is null)
-        and (ended.amount = held.amount or ended.amount is null)
+        and (ended.amount = held.amount or ended.amount is null or ended.consumes_hold)
 $$;
 comment on function wallet.ending_agrees(wallet.operation, wallet.operation) is
-'Whether a cancellation or consumption agrees with its hold in organization, customer, wallet and amount, as far as it names them; else it ends nothing.';
+'Whether a cancellation or consumption agrees with its hold in organization, customer and wallet, and a cancellation in amount, as far as it '
+'names them; else it ends nothing. A till that took another sum ended the hold all the same: a finding, charge_amount_mismatch.';
 
 -- A hold that was told to be cancelled or consumed, and rejected after that, contradicts itself. It ended with the first of these: what was true before
 -- the later word came stays true, whenever one asks.
