@@ -24,36 +24,37 @@ select
     ) as evidence
 from wallet.hold_ended_again as doubt
 inner join wallet.hold as hold on doubt.hold_id = hold.hold_id
-cross join lateral (
-    select
-        coalesce(array_agg(ending.operation_id order by ending.occurred_at, ending.operation_id) filter (where not ending.consumes_hold), '{}')
-            as cancellation_ids,
-        coalesce(array_agg(ending.operation_id order by ending.occurred_at, ending.operation_id) filter (where ending.consumes_hold), '{}')
-            as consumption_ids,
-        coalesce(max(ending.of_source) filter (where ending.consumes_hold), 0) as most_of_a_source,
-        count(distinct ending.order_id) filter (where ending.consumes_hold and ending.source <> 'transactions') as orders,
-        max(ending.occurred_at) as last_ended_at
-    from (
+cross join
+    lateral (
         select
-            operation.operation_id,
-            operation.consumes_hold,
-            operation.source,
-            operation.order_id,
-            latest.occurred_at,
-            count(*) over (partition by operation.consumes_hold, operation.source) as of_source
-        from wallet.operation as operation
-        inner join lateral (
-            select event.state, event.occurred_at
-            from wallet.operation_event as event
-            where event.operation_id = operation.operation_id and event.occurred_at <= %(as_of)s
-            order by event.sequence desc
-            limit 1
-        ) as latest on latest.state = 'confirmed'
-        where
-            operation.hold_id in (hold.hold_id, hold.transaction_id)
-            and (operation.kind = 'cancel_hold' or operation.consumes_hold)
-    ) as ending
-) as ended
+            coalesce(array_agg(ending.operation_id order by ending.occurred_at, ending.operation_id) filter (where not ending.consumes_hold), '{}')
+                as cancellation_ids,
+            coalesce(array_agg(ending.operation_id order by ending.occurred_at, ending.operation_id) filter (where ending.consumes_hold), '{}')
+                as consumption_ids,
+            coalesce(max(ending.of_source) filter (where ending.consumes_hold), 0) as most_of_a_source,
+            count(distinct ending.order_id) filter (where ending.consumes_hold and ending.source <> 'transactions') as orders,
+            max(ending.occurred_at) as last_ended_at
+        from (
+            select
+                operation.operation_id,
+                operation.consumes_hold,
+                operation.source,
+                operation.order_id,
+                latest.occurred_at,
+                count(*) over (partition by operation.consumes_hold, operation.source) as of_source
+            from wallet.operation as operation
+            inner join lateral (
+                select event.state, event.occurred_at
+                from wallet.operation_event as event
+                where event.operation_id = operation.operation_id and event.occurred_at <= %(as_of)s
+                order by event.sequence desc
+                limit 1
+            ) as latest on latest.state = 'confirmed'
+            where
+                operation.hold_id in (hold.hold_id, hold.transaction_id)
+                and (operation.kind = 'cancel_hold' or operation.consumes_hold)
+        ) as ending
+    ) as ended
 where
     doubt.organization_id = %(organization_id)s
     and doubt.ended_again_at <= %(as_of)s

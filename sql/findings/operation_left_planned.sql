@@ -4,7 +4,8 @@
 -- severity: medium
 -- what to do: Run the payment or the campaign again to finish it, or give it up, so that it is not sent to anybody's surprise.
 select
-    case when planned.source like 'topup:%%' then 'campaign:' || planned.organization_id || ':' || planned.source
+    case
+        when planned.source like 'topup:%%' then 'campaign:' || planned.organization_id || ':' || planned.source
         else 'operation:' || planned.operation_id
     end as subject,
     planned.organization_id,

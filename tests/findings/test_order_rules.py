@@ -11,8 +11,8 @@ ORDER = f"{ORGANIZATION}:o1"
 LATER = after(hours=2)
 
 
-def consumed(book: Book, hold: str, at: datetime = after(minutes=5), **fields: str) -> str:
-    return book.charge(at, hold_id=hold, consumes=True, **({"order": "o1"} | fields))
+def consumed(book: Book, hold: str, at: datetime | None = None, **fields: str) -> str:
+    return book.charge(at or after(minutes=5), hold_id=hold, consumes=True, **({"order": "o1"} | fields))
 
 
 def balance(book: Book, order: str = "o1") -> dict[str, object]:
