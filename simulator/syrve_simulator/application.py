@@ -97,6 +97,8 @@ class Simulator:
             reply = Reply(answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds)
         if operation is not None and operation.needs_token:  # what asks for a token holds secrets
             status = None if reply.ending is Ending.RESET else reply.status
+            if isinstance(fault, ErrorInBodyFault):
+                status = fault.own_status
             struck_by = None if fault is None else fault.name
             self.requests.received(name, request.path, request.body, received_at, struck_by, status)
         return reply

@@ -48,4 +48,9 @@ where
             and (charge.order_id is null or charge.source = 'transactions')
             and charge.charged_at <= %(as_of)s
             and abs(charge.amount - hold.amount) <= %(amount_tolerance)s
+            and not exists (
+                select
+                from wallet.charge as own
+                where own.hold_id in (hold.hold_id, hold.transaction_id) and own.charged_at <= %(as_of)s
+            )
     );
