@@ -115,6 +115,7 @@ comment on column wallet.unsettled_operation.settled_at is 'When its outcome bec
 -- the first. Many at once take one lock for all, since each lock has a place in shared memory.
 create function wallet.lock_holds(hold_ids uuid[]) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if cardinality(hold_ids) = 0 then
@@ -131,6 +132,7 @@ end
 $$;
 comment on function wallet.lock_holds(uuid[]) is 'Keeps two transactions from working out the same hold at once.';
 
+-- As the owner, because holds are what the book says: the DAGs write the book, and may not write holds beside it.
 -- A hold that was told to be cancelled or consumed, and rejected after that, contradicts itself. It ended with the first of these: what was true before
 -- the later word came stays true, whenever one asks.
 create function wallet.follow_holds() returns trigger
@@ -224,6 +226,7 @@ end
 $$;
 comment on function wallet.follow_holds() is 'Works out again the holds that new events concern.';
 
+-- As the owner, likewise.
 create function wallet.follow_unsettled() returns trigger
 language plpgsql
 security definer
@@ -302,16 +305,5 @@ begin
     loop
         execute format('comment on column wallet.%I.%I is %L', described.relation_name, described.column_name, described.description);
     end loop;
-end
-$$;
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select on wallet.hold, wallet.open_hold, wallet.unsettled_operation to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.hold, wallet.open_hold, wallet.unsettled_operation to syrve_ops;
-    end if;
 end
 $$;
