@@ -359,15 +359,3 @@ begin
     end loop;
 end
 $$;
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert on wallet.contested_ending to syrve_loader;
-        grant select on wallet.payment_state to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.payment_state, wallet.contested_ending to syrve_ops;
-    end if;
-end
-$$;
