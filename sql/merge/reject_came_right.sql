@@ -1,10 +1,4 @@
--- Closes the rejects of records that were imported now without a problem.
-update sync.reject as known
+-- Closes rejects of rows that were imported now without a problem.
+update sync.reject
 set resolved_at = now()
-from unnest(%(organization_ids)s::uuid[], %(identities)s::text[]) as landed (organization_id, identity)
-where
-    known.resolved_at is null
-    and known.entity = %(entity)s
-    and known.stage = %(stage)s
-    and known.organization_id is not distinct from landed.organization_id
-    and known.identity = landed.identity;
+where resolved_at is null and reject_id = any(%(reject_ids)s::bigint[]);

@@ -12,7 +12,7 @@ from fixtures.pulls import IMPATIENT
 from fixtures.wallets import Purse
 from syrve.api.client import SyrveClient
 from syrve.api.errors import UnsupportedByDialect
-from syrve.wallet.errors import UnusableList
+from syrve.sources.errors import UnusableSource
 from syrve.wallet.importing import WalletImport
 from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.database import Warehouse
@@ -198,7 +198,7 @@ def test_late_order_state_is_kept_and_does_not_undo_the_latest(importing: Import
 
 
 def test_source_without_the_needed_columns_is_refused(importing: Importing) -> None:
-    with pytest.raises(UnusableList, match="no column record"):
+    with pytest.raises(UnusableSource, match="no column record"):
         importing.take({"phone": "+79750000001"})
 
 

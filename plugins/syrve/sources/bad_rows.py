@@ -45,12 +45,17 @@ class BadRows:
         if self.count <= MAX_ROWS:
             if self._file is None:
                 self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="", prefix="syrve-rejected-")  # noqa: SIM115
-            csv.writer(self._file).writerow([line, reason, *(each.encode("utf-8", "replace").decode() for each in cells)])
+            csv.writer(self._file).writerow(
+                [line, reason, *(each.encode("utf-8", "replace").decode() for each in cells)]
+            )
 
-    def pieces(self) -> Iterator[bytes]:
-        """Give the file of the bad rows: line, reason, and the row as it was; UTF-8 with a mark, so that spreadsheets open it rightly."""
+    def pieces(self, headings: Sequence[str]) -> Iterator[bytes]:
+        """Give the file of the bad rows: line, reason, and the row as it was under its headings; mended, it can be imported itself.
+
+        It is UTF-8 with a mark, so that spreadsheets open it rightly.
+        """
         head = io.StringIO(newline="")
-        csv.writer(head).writerow(["line", "reason", "row as it was"])
+        csv.writer(head).writerow(["line", "reason", *headings])
         yield b"\xef\xbb\xbf" + head.getvalue().encode()
         if self._file is not None:
             self._file.seek(0)

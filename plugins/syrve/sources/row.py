@@ -37,18 +37,24 @@ class ValueRules:
 
 
 class Row:
-    """The cells of a row by column, as the source has them; `line` is its place in the source, from 1."""
+    """The cells of a row by column, as the source has them; `line` is its place in the source, from 1.
 
-    __slots__ = ("_rules", "cells", "line")
+    `all_cells` are the cells of all columns in the order of the source, those that nothing reads included.
+    """
 
-    def __init__(self, line: int, cells: Mapping[str, Any], rules: ValueRules | None = None) -> None:
+    __slots__ = ("_rules", "all_cells", "cells", "line")
+
+    def __init__(
+        self,
+        line: int,
+        cells: Mapping[str, Any],
+        rules: ValueRules | None = None,
+        all_cells: Sequence[Any] | None = None,
+    ) -> None:
         self.line = line
         self.cells = cells
+        self.all_cells = list(cells.values()) if all_cells is None else all_cells
         self._rules = rules or ValueRules()
-
-    def is_blank(self) -> bool:
-        """Whether no cell holds anything to see."""
-        return all(value is None or (isinstance(value, str) and not value.strip()) for value in self.cells.values())
 
     def text(self, name: str, *, needed: bool = False, max_length: int = MAX_TEXT_LENGTH) -> str | None:
         """Return a text, None if it is empty."""

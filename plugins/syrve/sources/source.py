@@ -48,6 +48,7 @@ class Facts:
     header_line: int | None = None
     columns: dict[str, str] = field(default_factory=dict)
     unknown: Sequence[str] = ()
+    headings: Sequence[str] = ()
 
     def told(self) -> str:
         """Describe the source in one line."""
@@ -114,6 +115,7 @@ def tabulate(
     columns.check(matched.names)
     facts.columns = {str(headings[place]): column for place, column in matched.places.items()}
     facts.unknown = matched.unknown
+    facts.headings = ["" if each is None else str(each) for each in headings]
     rules = ValueRules(file_format.decimal_mark, file_format.null_words)
     deadline, read = Deadline(limits), 0
     places = list(matched.places.items())
@@ -126,8 +128,8 @@ def tabulate(
             if isinstance(line, BadLine):
                 chunk.bad.append(line)
                 continue
-            row = Row(line[0], {column: line[1][place] for place, column in places}, rules)
-            if keep_blank or not row.is_blank() or not _is_blank(line[1]):
+            row = Row(line[0], {column: line[1][place] for place, column in places}, rules, line[1])
+            if keep_blank or not _is_blank(line[1]):
                 chunk.rows.append(row)
         yield chunk
 

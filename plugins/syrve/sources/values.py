@@ -115,7 +115,12 @@ def read_day(text: str) -> date | None:
 
     A time with an offset that is not midnight would be another day elsewhere: `BadRow`.
     """
-    return None if is_no_date(text) else day_of(read_moment(text))
+    if is_no_date(text):
+        return None
+    try:
+        return day_of(read_moment(text))
+    except BadRow as problem:
+        raise BadRow(str(problem).partition(", nor")[0]) from None
 
 
 def day_of(moment: datetime) -> date | None:
@@ -138,7 +143,7 @@ def read_moment(text: str) -> datetime:
             return datetime.fromisoformat(text)
     except ValueError:
         pass
-    raise BadRow("is not a date such as 1990-05-15 or 15.05.1990")
+    raise BadRow("is not a date such as 1990-05-15 or 15.05.1990, nor a time such as 2026-05-15T10:00+03:00")
 
 
 def in_utc(moment: datetime) -> datetime:
