@@ -67,7 +67,10 @@ def test_percent_sign_and_cast_in_a_query_are_taken_as_they_are(roster: Roster, 
         ("select phone from nowhere", "UndefinedTable, 42P01"),
         ("select phone frm guest", "SyntaxError, 42601"),
         (f"select '{CANARY}'::uuid as phone", "InvalidTextRepresentation, 22P02"),
-        ("with x as (insert into guest (mobile) values ('+79750000003') returning 1) select * from x", "FeatureNotSupported, 0A000"),
+        (
+            "with x as (insert into guest (mobile) values ('+79750000003') returning 1) select * from x",
+            "FeatureNotSupported, 0A000",
+        ),
     ],
 )
 def test_refused_query_is_told_without_a_row_value(roster: Roster, query: Query, text: str, told: str) -> None:
@@ -77,7 +80,7 @@ def test_refused_query_is_told_without_a_row_value(roster: Roster, query: Query,
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
     assert not isinstance(caught.value, UnreadableSource)
-    [chunk] = query("select *, mobile as phone from guest").chunks(COLUMNS)
+    [chunk] = query("select mobile as phone, digits from guest").chunks(COLUMNS)
     assert len(chunk.rows) == 4, "a query writes nothing"
 
 

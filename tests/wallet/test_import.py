@@ -13,6 +13,7 @@ from fixtures.wallets import Purse
 from syrve.api.client import SyrveClient
 from syrve.api.errors import UnsupportedByDialect
 from syrve.sources.errors import UnusableSource
+from syrve.sources.values import YES_NO
 from syrve.wallet.importing import WalletImport
 from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.database import Warehouse
@@ -136,7 +137,10 @@ def test_till_that_consumes_a_hold_closes_it(importing: Importing) -> None:
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no such record": (record("refund"), "record must be one of hold, cancel_hold, topup, chargeoff, order"),
     "no time": (record("hold", at=""), "occurred_at is missing"),
-    "no such time": (record("hold", at="yesterday"), "occurred_at is not a time in ISO 8601"),
+    "no such time": (
+        record("hold", at="yesterday"),
+        "occurred_at is not a date such as 1990-05-15 or 15.05.1990, nor a time such as 2026-05-15T10:00+03:00",
+    ),
     "hold without its id": (record("hold", hold_id=""), "hold_id is missing"),
     "cancellation of nothing": (record("cancel_hold", hold_id="", key="x"), "cancel_hold: hold_id is missing"),
     "charge without a key": (record("chargeoff"), "key is missing"),
@@ -152,7 +156,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "order without an id": (record("order", state="open"), "order_id is missing"),
     "neither yes nor no": (
         record("chargeoff", key="x", consumes_hold="maybe"),
-        "consumes_hold is neither true nor false",
+        f"consumes_hold must be one of {', '.join(YES_NO)}",
     ),
 }
 

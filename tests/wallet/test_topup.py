@@ -10,8 +10,8 @@ import pytest
 
 from fixtures.wallets import AT_ONCE, Purse, in_another_process, killed_at, start_process, wait_for
 from syrve.customers.phones import to_e164
-from syrve.wallet.campaign import TopupPlan
 from syrve.sources.errors import UnusableSource
+from syrve.wallet.campaign import TopupPlan
 from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete
 from syrve.wallet.topup import TopupList, TopupRun
 from syrve.warehouse.runs import Counts
