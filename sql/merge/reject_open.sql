@@ -10,4 +10,4 @@ where
     and entity = %(entity)s
     and stage = %(stage)s
 order by reject_id desc
-limit %(limit)s;
+limit %(at_most)s;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 from syrve.customers.phones import to_e164
@@ -33,6 +34,7 @@ NAMES = (
 """Columns that an import reads, in the order of `RowReader.values`; any other is left alone."""
 COLUMNS = Columns(NAMES, aliases={"id": "customer_id"}, any_of=("crm_id", "customer_id", "phone"))
 _CLEARABLE = frozenset({"name", "surname", "middle_name", "email"})
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _FIRST_BIRTHDAY = date(1900, 1, 1)
 
 
@@ -71,7 +73,8 @@ class RowReader:
             organization_id,
             customer_id,
             phone,
-            *(row.text(name) for name in ("name", "surname", "middle_name", "email")),
+            *(row.text(name) for name in ("name", "surname", "middle_name")),
+            _email(row),
             _birthday(row),
             row.word("sex", SEXES),
             row.flag("receives_order_status"),
@@ -100,6 +103,13 @@ def _birthday(row: Row) -> date | None:
     if birthday is not None and not _FIRST_BIRTHDAY <= birthday <= tomorrow:
         raise BadRow("birthday is before 1900 or in the future")
     return birthday
+
+
+def _email(row: Row) -> str | None:
+    email = row.text("email")
+    if email is not None and not _EMAIL.fullmatch(email):
+        raise BadRow("email is no address, such as name@example.com")
+    return email
 
 
 def _cleared(row: Row) -> list[str]:

@@ -24,7 +24,10 @@ def csv_chunks(
     file: IO[bytes], columns: Columns, file_format: FileFormat, facts: Facts, limits: Limits = LIMITS
 ) -> Iterator[Chunk]:
     """Give the rows of a CSV file that can be read again from its beginning; raise `UnusableSource`."""
-    facts.format, facts.encoding = "CSV", find_encoding(file, file_format.encoding)
+    facts.format = "CSV"
+    facts.encoding = find_encoding(
+        file, file_format.encoding, lambda headings: columns.recognized(headings, file_format.columns)
+    )
     first = next(iter(_lines(file, facts.encoding, limits)), "").lstrip("\ufeff").rstrip("\r\n")
     stated = first[4] if first[:4].lower() == "sep=" and len(first) == 5 else None
     skipped = 1 if stated else 0

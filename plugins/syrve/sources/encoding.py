@@ -1,14 +1,17 @@
 """Finds out how a text file is encoded: declared, or detected where there is no doubt; otherwise the file is refused with what it may be.
 
-UTF-8 and UTF-16 prove themselves. The old one-byte encodings do not: nearly any bytes are text in each of them. charset-normalizer names
-those that are possible, and one of the Cyrillic ones is taken if its letters are so much more usual that the others are out of question.
+UTF-8 and UTF-16 prove themselves. The old one-byte encodings do not: nearly any bytes are text in each of them, and what is likely for
+Russian names is wrong for Greek ones. So one of them is taken only where it proves itself: by headings that are known in it and in no
+other. For the rest charset-normalizer names what it may be, and the person states which.
 """
 
 from __future__ import annotations
 
 import codecs
 import math
+import re
 import unicodedata
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from syrve.sources.errors import UnusableSource
@@ -24,6 +27,9 @@ _MARKS = (
 )
 _CYRILLIC = ("cp1251", "koi8_r", "cp866", "mac_cyrillic", "iso8859_5")
 _OTHERS = ("cp1252", "cp1250", "cp1254", "cp1253", "cp1257")
+_HEAD_BYTES = 1 << 16
+_HEAD_LINES = 20
+_BETWEEN_HEADINGS = re.compile(r"[,;\t|\"]+")
 _CERTAIN = math.log(1_000)
 """How much likelier the chosen encoding must be than the next one."""
 _FREQUENCIES = dict(zip("оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё", (
@@ -33,8 +39,10 @@ _RARE, _FOREIGN, _ODD_CASE = 0.5, 0.05, 0.05
 _USUAL_SIGNS = frozenset("«»„“”–—…№\u00a0€₽₸")
 
 
-def find_encoding(file: IO[bytes], declared: str | None) -> str:
-    """Return the codec that decodes the whole file, and leave the file at its beginning.
+def find_encoding(
+    file: IO[bytes], declared: str | None, recognized: Callable[[Sequence[str]], int] = lambda _: 0
+) -> str:
+    """Return the codec that decodes the whole file, and leave the file at its beginning; `recognized` counts known headings.
 
     Raises `UnusableSource`: not text, not what was declared (with the line), or in doubt (with what it may be).
     """
@@ -49,7 +57,7 @@ def find_encoding(file: IO[bytes], declared: str | None) -> str:
                 f"line {bad_line} of the file is not {declared}, as the form states; state the encoding it has"
             )
         return declared
-    codec = marked or _unmarked_unicode(file) or _one_byte(file)
+    codec = marked or _unmarked_unicode(file) or _one_byte(file, recognized)
     bad_line = _first_bad_line(file, codec)
     if bad_line:
         raise UnusableSource(
@@ -86,26 +94,51 @@ def _unmarked_unicode(file: IO[bytes]) -> str | None:
     return None if _first_bad_line(file, "utf-8") else "utf-8"
 
 
-def _one_byte(file: IO[bytes]) -> str:
+def _one_byte(file: IO[bytes], recognized: Callable[[Sequence[str]], int]) -> str:
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    sample = _telling_lines(file)
+    _refuse_damaged_utf_8(file, sample)
+    proven = {codec: count for codec in (*_CYRILLIC, *_OTHERS) if (count := _headings_in(head, codec, recognized))}
+    best = [codec for codec, count in proven.items() if count == max(proven.values())]
+    if len(best) > 1:  # the small letters of some are the same, so they differ by the rows only
+        ranked = sorted(((_likelihood(sample, codec) or -math.inf, codec) for codec in best), reverse=True)
+        best = [ranked[0][1]] if ranked[0][0] - ranked[1][0] >= _CERTAIN else []
+    if best:
+        return best[0]
+    raise UnusableSource(
+        f"the file is not UTF-8, and its encoding is in doubt{_guesses(sample)}: state the encoding in the form, or save it as UTF-8"
+    )
+
+
+def _refuse_damaged_utf_8(file: IO[bytes], sample: bytes) -> None:
+    text = sample.decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    if sum(not each.isascii() for each in text) - damaged >= damaged > 0:
+        line = _first_bad_line(file, "utf-8")
+        raise UnusableSource(
+            f"line {line} of the file is damaged UTF-8: the file is cut or was put together; export it again"
+        )
+
+
+def _headings_in(head: bytes, codec: str, recognized: Callable[[Sequence[str]], int]) -> int:
+    """Count the headings that are known if the first lines are decoded so; those in ASCII prove nothing."""
+    try:
+        lines = head.decode(codec, "ignore").splitlines()[:_HEAD_LINES]
+        head.decode(codec)
+    except UnicodeDecodeError:
+        return 0
+    counts = [recognized([part for part in _BETWEEN_HEADINGS.split(line) if not part.isascii()]) for line in lines]
+    return max(counts, default=0)
+
+
+def _guesses(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    raw = file.read(SAMPLE_BYTES)
-    file.seek(0)
-    sample = _telling_lines(file) or raw
     matches = from_bytes(sample, cp_isolation=[*_CYRILLIC, *_OTHERS], threshold=0.8)
-    named = {match.encoding for match in matches} | {each for match in matches for each in match.could_be_from_charset}
-    scored = {codec: _likelihood(sample, codec) for codec in _CYRILLIC}
-    possible = {codec: score for codec, score in scored.items() if score is not None and codec in named}
-    ranked = sorted(((score, codec) for codec, score in scored.items() if score is not None), reverse=True)
-    if possible and ranked[0][1] in possible and ranked[0][0] > -math.inf:
-        best, runner_up = ranked[0], ranked[1] if len(ranked) > 1 else (-math.inf, "")
-        if best[0] - runner_up[0] >= _CERTAIN and _is_cyrillic(sample.decode(best[1])):
-            return best[1]
-    guesses = ", ".join(sorted({codec.replace("cp125", "windows-125") for codec in [*possible, *named]})[:6])
-    hint = f"; it may be {guesses}" if guesses else ""
-    raise UnusableSource(
-        f"the file is not UTF-8, and its encoding is in doubt{hint}: state the encoding in the form, or save it as UTF-8"
-    )
+    named = {match.encoding for match in matches}
+    guesses = sorted(each.replace("cp125", "windows-125") for each in named)[:6]
+    return f"; it may be {', '.join(guesses)}" if guesses else ""
 
 
 def _telling_lines(file: IO[bytes]) -> bytes:
@@ -142,8 +175,3 @@ def _weight(character: str, before: str) -> float:
     weight = _FREQUENCIES.get(character.lower(), _RARE if "CYRILLIC" in unicodedata.name(character, "") else _FOREIGN)
     is_odd = character.isupper() and before.isalpha() and before.islower()
     return weight * (_ODD_CASE if is_odd else 1.0)
-
-
-def _is_cyrillic(text: str) -> bool:
-    letters = [each for each in text if each.isalpha() and not each.isascii()]
-    return bool(letters) and all("CYRILLIC" in unicodedata.name(each, "") for each in letters)

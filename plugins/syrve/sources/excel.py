@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
@@ -120,7 +120,7 @@ class _Book:
             yield from ((number, [_value(cell) for cell in cells]) for number, cells in values)
             return
         for (number, cells), (_, formulas) in zip(values, self._sheet_rows(self._formulas, title), strict=True):
-            yield number, [_calculated(cell, formula) for cell, formula in zip(cells, formulas, strict=True)]
+            yield number, [_calculated(cell, formula) for cell, formula in zip_longest(cells, formulas)]
 
     def _sheet_rows(self, book: Any, title: str) -> Iterator[tuple[int, Sequence[Any]]]:
         sheet = book[title]
@@ -131,7 +131,7 @@ class _Book:
                 if filled > self._limits.max_columns:
                     raise UnusableSource(f"row {number} of the sheet has more than {self._limits.max_columns} columns")
                 cells = cells[:filled]
-            yield number, () if all(cell.value is None for cell in cells) else cells
+            yield number, () if all(cell.value is None and cell.data_type != "f" for cell in cells) else cells
 
 
 def _value(cell: Any) -> Any:
@@ -148,13 +148,13 @@ def _value(cell: Any) -> Any:
 
 
 def _calculated(cell: Any, formula: Any) -> Any:
-    if formula.data_type != "f":
-        return _value(cell)
+    if formula is None or formula.data_type != "f":
+        return None if cell is None else _value(cell)
     text = formula.value if isinstance(formula.value, str) else ""
     constant = _TEXT_FORMULA.fullmatch(text)
     if constant:
         return constant[1].replace('""', '"')
-    return _NOT_CALCULATED if cell.value is None else _value(cell)
+    return _NOT_CALCULATED if cell is None or cell.value is None else _value(cell)
 
 
 def _check_size(file: IO[bytes], limits: Limits) -> bool:

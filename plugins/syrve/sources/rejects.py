@@ -71,7 +71,7 @@ class ImportRejects:
             return
         self._open_by_key = defaultdict(list)
         place = self._place.name if self._place else None
-        values = {"entity": self._entity, "stage": STAGE, "place": place, "limit": MAX_OPEN}
+        values = {"entity": self._entity, "stage": STAGE, "place": place, "at_most": MAX_OPEN}
         cursor.execute(sql("merge/reject_open.sql"), values)
         for reject_id, organization_id, identity, received in cursor.fetchall():
             key = (organization_id, identity)

@@ -68,7 +68,11 @@ class Row:
     def code(self, name: str, *, needed: bool = False, max_length: int = MAX_CODE_LENGTH) -> str | None:
         """Return a card, key, order number or phone: every character counts, so nothing that a spreadsheet rounded is taken."""
         found = self.text(name, needed=needed, max_length=max_length)
-        if found is None or not isinstance(self.cells[name], str):
+        if found is None:
+            return None
+        if not isinstance(self.cells[name], str):
+            if isinstance(self.cells[name], float | Decimal) and "." in found:
+                raise BadRow(f"{name} is a number with decimals; store the column as text")
             return found
         return self._read(name, lambda _: values.code_text(found)) or None
 
