@@ -87,6 +87,13 @@ create index unsettled_operation_source on wallet.unsettled_operation (source) w
 -- Settled rows are asked for too, where the moment is past. A till's clock may say that the outcome came before the call.
 create index unsettled_operation_at on wallet.unsettled_operation
 using gist (tstzrange(sent_at, case when settled_at < sent_at then sent_at else settled_at end)) where sent_at is not null;
+-- Planned and not sent yet, at any moment.
+create index unsettled_operation_planned_at on wallet.unsettled_operation using gist (
+    tstzrange(
+        planned_at,
+        case when sent_at is not null or settled_at is not null then greatest(planned_at, least(sent_at, settled_at)) end
+    )
+) where planned_at is not null;
 comment on table wallet.unsettled_operation is
 'Operations without an outcome; made from the ledger by triggers. One that stayed open for more than a minute keeps its row once it is settled, '
 'so that what was open at a moment can be told: sent_at <= moment, and settled_at null or later.';
@@ -265,7 +272,7 @@ begin
         event.sequence > 1
         and event.state in ('confirmed', 'rejected')
         and known.operation_id = event.operation_id
-        and not coalesce(known.settled_at > known.sent_at + interval '1 minute', false);
+        and not coalesce(known.settled_at > least(known.planned_at, known.sent_at) + interval '1 minute', false);
     return null;
 end
 $$;
