@@ -38,6 +38,7 @@ def syrve_retry_policy() -> SyrveRetryPolicy:
 def _error_classes() -> list[type[BaseException]]:
     """List every class of the trees, the most special first: the first rule that matches wins."""
     from syrve.api.errors import SyrveError
+    from syrve.approvals.errors import ApprovalError
     from syrve.customers.errors import UnusableSource
     from syrve.findings.errors import FindingsError
     from syrve.notifications.errors import NotificationError
@@ -49,7 +50,7 @@ def _error_classes() -> list[type[BaseException]]:
 
     return [
         cls
-        for root in (SyrveError, WarehouseError, UnusableSource, WalletError, FindingsError, NotificationError)
+        for root in (SyrveError, WarehouseError, ApprovalError, UnusableSource, WalletError, FindingsError, NotificationError)
         for cls in below(root)
     ]
 
