@@ -13,14 +13,14 @@ select
         0
     )
     + 1 as sequence,
-    %(state)s as state,
+    %(state)s as answer_state,
     approval.digest,
     approval.requested_by,
-    %(decided_by_id)s as decided_by_id,
-    %(decided_by)s as decided_by,
-    %(is_self_approval_allowed)s as is_self_approval_allowed,
-    %(amount)s as amount,
-    %(reason)s as reason
+    %(decided_by_id)s as answered_by_id,
+    %(decided_by)s as answered_by,
+    %(is_self_approval_allowed)s as allows_self,
+    %(amount)s as approved_amount,
+    %(reason)s as answer_reason
 from sync.approval as approval
 where approval.approval_id = %(approval_id)s
 on conflict do nothing

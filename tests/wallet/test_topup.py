@@ -10,6 +10,9 @@ import pytest
 
 from fixtures.wallets import AT_ONCE, Purse, in_another_process, killed_at, start_process, wait_for
 from syrve.customers.phones import to_e164
+from syrve.approvals.book import ApprovalBook, RunOf
+from syrve.approvals.errors import LimitExceeded, NotApproved
+from syrve.approvals.rules import ApproverRules, MoneyLimits, User
 from syrve.wallet.campaign import TopupPlan
 from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete, UnusableList
 from syrve.wallet.topup import TopupList, TopupRun
@@ -43,12 +46,24 @@ class Campaign:
             organization_id=self.purse.organization_id,
             **({"wallet_type": None, "comment": "spring"} | options),
         )
-        return job.give_up() if give_up else job.plan(frames, dry_run=dry_run)
+        return job.give_up(dry_run=dry_run) if give_up else job.plan(frames, dry_run=dry_run)
 
-    def send(self, plan: TopupPlan, **options: Any) -> Counts:
+    def approvals(self, run: str = "run-1") -> ApprovalBook:
+        return ApprovalBook(self.purse.warehouse, RunOf("dag", run, "asker"))
+
+    def approve(self, plan: TopupPlan, run: str = "run-1") -> None:
+        self.approvals(run).ask(plan.content)
+        self.approvals(run).approve(plan.content, User("7", "boss"), ApproverRules())
+
+    def send(self, plan: TopupPlan, *, run: str = "run-1", is_approved: bool = True, **options: Any) -> Counts:
+        """Send a plan; it is approved first unless the test says otherwise."""
+        if is_approved:
+            self.approve(plan, run)
+        limits = options.pop("limits", None)
         settings = options.pop("settings", AT_ONCE)
-        money = self.purse.money(settings=settings, **options)
-        return TopupRun(money, key=self.purse.key("send"), campaign=plan.campaign).send(plan.digest)
+        money, key = self.purse.money(settings=settings, **options), self.purse.key("send")
+        approvals = self.approvals(run)
+        return TopupRun(money, key=key, campaign=plan.campaign, approvals=approvals, limits=limits).send(plan.digest)
 
     def send_to_the_end(self, plan: TopupPlan) -> None:
         for _ in range(4):

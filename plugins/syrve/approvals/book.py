@@ -116,7 +116,11 @@ class ApprovalBook:
         """Write down that a question was rejected, was not answered in time, or needs no person; an earlier answer stays."""
         with self._warehouse.transaction(f"record that an approval is {state}") as cursor:
             known = self._read(cursor, content)
-            if not known.is_decided and self._write(cursor, known, state, user=user, reason=reason) and also is not None:
+            if (
+                not known.is_decided
+                and self._write(cursor, known, state, user=user, reason=reason)
+                and also is not None
+            ):
                 also(cursor)
             return self._read(cursor, content)
 

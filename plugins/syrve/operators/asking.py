@@ -1,6 +1,8 @@
-"""Asks a person and writes the answer down, the same way for top-ups, releases and pushes. Slow to import: it is built on Airflow's operator.
+"""Asks a person and writes the answer down, the same way for top-ups, releases and pushes. Slow to import: it is built on Airflow's
+operator.
 
-Airflow 3.3 keeps the first question of a task instance however often the task is cleared, and takes the answer of anybody whom it lets answer.
+Airflow 3.3 keeps the first question of a task instance however often the task is cleared, and takes the answer of anybody whom it lets
+answer.
 So every option that approves carries the digest of the content, and an answer counts only for the content that the warehouse has now.
 """
 
@@ -48,7 +50,8 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
     """Asks about the content of a run, once; what an option means is for the subclass.
 
     No answer within `answer_hours` is a no. The approver must be in `approvers` (none: everybody whom Airflow lets answer) and, where
-    `two_people`, another user than the one who started the run unless `allows_self_approval`; another answer is written down, and the question
+    `two_people`, another user than the one who started the run unless `allows_self_approval`; another answer is written down, and the
+    question
     stays open. Raises `QuestionOutdated` where Airflow shows a question about other content: that run can't go on, start another.
     """
 
@@ -82,6 +85,10 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
     def decide(self, context: Context, question: Question, chosen: Sequence[str], user: User) -> Approval:
         """Write down what the chosen options mean."""
 
+    def reason_for_no_person(self, question: Question) -> str | None:
+        """Say why nobody needs to be asked; None where a person must."""
+        return None
+
     def expire(self, context: Context, question: Question) -> Approval:
         """Write down that nobody answered in time."""
         return self.book(context).close(question.content, "expired")
@@ -103,6 +110,9 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
         if approval.is_decided:
             log.info("The question was answered before")
             return self.conclude(context, approval)
+        reason = self.reason_for_no_person(question)
+        if reason is not None:
+            return self.conclude(context, self.book(context).close(question.content, "not_needed", reason=reason))
         return self._park(context, question, approval)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
@@ -114,7 +124,9 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
             log.warning("Nobody answered in time: nothing is sent")
             return self.conclude(context, self.expire(context, question))
         if not set(event.get("chosen_options") or ()) <= set(question.options):
-            raise QuestionOutdated("the answer is about content that was shown earlier and is not what would be sent now; start another run")
+            raise QuestionOutdated(
+                "the answer is about content that was shown earlier and is not what would be sent now; start another run"
+            )
         self.options = list(question.options)
         answer = super().execute_complete(context, event)
         known = answer["responded_by_user"]

@@ -42,6 +42,7 @@ def _error_classes() -> list[type[BaseException]]:
     from syrve.customers.errors import UnusableSource
     from syrve.findings.errors import FindingsError
     from syrve.notifications.errors import NotificationError
+    from syrve.operators.conf import UnknownConf
     from syrve.wallet.errors import WalletError
     from syrve.warehouse.errors import WarehouseError
 
@@ -50,7 +51,16 @@ def _error_classes() -> list[type[BaseException]]:
 
     return [
         cls
-        for root in (SyrveError, WarehouseError, ApprovalError, UnusableSource, WalletError, FindingsError, NotificationError)
+        for root in (
+            SyrveError,
+            WarehouseError,
+            ApprovalError,
+            UnknownConf,
+            UnusableSource,
+            WalletError,
+            FindingsError,
+            NotificationError,
+        )
         for cls in below(root)
     ]
 

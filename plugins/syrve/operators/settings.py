@@ -5,7 +5,7 @@
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
 | `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/10 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
-| `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer`. By default it sends nothing by itself | `none` |
+| `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
 | `SYRVE_WALLET_IMPORT_SOURCE` | where it imports records from by default: `none` or `query` | `none` |
 | `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
@@ -25,7 +25,7 @@
 | `SYRVE_BACKFILL_TASKS` | pulls of backfills at once: the pool's other slots stay free for scheduled work | `2` |
 | `SYRVE_PUSH_SHARD_SIZE` | customers a mapped task of a push is planned for | `2000` |
 | `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first; a run's form may only lower it | `1000` |
-| `SYRVE_APPROVERS` | who may approve top-ups, releases and pushes: Airflow's user names or ids, separated by commas; empty: everybody whom Airflow lets answer | |
+| `SYRVE_APPROVERS` | who may approve: Airflow's user names or ids, separated by commas; empty: all whom Airflow lets answer | |
 | `SYRVE_SELF_APPROVAL` | `true` lets the one who started a top-up or a release approve it: for shops of one person | `false` |
 | `SYRVE_TOPUP_MAX_AMOUNT_PER_ROW` | most that one row of a campaign credits, in the wallets' currency | `1000` |
 | `SYRVE_TOPUP_MAX_AMOUNT_PER_RUN` | most that one run credits | `10000` |
@@ -48,6 +48,7 @@ from typing import Any
 from airflow.sdk import Asset
 
 from syrve.approvals.rules import MoneyLimits
+from syrve.operators.conf import refuse_unknown_conf
 from syrve.operators.retry import syrve_retry_policy
 
 
@@ -74,7 +75,8 @@ def money_limits(name: str, *defaults: int) -> MoneyLimits:
             raise ValueError(f"{name}_PER_{scope} must be an amount") from None
         if not (limits[-1].is_finite() and limits[-1] > 0):
             raise ValueError(f"{name}_PER_{scope} must be an amount above zero")
-    return MoneyLimits(*limits, name=name)
+    per_row, per_run, per_day = limits
+    return MoneyLimits(per_row, per_run, per_day, name)
 
 
 POOL = os.environ.get("SYRVE_POOL", "syrve_api")
@@ -110,6 +112,16 @@ def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset
     return [asset] if value is not None and value.lower() == "asset" else value
 
 
+def armed(name: str, default: str = "none") -> str:
+    """Say whether a DAG sends by itself, and when, for its form."""
+    variable, value = f"SYRVE_{name.upper()}_SCHEDULE", schedule(name, default)
+    if value is None:
+        return f"The schedule is off: nothing is sent by itself ({variable} turns it on)."
+    if value.lower() == "asset":
+        return f"The schedule is ON ({variable}): it also sends by itself whenever its asset changes."
+    return f"The schedule is ON ({variable}): it also sends by itself at {value} (cron, UTC); the DAG's page shows the next run."
+
+
 def finding_thresholds() -> dict[str, Any]:
     """Return the object of `SYRVE_FINDING_THRESHOLDS`, empty where it is `none`; raise ValueError where it is no object."""
     text = os.environ.get("SYRVE_FINDING_THRESHOLDS", "none").strip()
@@ -128,6 +140,7 @@ def default_args() -> dict[str, Any]:
     """Return what all tasks share: owner, retries and the retry policy made from the error trees."""
     return {
         "owner": "syrve",
+        "pre_execute": refuse_unknown_conf,
         "retries": 4,
         "retry_delay": timedelta(seconds=60),
         "retry_exponential_backoff": 2.0,
