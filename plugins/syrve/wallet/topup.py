@@ -129,10 +129,8 @@ class TopupRun:
             failures = failures + 1 if row.is_ready and done.may_be_tried_again else 0
             if row.is_listed and done.state == "rejected" and not done.may_be_tried_again:
                 refused.append(_refusal(row, done))
-            if failures >= MAX_FAILURES_IN_A_ROW or (row.is_ready and done.evidence.get("reason") == "no_access"):
-                raise TopupIncomplete(
-                    f"nothing can be sent now ({done.evidence.get('reason')}); the rest is left planned"
-                )
+            if failures >= MAX_FAILURES_IN_A_ROW or (row.is_ready and done.needs_somebody):
+                raise TopupIncomplete(f"nothing can be sent now ({done.why_nothing_moved}); the rest is left planned")
 
     def _check_version(self, version: int) -> None:
         with self._ledger.warehouse.transaction("read a campaign") as cursor:
