@@ -55,7 +55,6 @@ with DAG(
         "campaign": Param(
             "",
             type="string",
-            minLength=1,
             maxLength=100,
             title="Campaign",
             description="Its id: letters, digits, dots and dashes. The same id is the same campaign, which credits each row once.",

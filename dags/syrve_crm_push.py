@@ -80,7 +80,7 @@ with DAG(
 ) as dag:
     plan = SyrvePlanPushOperator(
         task_id="plan",
-        is_dry_run="{{ (dag_run.conf or {}).get('dry_run') }}",
+        is_dry_run="{{ params.dry_run }}",
         organization_ids="{{ params.organization_ids }}",
         limit="{{ params.limit }}",
         release_blocked="{{ params.release_blocked }}",

@@ -127,7 +127,7 @@ with DAG(
 ) as dag:
     plan = SyrvePlanReleaseOperator(
         task_id="plan",
-        is_dry_run="{{ (dag_run.conf or {}).get('dry_run') }}",
+        is_dry_run="{{ params.dry_run }}",
         organization_ids="{{ params.organization_ids }}",
         rules="{{ params.rules }}",
         min_severity="{{ params.min_severity }}",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import SkipMixin
@@ -95,8 +96,11 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
 
     def conclude(self, context: Context, approval: Approval) -> Any:
         """Return what the task returns once there is a decision; what is not approved skips the tasks right after this one."""
+        if approval.state == "not_needed":
+            log.info("No approval is needed")
+            return None
         log.info("%s: %s by %s", approval.content.subject, approval.state, approval.decided_by or "nobody")
-        if approval.state not in ("approved", "not_needed") and self.downstream_task_ids:
+        if approval.state != "approved" and self.downstream_task_ids:
             tasks = context["task"].get_direct_relatives(upstream=False)
             self.skip(ti=context["ti"], tasks=[each for each in tasks if not each.is_teardown])
         return {"state": approval.state, "decided_by": approval.decided_by}
@@ -120,6 +124,7 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
         question = self.question(context)
         if question is None:
             raise NotApproved("there is nothing to approve any more; nothing is sent")
+        asked = self.book(context).ask(question.content, answer_seconds=float(self.answer_hours) * 3600)
         if event.get("error_type") == "timeout":
             log.warning("Nobody answered in time: nothing is sent")
             return self.conclude(context, self.expire(context, question))
@@ -137,7 +142,6 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
             approval = self.decide(context, question, answer["chosen_options"], user)
         except AnswerNotCounted as problem:
             log.warning("%s; the question stays open", problem)
-            asked = self.book(context).ask(question.content, answer_seconds=float(self.answer_hours) * 3600)
             return self._park(context, question, asked)
         return self.conclude(context, approval)
 
@@ -164,8 +168,8 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
     def _park(self, context: Context, question: Question, approval: Approval) -> Any:
         self.subject, self.body, self.options = question.subject, question.body, list(question.options)
         if approval.answer_until is not None:
-            left = approval.answer_until - datetime.now(UTC)
-            self.response_timeout = max(left, timedelta(seconds=1))
+            left = (approval.answer_until - datetime.now(UTC)).total_seconds()
+            self.response_timeout = timedelta(seconds=max(1, ceil(left)))
         shown = self._options_shown(context)
         if shown is not None and shown != self.options:
             raise QuestionOutdated(

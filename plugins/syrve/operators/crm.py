@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 from syrve.operators.base import organization_served, run_of, task_key, told
+from syrve.operators.forms import PREVIEW
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
 from syrve.operators.sources import source_frames
 
@@ -26,11 +27,14 @@ SOURCES = ("file", "query")
 
 
 def reads_as_dry_run(flag: bool | str | None, context: Context) -> bool:
-    """Read the form's choice; left empty, only a run by schedule or asset sends: its schedule was armed by a setting."""
-    if as_text(flag) is not None:
-        return as_flag(flag)
-    run = context.get("dag_run")
-    return getattr(run, "run_type", None) not in ("scheduled", "asset_triggered")
+    """Read the form's choice: a run by schedule or asset, which no form precedes, sends, for a setting has armed its schedule.
+
+    Any other run does what the form says; where an operator is given no choice, only a run that a person started is a preview.
+    """
+    run_type, choice = getattr(context.get("dag_run"), "run_type", None), as_text(flag)
+    if choice == PREVIEW and run_type in ("scheduled", "asset_triggered"):
+        return False
+    return run_type == "manual" if choice is None else as_flag(flag)
 
 
 class SyrvePlanPushOperator(BaseOperator):
