@@ -21,7 +21,7 @@ from syrve_simulator.faults import (
     TruncateFault,
 )
 from syrve_simulator.http_message import HTML_TYPE, Ending, Reply, Request
-from syrve_simulator.jsontext import NotJsonError, decode_object, encode
+from syrve_simulator.jsontext import NotJsonError, decode_object, decode_object_in_text, encode
 from syrve_simulator.ledger import Ledger
 from syrve_simulator.population import Population
 from syrve_simulator.record import CallLog, LookupLog, RequestLog
@@ -114,7 +114,7 @@ class Simulator:
             if operation.name in access.removed_rights:
                 return right_missing(request.path)
         try:
-            body = decode_object(request.body)
+            body = decode_object(request.body) if operation.needs_token else decode_object_in_text(request.body)
             if self.raw_answers:
                 prepared = self._prepared(operation, body)
                 if prepared is not None:

@@ -134,6 +134,7 @@ class Switches(TypedDict, total=False):
     removed_rights: Sequence[str]
     organizations_without_loyalty: Sequence[str]
     token_lifetime_seconds: float
+    new_token_voids_former: bool
     latency_ms: float
     balance_shows_held_money: bool
     hold_lifetime_seconds: float | None
