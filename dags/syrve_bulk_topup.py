@@ -22,7 +22,7 @@ evidence when `send` runs the next time, or by a person.
 
 | the task says | do |
 | --- | --- |
-| `UnusableList`, `UnusableSource` | put the list or the form right, start another run |
+| `UnusableSource`, `UnusableOperation` | put the list or the form right, start another run |
 | `PlanChanged`, `QuestionOutdated` | the campaign got another list after the question was shown: start another run and approve its total |
 | `NotApproved` | nobody approved: answer `approve`, or start another run; marking `approve` as success approves nothing |
 | `LimitExceeded` | raise the limit that it names, or send less |
@@ -65,7 +65,7 @@ with DAG(
             "It has no schedule.",
         ),
         **forms.source(SOURCES, "file"),
-        **forms.file_or_query("s3://bucket/spring.csv"),
+        **forms.file_or_query("spring.csv"),
         **forms.organization_of_rows(),
         "wallet_type": Param(
             None,
@@ -98,6 +98,7 @@ with DAG(
         path_conn_id="{{ params.path_conn_id }}",
         query="{{ params.query }}",
         query_conn_id="{{ params.query_conn_id }}",
+        file_format=forms.FILE_FORMAT,
         organization_id="{{ params.organization_id }}",
         wallet_type="{{ params.wallet_type }}",
         comment="{{ params.comment }}",

@@ -13,8 +13,9 @@ from syrve.approvals.book import ApprovalBook, RunOf
 from syrve.approvals.errors import LimitExceeded, NotApproved
 from syrve.approvals.rules import ApproverRules, MoneyLimits, User
 from syrve.customers.phones import to_e164
+from syrve.sources.errors import UnusableSource
 from syrve.wallet.campaign import TopupPlan
-from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete, UnusableList
+from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete, UnusableOperation
 from syrve.wallet.topup import TopupList, TopupRun
 from syrve.warehouse.runs import Counts
 
@@ -203,7 +204,7 @@ def test_rows_with_keys_of_their_own_may_credit_a_guest_more_than_once(campaign:
 
 
 def test_list_without_amounts_is_refused_as_a_whole(campaign: Campaign) -> None:
-    with pytest.raises(UnusableList, match="no column amount"):
+    with pytest.raises(UnusableSource, match="no column amount"):
         campaign.plan(pd.DataFrame({"phone": ["+79750000001"]}))
 
 
@@ -331,7 +332,7 @@ def test_amounts_above_a_limit_are_refused_in_words(campaign: Campaign) -> None:
 
 @pytest.mark.parametrize("name", ["", "unnamed", " ", "spring 2027", "-x"])
 def test_campaign_without_a_name_of_its_own_is_refused(campaign: Campaign, name: str) -> None:
-    with pytest.raises(UnusableList, match="the campaign"):
+    with pytest.raises(UnusableOperation, match="the campaign"):
         campaign.plan(campaign.frame(), name=name)
 
 

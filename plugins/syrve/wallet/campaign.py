@@ -11,7 +11,7 @@ from typing import Any
 
 from syrve.approvals.book import Content
 from syrve.approvals.digest import digest_of
-from syrve.wallet.errors import UnusableList
+from syrve.wallet.errors import UnusableOperation
 from syrve.wallet.operations import NOTHING_MOVED_TRY_AGAIN, Operation
 from syrve.warehouse.database import Cursor
 from syrve.warehouse.sql_files import sql
@@ -131,14 +131,14 @@ class CampaignRow:
 
 
 def checked_name(campaign: object) -> str:
-    """Return a campaign's id; raise `UnusableList` that says what it must be."""
+    """Return a campaign's id; raise `UnusableOperation` that says what it must be."""
     name = "" if campaign is None else str(campaign).strip()
     if name.casefold() in UNNAMED:
-        raise UnusableList(
+        raise UnusableOperation(
             "the campaign needs an id of its own, such as spring-2027: the same id credits each row once"
         )
     if not _NAME.fullmatch(name):
-        raise UnusableList(
+        raise UnusableOperation(
             "the campaign's id may have letters, digits, dots, dashes and underscores, must begin with a letter or digit, and have at most "
             "100 characters"
         )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-
-import pandas as pd
+from typing import Any
 
 from syrve.approvals.errors import LimitExceeded
 from syrve.approvals.rules import MoneyLimits
+from syrve.sources.bad_rows import BadRows
+from syrve.sources.columns import Columns
+from syrve.sources.errors import BadRow
+from syrve.sources.rejects import ImportRejects, Place
+from syrve.sources.row import Row
+from syrve.sources.source import Chunk, as_source
 from syrve.wallet.campaign import (
     CampaignRow,
     TopupPlan,
@@ -20,23 +25,28 @@ from syrve.wallet.campaign import (
     digest_of_rows,
     latest_version,
     lock_campaign,
+    source_of,
     summary,
 )
 from syrve.wallet.errors import UnusableOperation
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.operations import amount_problem
-from syrve.wallet.rows import BadRow, Row, known_columns
 from syrve.wallet.take_in import prepare
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
 from syrve.warehouse.errors import warehouse_errors
-from syrve.warehouse.runs import Counts, Reject, TaskKey, add_counts, add_rejects
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 
-COLUMNS = ("organization_id", "key", "customer_id", "phone", "wallet_id", "amount")
-ALIASES = {"id": "customer_id", "row_id": "key", "sum": "amount", "organization": "organization_id"}
+COLUMNS = Columns(
+    ("organization_id", "key", "customer_id", "phone", "wallet_id", "amount"),
+    aliases={"id": "customer_id"},
+    any_of=("customer_id", "phone"),
+    needed=("amount",),
+)
 ENTITY = "topup"
+SHOWN = ("key", "customer_id", "phone")
 _ROW_COLUMNS = ("campaign", "version", "row_key", "organization_id", "customer_id", "wallet_id", "amount", "comment")
 
 
@@ -64,6 +74,8 @@ class TopupList:
         comment: str | None = None,
         amount_scale: int = 2,
         limits: MoneyLimits | None = None,
+        place: Place | None = None,
+        bad_rows: BadRows | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._key = key
@@ -74,26 +86,27 @@ class TopupList:
         self._comment = comment
         self._amount_scale = amount_scale
         self._limits = limits
-        self._rejects: list[Reject] = []
+        place = place or Place(source_of(self._campaign))
+        self._rejects = ImportRejects(key, ENTITY, SHOWN, place=place, bad_rows=bad_rows)
 
-    def plan(self, frames: Iterable[pd.DataFrame], *, dry_run: bool) -> TopupPlan:
+    def plan(self, source: Any, *, dry_run: bool) -> TopupPlan:
         """Keep the list as the campaign's version, all or nothing, and return what it would send.
 
         A dry run returns the same and keeps only the rejects. What the version before had planned, and this one does not say, never will
-        be sent. Raises `UnusableList`, and `LimitExceeded` unless it is a dry run.
+        be sent. Raises `UnusableSource`, and `LimitExceeded` unless it is a dry run.
         """
         counts = Counts()
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
             prepare(connection)
             with warehouse_errors("plan a campaign"):
-                plan = self._plan_all(connection, frames, counts)
+                plan = self._plan_all(connection, source, counts)
                 if dry_run or plan.problem is not None:
                     connection.rollback()
                 else:
                     connection.commit()
             with transaction(connection, "keep what a campaign could not import") as cursor:
-                add_rejects(cursor, self._key.run_id, self._rejects)
+                self._rejects.write(cursor)
                 add_counts(cursor, self._key, counts)
         if not dry_run:
             if plan.problem is not None:
@@ -119,17 +132,17 @@ class TopupList:
         drop_leftovers(Ledger(self._warehouse), self._campaign)
         return plan
 
-    def _plan_all(self, connection: Connection, frames: Iterable[pd.DataFrame], counts: Counts) -> TopupPlan:
+    def _plan_all(self, connection: Connection, source: Any, counts: Counts) -> TopupPlan:
         with connection.cursor() as cursor:
             lock_campaign(cursor, self._campaign)
             former = latest_version(cursor, self._campaign)
             known = {row.row_key: row for row in campaign_rows(cursor, self._campaign, former.number)}
             wanted: dict[str, CampaignRow] = {}
-            for frame in frames:
-                rows = known_columns(frame, COLUMNS, ALIASES, ("amount",))
-                counts.requested += len(rows)
-                self._read_chunk(cursor, rows, known, wanted)
-            counts.rejected = len(self._rejects)
+            self._rejects.prepare(cursor)
+            for chunk in as_source(source).chunks(COLUMNS):
+                counts.requested += len(chunk.rows) + len(chunk.bad)
+                self._read_chunk(cursor, chunk, known, wanted)
+            counts.rejected = self._rejects.count
             version = self._keep(cursor, former, list(wanted.values()))
             listed = {key: row for key, row in known.items() if row.is_listed}
             counts.changed = len(wanted.keys() - listed.keys())
@@ -145,7 +158,7 @@ class TopupList:
             self._campaign,
             version,
             rows,
-            len(self._rejects),
+            self._rejects.count,
             added=len(listed.keys() - former.keys()),
             changed=sum(row.content != former[key].content for key, row in listed.items() if key in former),
             removed=len(former.keys() - listed.keys()),
@@ -158,7 +171,7 @@ class TopupList:
         if former.number and former.digest == digest and not former.is_given_up:
             return former
         version = Version(former.number + 1, digest, is_given_up=False)
-        self._write_version(cursor, version, rows, len(self._rejects))
+        self._write_version(cursor, version, rows, self._rejects.count)
         return version
 
     def _write_version(self, cursor: Cursor, version: Version, rows: list[CampaignRow], rejected_rows: int) -> None:
@@ -177,10 +190,12 @@ class TopupList:
         copy_lines(cursor, "wallet.campaign_row", _ROW_COLUMNS, lines)
 
     def _read_chunk(
-        self, cursor: Cursor, rows: list[Row], known: dict[str, CampaignRow], wanted: dict[str, CampaignRow]
+        self, cursor: Cursor, chunk: Chunk, known: dict[str, CampaignRow], wanted: dict[str, CampaignRow]
     ) -> None:
-        people = self._people(cursor, rows)
-        for place, row in enumerate(rows):
+        for bad in chunk.bad:
+            self._rejects.line(bad)
+        people = self._people(cursor, chunk.rows)
+        for place, row in enumerate(chunk.rows):
             try:
                 one = self._row(row, people.get(place))
                 if one.row_key in wanted:
@@ -190,14 +205,16 @@ class TopupList:
                 _check_former(one, known.get(one.row_key))
                 wanted[one.row_key] = one
             except (BadRow, UnusableOperation) as problem:
-                self._rejects.append(row.reject(ENTITY, str(problem)))
+                self._rejects.row(row, str(problem))
+            else:
+                self._rejects.landed(row, None)
 
     def _people(self, cursor: Cursor, rows: list[Row]) -> dict[int, _Person]:
         lines = []
         for place, row in enumerate(rows):
             try:
                 organization_id = row.uuid("organization_id") or self._organization_id
-                phone = row.text("phone")
+                phone = row.code("phone")
                 who = (row.uuid("customer_id"), self._to_e164(phone) if phone else None, row.uuid("wallet_id"))
             except BadRow:
                 continue
@@ -213,7 +230,7 @@ class TopupList:
         if organization_id is None:
             raise BadRow("organization_id is missing")
         row.uuid("customer_id"), row.uuid("wallet_id")
-        phone = row.text("phone")
+        phone = row.code("phone")
         if not row.text("customer_id") and not phone:
             raise BadRow("has no customer_id and no phone")
         if phone and self._to_e164(phone) is None:
@@ -225,7 +242,7 @@ class TopupList:
             problem = self._limits.row_problem(amount)
         if problem or amount is None:
             raise BadRow(problem or "amount is missing")
-        row_key = f"{organization_id}:{row.text('key') or f'{one.customer_id}:{one.wallet_id}'}"
+        row_key = f"{organization_id}:{row.code('key') or f'{one.customer_id}:{one.wallet_id}'}"
         wanted = CampaignRow(row_key, True, organization_id, one.customer_id, one.wallet_id, amount, self._comment)
         wanted.operation(self._campaign).checked(self._amount_scale)
         return wanted
