@@ -63,7 +63,9 @@ def test_cancellation_without_an_outcome_becomes_a_finding_of_its_own_and_is_rel
         releasing.release(request_id)
 
     between = reconciled(purse, minutes=20)
-    assert (between.opened, between.closed) == ({"cancel_outcome_unknown": 1}, {}), "it stays open until there is evidence"
+    assert (between.opened, between.closed) == ({"cancel_outcome_unknown": 1}, {}), (
+        "it stays open until there is evidence"
+    )
     operation_id = releasing.outcome(hold_id)[1]["operation_id"]
     purse.ledger.record(purse.ledger.state(operation_id), "confirmed", {"reason": "back_office"})
     releasing.release(request_id)
