@@ -10,7 +10,7 @@ export PYTHONPATH := tools
 export DAG CONF
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down run test lint types layers sql-lint unit bench lock clean
+.PHONY: help install demo up down run check test test-fast lint types layers sql-lint unit bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,7 +38,12 @@ down: install ## stop what `make up` started
 run: install ## run one DAG once through the scheduler: make run DAG=syrve_customers CONF='{}'
 	@$(BIN)/python -m devstack run --dag "$$DAG" --conf "$$CONF"
 
-test: install lint types layers sql-lint unit ## every check and every test
+check: install lint types layers sql-lint ## every check without tests
+
+test: check unit ## every check and every test
+
+test-fast: install ## the quick tests: no Airflow, no demo, no long simulation
+	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) -m "not e2e and not slow and not seeded" $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .

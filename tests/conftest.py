@@ -16,6 +16,10 @@ SHARING = {"tests/e2e/": "one live Airflow"}
 """Folders whose files need the same expensive thing, and so the same worker."""
 
 
+MARKERS = {"tests/e2e/": "e2e", "tests/findings/test_simulation": "seeded"}
+"""The marker of every test below a path; `make test-fast` leaves these out."""
+
+
 class FileByFile(LoadScopeScheduling):
     """Gives the tests of a file to one worker: they share servers and databases.
 
@@ -29,3 +33,10 @@ class FileByFile(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileByFile:
     return FileByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for path, marker in MARKERS.items():
+            if item.nodeid.startswith(path):
+                item.add_marker(marker)

@@ -1,16 +1,19 @@
 -- depends: 0001.schemas-and-roles
+-- The mirror: what Syrve knows of customers, their children and coupons, as last seen.
 
 create table syrve.organization (
     organization_id uuid primary key,
     name text,
     time_zone text not null,
-    synced_at timestamptz not null
+    synced_at timestamptz not null,
+    account text
 );
 comment on table syrve.organization is 'Organizations that the api login sees.';
 comment on column syrve.organization.organization_id is 'Syrve''s id of the organization.';
 comment on column syrve.organization.name is 'Name as Syrve has it.';
 comment on column syrve.organization.time_zone is 'IANA time zone in which naive times of its answers are read.';
 comment on column syrve.organization.synced_at is 'When this row was last written: it first appeared, or its name or time zone changed.';
+comment on column syrve.organization.account is 'Account (sync.call_budget) whose api login lists the organization.';
 
 create table syrve.customer (
     organization_id uuid not null,
@@ -36,6 +39,7 @@ create table syrve.customer (
     first_seen_at timestamptz not null,
     changed_at timestamptz not null,
     fetched_at timestamptz not null,
+    profile_changed_at timestamptz not null,
     primary key (organization_id, customer_id)
 );
 create index customer_phone on syrve.customer (phone);
@@ -63,6 +67,8 @@ comment on column syrve.customer.digest is 'Digest of the normalised record with
 comment on column syrve.customer.first_seen_at is 'Answer that first showed the customer.';
 comment on column syrve.customer.changed_at is 'Answer that last changed anything about the customer, children included.';
 comment on column syrve.customer.fetched_at is 'Time of the answer that made this version; when it was last confirmed is sync.roster.checked_at.';
+comment on column syrve.customer.profile_changed_at is
+'Answer that last changed a column of this row: start of the current version in syrve.customer_history.';
 
 create table syrve.wallet_balance (
     organization_id uuid not null,
@@ -92,6 +98,7 @@ create table syrve.card (
     track text,
     number text,
     valid_to timestamptz,
+    changed_at timestamptz not null,
     primary key (organization_id, customer_id, card_id)
 );
 create index card_track on syrve.card (organization_id, track);
@@ -102,6 +109,7 @@ comment on column syrve.card.card_id is 'Syrve''s id of the card.';
 comment on column syrve.card.track is 'Magnetic track.';
 comment on column syrve.card.number is 'Number printed on the card.';
 comment on column syrve.card.valid_to is 'Last moment of validity; null is open-ended.';
+comment on column syrve.card.changed_at is 'Answer that last changed this card.';
 
 create table syrve.customer_category (
     organization_id uuid not null,
@@ -110,6 +118,7 @@ create table syrve.customer_category (
     name text,
     is_active boolean,
     is_default_for_new_guests boolean,
+    changed_at timestamptz not null,
     primary key (organization_id, customer_id, category_id)
 );
 comment on table syrve.customer_category is 'Guest categories that customers are in.';
@@ -119,6 +128,7 @@ comment on column syrve.customer_category.category_id is 'Syrve''s id of the cat
 comment on column syrve.customer_category.name is 'Name of the category.';
 comment on column syrve.customer_category.is_active is 'Whether the category is in use.';
 comment on column syrve.customer_category.is_default_for_new_guests is 'Whether new guests are put into it.';
+comment on column syrve.customer_category.changed_at is 'Answer that last changed this membership.';
 
 create table syrve.coupon_series (
     organization_id uuid not null,
@@ -172,3 +182,13 @@ comment on column syrve.coupon.activated_by is 'Who used it, as Syrve has it.';
 comment on column syrve.coupon.not_after is 'Last moment at which it can be used; null is open-ended, or unknown under the live service.';
 comment on column syrve.coupon.verdict is 'valid, used, expired, deleted or unknown, as of checked_at.';
 comment on column syrve.coupon.checked_at is 'Time of the answer.';
+
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_loader') then
+        grant select, insert, update, delete on
+            syrve.organization, syrve.customer, syrve.wallet_balance, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon
+            to syrve_loader;
+    end if;
+end
+$$;

@@ -1,0 +1,9 @@
+drop view syrve.customer_category_history;
+drop view syrve.card_history;
+drop view syrve.wallet_balance_history;
+drop view syrve.customer_history;
+drop table syrve.customer_category_version;
+drop table syrve.card_version;
+drop table syrve.wallet_balance_version;
+drop table syrve.customer_version;
+drop function syrve.refuse_overlapping_versions();

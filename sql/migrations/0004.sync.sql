@@ -1,0 +1,244 @@
+-- depends: 0003.mirror-history
+-- Whom to look up next, what each run did, what could not be imported, and how many calls there are to spend.
+
+create sequence sync.lease_id as integer cycle;
+comment on sequence sync.lease_id is 'Numbers of leases; the holder keeps an advisory lock of that number while it lives.';
+
+create table sync.roster (
+    organization_id uuid not null,
+    identity_kind text not null check (identity_kind in ('phone', 'id', 'card')),
+    identity_value text not null,
+    source text not null,
+    received_value text,
+    priority smallint not null default 0,
+    due_at timestamptz not null default now(),
+    checked_at timestamptz,
+    outcome text check (outcome in ('found', 'not_found', 'rejected', 'failed')),
+    customer_id uuid,
+    misses integer not null default 0,
+    refresh_seconds integer,
+    lease integer,
+    leased_until timestamptz,
+    added_at timestamptz not null default now(),
+    active_until timestamptz,
+    confirmed_at timestamptz,
+    backfill_id bigint,
+    primary key (organization_id, identity_kind, identity_value)
+) with (fillfactor = 80);  -- each look-up updates its row twice; with room on the page, taking a lease stays off the indexes
+-- Planning counts what is due, by tier, without reading the rows.
+create index roster_due on sync.roster (organization_id, priority desc, due_at) include (active_until);
+create index roster_active on sync.roster (organization_id, due_at) where active_until is not null;
+create index roster_backfill on sync.roster (backfill_id, organization_id, identity_value) where backfill_id is not null;
+create index roster_customer on sync.roster (organization_id, customer_id) where customer_id is not null;
+comment on table sync.roster is 'Identities to look up: Syrve has no list of customers, so the pull walks this one. A row needs only its key and source.';
+comment on column sync.roster.organization_id is 'Organization to ask; it may not have been seen yet.';
+comment on column sync.roster.identity_kind is 'What the value is: phone, id or card.';
+comment on column sync.roster.identity_value is 'Phone as E.164, customer id, or card track.';
+comment on column sync.roster.source is 'Where the identity came from, such as crm, file or query.';
+comment on column sync.roster.received_value is 'The value as it was received, where it was put into another form.';
+comment on column sync.roster.priority is 'Higher ones are looked up first.';
+comment on column sync.roster.due_at is 'When the next look-up is due.';
+comment on column sync.roster.checked_at is 'Time of the last answer: a customer found then was at least as fresh.';
+comment on column sync.roster.outcome is 'How the last look-up ended: found, not_found, rejected (record unusable) or failed (no answer).';
+comment on column sync.roster.customer_id is 'Customer last found under this identity.';
+comment on column sync.roster.misses is 'Look-ups in a row that did not end with found.';
+comment on column sync.roster.refresh_seconds is 'Present distance between look-ups: grows while nothing changes, falls back when something does.';
+comment on column sync.roster.lease is 'Task that is looking this identity up now; dead once its advisory lock is gone.';
+comment on column sync.roster.leased_until is 'When the lease ends whatever its holder does.';
+comment on column sync.roster.added_at is 'When the identity was added.';
+comment on column sync.roster.active_until is
+'Until then the customer counts as active (their wallet moved, or a hold is open) and belongs to syrve_balances; null is everybody else.';
+comment on column sync.roster.confirmed_at is
+'Time of the last answer that told how customer_id is: found under this identity or, for their id, no longer known. Older answers count no more.';
+comment on column sync.roster.backfill_id is
+'Backfill that still has to look this identity up; null is none. Any look-up that got an answer clears it, whoever made it.';
+
+create table sync.run (
+    run_id text not null,
+    task text not null,
+    map_index integer not null,
+    requested bigint not null default 0,
+    found bigint not null default 0,
+    not_found bigint not null default 0,
+    changed bigint not null default 0,
+    unchanged bigint not null default 0,
+    rejected bigint not null default 0,
+    failed bigint not null default 0,
+    cleaned bigint not null default 0,
+    calls bigint not null default 0,
+    retries bigint not null default 0,
+    rate_limited bigint not null default 0,
+    seconds numeric not null default 0,
+    started_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    primary key (run_id, task, map_index)
+);
+comment on table sync.run is 'What each task of each DAG run did; counted in the same transaction as the data.';
+comment on column sync.run.run_id is 'Airflow''s run id.';
+comment on column sync.run.task is 'DAG id and task id, with a dot between.';
+comment on column sync.run.map_index is 'Index of the mapped task, -1 where it is not mapped.';
+comment on column sync.run.requested is 'Records asked for or offered.';
+comment on column sync.run.found is 'Look-ups that gave a customer, or records that were listed.';
+comment on column sync.run.not_found is 'Look-ups under which nothing is known.';
+comment on column sync.run.changed is 'Records written because something differed.';
+comment on column sync.run.unchanged is 'Records that cost no row version.';
+comment on column sync.run.rejected is 'Records that could not be taken in; see sync.reject.';
+comment on column sync.run.failed is 'Look-ups that got no usable answer in time; they are due again.';
+comment on column sync.run.cleaned is 'Fields that were put right on the way in.';
+comment on column sync.run.calls is 'Requests sent to Syrve, repeats included.';
+comment on column sync.run.retries is 'Requests that had to be repeated.';
+comment on column sync.run.rate_limited is 'Answers with status 429.';
+comment on column sync.run.seconds is 'Time that the task worked, all tries together.';
+comment on column sync.run.started_at is 'First count of the task.';
+comment on column sync.run.updated_at is 'Last count of the task.';
+
+create table sync.reject (
+    reject_id bigint generated always as identity primary key,
+    run_id text not null,
+    entity text not null,
+    organization_id uuid,
+    identity text not null,
+    stage text not null,
+    reason text not null,
+    payload jsonb,
+    occurrences integer not null default 1,
+    first_seen_at timestamptz not null default now(),
+    last_seen_at timestamptz not null default now(),
+    resolved_at timestamptz
+);
+create unique index reject_open on sync.reject (entity, organization_id, identity, stage, reason) nulls not distinct
+where resolved_at is null;
+comment on table sync.reject is 'What could not be taken in, whole records or single fields; open until resolved_at is set. Holds personal data.';
+comment on column sync.reject.reject_id is 'Number of the reject.';
+comment on column sync.reject.run_id is 'Run that met it last.';
+comment on column sync.reject.entity is
+'What it is: customer, coupon_series, coupon, roster, crm_import, crm_customer (a push), or organization (passed over as a whole).';
+comment on column sync.reject.organization_id is 'Organization concerned, where known.';
+comment on column sync.reject.identity is 'Key under which it was looked up or offered.';
+comment on column sync.reject.stage is
+'Where it was stopped: look_up (whole answer), field (one of a record that was taken in), import, read_back (a push that did not show), or a call.';
+comment on column sync.reject.reason is 'What is wrong, by field and problem; holds no value.';
+comment on column sync.reject.payload is 'What was received, cut to a sensible size.';
+comment on column sync.reject.occurrences is 'How many times it has come like this.';
+comment on column sync.reject.first_seen_at is 'First time.';
+comment on column sync.reject.last_seen_at is 'Last time.';
+comment on column sync.reject.resolved_at is 'Set by itself when the same identity is taken in without this problem, or by a person.';
+
+create table sync.coupon_watch (
+    organization_id uuid not null,
+    number text not null,
+    source text not null,
+    added_at timestamptz not null default now(),
+    primary key (organization_id, number)
+);
+comment on table sync.coupon_watch is 'Coupon numbers that syrve_coupons looks up on each run.';
+comment on column sync.coupon_watch.organization_id is 'Organization to ask.';
+comment on column sync.coupon_watch.number is 'Number on the coupon.';
+comment on column sync.coupon_watch.source is 'Who put it on the list.';
+comment on column sync.coupon_watch.added_at is 'When it was put on the list.';
+
+create function sync.lease_is_held(lease integer, lease_class integer) returns boolean
+language sql volatile
+as $$
+    select exists (
+        select
+        from pg_locks
+        where
+            locktype = 'advisory'
+            and classid = lease_class::bigint::oid
+            and objid = lease::bigint::oid
+            and objsubid = 2
+            and granted
+            and database = (select oid from pg_database where datname = current_database())
+    )
+$$;
+comment on function sync.lease_is_held(integer, integer) is
+'Whether the task of a lease lives at this moment: read anew at every call, where a query reads pg_locks once.';
+
+create table sync.refresh_policy (
+    organization_id uuid primary key,
+    floor_seconds integer check (floor_seconds > 0),
+    ceiling_seconds integer check (ceiling_seconds > 0),
+    not_found_ceiling_seconds integer check (not_found_ceiling_seconds > 0),
+    active_floor_seconds integer check (active_floor_seconds > 0),
+    active_for_seconds integer check (active_for_seconds >= 0),
+    check (floor_seconds <= ceiling_seconds)
+);
+comment on table sync.refresh_policy is
+'How often the customers of an organization are looked up, where that is not as the project has it; a null takes the default.';
+comment on column sync.refresh_policy.organization_id is 'Organization concerned.';
+comment on column sync.refresh_policy.floor_seconds is 'Distance to the next look-up after a change; default 6 hours.';
+comment on column sync.refresh_policy.ceiling_seconds is 'Where the distance stops doubling while nothing changes; default 7 days.';
+comment on column sync.refresh_policy.not_found_ceiling_seconds is 'The same for identities under which nothing is known; default 30 days.';
+comment on column sync.refresh_policy.active_floor_seconds is 'Distance to the next look-up after a wallet moved; default 15 minutes.';
+comment on column sync.refresh_policy.active_for_seconds is 'How long a customer counts as active after a wallet moved; default 2 days, 0 turns the tier off.';
+
+-- Backfills: a chosen set of identities to refresh once, behind scheduled work. One is chosen in steps, each of which commits; what is left
+-- of it is found in an order that what is done does not lengthen.
+
+create table sync.backfill (
+    backfill_id bigint generated always as identity primary key,
+    run_id text not null unique,
+    criteria jsonb not null,
+    requested bigint not null default 0,
+    calls_per_minute numeric check (calls_per_minute > 0),
+    started_at timestamptz not null default now(),
+    finished_at timestamptz,
+    planned_at timestamptz
+);
+comment on table sync.backfill is 'Backfills that were started from syrve_backfill: what was asked for, and how far it got.';
+comment on column sync.backfill.backfill_id is 'Number of the backfill.';
+comment on column sync.backfill.run_id is 'Airflow''s run id.';
+comment on column sync.backfill.criteria is 'What was chosen: organizations, not_refreshed_since, force, and how many identities were named; holds no identity.';
+comment on column sync.backfill.requested is 'Identities chosen.';
+comment on column sync.backfill.calls_per_minute is 'Cap that the form set on its calls; null is none of its own.';
+comment on column sync.backfill.started_at is 'When it was planned.';
+comment on column sync.backfill.finished_at is 'When none of its identities was left to look up; null while it works.';
+comment on column sync.backfill.planned_at is 'When all its identities had been chosen; null while that goes on, or where it was cut off.';
+
+-- Calls per minute, shared by every task on every machine: see sql/budget/take.sql.
+
+create table sync.call_budget (
+    account text not null,
+    family text not null,
+    calls_per_minute numeric not null check (calls_per_minute > 0),
+    configured_per_minute numeric not null,
+    reserved_share numeric not null default 0.2 check (reserved_share >= 0 and reserved_share < 1),
+    next_at timestamptz not null default '-infinity',
+    next_bulk_at timestamptz not null default '-infinity',
+    priority_at timestamptz not null default '-infinity',
+    paused_until timestamptz not null default '-infinity',
+    pull_at timestamptz not null default '-infinity',
+    next_backfill_at timestamptz not null default '-infinity',
+    primary key (account, family)
+);
+comment on table sync.call_budget is 'How fast Syrve may be called: one row an api login and family of operations, spent by all tasks together.';
+comment on column sync.call_budget.account is 'Fingerprint of base URL and api login; the login itself is not kept.';
+comment on column sync.call_budget.family is 'Operations that share the budget: customer, wallet, coupon, transactions or dictionary.';
+comment on column sync.call_budget.calls_per_minute is
+'The budget in force; change it and running tasks follow within seconds, until the connection''s own setting changes.';
+comment on column sync.call_budget.configured_per_minute is 'What the connection''s budgets said last.';
+comment on column sync.call_budget.reserved_share is 'Share of the budget that pulls leave to others while those have calls to make.';
+comment on column sync.call_budget.next_at is 'First moment that is not given to a call yet.';
+comment on column sync.call_budget.next_bulk_at is 'Moment until which pulls have used up their own share.';
+comment on column sync.call_budget.priority_at is 'When somebody other than a pull last took a permit.';
+comment on column sync.call_budget.paused_until is 'No call before this moment: Syrve answered 429.';
+comment on column sync.call_budget.pull_at is 'When a scheduled pull last took a permit.';
+comment on column sync.call_budget.next_backfill_at is 'Moment until which backfills have used up what is left to them.';
+
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_loader') then
+        grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
+        grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
+        grant select on sync.refresh_policy to syrve_loader;
+        grant usage on all sequences in schema sync to syrve_loader;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_ops') then
+        grant select on sync.run, sync.reject, sync.roster, sync.backfill to syrve_ops;
+        grant update (resolved_at) on sync.reject to syrve_ops;
+        grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
+        grant select, insert, update, delete on sync.refresh_policy to syrve_ops;
+    end if;
+end
+$$;

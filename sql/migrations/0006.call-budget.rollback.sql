@@ -1,1 +1,0 @@
-drop table sync.call_budget;

@@ -1,0 +1,12 @@
+drop function crm.prune_push(integer, integer, integer);
+drop view crm.syrve_state;
+drop view crm.desired_state;
+drop table crm.remote_change;
+drop table crm.conflict;
+drop table crm.push_blocked;
+drop function crm.forget_refusals();
+drop table crm.push;
+drop table crm.push_plan;
+drop table crm.push_plan_summary;
+drop sequence crm.push_plan_id;
+drop table crm.push_state;

@@ -1,0 +1,5 @@
+drop table wallet.transaction_bookmark;
+drop table wallet.transaction;
+drop table wallet.payment_order;
+drop table wallet.payment_order_version;
+drop function wallet.keep_order_version();

@@ -1,0 +1,134 @@
+-- depends: 0008.wallet-holds
+-- Orders that are paid from wallets, and what Syrve's transactions report says.
+
+create table wallet.payment_order (
+    organization_id uuid not null,
+    order_id text not null check (order_id <> ''),
+    state text not null check (state in ('open', 'completed', 'cancelled', 'failed')),
+    amount numeric check (amount >= 0 and amount < 'infinity'),
+    state_at timestamptz not null,
+    source text,
+    recorded_at timestamptz not null default clock_timestamp(),
+    primary key (organization_id, order_id)
+);
+comment on table wallet.payment_order is
+'Orders that are paid from wallets, each in its latest state by state_at. An older state that arrives late goes to payment_order_version only.';
+comment on column wallet.payment_order.organization_id is 'Organization that serves the order.';
+comment on column wallet.payment_order.order_id is 'Order as the order service names it.';
+comment on column wallet.payment_order.state is 'open, completed, cancelled or failed.';
+comment on column wallet.payment_order.amount is 'Money to be paid from the wallet; null where it is not known.';
+comment on column wallet.payment_order.state_at is 'When the order came into this state.';
+comment on column wallet.payment_order.source is 'Who reported it.';
+comment on column wallet.payment_order.recorded_at is 'When we took it in.';
+
+create table wallet.payment_order_version (
+    organization_id uuid not null,
+    order_id text not null,
+    state_at timestamptz not null,
+    state text not null,
+    amount numeric,
+    source text,
+    recorded_at timestamptz not null default clock_timestamp(),
+    primary key (organization_id, order_id, state_at, state)
+);
+create index payment_order_version_recorded_at on wallet.payment_order_version using brin (recorded_at);
+comment on table wallet.payment_order_version is
+'Every state that an order was reported in; append-only, written by the trigger of payment_order. As of a moment: the latest state_at before it.';
+comment on column wallet.payment_order_version.organization_id is 'Organization that serves the order.';
+comment on column wallet.payment_order_version.order_id is 'Order as the order service names it.';
+comment on column wallet.payment_order_version.state_at is 'When the order came into this state.';
+comment on column wallet.payment_order_version.state is 'open, completed, cancelled or failed.';
+comment on column wallet.payment_order_version.amount is 'Money to be paid from the wallet, as reported then.';
+comment on column wallet.payment_order_version.source is 'Who reported it.';
+comment on column wallet.payment_order_version.recorded_at is 'When we took it in; much later than state_at for a row that arrives late.';
+
+-- Writers simply upsert: the version is kept in any case, and the row moves only forward in time.
+create function wallet.keep_order_version() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into wallet.payment_order_version (organization_id, order_id, state_at, state, amount, source)
+    values (new.organization_id, new.order_id, new.state_at, new.state, new.amount, new.source)
+    on conflict do nothing;
+    if tg_op = 'UPDATE' and (new.state_at, new.state, new.amount) is not distinct from (old.state_at, old.state, old.amount) then
+        return null;
+    end if;
+    if tg_op = 'UPDATE' and new.state_at < old.state_at then
+        return null;
+    end if;
+    new.recorded_at := clock_timestamp();
+    return new;
+end
+$$;
+comment on function wallet.keep_order_version() is 'Keeps every reported state, and the latest one in payment_order.';
+
+create trigger keep_version before insert or update on wallet.payment_order
+for each row execute function wallet.keep_order_version();
+
+-- What Syrve's transactions report says (dialect cloud), as evidence. Its texts are not kept: staff may write names into them.
+
+create table wallet.transaction (
+    organization_id uuid not null,
+    transaction_id uuid not null,
+    customer_id uuid not null,
+    wallet_id uuid,
+    revision bigint not null,
+    type integer,
+    type_name text,
+    amount numeric,
+    balance_before numeric,
+    balance_after numeric,
+    marked_operation_id uuid,
+    order_number bigint,
+    pos_order_id text,
+    created_at timestamptz,
+    recorded_at timestamptz not null default clock_timestamp(),
+    primary key (organization_id, transaction_id)
+);
+create index transaction_wallet on wallet.transaction (organization_id, customer_id, wallet_id, created_at);
+create index transaction_marked on wallet.transaction (marked_operation_id) where marked_operation_id is not null;
+comment on table wallet.transaction is 'Movements of customers'' money as Syrve''s report tells them (dialect cloud): of customers with open holds, since a revision.';
+comment on column wallet.transaction.organization_id is 'Organization concerned.';
+comment on column wallet.transaction.transaction_id is 'Syrve''s id of the transaction.';
+comment on column wallet.transaction.customer_id is 'Customer whose money moved.';
+comment on column wallet.transaction.wallet_id is 'Wallet, where the report says.';
+comment on column wallet.transaction.revision is 'Place in Syrve''s order of all transactions.';
+comment on column wallet.transaction.type is 'Syrve''s type code.';
+comment on column wallet.transaction.type_name is 'Syrve''s name of the type.';
+comment on column wallet.transaction.amount is 'Sum as reported; its sign depends on the service.';
+comment on column wallet.transaction.balance_before is 'Balance before, as reported.';
+comment on column wallet.transaction.balance_after is 'Balance after, as reported.';
+comment on column wallet.transaction.marked_operation_id is 'Operation of our ledger that the comment names.';
+comment on column wallet.transaction.order_number is 'Number of the order at the till.';
+comment on column wallet.transaction.pos_order_id is 'Id of the order at the till.';
+comment on column wallet.transaction.created_at is 'When the money moved.';
+comment on column wallet.transaction.recorded_at is 'When we took it in.';
+
+create table wallet.transaction_bookmark (
+    organization_id uuid not null,
+    customer_id uuid not null,
+    revision bigint not null,
+    read_at timestamptz not null default clock_timestamp(),
+    primary key (organization_id, customer_id)
+);
+comment on table wallet.transaction_bookmark is 'How far the transactions of each customer were read.';
+comment on column wallet.transaction_bookmark.organization_id is 'Organization concerned.';
+comment on column wallet.transaction_bookmark.customer_id is 'Customer concerned.';
+comment on column wallet.transaction_bookmark.revision is 'Highest revision read so far.';
+comment on column wallet.transaction_bookmark.read_at is 'When it was last read.';
+
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_loader') then
+        grant select, insert, update on wallet.payment_order to syrve_loader;
+        grant select on wallet.payment_order_version to syrve_loader;
+        grant select, insert on wallet.transaction to syrve_loader;
+        grant select, insert, update on wallet.transaction_bookmark to syrve_loader;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_ops') then
+        grant select on wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.transaction_bookmark to syrve_ops;
+    end if;
+end
+$$;

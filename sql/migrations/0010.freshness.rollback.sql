@@ -1,2 +1,0 @@
-drop view analytics.sync_freshness;
-drop schema analytics;

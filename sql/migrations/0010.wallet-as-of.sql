@@ -1,0 +1,293 @@
+-- depends: 0009.wallet-orders
+-- What reconciliation stands on: holds and charges as of a moment.
+
+create function wallet.open_hold_as_of(moment timestamptz) returns table (
+    hold_id uuid,
+    organization_id uuid,
+    customer_id uuid,
+    wallet_id uuid,
+    amount numeric,
+    order_id text,
+    source text,
+    transaction_id uuid,
+    opened_at timestamptz,
+    confirmed_at timestamptz,
+    order_state text,
+    order_state_at timestamptz
+)
+language sql
+stable
+as $$
+    -- Materialized: what is open is few, and must be found first, by the index of periods.
+    with held as materialized (
+        select one.*
+        from wallet.hold as one
+        where tstzrange(one.opened_at, one.closed_at) @> moment and one.confirmed_at <= moment
+    )
+
+    select
+        hold.hold_id,
+        hold.organization_id,
+        hold.customer_id,
+        hold.wallet_id,
+        hold.amount,
+        hold.order_id,
+        hold.source,
+        hold.transaction_id,
+        hold.opened_at,
+        hold.confirmed_at,
+        known.state,
+        known.state_at
+    from held as hold
+    left join lateral (
+        select version.state, version.state_at
+        from wallet.payment_order_version as version
+        where
+            version.organization_id = hold.organization_id
+            and version.order_id = hold.order_id
+            and version.state_at <= moment
+        order by version.state_at desc, version.state = 'open', version.state
+        limit 1
+    ) as known on true
+    -- Counts and not `exists`: that may be turned into a join with the whole book.
+    where 0 = (
+        select count(*)
+        from wallet.operation as ending
+        where
+            ending.hold_id in (hold.hold_id, hold.transaction_id)
+            and ending.kind = 'cancel_hold'
+            and (
+                select event.state
+                from wallet.operation_event as event
+                where event.operation_id = ending.operation_id and event.occurred_at <= moment
+                order by event.sequence desc
+                limit 1
+            ) in ('sent', 'unknown')
+    )
+$$;
+comment on function wallet.open_hold_as_of(timestamptz) is
+'Holds that certainly set money aside at a moment and of which no cancellation was on its way, each with its order''s state as of then.';
+
+create view wallet.charge as
+select
+    operation.operation_id,
+    operation.organization_id,
+    operation.customer_id,
+    operation.wallet_id,
+    operation.amount,
+    operation.order_id,
+    operation.hold_id,
+    operation.consumes_hold,
+    operation.source,
+    operation.requested_at,
+    event.occurred_at as charged_at,
+    (
+        select begun.state = 'planned'
+        from wallet.operation_event as begun
+        where begun.operation_id = operation.operation_id and begun.sequence = 1
+    ) as is_ours
+from wallet.operation as operation
+inner join wallet.operation_event as event on operation.operation_id = event.operation_id and event.state = 'confirmed'
+where operation.kind = 'chargeoff';
+comment on view wallet.charge is 'Charges that certainly took money. Ask for some by wallet, order, hold or time: it reads the book.';
+comment on column wallet.charge.operation_id is 'As in operation.';
+comment on column wallet.charge.organization_id is 'As in operation.';
+comment on column wallet.charge.customer_id is 'As in operation.';
+comment on column wallet.charge.wallet_id is 'As in operation.';
+comment on column wallet.charge.amount is 'As in operation.';
+comment on column wallet.charge.order_id is 'As in operation; of the source transactions it is an id of the till, which says nothing about our orders.';
+comment on column wallet.charge.hold_id is 'As in operation.';
+comment on column wallet.charge.consumes_hold is 'As in operation.';
+comment on column wallet.charge.source is 'As in operation.';
+comment on column wallet.charge.requested_at is 'As in operation.';
+comment on column wallet.charge.charged_at is 'When the money was taken.';
+comment on column wallet.charge.is_ours is 'Sent by us, on purpose, rather than reported by others.';
+
+-- A charge through the API does not say which hold it pays for unless somebody wrote it down. Else it is looked for: by the order, then by the
+-- sum. Of several holds alike, each charge goes to the latest hold before it that has no charge yet, as brackets close the latest that is open.
+create function wallet.hold_charge_as_of(moment timestamptz, organization uuid, window_seconds double precision, tolerance numeric)
+returns table (
+    hold_id uuid,
+    customer_id uuid,
+    wallet_id uuid,
+    amount numeric,
+    order_id text,
+    order_state text,
+    transaction_id uuid,
+    opened_at timestamptz,
+    charge_id uuid,
+    charged_at timestamptz,
+    charged_amount numeric,
+    matched_by text
+)
+language sql
+stable
+as $$
+    select
+        hold.hold_id,
+        hold.customer_id,
+        hold.wallet_id,
+        hold.amount,
+        hold.order_id,
+        hold.order_state,
+        hold.transaction_id,
+        hold.opened_at,
+        charge.operation_id,
+        charge.charged_at,
+        charge.amount,
+        charge.matched_by
+    from wallet.open_hold_as_of(moment) as hold
+    inner join lateral (
+        (
+            select one.operation_id, one.charged_at, one.amount, 'hold' as matched_by, 1 as preference
+            from wallet.charge as one
+            where one.hold_id in (hold.hold_id, hold.transaction_id) and not one.consumes_hold and one.charged_at <= moment
+            order by one.charged_at, one.operation_id
+            limit 1
+        )
+        union all
+        (
+            select one.operation_id, one.charged_at, one.amount, 'order' as matched_by, 2 as preference
+            from (
+                select found.*, row_number() over (order by found.charged_at, found.operation_id) as place
+                from wallet.charge as found
+                where
+                    found.organization_id = hold.organization_id
+                    and found.order_id = hold.order_id
+                    and (found.customer_id, found.wallet_id) is not distinct from (hold.customer_id, hold.wallet_id)  -- by the order's index
+                    and found.hold_id is null
+                    and found.source <> 'transactions'
+                    and found.charged_at between hold.opened_at and moment
+                    and (
+                        abs(found.amount - hold.amount) <= tolerance
+                        or not exists (
+                            select
+                            from wallet.hold as other
+                            where
+                                other.organization_id = hold.organization_id
+                                and other.order_id = hold.order_id
+                                and other.customer_id = hold.customer_id
+                                and other.wallet_id = hold.wallet_id
+                                and other.hold_id <> hold.hold_id
+                                and other.confirmed_at <= moment
+                        )
+                    )
+            ) as one
+            where
+                one.place > (
+                    select count(*)
+                    from wallet.hold as rival
+                    where
+                        rival.organization_id = hold.organization_id
+                        and rival.order_id = hold.order_id
+                        and rival.customer_id = hold.customer_id
+                        and rival.wallet_id = hold.wallet_id
+                        and abs(rival.amount - hold.amount) <= tolerance
+                        and (rival.opened_at, rival.hold_id) > (hold.opened_at, hold.hold_id)
+                        and rival.opened_at <= one.charged_at
+                        and rival.confirmed_at <= moment
+                        and (rival.closed_at is null or rival.closed_at > one.charged_at)
+                        and not exists (
+                            select
+                            from wallet.charge as own
+                            where own.hold_id in (rival.hold_id, rival.transaction_id) and own.charged_at <= moment
+                        )
+                )
+            order by one.charged_at, one.operation_id
+            limit 1
+        )
+        union all
+        (
+            select one.operation_id, one.charged_at, one.amount, 'sum' as matched_by, 3 as preference
+            from (
+                select found.*, row_number() over (order by found.charged_at, found.operation_id) as place
+                from wallet.charge as found
+                where
+                    found.organization_id = hold.organization_id
+                    and found.customer_id = hold.customer_id
+                    and found.wallet_id = hold.wallet_id
+                    and found.hold_id is null
+                    and found.requested_at between hold.opened_at and hold.opened_at + make_interval(secs => window_seconds)
+                    and found.charged_at between hold.opened_at and moment
+                    and abs(found.amount - hold.amount) <= tolerance
+                    and (found.order_id is null or found.source = 'transactions' or hold.order_id is null)
+                    and not exists (
+                        select
+                        from wallet.hold as named
+                        where
+                            found.source <> 'transactions'
+                            and named.organization_id = found.organization_id
+                            and named.order_id = found.order_id
+                            and named.customer_id = found.customer_id
+                            and named.wallet_id = found.wallet_id
+                            and named.opened_at <= found.charged_at
+                    )
+                    -- A till's own record and the transactions report may tell of the same payment.
+                    and not (
+                        found.source = 'transactions'
+                        and exists (
+                            select
+                            from wallet.charge as told
+                            where
+                                told.organization_id = found.organization_id
+                                and told.customer_id = found.customer_id
+                                and told.wallet_id = found.wallet_id
+                                and told.amount = found.amount
+                                and told.source <> 'transactions'
+                                and told.charged_at <= moment
+                                and told.requested_at between found.requested_at - interval '10 minutes' and found.requested_at + interval '10 minutes'
+                        )
+                    )
+            ) as one
+            where
+                one.place > (
+                    select count(*)
+                    from wallet.hold as rival
+                    where
+                        rival.organization_id = hold.organization_id
+                        and rival.customer_id = hold.customer_id
+                        and rival.wallet_id = hold.wallet_id
+                        and abs(rival.amount - hold.amount) <= tolerance
+                        and (one.order_id is null or one.source = 'transactions' or rival.order_id is null)
+                        and (rival.opened_at, rival.hold_id) > (hold.opened_at, hold.hold_id)
+                        and rival.opened_at <= one.charged_at
+                        and rival.confirmed_at <= moment
+                        and (rival.closed_at is null or rival.closed_at > one.charged_at)
+                        and not exists (
+                            select
+                            from wallet.charge as own
+                            where own.hold_id in (rival.hold_id, rival.transaction_id) and own.charged_at <= moment
+                        )
+                        and not exists (
+                            select
+                            from wallet.charge as own
+                            where
+                                own.organization_id = rival.organization_id
+                                and own.order_id = rival.order_id
+                                and own.source <> 'transactions'
+                                and (own.customer_id, own.wallet_id) is not distinct from (rival.customer_id, rival.wallet_id)
+                                and own.charged_at <= moment
+                        )
+                )
+            order by one.charged_at, one.operation_id
+            limit 1
+        )
+        order by preference
+        limit 1
+    ) as charge on true
+    where hold.organization_id = organization
+$$;
+comment on function wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric) is
+'Open holds whose payment was charged all the same, as of a moment: by a charge that names the hold, or its order, or else one of the same sum '
+'on the same wallet within so many seconds. What the till paid with the held money is not among them: that hold is not open.';
+
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_loader') then
+        grant select on wallet.charge to syrve_loader;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_ops') then
+        grant select on wallet.charge to syrve_ops;
+    end if;
+end
+$$;

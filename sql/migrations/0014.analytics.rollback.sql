@@ -1,0 +1,13 @@
+drop view analytics.holds_at_risk;
+drop view analytics.sync_freshness;
+drop view analytics.coupon;
+drop view analytics.coupon_series;
+drop view analytics.customer_category_history;
+drop view analytics.customer_category;
+drop view analytics.card;
+drop view analytics.wallet_balance_history;
+drop view analytics.wallet_balance;
+drop view analytics.customer_history;
+drop view analytics.customer;
+drop view analytics.organization;
+drop table analytics.hash_key;

@@ -1,0 +1,322 @@
+-- depends: 0013.wallet-report
+-- What analysts work with: the mirror and its history without a name, phone, e-mail address or card number in clear. Who is the same person is told by
+-- keyed hashes, which can't be turned back without the key: there are few enough phones to try them all.
+
+create table analytics.hash_key (
+    key bytea not null check (length(key) >= 32),
+    is_the_key boolean primary key default true check (is_the_key)
+);
+comment on table analytics.hash_key is
+'The key of all hashes of the views; one row, for the owner only. Another key gives everybody other hashes.';
+comment on column analytics.hash_key.key is 'Random bytes.';
+comment on column analytics.hash_key.is_the_key is 'There is just one.';
+insert into analytics.hash_key (key)
+select sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'));
+
+-- Written out in each view, not a function: whoever may call such a function can try all phones with it.
+
+create view analytics.organization as
+select
+    organization_id,
+    name,
+    time_zone,
+    synced_at
+from syrve.organization;
+comment on view analytics.organization is 'Organizations that the login sees.';
+
+create view analytics.customer as
+select
+    person.organization_id,
+    person.customer_id,
+    left(person.phone, 2) || repeat('*', greatest(length(person.phone) - 4, 0)) || right(person.phone, 2) as phone_masked,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(person.phone, 'UTF8'))), 'hex') as phone_hash,
+    left(person.email, 1) || '***' as email_masked,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(lower(person.email), 'UTF8'))), 'hex') as email_hash,
+    left(person.name, 1) || '***' as name_masked,
+    left(person.surname, 1) || '***' as surname_masked,
+    extract(year from person.birthday)::integer as birth_year,
+    extract(month from person.birthday)::integer as birth_month,
+    person.sex,
+    person.referrer_id,
+    person.program_id,
+    person.program_name,
+    person.receives_order_status,
+    person.receives_promo,
+    person.consent_from,
+    person.consent_to,
+    person.is_deleted,
+    person.first_seen_at,
+    person.changed_at,
+    person.fetched_at
+from syrve.customer as person
+cross join analytics.hash_key as hash_key;
+comment on view analytics.customer is 'Customers, masked: join on customer_id within an organization, on phone_hash or email_hash across them.';
+comment on column analytics.customer.phone_masked is 'Begin and end of the phone.';
+comment on column analytics.customer.phone_hash is 'Keyed hash of the phone (E.164): equal for equal phones, also across organizations.';
+comment on column analytics.customer.email_masked is 'First letter of the e-mail address.';
+comment on column analytics.customer.email_hash is 'Keyed hash of the e-mail address in lower case.';
+comment on column analytics.customer.name_masked is 'First letter of the given name.';
+comment on column analytics.customer.surname_masked is 'First letter of the surname.';
+comment on column analytics.customer.birth_year is 'Year of birth.';
+comment on column analytics.customer.birth_month is 'Month of birth, 1 to 12.';
+
+create view analytics.customer_history as
+select
+    person.organization_id,
+    person.customer_id,
+    left(person.phone, 2) || repeat('*', greatest(length(person.phone) - 4, 0)) || right(person.phone, 2) as phone_masked,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(person.phone, 'UTF8'))), 'hex') as phone_hash,
+    left(person.email, 1) || '***' as email_masked,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(lower(person.email), 'UTF8'))), 'hex') as email_hash,
+    left(person.name, 1) || '***' as name_masked,
+    left(person.surname, 1) || '***' as surname_masked,
+    extract(year from person.birthday)::integer as birth_year,
+    extract(month from person.birthday)::integer as birth_month,
+    person.sex,
+    person.referrer_id,
+    person.program_id,
+    person.program_name,
+    person.receives_order_status,
+    person.receives_promo,
+    person.consent_from,
+    person.consent_to,
+    person.is_deleted,
+    person.valid_from,
+    person.valid_to
+from syrve.customer_history as person
+cross join analytics.hash_key as hash_key;
+comment on view analytics.customer_history is
+'Every version of every customer, masked as in analytics.customer. As of a moment: valid_from <= moment and (valid_to > moment or valid_to is null).';
+
+create view analytics.wallet_balance as
+select
+    organization_id,
+    customer_id,
+    wallet_id,
+    name,
+    type,
+    balance,
+    changed_at,
+    fetched_at
+from syrve.wallet_balance;
+comment on view analytics.wallet_balance is 'Wallets of customers with their balances.';
+
+create view analytics.wallet_balance_history as
+select
+    organization_id,
+    customer_id,
+    wallet_id,
+    name,
+    type,
+    balance,
+    valid_from,
+    valid_to
+from syrve.wallet_balance_history;
+comment on view analytics.wallet_balance_history is 'Every balance of every wallet; valid_to is null while current.';
+
+create view analytics.card as
+select
+    card.organization_id,
+    card.customer_id,
+    card.card_id,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(card.track, 'UTF8'))), 'hex') as track_hash,
+    repeat('*', greatest(length(card.number) - 2, 0)) || right(card.number, least(2, length(card.number) / 2)) as number_masked,
+    card.valid_to
+from syrve.card as card
+cross join analytics.hash_key as hash_key;
+comment on view analytics.card is 'Loyalty cards of customers, their numbers masked.';
+comment on column analytics.card.track_hash is 'Keyed hash of what the card reader reads.';
+comment on column analytics.card.number_masked is 'End of the number on the card.';
+
+create view analytics.customer_category as
+select
+    organization_id,
+    customer_id,
+    category_id,
+    name,
+    is_active,
+    is_default_for_new_guests
+from syrve.customer_category;
+comment on view analytics.customer_category is 'Categories that customers are in.';
+
+create view analytics.customer_category_history as
+select
+    organization_id,
+    customer_id,
+    category_id,
+    name,
+    is_active,
+    is_default_for_new_guests,
+    valid_from,
+    valid_to
+from syrve.customer_category_history;
+comment on view analytics.customer_category_history is 'Every membership of every customer; valid_to is null while current.';
+
+create view analytics.coupon_series as
+select
+    organization_id,
+    series_id,
+    name,
+    is_activated,
+    discount_type,
+    discount_value,
+    first_seen_at,
+    changed_at,
+    last_seen_at,
+    gone_at
+from syrve.coupon_series;
+comment on view analytics.coupon_series is 'Coupon series; gone_at says when one vanished.';
+
+create view analytics.coupon as
+select
+    coupon.organization_id,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(coupon.number, 'UTF8'))), 'hex') as number_hash,
+    coupon.series_id,
+    coupon.coupon_id,
+    coupon.series_name,
+    coupon.is_used,
+    coupon.activated_at,
+    coupon.not_after,
+    coupon.verdict,
+    coupon.checked_at
+from syrve.coupon as coupon
+cross join analytics.hash_key as hash_key;
+comment on view analytics.coupon is
+'Watched coupons with their verdicts, without the numbers, which are as good as money, and without who activated them.';
+comment on column analytics.coupon.number_hash is 'Keyed hash of the coupon''s number.';
+
+-- Columns that say nothing yet say what they say in the mirror.
+do $$
+declare
+    described record;
+begin
+    for described in
+        select
+            viewed.relname as relation_name,
+            attribute.attname as column_name,
+            coalesce(
+                col_description(format('syrve.%I', viewed.relname)::regclass, mirrored.attnum),
+                col_description('analytics.customer'::regclass, masked.attnum)
+            ) as description
+        from pg_class as viewed
+        inner join pg_attribute as attribute on viewed.oid = attribute.attrelid and attribute.attnum > 0
+        left join pg_attribute as mirrored
+            on mirrored.attrelid = format('syrve.%I', viewed.relname)::regclass and attribute.attname = mirrored.attname
+        left join pg_attribute as masked
+            on masked.attrelid = 'analytics.customer'::regclass and attribute.attname = masked.attname
+        where
+            viewed.relnamespace = 'analytics'::regnamespace
+            and viewed.relname in (
+                'organization', 'customer', 'customer_history', 'wallet_balance', 'wallet_balance_history', 'card',
+                'customer_category', 'customer_category_history', 'coupon_series', 'coupon'
+            )
+            and col_description(viewed.oid, attribute.attnum) is null
+    loop
+        execute format('comment on column analytics.%I.%I is %L', described.relation_name, described.column_name, described.description);
+    end loop;
+end
+$$;
+
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_analyst') then
+        grant select on
+            analytics.organization, analytics.customer, analytics.customer_history, analytics.wallet_balance,
+            analytics.wallet_balance_history, analytics.card, analytics.customer_category, analytics.customer_category_history,
+            analytics.coupon_series, analytics.coupon
+            to syrve_analyst;
+    end if;
+end
+$$;
+
+create view analytics.sync_freshness as
+with tiered as (
+    select
+        roster.organization_id,
+        case when roster.active_until is null then 'regular' else 'active' end as tier,
+        count(*) as identities,
+        count(*) filter (where roster.outcome = 'found') as found,
+        count(*) filter (where roster.outcome = 'found' and roster.checked_at > now() - interval '1 hour') as fresher_than_1h,
+        count(*) filter (where roster.outcome = 'found' and roster.checked_at > now() - interval '24 hours') as fresher_than_24h,
+        count(*) filter (where roster.outcome = 'found' and roster.checked_at > now() - interval '7 days') as fresher_than_7d,
+        count(*) filter (where roster.due_at <= now()) as overdue,
+        now() - min(roster.due_at) filter (where roster.due_at <= now()) as longest_overdue,
+        count(*) filter (where roster.checked_at is null) as never_checked
+    from sync.roster as roster
+    group by 1, 2
+)
+
+select
+    tiered.organization_id,
+    organization.name as organization_name,
+    tiered.tier,
+    tiered.identities,
+    tiered.found,
+    tiered.fresher_than_1h,
+    tiered.fresher_than_24h,
+    tiered.fresher_than_7d,
+    tiered.overdue,
+    tiered.longest_overdue,
+    tiered.never_checked,
+    budget.calls_per_minute,
+    make_interval(secs => (60 * tiered.identities / budget.calls_per_minute)::double precision) as full_round,
+    make_interval(
+        secs => (60 * sum(tiered.identities) over (partition by organization.account) / budget.calls_per_minute)::double precision
+    ) as full_round_of_account
+from tiered
+left join syrve.organization as organization on tiered.organization_id = organization.organization_id
+left join sync.call_budget as budget on organization.account = budget.account and budget.family = 'customer';
+comment on view analytics.sync_freshness is 'How fresh the mirror is: a row an organization and tier of its roster, as of now.';
+comment on column analytics.sync_freshness.organization_id is 'Organization.';
+comment on column analytics.sync_freshness.organization_name is 'Its name; null until it has been listed.';
+comment on column analytics.sync_freshness.tier is 'active (a wallet moved lately: syrve_balances) or regular (syrve_customers).';
+comment on column analytics.sync_freshness.identities is 'Identities of the roster.';
+comment on column analytics.sync_freshness.found is 'Those whose last look-up gave a customer.';
+comment on column analytics.sync_freshness.fresher_than_1h is 'Found ones confirmed in the last hour.';
+comment on column analytics.sync_freshness.fresher_than_24h is 'Found ones confirmed in the last 24 hours.';
+comment on column analytics.sync_freshness.fresher_than_7d is 'Found ones confirmed in the last 7 days.';
+comment on column analytics.sync_freshness.overdue is 'Identities whose look-up is due.';
+comment on column analytics.sync_freshness.longest_overdue is 'How long the oldest of them has been due.';
+comment on column analytics.sync_freshness.never_checked is 'Identities that were never looked up.';
+comment on column analytics.sync_freshness.calls_per_minute is 'Present budget of customer calls of the account.';
+comment on column analytics.sync_freshness.full_round is 'How long looking up all of this row once takes at that budget, nothing else running.';
+comment on column analytics.sync_freshness.full_round_of_account is 'The same for all organizations and tiers of the account, which share the budget.';
+
+create view analytics.holds_at_risk as
+select
+    finding_id,
+    rule,
+    severity,
+    organization_id,
+    customer_id,
+    wallet_id,
+    hold_id,
+    amount_at_risk,
+    first_seen_at,
+    last_seen_at,
+    status
+from wallet.finding
+where resolved_at is null;
+comment on view analytics.holds_at_risk is 'Money that reconciliation says is set aside, missing or too much, and no longer should be; ids and amounts only.';
+comment on column analytics.holds_at_risk.finding_id is 'Id of the finding.';
+comment on column analytics.holds_at_risk.rule is 'Rule that found it.';
+comment on column analytics.holds_at_risk.severity is 'low, medium, high or critical.';
+comment on column analytics.holds_at_risk.organization_id is 'Organization concerned.';
+comment on column analytics.holds_at_risk.customer_id is 'Customer concerned.';
+comment on column analytics.holds_at_risk.wallet_id is 'Wallet concerned.';
+comment on column analytics.holds_at_risk.hold_id is 'Hold concerned; one hold may have several findings.';
+comment on column analytics.holds_at_risk.amount_at_risk is 'Money at risk, in the wallet''s currency.';
+comment on column analytics.holds_at_risk.first_seen_at is 'Earliest moment as of which it held.';
+comment on column analytics.holds_at_risk.last_seen_at is 'Latest moment as of which it held.';
+comment on column analytics.holds_at_risk.status is 'open, or acknowledged: a person knows.';
+
+do $$
+begin
+    if exists (select from pg_roles where rolname = 'syrve_analyst') then
+        grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_analyst;
+    end if;
+    if exists (select from pg_roles where rolname = 'syrve_ops') then
+        grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
+    end if;
+end
+$$;

@@ -1,2 +1,0 @@
-drop view crm.syrve_state;
-drop view crm.desired_state;

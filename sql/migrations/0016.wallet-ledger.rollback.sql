@@ -1,5 +1,0 @@
-drop view wallet.operation_state;
-drop table wallet.operation_event;
-drop table wallet.operation;
-drop function wallet.refuse_illegal_events();
-drop schema wallet;

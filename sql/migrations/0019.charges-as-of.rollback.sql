@@ -1,6 +1,0 @@
-drop function wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric);
-drop view wallet.charge;
-drop function wallet.open_hold_as_of(timestamptz);
-drop index wallet.hold_wallet;
-drop index wallet.operation_charge;
-drop index wallet.unsettled_operation_at;
