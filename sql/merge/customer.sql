@@ -25,12 +25,12 @@ set
     = (
         mirrored.phone, mirrored.phone_raw, mirrored.email, mirrored.name, mirrored.surname, mirrored.middle_name, mirrored.birthday,
         mirrored.sex, mirrored.referrer_id, mirrored.program_id, mirrored.program_name, mirrored.receives_order_status,
-        mirrored.receives_promo, mirrored.consent_from, mirrored.consent_to, mirrored.is_deleted, mirrored.extra
+        mirrored.receives_promo, mirrored.consent_from, mirrored.consent_to, mirrored.is_deleted, syrve.lasting_fields(mirrored.extra)
     )
     is distinct from (
         staged.phone, staged.phone_raw, staged.email, staged.name, staged.surname, staged.middle_name, staged.birthday, staged.sex,
         staged.referrer_id, staged.program_id, staged.program_name, staged.receives_order_status, staged.receives_promo,
-        staged.consent_from, staged.consent_to, staged.is_deleted, staged.extra
+        staged.consent_from, staged.consent_to, staged.is_deleted, syrve.lasting_fields(staged.extra)
     )
 from staging_customer as staged
 inner join syrve.customer as mirrored
@@ -63,7 +63,7 @@ select
     mirrored.consent_from,
     mirrored.consent_to,
     mirrored.is_deleted,
-    mirrored.extra,
+    syrve.lasting_fields(mirrored.extra) as extra,
     mirrored.profile_changed_at as valid_from,
     merged.fetched_at as valid_to
 from staging_merged as merged
@@ -91,6 +91,27 @@ set
     is_deleted = staged.is_deleted,
     extra = staged.extra,
     digest = staged.digest,
+    field_changed_at = mirrored.field_changed_at
+    || case
+        when merged.profile_changed
+            then (
+                select coalesce(jsonb_object_agg(compared.field, staged.fetched_at), '{}')
+                from (
+                    values
+                    ('phone', (mirrored.phone, mirrored.phone_raw) is distinct from (staged.phone, staged.phone_raw)),
+                    ('name', mirrored.name is distinct from staged.name),
+                    ('surname', mirrored.surname is distinct from staged.surname),
+                    ('middle_name', mirrored.middle_name is distinct from staged.middle_name),
+                    ('email', mirrored.email is distinct from staged.email),
+                    ('birthday', mirrored.birthday is distinct from staged.birthday),
+                    ('sex', mirrored.sex is distinct from staged.sex),
+                    ('receives_order_status', mirrored.receives_order_status is distinct from staged.receives_order_status),
+                    ('receives_promo', mirrored.receives_promo is distinct from staged.receives_promo)
+                ) as compared (field, is_changed)
+                where compared.is_changed
+            )
+        else '{}'
+    end,
     profile_changed_at = case when merged.profile_changed then staged.fetched_at else mirrored.profile_changed_at end,
     changed_at = staged.fetched_at,
     fetched_at = staged.fetched_at

@@ -22,6 +22,7 @@ from syrve.warehouse.runs import Counts, Reject, TaskKey, add_counts, add_reject
 from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 
+PHONE_CHUNK_ROWS = 20_000
 IMPORT_LOCK_KEY = 0x53795F696D706F  # "Sy_impo"
 COLUMNS = (
     "crm_id",
@@ -83,6 +84,7 @@ class CrmImport:
             prepare_staging(connection)
             with transaction(connection, "prepare the import") as cursor:
                 cursor.execute(sql("crm/import/staging.sql"))
+            self._read_phones(connection)
             for frame in frames:
                 total.add(self._import_chunk(connection, _usable_columns(frame, self._organization_id)))
         return total
@@ -106,6 +108,10 @@ class CrmImport:
             rejects += [
                 _reject(rows[line], "no row of crm.customer has this crm_id in its organization") for line in unknown
             ]
+            cursor.execute(sql("crm/import/identify.sql"), {"region": self._region})
+            unfit = cursor.fetchall()
+            rejects += [_reject(rows[line], reason) for line, reason in unfit]
+            found = len(lines) - len(unknown) - len(unfit)
             cursor.execute(sql("crm/import/merge.sql"))
             changed: int = fetch_one(cursor)[0]
             cursor.execute(sql("crm/import/memberships.sql"))
@@ -113,14 +119,26 @@ class CrmImport:
             add_rejects(cursor, self._key.run_id, rejects)
             counts = Counts(
                 requested=len(frame),
-                found=len(lines) - len(unknown),
+                found=found,
                 changed=changed + memberships,
-                unchanged=max(0, len(lines) - len(unknown) - changed),
+                unchanged=max(0, found - changed),
                 rejected=len(rejects),
                 seconds=time.monotonic() - started,
             )
             add_counts(cursor, self._key, counts)
         return counts
+
+    def _read_phones(self, connection: Connection) -> None:
+        """Read the phones that the CRM wrote in other forms, so that a line finds its row however the phone was written."""
+        while True:
+            with transaction(connection, "read the phones of the CRM") as cursor:
+                cursor.execute(sql("crm/import/phones_unread.sql"), {"region": self._region, "most": PHONE_CHUNK_ROWS})
+                phones = cursor.fetchall()
+                read = (copy_line((crm_id, text, to_e164(text, self._region))) for crm_id, text in phones)
+                copy_lines(cursor, "staging_phone", ("crm_id", "received", "phone"), read)
+                cursor.execute(sql("crm/import/phones_read.sql"), {"region": self._region})
+            if len(phones) < PHONE_CHUNK_ROWS:
+                return
 
     def _checked(self, row: Mapping[str, str]) -> tuple[object, ...]:
         """Return the row's values in the order of `COLUMNS`, or raise `_BadRow`."""
