@@ -27,6 +27,8 @@ form, the file or the query lacks. To give a backfill up, mark its run as failed
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, Param, TriggerRule
 
 from syrve.operators import assets, forms, settings
@@ -42,7 +44,8 @@ with DAG(
     catchup=False,
     max_active_runs=3,
     render_template_as_native_obj=True,
-    default_args=settings.default_args() | {"weight_rule": "absolute"},
+    default_args=settings.default_args()
+    | {"weight_rule": "absolute", "execution_timeout": timedelta(hours=settings.BACKFILL_TIMEOUT_HOURS)},
     tags=["syrve", "pull", "backfill"],
     params={
         "dry_run": Param(

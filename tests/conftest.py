@@ -16,7 +16,19 @@ SHARING = {"tests/e2e/": "one live Airflow"}
 """Folders whose files need the same expensive thing, and so the same worker."""
 
 
-MARKERS = {"tests/e2e/": "e2e", "tests/findings/test_simulation": "seeded"}
+MARKERS = {
+    "tests/e2e/": "e2e",
+    "tests/devstack/test_stack_for_real": "e2e",
+    "tests/findings/test_simulation": "seeded",
+    "tests/benchmarks/test_benchmarks_ground": "slow",
+    "tests/compose/test_image_healthcheck": "slow",
+    "tests/crm/test_push_converges": "slow",
+    "tests/crm/test_push_under_faults": "slow",
+    "tests/customers/test_pull_interleavings": "slow",
+    "tests/customers/test_pull_kills": "slow",
+    "tests/warehouse/test_call_budget": "slow",
+    "tests/warehouse/test_warehouse_migration": "slow",
+}
 """The marker of every test below a path; `make test-fast` leaves these out."""
 
 

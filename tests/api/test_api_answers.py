@@ -345,6 +345,7 @@ def test_only_what_may_pass_by_itself_is_worth_a_retry() -> None:
         "RateLimited",
         "ServiceUnavailable",
         "ConnectionFailed",
+        "NotConnected",
         "TokenRefused",
         "UnreadableAnswer",
     }

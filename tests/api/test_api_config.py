@@ -34,6 +34,9 @@ def test_empty_extras_of_the_form_mean_the_defaults() -> None:
         (" https://api-ru.iiko.services ", "https://api-ru.iiko.services"),
         ("http://127.0.0.1:8090", "http://127.0.0.1:8090"),
         ("http://[::1]:8090", "http://[::1]:8090"),
+        ("http://127.8.0.1", "http://127.8.0.1"),
+        ("http://localhost:8090", "http://localhost:8090"),
+        ("http://simulator:8080", "http://simulator:8080"),
     ],
 )
 def test_host_becomes_the_base_url(host: str, base_url: str) -> None:
@@ -54,6 +57,10 @@ def test_host_becomes_the_base_url(host: str, base_url: str) -> None:
         ("https://user:canary@example.test", "without a user"),
         ("https://example.test?a=b", "without a user, a query"),
         ("https://example.test/api/1", "leave the path out"),
+        ("http://api-ru.iiko.services", "give an https URL"),
+        ("http://10.0.0.7", "give an https URL"),
+        ("http://simulator.example.test", "give an https URL"),
+        ("http://127.0.0.1.example.test", "give an https URL"),
     ],
 )
 def test_unusable_host_is_told_with_what_to_do(host: str | None, problem: str) -> None:

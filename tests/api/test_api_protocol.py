@@ -19,6 +19,7 @@ from syrve.api.errors import (
     ConnectionFailed,
     MalformedAnswer,
     MoneyRefused,
+    NotConnected,
     OutcomeUnknown,
     RateLimited,
     Rejected,
@@ -48,7 +49,7 @@ DEADLINE_SECONDS = 60.0
 EXCHANGE_SECONDS = 0.05
 
 PASSING_TROUBLE: dict[str, tuple[Answer | Fault, type[Transient]]] = {
-    "refused": (Fault(FaultKind.REFUSED), ConnectionFailed),
+    "refused": (Fault(FaultKind.REFUSED), NotConnected),
     "reset": (Fault(FaultKind.RESET), ConnectionFailed),
     "time-out": (Fault(FaultKind.TIMEOUT), ConnectionFailed),
     "cut short": (Fault(FaultKind.CUT_SHORT), UnreadableAnswer),
@@ -249,12 +250,12 @@ def test_money_whose_outcome_is_open_is_never_sent_again(trouble: str) -> None:
 def test_money_that_was_never_sent_is_a_plain_failure() -> None:
     ending = play(make_call(HOLD), [Fault(FaultKind.REFUSED)])
 
-    assert type(ending.error) is ConnectionFailed
+    assert type(ending.error) is NotConnected
 
 
 @pytest.mark.parametrize("status", [400, 402, 409, 422])
 def test_money_that_was_refused_is_a_plain_failure(status: int) -> None:
-    ending = play(make_call(HOLD), [Answer(status, {}, b"{}")])
+    ending = play(make_call(HOLD), [Answer(status, {}, b'{"errorCode": "Wallet_NotEnoughMoney"}')])
 
     assert type(ending.error) is MoneyRefused
 

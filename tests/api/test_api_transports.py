@@ -16,9 +16,9 @@ from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.api.errors import (
     AuthenticationFailed,
-    ConnectionFailed,
     LoyaltyNotConfigured,
     MalformedAnswer,
+    NotConnected,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -326,6 +326,6 @@ def test_nobody_listening_is_told_as_no_connection(
 ) -> None:
     (result,) = ask(replace(simulated, base_url=unused_url, call_deadline_seconds=0.2), lookups[:1])
 
-    assert type(result) is ConnectionFailed
+    assert type(result) is NotConnected
     assert result.operation == "access_token"
     assert result.message == "could not connect"

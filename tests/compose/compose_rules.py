@@ -89,6 +89,29 @@ def check_no_literal_secrets(files: StackFiles) -> Problems:
     return problems
 
 
+_HELD_BY = {
+    "AIRFLOW_JWT_SECRET": {"api-server", "init", "scheduler"},
+    "AIRFLOW_CONN_SYRVE_DEFAULT": {"init", "worker"},
+    "WAREHOUSE_LOADER_PASSWORD": {"init", "worker"},
+    "WAREHOUSE_OWNER_PASSWORD": {"init", "warehouse-db"},
+    "AIRFLOW_ADMIN_PASSWORD": {"init"},
+}
+
+
+def check_secrets_are_held_where_used(files: StackFiles) -> Problems:
+    """Each of these secrets reaches the services that use it, and no other."""
+    holders: dict[str, set[str]] = {name: set() for name in _HELD_BY}
+    for service, _, value in environment_entries(files):
+        for match in _VARIABLE.finditer(value):
+            if match["name"] in holders:
+                holders[match["name"]].add(service)
+    problems: Problems = []
+    for name, wanted in _HELD_BY.items():
+        problems += [f"{service} holds {name} and has no use for it" for service in sorted(holders[name] - wanted)]
+        problems += [f"{service} lacks {name}" for service in sorted(wanted - holders[name])]
+    return problems
+
+
 def environment_entries(files: StackFiles) -> Iterator[tuple[str, str, str]]:
     """Service, name and value of every environment entry."""
     for service, definition in files.services.items():

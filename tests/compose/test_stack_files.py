@@ -135,6 +135,20 @@ SPOILT: list[tuple[Rule, str, str, str, str]] = [
         "    depends_on: {simulator: {condition: service_healthy}}",
         "simulator depends on itself",
     ),
+    (
+        compose_rules.check_secrets_are_held_where_used,
+        "compose_text",
+        "    environment: *task-environment\n",
+        "",
+        "worker lacks AIRFLOW_CONN_SYRVE_DEFAULT",
+    ),
+    (
+        compose_rules.check_secrets_are_held_where_used,
+        "compose_text",
+        "  AIRFLOW__CORE__LOAD_EXAMPLES:",
+        "  LEAK: ${AIRFLOW_JWT_SECRET:-}\n  AIRFLOW__CORE__LOAD_EXAMPLES:",
+        "triggerer holds AIRFLOW_JWT_SECRET",
+    ),
     (compose_rules.check_hardening, "compose_text", "user: redis", "user: root", "redis runs as root"),
     (compose_rules.check_hardening, "compose_text", "    user: postgres\n", "", "metadata-db runs as root"),
     (

@@ -185,6 +185,14 @@ def test_every_task_has_an_owner_retries_and_the_retry_policy(dag: DAG) -> None:
         assert type(policy).__name__ == "SyrveRetryPolicy"
 
 
+def test_every_task_ends_in_time(dag: DAG) -> None:
+    for task in dag.tasks:
+        assert task.execution_timeout is not None, task.task_id
+        assert task.execution_timeout.total_seconds() <= 168 * 3600
+        if hasattr(task, "response_timeout"):
+            assert task.response_timeout is not None, task.task_id
+
+
 def test_every_task_that_calls_syrve_waits_in_its_pool(dag: DAG) -> None:
     for task in dag.tasks:
         expected = "syrve_api" if operator_name(task) in CALLS_SYRVE else "default_pool"

@@ -14,6 +14,7 @@ from fixtures.wallets import Purse, in_another_process, killed_at
 from syrve.wallet.errors import (
     LedgerConflict,
     MoneyNotSent,
+    MoneyTurnedAway,
     OrderFailed,
     PaymentBusy,
     PaymentRefused,
@@ -293,3 +294,50 @@ def test_till_that_does_not_say_what_it_took_leaves_the_hold_open_in_the_ledger(
 def test_unknown_policy_is_refused(purse: Purse) -> None:
     with pytest.raises(UnusableOperation):
         purse.payment("hope", "order-1")
+
+
+TURNED_AWAY: dict[str, dict[str, Any]] = {
+    "redirect": {"fault": "status", "status": 302, "body": "moved"},
+    "web page": {"fault": "status", "status": 404, "body": "<html>maintenance</html>"},
+    "loyalty off": {
+        "fault": "status",
+        "status": 400,
+        "body": {"code": "Transport_WrongCrmId", "errorCode": "Common_OrganizationNotFound"},
+    },
+    "right missing": {"fault": "status", "status": 401, "body": '"Right x is not allowed for this ApiLogin"'},
+}
+
+
+@pytest.mark.parametrize("name", TURNED_AWAY)
+@pytest.mark.parametrize("operation", ["wallet_hold", "wallet_chargeoff", "wallet_cancel_hold"])
+def test_payment_goes_on_once_calls_are_not_turned_away(purse: Purse, operation: str, name: str) -> None:
+    purse.simulator.control.set_faults([{"operation": operation} | TURNED_AWAY[name]])
+    with pytest.raises(MoneyTurnedAway, match=r"run again"):
+        pay(purse, CHARGE)
+    purse.simulator.control.clear_faults()
+
+    paid = pay(purse, CHARGE)
+
+    assert paid.result is not None
+    assert (paid.result.is_paid, purse.balance, purse.holds) == (True, KEPT, ["cancelled"])
+
+
+FAILURES_INSIDE: dict[str, dict[str, Any]] = {
+    "500": {"httpStatusCode": 500, "message": "Internal server error"},
+    "504": {"httpStatusCode": 504, "errorCode": "Common_Timeout", "message": "time-out"},
+    "timed out": {"errorDescription": "Operation timed out waiting for the back end"},
+}
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("name", FAILURES_INSIDE)
+def test_charge_that_failed_inside_an_answer_is_not_repeated(purse: Purse, name: str, status: int) -> None:
+    fault = {"fault": "status", "status": status, "body": FAILURES_INSIDE[name], "applied": True, "count": 1}
+    purse.simulator.control.set_faults([{"operation": "wallet_chargeoff"} | fault])
+
+    with suppress(PaymentUnsettled):
+        pay(purse, CHARGE)
+    resume(purse, CHARGE)
+
+    assert purse.received["wallet_chargeoff"] == 1
+    assert purse.balance == KEPT

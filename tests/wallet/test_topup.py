@@ -273,3 +273,18 @@ def test_row_that_syrve_refuses_is_kept_with_its_code(campaign: Campaign) -> Non
 
     assert (counts.changed, counts.rejected) == (3, 1)
     assert campaign.rejects == ["refused Transport_WrongWalletId"]
+
+
+@pytest.mark.parametrize("status", [302, 404])
+def test_maintenance_page_stops_a_campaign_and_costs_nobody(campaign: Campaign, status: int) -> None:
+    plan = campaign.plan(campaign.frame())
+    page = {"fault": "status", "status": status, "body": "<html>maintenance</html>"}
+    campaign.purse.simulator.control.set_faults([{"operation": "wallet_topup"} | page])
+
+    with pytest.raises(TopupIncomplete, match="wait for the end of a maintenance"):
+        campaign.send(plan)
+
+    assert campaign.purse.received == {"wallet_topup": 1}
+    campaign.purse.simulator.control.clear_faults()
+    campaign.send(plan)
+    assert everybody_got(campaign)

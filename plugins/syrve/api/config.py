@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from syrve.api.errors import ConfigurationError
 
 DIALECTS = ("reference", "cloud")
 PATH_SEGMENTS = ("iiko", "syrve")
+
+_PLAIN_HTTP_HOSTS = ("localhost", "simulator")
+"""Besides loopback addresses; `simulator` is the service of that name in docker-compose.yml."""
 
 DEFAULT_BUDGETS: dict[str, int] = {"customer": 100, "wallet": 60, "coupon": 10, "transactions": 10, "dictionary": 6}
 """Calls per minute by family; Syrve publishes no limits, so these are what careful integrators impose on themselves."""
@@ -101,11 +105,21 @@ def _base_url(host: str | None) -> str:
         usable = False
     if not usable:
         raise _wrong("host", "not an http or https URL; give the base URL, such as https://api-ru.iiko.services")
+    if parts.scheme == "http" and not _may_be_plain(parts.hostname or ""):
+        raise _wrong("host", "plain http would send the api login unencrypted; give an https URL")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise _wrong("host", "give the bare base URL, without a user, a query or a fragment")
     if parts.path.rstrip("/"):
         raise _wrong("host", "leave the path out (no /api/1): the endpoint table adds it")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _may_be_plain(hostname: str) -> bool:
+    """Whether plain http to the host stays on this machine, or goes to the simulator of the compose stack."""
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return hostname in _PLAIN_HTTP_HOSTS
 
 
 def _choice(settings: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:

@@ -16,25 +16,30 @@
     └── Transient                 may pass by itself                                    retry
         ├── RateLimited           429: wait as long as Syrve asks
         ├── ServiceUnavailable    5xx or 408
-        ├── ConnectionFailed      refused, reset or timed out
+        ├── ConnectionFailed      reset or timed out
+        │   └── NotConnected      no connection was made: nothing was sent
         ├── TokenRefused          a money call, refused for its token: nothing moved
         └── UnreadableAnswer      a body that is cut short or is not JSON
 
 Each class says once, in `retry_after_seconds`, what a task should do about it; `syrve.operators.retry` turns that into Airflow's
-retry policy. No error carries customer data: text that came from Syrve is never part of a message.
+retry policy. Each says once, in `effect`, what it means where a money call ends with it. No error carries customer data: text that came
+from Syrve is never part of a message.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 __all__ = [
     "AuthenticationFailed",
     "ConfigurationError",
     "ConnectionFailed",
+    "Effect",
     "LoyaltyNotConfigured",
     "MalformedAnswer",
     "MoneyRefused",
+    "NotConnected",
     "NotFound",
     "OutcomeUnknown",
     "PermissionDenied",
@@ -50,6 +55,17 @@ __all__ = [
 ]
 
 
+class Effect(StrEnum):
+    """What became of the money of one call."""
+
+    MOVED = "moved"
+    REFUSED = "refused"
+    """Syrve looked at the call and refused it: nothing moved, and the same call again would be refused too."""
+    NOT_CARRIED_OUT = "not_carried_out"
+    """The call was not sent, or was turned away before Syrve looked at it: nothing moved, and another attempt is safe."""
+    UNKNOWN = "unknown"
+
+
 class SyrveError(Exception):
     """A call to Syrve failed.
 
@@ -59,6 +75,9 @@ class SyrveError(Exception):
 
     retry_after_seconds: ClassVar[float | None] = None
     """None: a retry cannot help. Otherwise how long a task should wait before its next try."""
+
+    effect: ClassVar[Effect] = Effect.UNKNOWN
+    """What it means where a money call ends with it. A class that does not say so leaves the outcome unknown."""
 
     def __init__(
         self,
@@ -96,6 +115,8 @@ def _rebuild(cls: type[SyrveError], state: dict[str, object]) -> SyrveError:
 class ConfigurationError(SyrveError):
     """The connection's own settings cannot work."""
 
+    effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
+
 
 class UnsupportedByDialect(ConfigurationError):
     """The connection's dialect has no such operation."""
@@ -104,9 +125,13 @@ class UnsupportedByDialect(ConfigurationError):
 class AuthenticationFailed(SyrveError):
     """Syrve refuses the api login."""
 
+    effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
+
 
 class PermissionDenied(SyrveError):
     """The api login lacks a right; `right` is its name as Syrve gives it."""
+
+    effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
 
     def __init__(
         self,
@@ -132,9 +157,13 @@ class NotFound(Rejected):
 class LoyaltyNotConfigured(Rejected):
     """The organization exists but has no loyalty programme set up."""
 
+    effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
+
 
 class MoneyRefused(Rejected):
     """Syrve refused to move money: not enough of it, an unknown wallet or hold, a hold already cancelled."""
+
+    effect: ClassVar[Effect] = Effect.REFUSED
 
 
 class MalformedAnswer(SyrveError):
@@ -153,6 +182,8 @@ class Transient(SyrveError):
 
 class RateLimited(Transient):
     """Syrve asks us to slow down; `wait_seconds` is what it asked for, if it said."""
+
+    effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
 
     retry_after_seconds: ClassVar[float | None] = 120.0
 
@@ -174,11 +205,19 @@ class ServiceUnavailable(Transient):
 
 
 class ConnectionFailed(Transient):
-    """The connection was refused, was reset or timed out before an answer was read."""
+    """The connection was reset or timed out before an answer was read."""
+
+
+class NotConnected(ConnectionFailed):
+    """No connection was made, so nothing was sent."""
+
+    effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
 
 
 class TokenRefused(Transient):
     """A money call was refused for its token: nothing moved, and the next call asks for a new one. The call itself is not sent again."""
+
+    effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
 
 
 class UnreadableAnswer(Transient):

@@ -19,21 +19,24 @@ from typing import Any
 import msgspec
 import simplejson
 
-from syrve.api.answers import NeedsNewToken, correlation_id, interpret
+from syrve.api.answers import NeedsNewToken, interpret
 from syrve.api.config import SyrveConfig
 from syrve.api.endpoints import Endpoint, Family, Safety
 from syrve.api.errors import (
     AuthenticationFailed,
     ConnectionFailed,
+    Effect,
     MalformedAnswer,
+    NotConnected,
     OutcomeUnknown,
     RateLimited,
     ServiceUnavailable,
     SyrveError,
-    TokenRefused,
     Transient,
     UnreadableAnswer,
 )
+from syrve.api.money_answers import UNSETTLED
+from syrve.api.reading import correlation_id
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
@@ -213,17 +216,11 @@ class Call:
             return MalformedAnswer(fault.kind.value, operation=operation)
         if fault.kind is FaultKind.CUT_SHORT:
             return UnreadableAnswer(fault.kind.value, operation=operation)
+        if fault.kind is FaultKind.REFUSED:
+            return NotConnected(fault.kind.value, operation=operation)
         return ConnectionFailed(fault.kind.value, operation=operation)
 
     def _after_refused_token(self, status: int) -> Verdict:
-        if self.endpoint.safety is Safety.MONEY:
-            return Failed(
-                TokenRefused(
-                    "Syrve refused the token, so nothing moved; the next call asks for a new one",
-                    operation=self.endpoint.operation,
-                    status=status,
-                )
-            )
         if self._renewed:
             return Failed(
                 AuthenticationFailed(
@@ -248,15 +245,11 @@ class Call:
         return Again(wait, rate_limited=isinstance(error, RateLimited))
 
     def _money_error(self, error: SyrveError) -> SyrveError:
-        never_sent = isinstance(error, ConnectionFailed) and error.message == FaultKind.REFUSED.value
-        refused = not isinstance(error, Transient | MalformedAnswer)
-        if never_sent or refused or isinstance(error, RateLimited):
+        """Return what an error means for a call that is never repeated: unknown, unless its class says otherwise."""
+        if error.effect is not Effect.UNKNOWN or isinstance(error, OutcomeUnknown):
             return error
         return OutcomeUnknown(
-            "it is not known whether the money moved; settle it by evidence, do not send it again",
-            operation=error.operation,
-            status=error.status,
-            correlation_id=error.correlation_id,
+            UNSETTLED, operation=error.operation, status=error.status, correlation_id=error.correlation_id
         )
 
 

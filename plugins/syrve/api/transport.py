@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -149,16 +150,23 @@ def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _fault_kind(error: requests.RequestException) -> FaultKind:
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return FaultKind.REFUSED
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError):
+        return FaultKind.REFUSED  # urllib3 names the proxy only where it was not reached, or would make no tunnel
     if isinstance(error, requests.Timeout):
         return FaultKind.TIMEOUT
     if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
         return FaultKind.CUT_SHORT
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
-    if isinstance(reason, urllib3.exceptions.NewConnectionError):
+    if isinstance(reason, urllib3.exceptions.NewConnectionError) or _is_untrusted(reason):
         return FaultKind.REFUSED
     if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
         return FaultKind.TIMEOUT
     return FaultKind.RESET
+
+
+def _is_untrusted(reason: object) -> bool:
+    """Whether the certificate was refused, which ends the handshake before anything is sent."""
+    return isinstance(reason, urllib3.exceptions.SSLError) and any(
+        isinstance(each, ssl.SSLCertVerificationError) for each in (*reason.args, reason.__cause__)
+    )

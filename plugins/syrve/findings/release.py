@@ -17,7 +17,7 @@ from typing import Any
 from syrve.api.errors import SyrveError, UnsupportedByDialect
 from syrve.findings.release_book import AskedHold, Outcome, ReleaseBook
 from syrve.wallet.attempts import carry_out, latest_attempt
-from syrve.wallet.errors import MoneyNotSent, PaymentUnsettled, ReleaseIncomplete
+from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway, PaymentUnsettled, ReleaseIncomplete
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Operation, OperationState
 from syrve.wallet.settle import Settler
@@ -86,7 +86,7 @@ class HoldRelease:
             except (MoneyNotSent, SyrveError) as problem:
                 failures += 1
                 problems.append(str(problem))
-                if failures >= MAX_FAILURES_IN_A_ROW:
+                if failures >= MAX_FAILURES_IN_A_ROW or isinstance(problem, MoneyTurnedAway):
                     return
                 continue
             failures = 0

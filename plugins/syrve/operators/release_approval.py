@@ -41,6 +41,7 @@ class SyrveApproveReleaseOperator(HITLOperator):
         **kwargs: Any,
     ) -> None:
         # The real question is made when the task runs: Airflow takes these as they are then.
+        kwargs.setdefault("response_timeout", timedelta(hours=DEFAULT_ANSWER_HOURS))
         super().__init__(subject="Release holds?", options=list(FIXED_OPTIONS), multiple=True, **kwargs)
         self.request_id = request_id
         self.answer_hours = answer_hours

@@ -22,6 +22,8 @@
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
 | `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
+| `SYRVE_TASK_TIMEOUT_HOURS` | hours after which a try of a task is ended and retried; what it committed stays | `6` |
+| `SYRVE_BACKFILL_TIMEOUT_HOURS` | the same for the tasks of a backfill, which may take days at its share of the budget | `168` |
 | `SYRVE_BACKFILL_TASKS` | pulls of backfills at once: the pool's other slots stay free for scheduled work | `2` |
 | `SYRVE_PUSH_SHARD_SIZE` | customers a mapped task of a push is planned for | `2000` |
 | `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first | `1000` |
@@ -43,6 +45,8 @@ from syrve.operators.retry import syrve_retry_policy
 POOL = os.environ.get("SYRVE_POOL", "syrve_api")
 SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
+TASK_TIMEOUT_HOURS = float(os.environ.get("SYRVE_TASK_TIMEOUT_HOURS", "6"))
+BACKFILL_TIMEOUT_HOURS = float(os.environ.get("SYRVE_BACKFILL_TIMEOUT_HOURS", "168"))
 BACKFILL_TASKS = int(os.environ.get("SYRVE_BACKFILL_TASKS", "2"))
 PUSH_SHARD_SIZE = int(os.environ.get("SYRVE_PUSH_SHARD_SIZE", "2000"))
 APPROVAL_CUSTOMERS = int(os.environ.get("SYRVE_APPROVAL_CUSTOMERS", "1000"))
@@ -84,7 +88,7 @@ def finding_thresholds() -> dict[str, Any]:
 
 
 def default_args() -> dict[str, Any]:
-    """Return what all tasks share: owner, retries and the retry policy made from the error trees."""
+    """Return what all tasks share: owner, retries, the retry policy made from the error trees, and the longest that one may run."""
     return {
         "owner": "syrve",
         "retries": 4,
@@ -92,4 +96,5 @@ def default_args() -> dict[str, Any]:
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=15),
         "retry_policy": syrve_retry_policy(),
+        "execution_timeout": timedelta(hours=TASK_TIMEOUT_HOURS),
     }

@@ -10,19 +10,32 @@ from typing import Any
 import simplejson
 
 WITHHELD = "(withheld)"
-"""Stands for a text that does not look like an id, such as a name that somebody's own rule let through."""
+"""Stands for a text that does not look like an id, such as a name or a phone in the evidence of a rule of one's own."""
 # The first character keeps out what begins a formula: = + - @ and white space.
 _LIKE_AN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#|-]*")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# A phone in one piece has 10 to 15 digits with its area or country code. In groups it is only recognised alone: dates and
+# numbers of receipts are written in groups too.
+_PHONE_DIGITS = re.compile(r"(?<![0-9a-zA-Z])[0-9]{10,15}(?![0-9a-zA-Z])")
+_PHONE_IN_GROUPS = re.compile(r"[0-9](?:[-./]?[0-9]){6,14}")
+# One or several capitalised words without a digit or an underscore, as names are written and ids are not.
+_LIKE_A_NAME = re.compile(r"[A-Z][a-z]+(?:[.-][A-Z][a-z]*)*\.?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ][0-9:.]+(Z|[+-][0-9:]+)?)?")
 MAX_ID_LENGTH = 300
 
 
 def id_only(text: str | None) -> str:
-    """Return the text if it looks like an id or a time, and `WITHHELD` otherwise."""
+    """Return the text if it looks like an id or a time and like no name or phone, and `WITHHELD` otherwise."""
     if not text:
         return ""
-    looks_right = _LIKE_AN_ID.fullmatch(text) or _TIME.fullmatch(text)
-    return text if looks_right and len(text) <= MAX_ID_LENGTH else WITHHELD
+    if len(text) > MAX_ID_LENGTH:
+        return WITHHELD
+    if _TIME.fullmatch(text):
+        return text
+    is_personal = (
+        _PHONE_DIGITS.search(_UUID.sub("", text)) or _PHONE_IN_GROUPS.fullmatch(text) or _LIKE_A_NAME.fullmatch(text)
+    )
+    return text if _LIKE_AN_ID.fullmatch(text) and not is_personal else WITHHELD
 
 
 def evidence_cell(evidence: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import count
 
-from syrve.wallet.errors import MoneyNotSent
+from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Operation, OperationState
 from syrve.wallet.settle import Settler
@@ -15,7 +15,8 @@ def carry_out(money: Money, operation: Operation) -> OperationState:
     """Go on with the latest attempt of an operation, settle it where its outcome is unknown, and return it.
 
     Attempts are numbered after the key. Another one is made only where the one before certainly was not carried out for a reason that may
-    pass. Raises `MoneyNotSent` where that is so again, `LedgerConflict`, `UnusableOperation`, a `SyrveError` or `WarehouseError`.
+    pass. Raises `MoneyNotSent` where that is so again (`MoneyTurnedAway` where a person has to act first), `LedgerConflict`,
+    `UnusableOperation`, a `SyrveError` or `WarehouseError`.
     """
     attempts = (replace(operation, key=f"{operation.key}:{number}") for number in count(1))
     for attempt in attempts:
@@ -28,8 +29,9 @@ def carry_out(money: Money, operation: Operation) -> OperationState:
     if done.state == "unknown":
         done = Settler(money).settle(done.operation_id).operation
     if done.may_be_tried_again:
-        raise MoneyNotSent(
-            f"{operation.kind}: nothing moved ({done.evidence.get('reason')}); the same again makes another attempt"
+        problem = MoneyTurnedAway if done.needs_somebody else MoneyNotSent
+        raise problem(
+            f"{operation.kind}: nothing moved ({done.why_nothing_moved}); the same again makes another attempt"
         )
     return done
 

@@ -12,6 +12,7 @@
     ├── PlanChanged              what was approved is not what would be sent
     ├── AnswerUnclear            a person's answer says two things at once: nothing is done
     └── MoneyNotSent             certainly nothing moved, and another attempt may work          retry
+        ├── MoneyTurnedAway      no money call can work until a person acts; says what to do   retry
         ├── PaymentBusy          another process is at the same payment                         retry
         ├── TopupIncomplete      some of a campaign could not be sent                           retry
         └── ReleaseIncomplete    some of the approved holds could not be cancelled yet          retry
@@ -66,6 +67,10 @@ class MoneyNotSent(WalletError):
     """Certainly nothing moved, and another attempt may work: no connection, a refused token, a rate limit."""
 
     retry_after_seconds: ClassVar[float | None] = 60.0
+
+
+class MoneyTurnedAway(MoneyNotSent):
+    """Calls are turned away until a person acts (maintenance, a wrong host, a missing right, loyalty switched off): the run stops."""
 
 
 class PaymentBusy(MoneyNotSent):

@@ -17,14 +17,15 @@ from typing import Any
 from syrve.api.client import SyrveClient
 from syrve.api.errors import (
     AuthenticationFailed,
-    OutcomeUnknown,
+    Effect,
     PermissionDenied,
     RateLimited,
     SyrveError,
     Transient,
 )
+from syrve.api.money_answers import effect_of
 from syrve.wallet.ledger import Ledger
-from syrve.wallet.operations import OperationState, State, comment_with_marker
+from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
 from syrve.wallet.settings import WalletSettings
 from syrve.warehouse.database import Connection
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
@@ -132,10 +133,8 @@ class Money:
     def _call(self, operation: OperationState, hold_id: str | None) -> _Outcome:
         try:
             made = self._send(operation, hold_id)
-        except OutcomeUnknown as error:
-            return _Outcome("unknown", _told(error, "no_clear_answer"), error.correlation_id)
         except SyrveError as error:
-            return _Outcome("rejected", _told(error, _why_nothing_moved(error)), error.correlation_id)
+            return _outcome_of(error)
         except WarehouseError as error:  # of the call budget, which is asked before the call
             return _Outcome("rejected", {"reason": "not_sent", "error": type(error).__name__}, error=error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the call may have gone out
@@ -196,17 +195,28 @@ def _no_step(_name: str) -> None:
     """Go on."""
 
 
-def _why_nothing_moved(error: SyrveError) -> str:
+def _outcome_of(error: SyrveError) -> _Outcome:
+    match effect_of(error):
+        case Effect.REFUSED:
+            return _Outcome("rejected", _told(error, "refused"), error.correlation_id)
+        case Effect.NOT_CARRIED_OUT:
+            return _Outcome("rejected", _told(error, _why_not_carried_out(error)), error.correlation_id)
+    return _Outcome("unknown", _told(error, "no_clear_answer"), error.correlation_id)
+
+
+def _why_not_carried_out(error: SyrveError) -> str:
     match error:
         case RateLimited():
             return "rate_limited"
         case AuthenticationFailed() | PermissionDenied():
             return "no_access"
-        case Transient():  # refused connection or token, or no answer to the call for a token
+        case Transient():  # no connection, a refused token, or no answer to the call for a token
             return "not_sent"
-    return "refused"
+    return "not_carried_out"
 
 
 def _told(error: SyrveError, reason: str) -> dict[str, Any]:
     told = {"reason": reason, "error": type(error).__name__, "status": error.status, "code": error.code}
+    if reason in NEEDS_SOMEBODY:
+        told["what_to_do"] = error.message
     return {name: value for name, value in told.items() if value is not None}

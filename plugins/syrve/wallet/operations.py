@@ -25,8 +25,10 @@ MAX_AMOUNT_DIGITS = 18
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _LIKE_A_PHONE = re.compile(r"\d(?:[\s().-]{0,2}\d){9,}")
 
-NOTHING_MOVED_TRY_AGAIN = frozenset({"not_sent", "rate_limited", "no_access"})
+NOTHING_MOVED_TRY_AGAIN = frozenset({"not_sent", "rate_limited", "no_access", "not_carried_out"})
 """Reasons of a rejection after which another attempt may work: the call was not carried out."""
+NEEDS_SOMEBODY = frozenset({"no_access", "not_carried_out"})
+"""Those of them that last until a person changes something; `what_to_do` of the evidence says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,16 @@ class OperationState:
     def may_be_tried_again(self) -> bool:
         """Whether the call was certainly not carried out, for a reason that may pass."""
         return self.state == "rejected" and self.evidence.get("reason") in NOTHING_MOVED_TRY_AGAIN
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether no money call can work until a person changes something."""
+        return self.state == "rejected" and self.evidence.get("reason") in NEEDS_SOMEBODY
+
+    @property
+    def why_nothing_moved(self) -> str:
+        """The reason of a rejection, with what to do about it where that is known."""
+        return ": ".join(str(self.evidence[name]) for name in ("reason", "what_to_do") if self.evidence.get(name))
 
 
 def amount_problem(amount: Decimal | None, scale: int | None) -> str | None:

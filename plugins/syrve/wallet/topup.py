@@ -202,9 +202,9 @@ class TopupRun:
                 failures = failures + 1 if done.may_be_tried_again else 0
                 if done.state == "rejected" and not done.may_be_tried_again:
                     refused.append(_refusal(row, done))
-                if failures >= MAX_FAILURES_IN_A_ROW or done.evidence.get("reason") == "no_access":
+                if failures >= MAX_FAILURES_IN_A_ROW or done.needs_somebody:
                     raise TopupIncomplete(
-                        f"nothing can be sent now ({done.evidence.get('reason')}); the rest is left planned"
+                        f"nothing can be sent now ({done.why_nothing_moved}); the rest is left planned"
                     )
         finally:
             counts.rejected = len(refused)

@@ -1,0 +1,115 @@
+"""Reads what a body says about itself, before anything is concluded from it: its own status, its codes, its text, whether it is a page.
+
+The declared error shape (`errorDescription`, `error`), the loyalty shape (`code`, `errorCode`, `message`, `httpStatusCode`) and a bare JSON
+string are read. Texts are used to recognise a situation and then dropped: they may name a guest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from syrve.api.decode import parse_json
+
+_SAFE_CODE = re.compile(r"(?=.{3,60}$)[A-Z][A-Za-z]*(?:_[A-Za-z]+)+")
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|\?xml|h1|center|!--)", re.IGNORECASE)
+_MISSING_RIGHT = re.compile(r"right\s+(\S+)\s+is not allowed", re.IGNORECASE)
+_TROUBLE = re.compile(
+    r"time[sd]?[ _-]?out|internal|unavailable|unexpected|unknown[ _]?error|server[ _]?(?:error|failure)|connection"
+    r"|try[ _]again|deadlock|exception|fatal",
+    re.IGNORECASE,
+)
+_STATUS_KEYS = ("httpStatusCode", "statusCode", "status")
+_TEXT_KEYS = ("errorDescription", "message", "description", "error", "title", "detail")
+_ERROR_KEYS = ("code", "errorCode", "error", "errors", "errorDescription", "message", "exception")
+
+
+class _NotJson:
+    """Stands for a body that is not JSON; `None` is JSON."""
+
+
+NOT_JSON = _NotJson()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An answer as it was read: the HTTP status, the parsed JSON (`NOT_JSON` if there is none), and whether it is a web page."""
+
+    http_status: int
+    body: Any
+    is_page: bool
+
+    @property
+    def own_status(self) -> int | None:
+        """The status that the body itself names, None if it names none."""
+        if not isinstance(self.body, Mapping):
+            return None
+        named = (_status_code(self.body.get(key)) for key in _STATUS_KEYS)
+        return next((status for status in named if status is not None), None)
+
+    @property
+    def codes(self) -> list[str]:
+        """The service's own codes, only where they look like codes (`Words_Joined_So`): anything else might quote a guest."""
+        if not isinstance(self.body, Mapping):
+            return []
+        values = (self.body.get("code"), self.body.get("errorCode"), self.body.get("error"))
+        return [value for value in values if isinstance(value, str) and _SAFE_CODE.fullmatch(value)]
+
+    @property
+    def text(self) -> str:
+        """What the body says in words."""
+        if isinstance(self.body, str):
+            return self.body
+        if not isinstance(self.body, Mapping):
+            return ""
+        return " ".join(text for key in _TEXT_KEYS if isinstance(text := self.body.get(key), str))
+
+    @property
+    def names_missing_right(self) -> bool:
+        """Whether it says that the login lacks a right."""
+        return _MISSING_RIGHT.search(self.text) is not None
+
+    @property
+    def names_trouble(self) -> bool:
+        """Whether its codes or its text speak of trouble inside the service, rather than of the request."""
+        return any(_TROUBLE.search(each) for each in (*self.codes, self.text))
+
+    @property
+    def has_error_sign(self) -> bool:
+        """Whether an object carries anything that an error carries, of whichever shape."""
+        if not isinstance(self.body, Mapping):
+            return False
+        own = self.own_status
+        is_failure = self.body.get("success") is False or (own is not None and own >= 400)
+        return is_failure or any(self.body.get(key) for key in _ERROR_KEYS)
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The correlation id, None if the body has no uuid of that name."""
+        return None if self.body is NOT_JSON else correlation_id(self.body)
+
+
+def read(http_status: int, body: bytes) -> Reading:
+    """Read an answer; never fails."""
+    try:
+        return Reading(http_status, parse_json(body), is_page=False)
+    except ValueError:
+        return Reading(http_status, NOT_JSON, is_page=_PAGE.match(body) is not None)
+
+
+def correlation_id(told: Any) -> str | None:
+    """Return the answer's correlation id where it is a uuid."""
+    value = told.get("correlationId") if isinstance(told, Mapping) else None
+    return value if isinstance(value, str) and _UUID.fullmatch(value) else None
+
+
+def _status_code(value: Any) -> int | None:
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 10:
+        value = int(value)
+    if isinstance(value, Decimal) and value.is_finite() and 100 <= value < 600:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 100 <= value < 600 else None

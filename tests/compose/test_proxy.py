@@ -1,0 +1,111 @@
+"""The shipped TLS proxy, run by a real nginx: log-in attempts are limited, and tasks' own API is closed."""
+
+import shutil
+import socket
+import ssl
+import string
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from devstack.cli import REPOSITORY
+from e2e_support import wait_until
+
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed on this machine")
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """Stands for the api-server: answers 200 with the address that the proxy reports."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.headers["X-Forwarded-For"].encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def proxy_url(tmp_path: Path) -> Iterator[str]:
+    upstream = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    certificate = ["-keyout", str(tmp_path / "tls.key"), "-out", str(tmp_path / "tls.crt"), "-days", "1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", *certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    port = free_port()
+    values = {
+        "AIRFLOW_HOST": "localhost",
+        "AIRFLOW_UPSTREAM": f"127.0.0.1:{upstream.server_address[1]}",
+        "HTTPS_PORT": f"127.0.0.1:{port}",
+        "TLS_DIR": str(tmp_path),
+    }
+    template = (REPOSITORY / "docker" / "nginx.conf.template").read_text()
+    site = string.Template(template).safe_substitute(values)
+    main = f"daemon off; pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log;\nevents {{}}\n"
+    temporary = " ".join(
+        f"{kind}_temp_path {tmp_path}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(f"{main}http {{ access_log off; {temporary}\n{site}\n}}\n")
+    assert NGINX is not None
+    server = subprocess.Popen([NGINX, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")])
+    try:
+        wait_until(lambda: is_listening(port), "nginx listens", timeout_seconds=20)
+        yield f"https://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+        upstream.shutdown()
+        upstream.server_close()
+
+
+def status_of(url: str, method: str, headers: dict[str, str] | None = None) -> int:
+    trusting = ssl._create_unverified_context()
+    body = b"{}" if method == "POST" else None
+    request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=10, context=trusting) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("path", ["/auth/login/", "/auth/token", "/auth/token/cli"])
+def test_proxy_limits_log_in_attempts(proxy_url: str, path: str) -> None:
+    answers = Counter(
+        status_of(proxy_url + path, "POST", {"X-Forwarded-For": f"203.0.113.{each}"}) for each in range(20)
+    )
+
+    assert answers == {200: 6, 429: 14}, "one at once and a burst of five, whatever address the client claims"
+
+
+def test_proxy_limits_no_reader_of_pages(proxy_url: str) -> None:
+    assert {status_of(f"{proxy_url}/auth/login/", "GET") for _ in range(20)} == {200}
+    assert {status_of(f"{proxy_url}/api/v2/dags", "POST") for _ in range(20)} == {200}
+
+
+def test_proxy_hides_the_api_of_tasks(proxy_url: str) -> None:
+    assert status_of(f"{proxy_url}/execution/health", "GET") == 404
