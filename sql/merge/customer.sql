@@ -92,26 +92,19 @@ set
     extra = staged.extra,
     digest = staged.digest,
     field_changed_at = mirrored.field_changed_at
-    || case
-        when merged.profile_changed
-            then (
-                select coalesce(jsonb_object_agg(compared.field, staged.fetched_at), '{}')
-                from (
-                    values
-                    ('phone', (mirrored.phone, mirrored.phone_raw) is distinct from (staged.phone, staged.phone_raw)),
-                    ('name', mirrored.name is distinct from staged.name),
-                    ('surname', mirrored.surname is distinct from staged.surname),
-                    ('middle_name', mirrored.middle_name is distinct from staged.middle_name),
-                    ('email', mirrored.email is distinct from staged.email),
-                    ('birthday', mirrored.birthday is distinct from staged.birthday),
-                    ('sex', mirrored.sex is distinct from staged.sex),
-                    ('receives_order_status', mirrored.receives_order_status is distinct from staged.receives_order_status),
-                    ('receives_promo', mirrored.receives_promo is distinct from staged.receives_promo)
-                ) as compared (field, is_changed)
-                where compared.is_changed
-            )
-        else '{}'
-    end,
+    || jsonb_strip_nulls(
+        jsonb_build_object(
+            'phone', case when (mirrored.phone, mirrored.phone_raw) is distinct from (staged.phone, staged.phone_raw) then staged.fetched_at end,
+            'name', case when mirrored.name is distinct from staged.name then staged.fetched_at end,
+            'surname', case when mirrored.surname is distinct from staged.surname then staged.fetched_at end,
+            'middle_name', case when mirrored.middle_name is distinct from staged.middle_name then staged.fetched_at end,
+            'email', case when mirrored.email is distinct from staged.email then staged.fetched_at end,
+            'birthday', case when mirrored.birthday is distinct from staged.birthday then staged.fetched_at end,
+            'sex', case when mirrored.sex is distinct from staged.sex then staged.fetched_at end,
+            'receives_order_status', case when mirrored.receives_order_status is distinct from staged.receives_order_status then staged.fetched_at end,
+            'receives_promo', case when mirrored.receives_promo is distinct from staged.receives_promo then staged.fetched_at end
+        )
+    ),
     profile_changed_at = case when merged.profile_changed then staged.fetched_at else mirrored.profile_changed_at end,
     changed_at = staged.fetched_at,
     fetched_at = staged.fetched_at

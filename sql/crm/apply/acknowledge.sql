@@ -33,12 +33,12 @@ moved as (
             (
                 select mirrored.fetched_at
                 from syrve.customer as mirrored
-                where mirrored.organization_id = sent.organization_id and mirrored.customer_id = %(customer_id)s
+                where mirrored.organization_id = %(organization_id)s and mirrored.customer_id = %(customer_id)s
             ),
             (
                 select max(roster.checked_at)
                 from sync.roster as roster
-                where roster.organization_id = sent.organization_id and roster.customer_id = %(customer_id)s
+                where roster.organization_id = %(organization_id)s and roster.customer_id = %(customer_id)s
             )
         ),
         unsure_phone = null,

@@ -48,8 +48,8 @@ with matched as (
             written.crm_id,
             written.customer_id,
             known.joined_to
-        from crm.push_state as known
-        inner join crm.customer as written on known.crm_id = written.crm_id
+        from crm.customer as written
+        inner join crm.push_state as known on written.crm_id = known.crm_id
         where
             known.organization_id = staged.organization_id
             and known.phone = staged.phone

@@ -88,12 +88,21 @@ from staging_candidate as candidate
 where
     known.crm_id = candidate.crm_id
     and known.joined_to is not null
-    and not exists (select 1 from staging_join as joined where joined.crm_id = candidate.crm_id);
+    and not exists (select 1 from staging_join as joined where joined.crm_id = known.crm_id);
 
 with locked as materialized (
     select
         kept.crm_id,
-        taken.fields
+        taken.fields,
+        array(
+            select cleared.field
+            from unnest(kept.clear) as cleared (field)
+            where not taken.fields ? cleared.field
+            union all
+            select said.key
+            from jsonb_each_text(taken.fields) as said
+            where said.value is null and said.key in ('name', 'surname', 'middle_name', 'email')
+        ) as clear
     from crm.customer as kept
     inner join staging_taken as taken on kept.crm_id = taken.kept_id
     order by kept.crm_id
@@ -111,16 +120,7 @@ set
     sex = coalesce(locked.fields ->> 'sex', kept.sex),
     receives_order_status = coalesce((locked.fields ->> 'receives_order_status')::boolean, kept.receives_order_status),
     receives_promo = coalesce((locked.fields ->> 'receives_promo')::boolean, kept.receives_promo),
-    clear = array(
-        select cleared.field
-        from unnest(kept.clear) as cleared (field)
-        where not locked.fields ? cleared.field
-        union
-        select said.key
-        from jsonb_each_text(locked.fields) as said
-        where said.value is null and said.key in ('name', 'surname', 'middle_name', 'email')
-        order by 1
-    )
+    clear = locked.clear
 from locked
 where kept.crm_id = locked.crm_id;
 

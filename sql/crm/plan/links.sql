@@ -77,7 +77,7 @@ judged as (
         mirrored.live_id,
         answered.customer_id as answered_id,
         case
-            when answered.outcome = 'found' and answered.customer_id is distinct from unknown.deleted_id then 'answer'
+            when answered.outcome = 'found' and (answered.customer_id is distinct from unknown.deleted_id) then 'answer'
             when mirrored.live = 1 and not mirrored.is_taken then 'mirror'
             when mirrored.crm_id is null and unknown.deleted_id is null then 'unlink'
             when answered.outcome = 'not_found' and coalesce(mirrored.live, 0) = 0 then 'gone'

@@ -40,7 +40,7 @@ chain as (
 
 stepping as (
     update staging_wish as wish
-    set placeholder = '+120255501' || lpad((wish.crm_id %% 100)::text, 2, '0')
+    set placeholder = '+120255501' || lpad(mod(wish.crm_id, 100)::text, 2, '0')
     from chain
     where wish.crm_id = chain.first_id and wish.key = 'phone' and chain.at_id = chain.first_id and chain.first_id = chain.lowest_id
     returning wish.crm_id

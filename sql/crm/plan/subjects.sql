@@ -24,7 +24,7 @@ with judged as (
             when known.phone_read is not null and known.phone is null then 'phone is no possible number in region ' || %(region)s
             when standing.standing = 'gone' and not coalesce(mirrored.is_deleted, false)
                 then 'the mirror has a deleted customer with this phone, and Syrve finds nobody under it'
-            when mirrored.is_deleted and standing.standing is distinct from 'look_up' then 'the customer is deleted in Syrve'
+            when mirrored.is_deleted and coalesce(standing.standing, '') <> 'look_up' then 'the customer is deleted in Syrve'
             when
                 wished.customer_id is not null
                 and mirrored.customer_id is null
