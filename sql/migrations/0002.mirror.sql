@@ -1,4 +1,4 @@
--- depends: 0001.schemas-and-roles
+-- depends: 0001.schemas
 -- The mirror: what Syrve knows of customers, their children and coupons, as last seen.
 
 create table syrve.organization (
@@ -193,13 +193,3 @@ comment on column syrve.coupon.activated_by is 'Who used it, as Syrve has it.';
 comment on column syrve.coupon.not_after is 'Last moment at which it can be used; null is open-ended, or unknown under the live service.';
 comment on column syrve.coupon.verdict is 'valid, used, expired, deleted or unknown, as of checked_at.';
 comment on column syrve.coupon.checked_at is 'Time of the answer.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update, delete on
-            syrve.organization, syrve.customer, syrve.wallet_balance, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon
-            to syrve_loader;
-    end if;
-end
-$$;

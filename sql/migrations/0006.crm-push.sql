@@ -238,6 +238,44 @@ comment on column crm.conflict.decision is 'Set by a person: crm or syrve. Holds
 comment on column crm.conflict.found_at is 'When it was found.';
 comment on column crm.conflict.closed_at is 'When the two agreed, or one of the values changed.';
 
+create view crm.conflict_masked as
+select
+    conflict_id,
+    crm_id,
+    organization_id,
+    customer_id,
+    case when field like 'card:%' then 'card:' || repeat('*', greatest(length(field) - 7, 0)) || right(field, 2) else field end as field,
+    case when is_shown then crm_value end as crm_value,
+    case when is_shown then syrve_value end as syrve_value,
+    case when is_shown then agreed_value end as agreed_value,
+    policy,
+    outcome,
+    decision,
+    found_at,
+    closed_at
+from (
+    select
+        known.*,
+        known.field in ('sex', 'receives_order_status', 'receives_promo')
+        or split_part(known.field, ':', 1) in ('category', 'card', 'program') as is_shown
+    from crm.conflict as known
+) as seen;
+comment on view crm.conflict_masked is
+'Conflicts for operations: the values of consents, sex and memberships; of names, phones, e-mail addresses and birthdays that they differ.';
+comment on column crm.conflict_masked.conflict_id is 'Number of the conflict.';
+comment on column crm.conflict_masked.crm_id is 'The CRM''s number of the customer.';
+comment on column crm.conflict_masked.organization_id is 'Organization in which the customer is kept.';
+comment on column crm.conflict_masked.customer_id is 'Syrve''s id of the customer.';
+comment on column crm.conflict_masked.field is 'Field; or category:ID, program:ID, and of card:TRACK the end of the track.';
+comment on column crm.conflict_masked.crm_value is 'What the CRM wants, where that tells of no person.';
+comment on column crm.conflict_masked.syrve_value is 'What Syrve has, likewise.';
+comment on column crm.conflict_masked.agreed_value is 'What both last agreed on, likewise.';
+comment on column crm.conflict_masked.policy is 'Policy of the field when it was last judged.';
+comment on column crm.conflict_masked.outcome is 'Who wins: crm, syrve, or it waits for a decision.';
+comment on column crm.conflict_masked.decision is 'Set by a person in crm.conflict: crm or syrve.';
+comment on column crm.conflict_masked.found_at is 'When it was found.';
+comment on column crm.conflict_masked.closed_at is 'When the two agreed, or one of the values changed.';
+
 create table crm.remote_change (
     crm_id bigint not null,
     field text not null,
@@ -382,7 +420,6 @@ comment on column crm.syrve_state.fields is 'Values by field; a membership that 
 -- Whoever lets a row go, by whatever way, lets it go at once and with no refusals counted.
 create function crm.forget_refusals() returns trigger
 language plpgsql
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -398,6 +435,7 @@ create trigger forget_refusals after delete on crm.push_blocked
 referencing old table as released
 for each statement execute function crm.forget_refusals();
 
+-- As the owner, because attempts are append-only for the DAGs: what is old goes by this function, within its bounds, and by nothing else.
 create function crm.prune_push(plan_days integer, attempt_days integer, batch_rows integer default 10000)
 returns table (plan_rows bigint, attempts bigint, plans bigint, conflicts bigint)
 language plpgsql
@@ -486,28 +524,5 @@ begin
     return next;
 end
 $$;
-revoke all on function crm.prune_push(integer, integer, integer) from public;
 comment on function crm.prune_push(integer, integer, integer) is
 'Deletes up to batch_rows rows each of what the push no longer needs: rows of plans older than plan_days, attempts, summaries and closed conflicts older than attempt_days. Keeps what is under way, leased, or waits in crm.push_blocked; never touches crm.push_state. Call it until it gives zeros.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update, delete on
-            crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_blocked, crm.conflict, crm.remote_change
-            to syrve_loader;
-        grant select, insert on crm.push to syrve_loader;  -- append-only for it
-        grant select on crm.desired_state, crm.syrve_state to syrve_loader;
-        grant usage on all sequences in schema crm to syrve_loader;
-        grant execute on function crm.prune_push(integer, integer, integer) to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict to syrve_ops;
-        grant delete on crm.push_blocked to syrve_ops;
-        grant update (decision) on crm.conflict to syrve_ops;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_crm') then
-        grant select on crm.remote_change, crm.conflict, crm.push_blocked, crm.push, crm.push_plan_summary to syrve_crm;
-    end if;
-end
-$$;

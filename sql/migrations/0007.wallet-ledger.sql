@@ -119,6 +119,7 @@ comment on column wallet.operation_state.evidence is 'What the last event rests 
 -- Few new rows meet a long book: only index look-ups will do.
 create function wallet.refuse_illegal_events() returns trigger
 language plpgsql
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
@@ -178,18 +179,5 @@ begin
     loop
         execute format('comment on column wallet.%I.%I is %L', described.relation_name, described.column_name, described.description);
     end loop;
-end
-$$;
-
--- The book is append-only for the DAGs.
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert on wallet.operation, wallet.operation_event to syrve_loader;
-        grant select on wallet.operation_state to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.operation, wallet.operation_event, wallet.operation_state to syrve_ops;
-    end if;
 end
 $$;

@@ -87,6 +87,13 @@ create index unsettled_operation_source on wallet.unsettled_operation (source) w
 -- Settled rows are asked for too, where the moment is past. A till's clock may say that the outcome came before the call.
 create index unsettled_operation_at on wallet.unsettled_operation
 using gist (tstzrange(sent_at, case when settled_at < sent_at then sent_at else settled_at end)) where sent_at is not null;
+-- Planned and not sent yet, at any moment.
+create index unsettled_operation_planned_at on wallet.unsettled_operation using gist (
+    tstzrange(
+        planned_at,
+        case when sent_at is not null or settled_at is not null then greatest(planned_at, least(sent_at, settled_at)) end
+    )
+) where planned_at is not null;
 comment on table wallet.unsettled_operation is
 'Operations without an outcome; made from the ledger by triggers. One that stayed open for more than a minute keeps its row once it is settled, '
 'so that what was open at a moment can be told: sent_at <= moment, and settled_at null or later.';
@@ -108,6 +115,7 @@ comment on column wallet.unsettled_operation.settled_at is 'When its outcome bec
 -- the first. Many at once take one lock for all, since each lock has a place in shared memory.
 create function wallet.lock_holds(hold_ids uuid[]) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if cardinality(hold_ids) = 0 then
@@ -124,6 +132,7 @@ end
 $$;
 comment on function wallet.lock_holds(uuid[]) is 'Keeps two transactions from working out the same hold at once.';
 
+-- As the owner, because holds are what the book says: the DAGs write the book, and may not write holds beside it.
 -- A hold that was told to be cancelled or consumed, and rejected after that, contradicts itself. It ended with the first of these: what was true before
 -- the later word came stays true, whenever one asks.
 create function wallet.follow_holds() returns trigger
@@ -217,6 +226,7 @@ end
 $$;
 comment on function wallet.follow_holds() is 'Works out again the holds that new events concern.';
 
+-- As the owner, likewise.
 create function wallet.follow_unsettled() returns trigger
 language plpgsql
 security definer
@@ -262,7 +272,7 @@ begin
         event.sequence > 1
         and event.state in ('confirmed', 'rejected')
         and known.operation_id = event.operation_id
-        and not coalesce(known.settled_at > known.sent_at + interval '1 minute', false);
+        and not coalesce(known.settled_at > least(known.planned_at, known.sent_at) + interval '1 minute', false);
     return null;
 end
 $$;
@@ -295,16 +305,5 @@ begin
     loop
         execute format('comment on column wallet.%I.%I is %L', described.relation_name, described.column_name, described.description);
     end loop;
-end
-$$;
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select on wallet.hold, wallet.open_hold, wallet.unsettled_operation to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.hold, wallet.open_hold, wallet.unsettled_operation to syrve_ops;
-    end if;
 end
 $$;
