@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.pushes import NEW_PHONES, Pushing
 from syrve.crm.imports import CrmImport
-from syrve.customers.roster import RosterImport, crm_frames
+from syrve.customers.roster import RosterImport, crm_rows
 
 
 def take(pushing: Pushing, *rows: dict[str, Any]) -> None:
@@ -303,7 +303,7 @@ def test_customer_of_the_crm_is_looked_up_under_one_identity(pushing: Pushing) -
 
     def take_over() -> None:
         job = RosterImport(pushing.warehouse, key=pushing.key("roster"), source="crm", region="RU")
-        job.run(crm_frames(pushing.warehouse))
+        job.run(crm_rows(pushing.warehouse))
 
     take_over()
     pushing.pull()

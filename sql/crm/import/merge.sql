@@ -1,6 +1,6 @@
--- Writes a chunk of wishes into crm.customer, and gives how many rows it changed. What a line leaves empty stays as it is; of several lines about
--- one customer the last value of each field counts; a row that has a customer keeps it. The rows are locked in the order of their key, for the
--- memberships as well.
+-- Writes a chunk of wishes into crm.customer, and gives how many rows it changed, and how many of these it made. What a line leaves empty stays as
+-- it is; of several lines about one customer the last value of each field counts; a row that has a customer keeps it. The rows are locked in the
+-- order of their key, for the memberships as well.
 select count(*)
 from (
     select 1
@@ -103,8 +103,10 @@ written as (
             excluded.customer_id, excluded.phone, excluded.name, excluded.surname, excluded.middle_name, excluded.email, excluded.birthday,
             excluded.sex, excluded.receives_order_status, excluded.receives_promo, excluded.clear
         )
-    returning wished.crm_id
+    returning wished.xmax = 0 as is_new
 )
 
-select count(*) as changed
+select
+    count(*) as changed,
+    count(*) filter (where is_new) as created
 from written;
