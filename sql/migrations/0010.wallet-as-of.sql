@@ -235,7 +235,6 @@ begin atomic  -- bound when it is made, whatever the caller's search_path
                 and one.hold_id is null
                 and one.requested_at between lower(wallets.period) and upper(wallets.period)
                 and one.charged_at <= moment
-            offset 0
         ) as found on true
         where
             0 = (
@@ -286,7 +285,6 @@ begin atomic  -- bound when it is made, whatever the caller's search_path
                 and one.wallet_id = spans.wallet_id
                 and one.opened_at between spans.first_at - make_interval(secs => window_seconds) and spans.last_at
                 and one.confirmed_at <= moment
-            offset 0
         ) as rival on true
         where
             0 = (
@@ -337,9 +335,10 @@ begin atomic  -- bound when it is made, whatever the caller's search_path
             null
         from unnamed as hold
         inner join rivals as rival on hold.customer_id = rival.customer_id and hold.wallet_id = rival.wallet_id
-        cross join lateral (
-            values (rival.opened_at, 1, -1), (rival.closed_at, 2, 1)
-        ) as step (happened_at, turn, weight)
+        cross join
+            lateral (
+                values (rival.opened_at, 1, -1), (rival.closed_at, 2, 1)
+            ) as step (happened_at, turn, weight)
         where
             (rival.opened_at, rival.hold_id) > (hold.opened_at, hold.hold_id)
             and abs(rival.amount - hold.amount) <= tolerance

@@ -28,6 +28,7 @@ with named as (
             from staging_operation as other
             where other.kind = 'hold' and other.operation_id = staged.hold_id
         ) as hold
+        order by hold.hold_id
         limit 1
     ) as held on not held.agrees
     where staged.kind = 'cancel_hold' or staged.consumes_hold

@@ -229,7 +229,9 @@ class SyrvePaymentGiveBackOperator(_PaymentOperator):
 
     def _order_went_through(self, context: Context) -> bool:
         ti = context["ti"]
-        found = ti.get_task_states(dag_id=ti.dag_id, task_ids=sorted(self.upstream_task_ids), run_ids=[context["run_id"]])
+        found = ti.get_task_states(
+            dag_id=ti.dag_id, task_ids=sorted(self.upstream_task_ids), run_ids=[context["run_id"]]
+        )
         states = [str(state) for of_run in found.values() for state in of_run.values()]
         ended = [state for state in states if state != TaskInstanceState.REMOVED]
         return bool(ended) and all(state == TaskInstanceState.SUCCESS for state in ended)

@@ -24,11 +24,11 @@ from syrve.api.errors import (
     Transient,
 )
 from syrve.api.money_answers import effect_of
+from syrve.values import without_float_noise
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
 from syrve.wallet.settings import WalletSettings
 from syrve.wallet.spool import KeptOutcome, Spool
-from syrve.values import without_float_noise
 from syrve.warehouse.database import Connection
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
 
@@ -211,7 +211,11 @@ class Money:
         log.error("The outcome of operation %s could not be written: %s", operation.operation_id, answered)
         raise WarehouseUnavailable(
             f"the outcome of operation {operation.operation_id} ({answered}) could not be written; "
-            + ("this machine keeps it and writes it when the operation is looked at again" if is_kept else "tell the ledger by hand")
+            + (
+                "this machine keeps it and writes it when the operation is looked at again"
+                if is_kept
+                else "tell the ledger by hand"
+            )
         )
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from syrve.api.errors import UnsupportedByDialect
 from syrve.api.models import Transaction
+from syrve.values import without_float_noise
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Basis, OperationState, State, marked_operations
-from syrve.values import without_float_noise
 from syrve.warehouse.database import Connection, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
 

@@ -18,10 +18,10 @@ from decimal import Decimal
 from syrve.api.client import SyrveClient
 from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
+from syrve.values import without_float_noise
 from syrve.wallet.operations import Kind, Operation, marked_operations
 from syrve.wallet.settings import WalletSettings
 from syrve.wallet.take_in import Told, prepare, take_in
-from syrve.values import without_float_noise
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
