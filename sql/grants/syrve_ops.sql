@@ -20,6 +20,7 @@ on sync.held_back to syrve_ops;
 grant execute on function sync.let_through(bigint, text), sync.drop_held_back(bigint, text) to syrve_ops;
 
 grant select, update (policy) on crm.field_policy to syrve_ops;
+grant select (crm_id, key, organization_id, breaker_id, held_at) on crm.push_held_back to syrve_ops;
 grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict_masked to syrve_ops;
 grant delete on crm.push_blocked to syrve_ops;
 -- Letting a row go forgets its refusals, by a trigger.
