@@ -58,6 +58,7 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
     stays open. Raises `QuestionOutdated` where Airflow shows a question about other content: that run can't go on, start another.
     """
 
+    template_fields: Sequence[str] = ("answer_hours",)
     inherits_from_skipmixin = True
     two_people: ClassVar[bool] = True
 
@@ -208,8 +209,8 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
 class SyrveApproveOperator(SyrveAskOperator):
     """Asks a yes or a no about all of the content."""
 
-    def __init__(self, *, limits: MoneyLimits | None = None, **kwargs: Any) -> None:
-        super().__init__(multiple=False, **kwargs)
+    def __init__(self, *, answer_hours: float | str = 24.0, limits: MoneyLimits | None = None, **kwargs: Any) -> None:
+        super().__init__(multiple=False, answer_hours=answer_hours, **kwargs)
         self.limits = limits
 
     def decide(self, context: Context, question: Question, chosen: Sequence[str], user: User) -> Approval:
