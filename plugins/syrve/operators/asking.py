@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REJECT = "Reject"
-RETRIES = 20
 RETRY_DELAY = timedelta(seconds=3)
 
 
@@ -78,7 +77,7 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
         # Airflow 3.3.2 takes a task for failed whose question was answered before the scheduler noticed that it waits. So it tries again
         # soon,
         # whatever the DAG says of other tasks: it finds the answer, or asks again.
-        kwargs |= {"retries": RETRIES, "retry_delay": RETRY_DELAY, "retry_exponential_backoff": 0}
+        kwargs |= {"retry_delay": RETRY_DELAY, "retry_exponential_backoff": 0}
         super().__init__(**kwargs)
         self.answer_hours = answer_hours
         self.approvers = tuple(approvers)
