@@ -75,6 +75,7 @@ class _Record(msgspec.Struct, rename="camel", gc=False):
 
 
 _MODELLED = frozenset(_Record.__struct_encode_fields__) | {"correlationId"}
+CHILD_LISTS = ("walletBalances", "cards", "categories")
 _SEXES: dict[str, Sex] = {
     "male": "male",
     "1": "male",
@@ -104,6 +105,11 @@ def sex_named(value: Any) -> Sex | None:
 def unmodelled(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that have no place in the model, as Postgres can hold them; raise ValueError for one nested too deeply."""
     return storable_json({key: value for key, value in record.items() if key not in _MODELLED})  # type: ignore[no-any-return]
+
+
+def absent_lists(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the lists of children that a record does not have, or has as null."""
+    return tuple([name for name in CHILD_LISTS if record.get(name) is None])
 
 
 def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Customer:
@@ -157,6 +163,7 @@ def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Cu
             ]
         ),
         extra=unmodelled(record),
+        absent=absent_lists(record),
     )
 
 
