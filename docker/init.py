@@ -22,6 +22,15 @@ from psycopg2.extensions import encrypt_password
 LOADER_LOGIN = "syrve_airflow"
 LOADER_ROLE = "syrve_loader"
 POOL = "syrve_api"
+ADDED_ATTRIBUTES = """
+    select taken.attribute
+    from pg_roles
+    cross join lateral (
+        values ('nosuperuser', rolsuper), ('nocreatedb', rolcreatedb), ('nocreaterole', rolcreaterole),
+            ('noreplication', rolreplication), ('nobypassrls', rolbypassrls)
+    ) as taken (attribute, is_held)
+    where rolname = %(login)s and taken.is_held
+"""
 
 # These four become part of a connection URL, which a stray @ or / would turn into another URL.
 URL_SAFE = ("METADATA_DB_PASSWORD", "REDIS_PASSWORD", "WAREHOUSE_LOADER_PASSWORD", "WAREHOUSE_OWNER_PASSWORD")
@@ -122,8 +131,11 @@ def ensure_loader_login(owner_dsn: str, password: str) -> None:
             if LOADER_LOGIN not in existing:
                 cursor.execute(sql.SQL("create role {}").format(login))
             verifier = encrypt_password(password, LOADER_LOGIN, scope=connection, algorithm="scram-sha-256")
-            attributes = "login inherit nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
-            cursor.execute(sql.SQL(f"alter role {{}} {attributes} password {{}}").format(login, sql.Literal(verifier)))
+            cursor.execute(sql.SQL("alter role {} login inherit password {}").format(login, sql.Literal(verifier)))
+            # Only what it has too much of: an owner who is no superuser may not even mention the others.
+            cursor.execute(ADDED_ATTRIBUTES, {"login": LOADER_LOGIN})
+            for (attribute,) in cursor.fetchall():
+                cursor.execute(sql.SQL(f"alter role {{}} {attribute}").format(login))
             cursor.execute(sql.SQL("grant {} to {}").format(role, login))
     finally:
         connection.close()
