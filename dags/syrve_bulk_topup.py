@@ -18,7 +18,7 @@ evidence when `send` runs the next time, or by a person.
 
 | the task says | do |
 | --- | --- |
-| `UnusableList`, `UnusableSource` | put the list or the form right, start another run |
+| `UnusableSource` | put the list or the form right, start another run |
 | `PlanChanged` | the campaign got other rows meanwhile: start another run and approve its total |
 | `TopupIncomplete` | nothing: it is retried; if it keeps failing, mend what it names and clear `send` |
 | `PaymentUnsettled` | all other rows are done; look at `wallet.unsettled_operation`, and clear `send` to look for evidence again |
@@ -57,7 +57,7 @@ with DAG(
         ),
         "dry_run": Param(True, type="boolean", title="Dry run", description="Tell what would be credited, and stop."),
         **forms.source(SOURCES, "file"),
-        **forms.file_or_query("s3://bucket/spring.csv"),
+        **forms.file_or_query("spring.csv"),
         **forms.organization_of_rows(),
         "wallet_type": Param(
             None,
@@ -87,6 +87,7 @@ with DAG(
         path_conn_id="{{ params.path_conn_id }}",
         query="{{ params.query }}",
         query_conn_id="{{ params.query_conn_id }}",
+        file_format=forms.FILE_FORMAT,
         organization_id="{{ params.organization_id }}",
         wallet_type="{{ params.wallet_type }}",
         comment="{{ params.comment }}",

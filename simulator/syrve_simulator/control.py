@@ -24,6 +24,7 @@ from syrve_simulator.control_types import (
     RecordedRequest,
     RuleState,
     Switches,
+    TillReport,
     TransactionRecord,
     WalletState,
 )
@@ -264,6 +265,11 @@ class SimulatorControl:
         """Let an order at the till consume an open hold."""
         hold: HoldRecord = self._ask("PATCH", f"holds/{organization_id}/{transaction_id}", {"state": "consumed"})
         return hold
+
+    def refund_hold(self, organization_id: str, transaction_id: str) -> TillReport:
+        """Let a till give back what it took from a hold, as often as the switch `till_refunds` says."""
+        report: TillReport = self._ask("PUT", f"holds/{organization_id}/{transaction_id}/refund")
+        return report
 
     def transactions(
         self, *, organization_id: str | None = None, customer_id: str | None = None

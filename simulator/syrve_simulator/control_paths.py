@@ -79,6 +79,7 @@ class ControlPaths:
             "coupon_series/{organization_id}": {"PUT": self._put_coupon_series},
             "holds": {"GET": self._money.holds},
             "holds/{organization_id}/{transaction_id}": {"PATCH": self._money.consume_hold},
+            "holds/{organization_id}/{transaction_id}/refund": {"PUT": self._money.refund_hold},
             "transactions": {"GET": self._money.transactions},
             "transactions/{organization_id}": {"PUT": self._money.add_transaction},
         }

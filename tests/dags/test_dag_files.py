@@ -218,7 +218,13 @@ def test_form_has_a_title_for_every_parameter_and_defaults_that_are_valid(dag: D
 
 
 def test_every_parameter_of_the_form_reaches_a_task(dag: DAG) -> None:
+    from syrve.operators import forms
+
     text = Path(dag.fileloc).read_text()
+    if "file_format=forms.FILE_FORMAT" in text:
+        text += "".join(forms.FILE_FORMAT.values())
+    if "is_dry_run=forms.IS_DRY_RUN" in text:
+        text += "{{ params.dry_run }}"
 
     for name in dag.params:
         assert f"{{{{ params.{name} }}}}" in text

@@ -24,6 +24,7 @@ from e2e_support import wait_until
 from syrve_simulator.control import SimulatorControl
 
 RUN_TIMEOUT_SECONDS = 150.0
+QUERIED = {"SYRVE_SOURCE_CONNECTIONS": "syrve_warehouse"}
 DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
 """So that a backfill of some days is that many runs."""
 RUN_HERE = (
@@ -153,7 +154,7 @@ class LiveAirflow:
 def live_airflow() -> Iterator[LiveAirflow]:
     home = Path(tempfile.mkdtemp(prefix="syrve-e2e-"))
     home.chmod(0o711)
-    stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), os.environ | DAILY, print)
+    stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), os.environ | DAILY | QUERIED, print)
     try:
         state = stack.bring_up(DEMO)
         try:

@@ -11,11 +11,14 @@ def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -
     people = airflow.fresh(customers=20)
     organization_id = airflow.simulator.organizations()[0]["organization_id"]
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
-    wishes = airflow.stack.paths.directory / "push.csv"
+    wishes = airflow.stack.paths.inbox / "push.csv"
     lines = [f"{each['customer_id']},,Маркетинг {number}" for number, each in enumerate(people[:8])]
     lines += [f",{phone},Новый" for phone in PHONES]
     wishes.write_text("customer_id,phone,surname\n" + "\n".join(lines) + "\n")
-    assert airflow.run(names.CRM_IMPORT_DAG, path=f"file://{wishes}", organization_id=organization_id)[0] == "success"
+    assert (
+        airflow.run(names.CRM_IMPORT_DAG, path=wishes.name, organization_id=organization_id, dry_run=False)[0]
+        == "success"
+    )
     airflow.simulator.reset_calls()
 
     outcome, run = airflow.run(names.CRM_PUSH_DAG)  # by hand: only a look

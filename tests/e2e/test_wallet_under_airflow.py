@@ -21,7 +21,7 @@ def test_campaign_waits_for_a_person_and_is_credited_once(airflow: Any) -> None:
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
     organization_id = customers[0]["organization_id"]
     guests = [each for each in customers if len(each["wallets"]) == 1][:3]
-    path = airflow.stack.paths.directory / "campaign.csv"
+    path = airflow.stack.paths.inbox / "campaign.csv"
     path.write_text("customer_id,amount\n" + "".join(f"{each['customer_id']},5.25\n" for each in guests))
     form = {"path": f"file://{path}", "organization_id": organization_id}
     before = money_of(airflow, organization_id, guests)
@@ -66,7 +66,7 @@ def test_records_of_a_till_land_in_the_ledger(airflow: Any) -> None:
 
     for _ in range(2):
         outcome, run = airflow.run(
-            names.WALLET_IMPORT_DAG, source="query", query=query, query_conn_id="syrve_warehouse"
+            names.WALLET_IMPORT_DAG, source="query", query=query, query_conn_id="syrve_warehouse", dry_run=False
         )
         assert outcome == "success"
 

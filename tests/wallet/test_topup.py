@@ -10,8 +10,9 @@ import pytest
 
 from fixtures.wallets import AT_ONCE, Purse, in_another_process, killed_at, start_process, wait_for
 from syrve.customers.phones import to_e164
+from syrve.sources.errors import UnusableSource
 from syrve.wallet.campaign import TopupPlan
-from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete, UnusableList
+from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete
 from syrve.wallet.topup import TopupList, TopupRun
 from syrve.warehouse.runs import Counts
 
@@ -174,7 +175,7 @@ def test_rows_with_keys_of_their_own_may_credit_a_guest_more_than_once(campaign:
 
 
 def test_list_without_amounts_is_refused_as_a_whole(campaign: Campaign) -> None:
-    with pytest.raises(UnusableList, match="no column amount"):
+    with pytest.raises(UnusableSource, match="no column amount"):
         campaign.plan(pd.DataFrame({"phone": ["+79750000001"]}))
 
 

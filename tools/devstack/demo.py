@@ -184,12 +184,12 @@ class _Demo:
         """Let a site leave two holds dangling, find them, and release them as a person would."""
         with asking_simulator():
             payments = take_payments(self.simulator_url, names.API_LOGIN, customers)
-        records = self.stack.paths.directory / "site.csv"
+        records = self.stack.paths.inbox / "site.csv"
         write_records(records, payments)
         self.teller.say(
             f"at Syrve, a site takes {len(payments)} payments: {'; '.join(each.title for each in payments)}"
         )
-        conf = {"source": "file", "source_name": "site", "path": f"file://{records}"}
+        conf = {"source": "file", "source_name": "site", "path": records.name, "dry_run": False}
         self._run(names.WALLET_IMPORT_DAG, conf)
         self._run(names.RECONCILE_DAG, {})
         flagged = read_findings(self.warehouse, payments)

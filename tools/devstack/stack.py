@@ -258,6 +258,11 @@ class _Start:
         dsn = self.server.dsn(names.METADATA_DATABASE)
         airflow = settings.airflow_environment(self.paths, self.stack.secrets, dsn, port, self.purpose.airflow)
         self.environment |= airflow
+        own_inbox = not self.purpose.uses_own_connections
+        self.environment[names.INBOX_VARIABLE] = settings.inbox_setting(
+            self.paths, self.stack.environ, with_own=own_inbox
+        )
+        (self.paths.inbox if own_inbox else self.paths.repository / "inbox").mkdir(parents=True, exist_ok=True)
         self.environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = settings.airflow_api_connection(
             airflow["AIRFLOW__API__BASE_URL"], self.stack.secrets.admin_password
         )

@@ -298,6 +298,8 @@ class BulkLookup:
             return Answer(response.status, _headers(response), body)
         except TimeoutError:
             return Fault(FaultKind.TIMEOUT)
+        except aiohttp.ClientConnectorCertificateError:
+            return Fault(FaultKind.UNTRUSTED)
         except aiohttp.ClientConnectorError:
             return Fault(FaultKind.REFUSED)
         except aiohttp.ClientPayloadError:

@@ -4,7 +4,8 @@
 
     SyrveError
     ├── ConfigurationError        the connection itself is wrong                        never retry
-    │   └── UnsupportedByDialect  only the other dialect offers this                    never retry
+    │   ├── UnsupportedByDialect  only the other dialect offers this                    never retry
+    │   └── UntrustedCertificate  the host can't prove who it is: nothing was sent      never retry
     ├── AuthenticationFailed      the api login is refused                              never retry
     ├── PermissionDenied          the api login lacks a right                           never retry
     ├── Rejected                  Syrve understood and refused                          never retry
@@ -51,6 +52,7 @@ __all__ = [
     "Transient",
     "UnreadableAnswer",
     "UnsupportedByDialect",
+    "UntrustedCertificate",
     "all_error_classes",
 ]
 
@@ -120,6 +122,10 @@ class ConfigurationError(SyrveError):
 
 class UnsupportedByDialect(ConfigurationError):
     """The connection's dialect has no such operation."""
+
+
+class UntrustedCertificate(ConfigurationError):
+    """The host shows a certificate that this machine does not trust, so nothing was sent to it."""
 
 
 class AuthenticationFailed(SyrveError):

@@ -34,6 +34,7 @@ from syrve.api.errors import (
     TokenRefused,
     Transient,
     UnreadableAnswer,
+    UntrustedCertificate,
 )
 from syrve.api.money_answers import UNSETTLED
 from syrve.api.reading import correlation_id
@@ -48,6 +49,10 @@ class FaultKind(StrEnum):
     """How an exchange can end without a whole answer."""
 
     REFUSED = "could not connect"
+    UNTRUSTED = (
+        "the certificate of the connection's host is not trusted, so nothing was sent; check the host, or name the file of its "
+        "certificate authority in REQUESTS_CA_BUNDLE and SSL_CERT_FILE"
+    )
     RESET = "the connection broke"
     TIMEOUT = "no answer in time"
     CUT_SHORT = "the answer was cut short"
@@ -230,6 +235,8 @@ class Call:
             return MalformedAnswer(fault.kind.value, operation=operation)
         if fault.kind is FaultKind.CUT_SHORT:
             return UnreadableAnswer(fault.kind.value, operation=operation)
+        if fault.kind is FaultKind.UNTRUSTED:
+            return UntrustedCertificate(fault.kind.value, operation=operation)
         if fault.kind is FaultKind.REFUSED:
             return NotConnected(fault.kind.value, operation=operation)
         return ConnectionFailed(fault.kind.value, operation=operation)

@@ -191,7 +191,9 @@ def _fault_kind(error: requests.RequestException) -> FaultKind:
         return FaultKind.CUT_SHORT
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
-    if isinstance(reason, urllib3.exceptions.NewConnectionError) or _is_untrusted(reason):
+    if _is_untrusted(reason):
+        return FaultKind.UNTRUSTED
+    if isinstance(reason, urllib3.exceptions.NewConnectionError):
         return FaultKind.REFUSED
     if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
         return FaultKind.TIMEOUT

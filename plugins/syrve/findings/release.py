@@ -195,7 +195,7 @@ class HoldRelease:
         if reading.change != asked.shown.amount:
             return None
         seen = {"reason": "balance", "refusal": evidence["refusal"]} | reading.as_evidence
-        self._ledger.observe(replace(_cancellation(asked), source=EVIDENCE_SOURCE), "confirmed", seen)
+        self._ledger.observe(replace(_cancellation(asked), source=EVIDENCE_SOURCE), "confirmed", seen, basis="balance")
         return "cancelled"
 
 

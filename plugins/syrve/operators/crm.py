@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -13,7 +13,7 @@ from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 from syrve.operators.base import organization_served, task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
-from syrve.operators.sources import source_frames
+from syrve.operators.sources import opened_source, report_import
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -194,12 +194,22 @@ class SyrvePushVerdictOperator(BaseOperator):
 
 
 class SyrveCrmImportOperator(BaseOperator):
-    """Writes wishes from a file or a query into `crm.customer` and its memberships; returns the counts.
+    """Writes wishes from a file or a query into `crm.customer` and its memberships; returns the counts and the first bad rows.
 
-    `path` and `query` are as in `SyrveRosterImportOperator`; the columns are in docs/crm-push.md.
+    A dry run counts the same and writes nothing. `path`, `query` and `file_format` are as in `SyrveRosterImportOperator`; the columns are
+    in docs/crm-push.md.
     """
 
-    template_fields: Sequence[str] = ("source", "path", "path_conn_id", "query", "query_conn_id", "organization_id")
+    template_fields: Sequence[str] = (
+        "source",
+        "path",
+        "path_conn_id",
+        "query",
+        "query_conn_id",
+        "file_format",
+        "organization_id",
+        "is_dry_run",
+    )
 
     def __init__(
         self,
@@ -209,7 +219,9 @@ class SyrveCrmImportOperator(BaseOperator):
         path_conn_id: str | None = None,
         query: str | None = None,
         query_conn_id: str | None = None,
+        file_format: Mapping[str, Any] | None = None,
         organization_id: str | None = None,
+        is_dry_run: bool | str = False,
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
@@ -220,34 +232,43 @@ class SyrveCrmImportOperator(BaseOperator):
         self.path_conn_id = path_conn_id
         self.query = query
         self.query_conn_id = query_conn_id
+        self.file_format = file_format
         self.organization_id = organization_id
+        self.is_dry_run = is_dry_run
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
         from syrve.crm.imports import CrmImport
-        from syrve.customers.errors import UnusableSource
+        from syrve.sources.bad_rows import BadRows
 
-        if self.source not in SOURCES:
-            raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
-        job = CrmImport(
-            open_warehouse(self.warehouse_conn_id),
-            key=task_key(context),
-            region=SyrveHook(self.syrve_conn_id).config().default_region,
-            organization_id=as_text(self.organization_id),
-        )
-        frames = source_frames(
-            self.source,
-            path=self.path,
-            path_conn_id=self.path_conn_id,
-            query=self.query,
-            query_conn_id=self.query_conn_id,
-        )
-        counts = job.run(frames)
-        log.info("Done: %s", told(counts))
-        if counts.rejected:
-            log.warning("%d row(s) could not be taken in; see sync.reject, stage import", counts.rejected)
+        dry_run = as_flag(self.is_dry_run)
+        region = SyrveHook(self.syrve_conn_id).config().default_region
+        with (
+            opened_source(
+                self.source,
+                path=self.path,
+                path_conn_id=self.path_conn_id,
+                query=self.query,
+                query_conn_id=self.query_conn_id,
+                file_format=self.file_format,
+            ) as opened,
+            BadRows() as bad_rows,
+        ):
+            job = CrmImport(
+                open_warehouse(self.warehouse_conn_id),
+                key=task_key(context),
+                region=region,
+                organization_id=as_text(self.organization_id),
+                dry_run=dry_run,
+                place=opened.place,
+                bad_rows=bad_rows,
+            )
+            counts = job.run(opened.source)
+            result = report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
+        if dry_run:
+            return result
         if not counts.changed:
             raise AirflowSkipException("Nothing changed, so the push is not woken")
-        return counts.as_dict()
+        return result

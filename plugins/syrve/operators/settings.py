@@ -11,6 +11,8 @@
 | `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
 | `SYRVE_WALLET_IMPORT_QUERY` | its query | `none` |
 | `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of its query | `none` |
+| `SYRVE_INBOX` | folders and buckets that forms may read files from: URLs, comma separated | `none` |
+| `SYRVE_SOURCE_CONNECTIONS` | Airflow connections that forms may query, comma separated | `syrve_source` |
 | `SYRVE_RECONCILE_HOLDS_SCHEDULE` | the same for `syrve_reconcile_holds` | `0 * * * *` |
 | `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding: a JSON object, see `syrve.findings.thresholds` | `none` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
@@ -59,6 +61,17 @@ REPORTS_PATH = os.environ.get("SYRVE_REPORTS_PATH", "none")
 REPORTS_CONNECTION = os.environ.get("SYRVE_REPORTS_CONNECTION", "none")
 REPORTS_URL = os.environ.get("SYRVE_REPORTS_URL", "none")
 NOTIFICATIONS_CONNECTION = os.environ.get("SYRVE_NOTIFICATIONS_CONNECTION", "syrve_notifications")
+
+
+def inbox() -> str:
+    """Return `SYRVE_INBOX`, read when a task runs; empty if there is none."""
+    return os.environ.get("SYRVE_INBOX", "")
+
+
+def source_connections() -> list[str]:
+    """Return the connections of `SYRVE_SOURCE_CONNECTIONS`, read when a task runs; the first is that of a form that names none."""
+    text = os.environ.get("SYRVE_SOURCE_CONNECTIONS", "").strip() or "syrve_source"
+    return [each.strip() for each in text.split(",") if each.strip() and each.strip().lower() != "none"]
 
 
 def schedule(name: str, default: str) -> str | None:

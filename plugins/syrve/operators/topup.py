@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,14 @@ from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
 from syrve.operators.base import task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_text
-from syrve.operators.sources import source_frames
+from syrve.operators.sources import opened_source, report_bad_rows
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from syrve.sources.bad_rows import BadRows
+    from syrve.wallet.campaign import TopupPlan
+    from syrve.wallet.topup import TopupList
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ class SyrvePlanTopupOperator(BaseOperator):
         "path_conn_id",
         "query",
         "query_conn_id",
+        "file_format",
         "organization_id",
         "wallet_type",
         "comment",
@@ -55,6 +60,7 @@ class SyrvePlanTopupOperator(BaseOperator):
         path_conn_id: str | None = None,
         query: str | None = None,
         query_conn_id: str | None = None,
+        file_format: Mapping[str, Any] | None = None,
         organization_id: str | None = None,
         wallet_type: int | str | None = None,
         comment: str | None = None,
@@ -72,6 +78,7 @@ class SyrvePlanTopupOperator(BaseOperator):
         self.path_conn_id = path_conn_id
         self.query = query
         self.query_conn_id = query_conn_id
+        self.file_format = file_format
         self.organization_id = organization_id
         self.wallet_type = wallet_type
         self.comment = comment
@@ -84,31 +91,23 @@ class SyrvePlanTopupOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Plan the campaign."""
         from syrve.customers.phones import to_e164
+        from syrve.sources.bad_rows import BadRows
         from syrve.wallet.campaign import as_dict
         from syrve.wallet.topup import TopupList
 
-        warehouse = open_warehouse(self.warehouse_conn_id)
-        job = TopupList(
-            warehouse,
-            key=task_key(context),
-            campaign=str(self.campaign),
-            to_e164=partial(to_e164, region=SyrveHook(self.syrve_conn_id).config().default_region),
-            organization_id=as_text(self.organization_id),
-            wallet_type=as_number(self.wallet_type),
-            comment=as_text(self.comment),
-            amount_scale=self.amount_scale,
-        )
-        if as_flag(self.give_up):
-            plan = job.give_up()
-        else:
-            frames = source_frames(
-                self.source,
-                path=self.path,
-                path_conn_id=self.path_conn_id,
-                query=self.query,
-                query_conn_id=self.query_conn_id,
+        with BadRows() as bad_rows:
+            job = TopupList(
+                open_warehouse(self.warehouse_conn_id),
+                key=task_key(context),
+                campaign=str(self.campaign),
+                to_e164=partial(to_e164, region=SyrveHook(self.syrve_conn_id).config().default_region),
+                organization_id=as_text(self.organization_id),
+                wallet_type=as_number(self.wallet_type),
+                comment=as_text(self.comment),
+                amount_scale=self.amount_scale,
+                bad_rows=bad_rows,
             )
-            plan = job.plan(frames, dry_run=as_flag(self.is_dry_run))
+            plan = job.give_up() if as_flag(self.give_up) else self._planned(job, bad_rows)
         log.info(
             "Campaign %s: %d row(s) to credit with %s in all", plan.campaign, plan.to_credit, plan.to_credit_amount
         )
@@ -116,6 +115,19 @@ class SyrvePlanTopupOperator(BaseOperator):
         if plan.rejected_rows:
             log.warning("%d row(s) could not be taken in; see sync.reject, entity topup", plan.rejected_rows)
         return as_dict(plan)
+
+    def _planned(self, job: TopupList, bad_rows: BadRows) -> TopupPlan:
+        with opened_source(
+            self.source,
+            path=self.path,
+            path_conn_id=self.path_conn_id,
+            query=self.query,
+            query_conn_id=self.query_conn_id,
+            file_format=self.file_format,
+        ) as opened:
+            plan = job.plan(opened.source, dry_run=as_flag(self.is_dry_run))
+            report_bad_rows(opened, bad_rows)
+            return plan
 
 
 class SyrveTopupGateOperator(BaseOperator):

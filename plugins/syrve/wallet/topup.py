@@ -7,17 +7,21 @@ was not carried out gets another attempt; one whose outcome is unknown never doe
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
-import pandas as pd
-
+from syrve.sources.bad_rows import BadRows
+from syrve.sources.columns import Columns
+from syrve.sources.errors import BadRow
+from syrve.sources.rejects import ImportRejects, Place
+from syrve.sources.row import Row
+from syrve.sources.source import Chunk, as_source
 from syrve.wallet.campaign import CampaignRow, TopupPlan, campaign_rows, source_of, summary
 from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete, UnusableOperation
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Operation, OperationState, amount_problem
-from syrve.wallet.rows import BadRow, Row, known_columns
 from syrve.wallet.settle import Settler
 from syrve.wallet.take_in import Told, prepare, take_in
 from syrve.warehouse.copy_text import copy_line, copy_lines
@@ -29,9 +33,14 @@ from syrve.warehouse.staging import prepare_staging
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("organization_id", "key", "customer_id", "phone", "wallet_id", "amount")
-ALIASES = {"id": "customer_id", "row_id": "key", "sum": "amount", "organization": "organization_id"}
+COLUMNS = Columns(
+    ("organization_id", "key", "customer_id", "phone", "wallet_id", "amount"),
+    aliases={"id": "customer_id"},
+    any_of=("customer_id", "phone"),
+    needed=("amount",),
+)
 ENTITY = "topup"
+SHOWN = ("key", "customer_id", "phone")
 MAX_FAILURES_IN_A_ROW = 3
 
 
@@ -49,6 +58,8 @@ class TopupList:
         wallet_type: int | None = None,
         comment: str | None = None,
         amount_scale: int = 2,
+        place: Place | None = None,
+        bad_rows: BadRows | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._key = key
@@ -58,22 +69,22 @@ class TopupList:
         self._wallet_type = wallet_type
         self._comment = comment
         self._amount_scale = amount_scale
-        self._rejects: list[Reject] = []
+        self._rejects = ImportRejects(key, ENTITY, SHOWN, place=place or Place(source_of(campaign)), bad_rows=bad_rows)
 
-    def plan(self, frames: Iterable[pd.DataFrame], *, dry_run: bool) -> TopupPlan:
+    def plan(self, source: Any, *, dry_run: bool) -> TopupPlan:
         """Write the rows down as planned operations, all or none; a dry run tells the same and writes only what could not be taken in."""
         counts = Counts()
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
             prepare(connection)
             with warehouse_errors("plan a campaign"):
-                plan = self._plan_all(connection, frames, counts)
+                plan = self._plan_all(connection, source, counts)
                 if dry_run:
                     connection.rollback()
                 else:
                     connection.commit()
             with transaction(connection, "keep what a campaign could not take in") as cursor:
-                add_rejects(cursor, self._key.run_id, self._rejects)
+                self._rejects.write(cursor)
                 add_counts(cursor, self._key, counts)
         return plan
 
@@ -88,27 +99,34 @@ class TopupList:
         with self._warehouse.transaction("read a campaign") as cursor:
             return summary(self._campaign, campaign_rows(cursor, self._campaign), 0)
 
-    def _plan_all(self, connection: Connection, frames: Iterable[pd.DataFrame], counts: Counts) -> TopupPlan:
+    def _plan_all(self, connection: Connection, source: Any, counts: Counts) -> TopupPlan:
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (source_of(self._campaign),))
             attempts = {each.row_key: each for each in campaign_rows(cursor, self._campaign)}
-            for frame in frames:
-                rows = known_columns(frame, COLUMNS, ALIASES, ("amount",))
-                counts.requested += len(rows)
-                self._plan_chunk(cursor, rows, attempts, counts)
-            counts.rejected = len(self._rejects)
-            return summary(self._campaign, campaign_rows(cursor, self._campaign), len(self._rejects))
+            self._rejects.prepare(cursor)
+            for chunk in as_source(source).chunks(COLUMNS):
+                counts.requested += len(chunk.rows) + len(chunk.bad)
+                self._plan_chunk(cursor, chunk, attempts, counts)
+            counts.rejected = self._rejects.count
+            return summary(self._campaign, campaign_rows(cursor, self._campaign), self._rejects.count)
 
-    def _plan_chunk(self, cursor: Cursor, rows: list[Row], attempts: dict[str, CampaignRow], counts: Counts) -> None:
+    def _plan_chunk(self, cursor: Cursor, chunk: Chunk, attempts: dict[str, CampaignRow], counts: Counts) -> None:
+        rows = chunk.rows
+        for bad in chunk.bad:
+            self._rejects.line(bad)
         people = self._people(cursor, rows)
         told = []
         for place, row in enumerate(rows):
             try:
                 told.append(Told(place, self._operation(row, people.get(place), attempts), "planned"))
             except (BadRow, UnusableOperation) as problem:
-                self._rejects.append(row.reject(ENTITY, str(problem)))
+                self._rejects.row(row, str(problem))
         taken = take_in(cursor, told)
-        self._rejects += [rows[place].reject(ENTITY, reason) for place, reason in sorted(taken.conflicts.items())]
+        for place, reason in sorted(taken.conflicts.items()):
+            self._rejects.row(rows[place], reason)
+        for each in told:
+            if each.place not in taken.conflicts:
+                self._rejects.landed(rows[each.place], None)
         counts.changed += taken.added
         counts.unchanged += len(told) - taken.added - len(taken.conflicts)
 
@@ -117,7 +135,7 @@ class TopupList:
         for place, row in enumerate(rows):
             try:
                 organization_id = row.uuid("organization_id") or self._organization_id
-                phone = row.text("phone")
+                phone = row.code("phone")
                 who = (row.uuid("customer_id"), self._to_e164(phone) if phone else None, row.uuid("wallet_id"))
             except BadRow:
                 continue
@@ -135,7 +153,7 @@ class TopupList:
         if organization_id is None:
             raise BadRow("organization_id is missing")
         row.uuid("customer_id"), row.uuid("wallet_id")
-        if not row.text("customer_id") and not row.text("phone"):
+        if not row.text("customer_id") and not row.code("phone"):
             raise BadRow("has no customer_id and no phone")
         customers, customer_id, wallets, wallet_id = person or (0, "", 0, "")
         if customers != 1:
@@ -148,7 +166,7 @@ class TopupList:
         problem = amount_problem(amount, self._amount_scale)
         if problem:
             raise BadRow(problem)
-        row_key = f"{organization_id}:{row.text('key') or f'{customer_id}:{wallet_id}'}"
+        row_key = f"{organization_id}:{row.code('key') or f'{customer_id}:{wallet_id}'}"
         latest = attempts.get(row_key)
         attempt = 1 if latest is None else latest.attempt + (latest.state == "rejected" and latest.is_to_be_sent)
         operation = Operation(

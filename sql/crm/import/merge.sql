@@ -1,5 +1,5 @@
--- Writes a chunk of wishes into crm.customer and its memberships, and tells how many rows it changed. A row is found by crm_id, else by
--- customer_id, else by phone. What a row leaves empty stays as it is; of several lines about one customer the last value of each field counts.
+-- Writes a chunk of wishes into crm.customer and its memberships, and tells how many rows it changed, and how many of these it made. A row is
+-- found by crm_id, else by customer_id, else by phone. What a row leaves empty stays as it is; of several lines about one customer the last value of each field counts.
 update staging_crm as staged
 set
     crm_id = coalesce(
@@ -131,8 +131,10 @@ written as (
             excluded.customer_id, excluded.phone, excluded.name, excluded.surname, excluded.middle_name, excluded.email, excluded.birthday,
             excluded.sex, excluded.receives_order_status, excluded.receives_promo, excluded.clear
         )
-    returning wished.crm_id
+    returning wished.xmax = 0 as is_new
 )
 
-select count(*) as changed
+select
+    count(*) as changed,
+    count(*) filter (where is_new) as created
 from written;
