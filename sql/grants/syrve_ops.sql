@@ -31,6 +31,8 @@ wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.t
 wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,
 wallet.release, wallet.release_event, wallet.release_state, wallet.notification, wallet.finding_told
 to syrve_ops;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_ops;
+grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
 grant update (status, resolved_at) on wallet.finding to syrve_ops;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),

@@ -27,7 +27,13 @@ DEFINERS = {
     "crm.prune_push(integer,integer,integer)",
     "wallet.follow_holds()",
     "wallet.follow_unsettled()",
+    "wallet.follow_orders(uuid)",
     "wallet.keep_finding_version()",
+    "wallet.refusal_to_send(uuid)",
+    "wallet.reopen_by_balance()",
+    "wallet.reopen_by_report()",
+    "wallet.touch_by_event()",
+    "wallet.touch_by_order()",
 }
 """Functions that run as the owner; each says why beside it. Another one needs a reason that stands up here."""
 
