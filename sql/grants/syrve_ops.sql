@@ -13,6 +13,11 @@ update (resolved_at)
 on sync.reject to syrve_ops;
 grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
 grant select, insert, update, delete on sync.refresh_policy to syrve_ops;
+grant select on sync.breaker_count, sync.breaker to syrve_ops;
+grant
+select (organization_id, identity_kind, breaker_id, customer_id, answer, held_at, last_seen_at, let_through_at)
+on sync.held_back to syrve_ops;
+grant execute on function sync.let_through(bigint, text), sync.drop_held_back(bigint, text) to syrve_ops;
 
 grant select, update (policy) on crm.field_policy to syrve_ops;
 grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict_masked to syrve_ops;

@@ -7,6 +7,7 @@ nothing else.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,12 +20,15 @@ from syrve.api.errors import RateLimited, SyrveError, Transient, UnreadableAnswe
 from syrve.api.models import Lookup
 from syrve.api.protocol import CallStats
 from syrve.customers.claims import Claimer, PullScope
+from syrve.customers.holding import CustomersHeldBack
 from syrve.customers.merge import merge_batch, prepare_batch
 from syrve.customers.settings import OUTAGE_BATCH_SIZE, PullSettings
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
 from syrve.warehouse.leases import lease
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.staging import prepare_staging
+
+log = logging.getLogger(__name__)
 
 
 class PullIncomplete(Transient):
@@ -76,6 +80,7 @@ class CustomerPull:
         self._key = key
         self._region = region
         self._settings = settings or PullSettings()
+        self._newly_held = 0
         self._on_progress = on_progress or _nothing
         self._on_point = on_point or _nothing
 
@@ -83,7 +88,8 @@ class CustomerPull:
         """Pull until nothing of the scope is left and return what was done.
 
         Raises a `SyrveError` that concerns all look-ups (login, right, outage, a pause that Syrve asked for), `PullIncomplete` where more
-        than the tolerated share got no answer, `WarehouseError`. Whatever was committed before stays.
+        than the tolerated share got no answer, `CustomersHeldBack` where a breaker held answers back, `WarehouseError`. Whatever was
+        committed before stays.
         """
         total = Counts()
         with self._warehouse.connect() as connection:
@@ -94,6 +100,7 @@ class CustomerPull:
             except SyrveError:
                 self._commit_calls(connection)
                 raise
+        self._refuse_held_back(total, scope.organization_id)
         allowed = self._settings.failed_tolerance_share * total.requested
         if total.failed > allowed:
             raise PullIncomplete(
@@ -120,7 +127,7 @@ class CustomerPull:
                         total.add(self._commit(connection, number, answered, started))
                         self._on_progress(total)
                         started = time.monotonic()
-                    if under_way is None:
+                    if under_way is None or _says_all_are_gone(total):
                         return
                     results = under_way.result()
                 finally:
@@ -147,7 +154,7 @@ class CustomerPull:
                 cursor,
                 batch,
                 lease=number,
-                run_id=self._key.run_id,
+                key=self._key,
                 region=self._region,
                 settings=self._settings,
             )
@@ -156,6 +163,7 @@ class CustomerPull:
             counts.seconds = time.monotonic() - started
             add_counts(cursor, self._key, counts)
             self._on_point(PullPoint.MERGED)
+        self._newly_held += batch.newly_held
         self._on_point(PullPoint.COMMITTED)
         return counts
 
@@ -167,6 +175,18 @@ class CustomerPull:
         if answered:
             total.add(self._commit(connection, number, answered, started))
             self._on_progress(total)
+
+    def _refuse_held_back(self, total: Counts, organization_id: str) -> None:
+        """Fail the run that held answers back; those that wait for a decision since an earlier run are only told in the log."""
+        told = (
+            f"{total.held_back} of {total.requested} answers are held back for organization {organization_id}: Syrve says of more "
+            "customers than is plausible that they are gone. Look at sync.breaker and sync.held_back, then decide: "
+            "select sync.let_through(breaker_id) or sync.drop_held_back(breaker_id)"
+        )
+        if self._newly_held:
+            raise CustomersHeldBack(f"{told}. All other answers are committed", operation="customer_info")
+        if total.held_back:
+            log.warning("Still undecided: %s", told)
 
     def _commit_calls(self, connection: Connection) -> None:
         """Count the calls of a batch that came to nothing, in a transaction of their own."""
@@ -187,6 +207,11 @@ class CustomerPull:
                 if tries[result.lookup] < self._settings.rounds:
                     again.append(result.lookup)
         return again
+
+
+def _says_all_are_gone(total: Counts) -> bool:
+    """Whether most answers had to be held back: the service is wrong, and asking it about the others only costs calls."""
+    return total.held_back * 2 > total.requested >= OUTAGE_BATCH_SIZE
 
 
 def _nothing(_: object) -> None:
