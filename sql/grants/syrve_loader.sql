@@ -53,3 +53,6 @@ grant execute on function
 wallet.order_balance_as_of(timestamptz, uuid, text),
 wallet.follow_orders(uuid)
 to syrve_loader;
+grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
+grant select, insert on sync.approval, sync.approval_event to syrve_loader;
+grant select on sync.approval_state to syrve_loader;

@@ -46,3 +46,5 @@ wallet.finding_as_of(timestamptz)
 to syrve_ops;
 
 grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
+grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
+grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;

@@ -25,6 +25,9 @@ PHONE, CARD = "+79757771234", "CANARYTRACK77"
 DEFINERS = {
     "crm.note_membership_edit()",
     "crm.prune_push(integer,integer,integer)",
+    "sync.drop_held_back(bigint,text)",
+    "sync.let_through(bigint,text)",
+    "sync.make_held_back_due(bigint)",
     "wallet.follow_holds()",
     "wallet.follow_unsettled()",
     "wallet.follow_orders(uuid)",
