@@ -3,7 +3,7 @@
 | variable | meaning | default |
 | --- | --- | --- |
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
-| `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/10 * * * *` |
+| `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/5 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
