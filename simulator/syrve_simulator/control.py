@@ -211,7 +211,7 @@ class SimulatorControl:
         return page
 
     def add_customer(self, organization_id: str, answer: Mapping[str, object]) -> CustomerState:
-        """Add a customer given as `customer/info` answers one; phone, id and cards can be looked up from then on."""
+        """Add a customer given as `customer/info` answers one, with a new id if none is given; they can be looked up from then on."""
         state: CustomerState = self._ask("PUT", f"customers/{organization_id}", dict(answer))
         return state
 

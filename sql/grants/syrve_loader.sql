@@ -27,8 +27,8 @@ grant select, insert on crm.push to syrve_loader;
 grant usage on all sequences in schema crm to syrve_loader;
 grant execute on function crm.prune_push(integer, integer, integer) to syrve_loader;
 
-grant select, insert on wallet.operation, wallet.operation_event to syrve_loader;
-grant select on wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge to syrve_loader;
+grant select, insert on wallet.payment, wallet.payment_event, wallet.operation, wallet.operation_event, wallet.contested_ending to syrve_loader;
+grant select on wallet.payment_state, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge to syrve_loader;
 grant select, insert, update on wallet.payment_order to syrve_loader;
 -- As the trigger of payment_order adds them: not the time at which it did.
 grant select, insert (organization_id, order_id, state_at, state, amount, source) on wallet.payment_order_version to syrve_loader;
@@ -44,5 +44,6 @@ grant select, insert, update on wallet.finding_told to syrve_loader;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),
 wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
-wallet.finding_as_of(timestamptz)
+wallet.finding_as_of(timestamptz),
+wallet.refusal_to_send(uuid)
 to syrve_loader;

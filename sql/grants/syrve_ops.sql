@@ -25,6 +25,7 @@ update (decision)
 on crm.conflict to syrve_ops;
 
 grant select on
+wallet.payment, wallet.payment_event, wallet.payment_state, wallet.contested_ending,
 wallet.operation, wallet.operation_event, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge,
 wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.transaction_bookmark,
 wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,

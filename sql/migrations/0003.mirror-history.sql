@@ -182,7 +182,7 @@ select
     consent_from,
     consent_to,
     is_deleted,
-    extra,
+    syrve.lasting_fields(extra) as extra,
     profile_changed_at as valid_from,
     null::timestamptz as valid_to
 from syrve.customer;

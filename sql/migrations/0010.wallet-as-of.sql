@@ -87,10 +87,15 @@ select
         select begun.state = 'planned'
         from wallet.operation_event as begun
         where begun.operation_id = operation.operation_id and begun.sequence = 1
-    ) as is_ours
+    ) as is_ours,
+    operation.payment_id,
+    event.basis
 from wallet.operation as operation
 inner join wallet.operation_event as event on operation.operation_id = event.operation_id and event.state = 'confirmed'
-where operation.kind = 'chargeoff';
+where
+    operation.kind = 'chargeoff'
+    -- A scalar, so that it stays an index look-up: an outcome that was corrected later does not count.
+    and (select max(later.sequence) from wallet.operation_event as later where later.operation_id = operation.operation_id) = event.sequence;
 comment on view wallet.charge is 'Charges that certainly took money. Ask for some by wallet, order, hold or time: it reads the book.';
 comment on column wallet.charge.operation_id is 'As in operation.';
 comment on column wallet.charge.organization_id is 'As in operation.';
@@ -104,6 +109,8 @@ comment on column wallet.charge.source is 'As in operation.';
 comment on column wallet.charge.requested_at is 'As in operation.';
 comment on column wallet.charge.charged_at is 'When the money was taken.';
 comment on column wallet.charge.is_ours is 'Sent by us, on purpose, rather than reported by others.';
+comment on column wallet.charge.payment_id is 'As in operation.';
+comment on column wallet.charge.basis is 'Why it is believed: answer, report, balance or person.';
 
 -- A charge through the API does not say which hold it pays for unless somebody wrote it down. Else it is looked for: by the order, then by the
 -- sum. Of several holds alike, each charge goes to the latest hold before it that has no charge yet, as brackets close the latest that is open.

@@ -67,6 +67,11 @@ class OwnPayment:
     noted_at: list[datetime] = field(default_factory=list)
     """When it counts as told that the till took the held money."""
 
+    @property
+    def was_served(self) -> bool:
+        """Whether the order was carried out, whatever became of the payment."""
+        return any(name == "order done" for attempt in self.attempts for name, _ in attempt.steps)
+
     def run(self, faults: list[dict[str, object]], resumed_after: list[float]) -> Wait:
         """Begin the payment, and go on with it as often as somebody does."""
         self.ground.control.set_faults(faults)

@@ -86,7 +86,11 @@ class Season:
                 {"operation": rng.choice(STRUCK), "count": 1} | self.ground.fault()
                 for _ in range(rng.choice([0, 1, 2]))
             ]
-            resumed_after = rng.choice([[], [], [300.0], [3 * 3600.0], [300.0, 2 * DAY_SECONDS], [DAY_SECONDS]])
+            if number == 0 and self.ground.seed % 25 == 0:
+                payment.dies_at, faults = "hold planned", []  # and nobody goes on with it
+                yield payment.run(faults, [])
+                continue
+            resumed_after = rng.choice([[], [300.0], [3 * 3600.0], [300.0, 2 * DAY_SECONDS], [DAY_SECONDS]])
             yield payment.run(faults, resumed_after)
 
     def _orders(self, count: int) -> Iterator[Wait]:

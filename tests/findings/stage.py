@@ -10,6 +10,7 @@ from random import Random
 import requests
 
 from findings.book import read_book
+from findings.conservation import violations
 from findings.ground import AT_ONCE, Ground, Look
 from findings.season import MOMENTS, Season, any_switches, bring_in, keep_looks
 from findings.story import Flag
@@ -152,17 +153,19 @@ def differences(
     for moment in moments:
         got = [flag for stage in stages for flag in found(warehouse, stage.organization_id, moment)]
         told += [compare(season, moment, got) for season in seasons]
+        if moment == MOMENTS[-1]:
+            told += [violations(season, moment, got) for season in seasons]
         known = {customer_id for season in seasons for customer_id in season.ground.purses}
         told += [f"invented {flag} of nobody, as of {moment}" for flag in got if flag.customer_id not in known]
     return [each for each in told if each]
 
 
-def blind(name: str) -> list[Rule]:
-    """All rules, one of which never finds anything."""
+def blind(*names: str) -> list[Rule]:
+    """All rules, of which those named never find anything."""
     rules = []
     for rule in all_rules():
         query = f"select * from ({rule.query}) as whatever where false"
-        rules.append(replace(rule, query=query) if rule.name == name else rule)
+        rules.append(replace(rule, query=query) if rule.name in names else rule)
     return rules
 
 

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from syrve.crm.import_rows import NAMES, RowReader
+from syrve.customers.phones import to_e164
 from syrve.sources.bad_rows import BadRows
 from syrve.sources.errors import BadRow
 from syrve.sources.rejects import ImportRejects, Place
@@ -22,6 +23,7 @@ from syrve.warehouse.staging import prepare_staging
 from syrve.warehouse.trial import transaction_or_trial
 
 IMPORT_LOCK_KEY = 0x53795F696D706F  # "Sy_impo"
+PHONE_CHUNK_ROWS = 20_000
 ENTITY = "crm_import"
 SHOWN = ("crm_id", "customer_id", "phone")
 
@@ -42,6 +44,7 @@ class CrmImport:
     ) -> None:
         self._warehouse = warehouse
         self._key = key
+        self._region = region
         self._reader = RowReader(region=region, organization_id=organization_id)
         self._dry_run = dry_run
         self._rejects = ImportRejects(key, ENTITY, SHOWN, place=place, bad_rows=bad_rows)
@@ -58,9 +61,22 @@ class CrmImport:
             prepare_staging(connection)
             with transaction(connection, "prepare the import") as cursor:
                 cursor.execute(sql("crm/import/staging.sql"))
+            self._read_phones(connection)
             for chunk in as_source(source).chunks(self._reader.columns):
                 total.add(self._import_chunk(connection, chunk))
         return total
+
+    def _read_phones(self, connection: Connection) -> None:
+        """Read the phones that the CRM wrote in other forms, so that a line finds its row however the phone was written."""
+        while True:
+            with transaction(connection, "read the phones of the CRM") as cursor:
+                cursor.execute(sql("crm/import/phones_unread.sql"), {"region": self._region, "most": PHONE_CHUNK_ROWS})
+                phones = cursor.fetchall()
+                read = (copy_line((crm_id, text, to_e164(text, self._region))) for crm_id, text in phones)
+                copy_lines(cursor, "staging_phone", ("crm_id", "received", "phone"), read)
+                cursor.execute(sql("crm/import/phones_read.sql"), {"region": self._region})
+            if len(phones) < PHONE_CHUNK_ROWS:
+                return
 
     def _import_chunk(self, connection: Connection, chunk: Chunk) -> Counts:
         started = time.monotonic()
@@ -103,6 +119,10 @@ class CrmImport:
         for (line,) in cursor.fetchall():
             row = staged.pop(line)
             reason = "no row of crm.customer has this crm_id in its organization"
+            self._rejects.row(row, reason, self._reader.organization_of(row))
+        cursor.execute(sql("crm/import/identify.sql"), {"region": self._region})
+        for line, reason in cursor.fetchall():
+            row = staged.pop(line)
             self._rejects.row(row, reason, self._reader.organization_of(row))
         for row in staged.values():
             self._rejects.landed(row, self._reader.organization_of(row))

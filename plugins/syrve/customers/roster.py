@@ -90,12 +90,11 @@ class RosterImport:
 
 
 def crm_rows(warehouse: Warehouse) -> Iterator[dict[str, Any]]:
-    """Read the identities of `crm.customer`, a chunk at a time."""
-    query = "select organization_id::text, customer_id::text as id, phone from crm.customer order by crm_id"
+    """Read the identities of `crm.customer`, a chunk at a time; without customers whom the roster finds already, under any identity."""
     with warehouse.connect() as connection, transaction(connection, "read crm.customer") as _:
         cursor = connection.cursor(name="crm_customer")
         cursor.itersize = CHUNK_ROWS
-        cursor.execute(query)
+        cursor.execute(sql("roster/crm_identities.sql"))
         while rows := cursor.fetchmany(CHUNK_ROWS):
             yield from (dict(zip(("organization_id", "id", "phone"), row, strict=True)) for row in rows)
         cursor.close()

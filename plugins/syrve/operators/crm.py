@@ -11,7 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
-from syrve.operators.base import organization_served, task_key, told
+from syrve.operators.base import organization_served, run_of, task_key, told
+from syrve.operators.forms import PREVIEW
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
 
@@ -26,11 +27,14 @@ SOURCES = ("file", "query")
 
 
 def reads_as_dry_run(flag: bool | str | None, context: Context) -> bool:
-    """Read the form's flag; left empty, a run started by hand is a dry run and any other applies."""
-    if as_text(flag) is not None:
-        return as_flag(flag)
-    run = context.get("dag_run")
-    return getattr(run, "run_type", None) == "manual"
+    """Read the form's choice: a run by schedule or asset, which no form precedes, sends, for a setting has armed its schedule.
+
+    Any other run does what the form says; where an operator is given no choice, only a run that a person started is a preview.
+    """
+    run_type, choice = getattr(context.get("dag_run"), "run_type", None), as_text(flag)
+    if choice == PREVIEW and run_type in ("scheduled", "asset_triggered"):
+        return False
+    return run_type == "manual" if choice is None else as_flag(flag)
 
 
 class SyrvePlanPushOperator(BaseOperator):
@@ -123,7 +127,7 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
 
 
 class SyrveApplyPushOperator(BaseOperator):
-    """Sends open rows of a plan for one organization and returns the counts.
+    """Sends open rows of a plan for one organization and returns the counts. Raises `NotApproved` where this run has no approval of it.
 
     Skips itself where loyalty is not set up for the organization. `max_refused_share` is judged afterwards, by `SyrvePushVerdictOperator`.
     """
@@ -149,10 +153,15 @@ class SyrveApplyPushOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the rows."""
+        from syrve.approvals.book import ApprovalBook
         from syrve.crm.apply import ApplyScope, PushApply
+        from syrve.crm.verdict import content_of_plan
 
         hook = SyrveHook(self.syrve_conn_id)
         warehouse = open_warehouse(self.warehouse_conn_id)
+        content = content_of_plan(warehouse, int(self.plan_id))
+        with warehouse.transaction("check the approval of a push") as cursor:
+            ApprovalBook(warehouse, run_of(context)).require(cursor, content)
         key = task_key(context)
         with (
             organization_served(warehouse, self.organization_id, operation="create_or_update", key=key),
