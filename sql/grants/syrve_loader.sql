@@ -52,3 +52,11 @@ wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
 wallet.finding_as_of(timestamptz),
 wallet.refusal_to_send(uuid)
 to syrve_loader;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_loader;
+grant execute on function
+wallet.order_balance_as_of(timestamptz, uuid, text),
+wallet.follow_orders(uuid)
+to syrve_loader;
+grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
+grant select, insert on sync.approval, sync.approval_event to syrve_loader;
+grant select on sync.approval_state to syrve_loader;
