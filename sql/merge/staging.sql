@@ -123,3 +123,9 @@ create temporary table if not exists staging_gone (
     customer_id uuid not null,
     answer text not null
 ) on commit delete rows;
+
+create temporary table if not exists staging_absent (
+    organization_id uuid not null,
+    customer_id uuid not null,
+    list text not null
+) on commit delete rows;

@@ -67,10 +67,7 @@ def test_query_reaches_the_driver_as_it_is_written(engine: sqlalchemy.Engine, co
         ("select 1 as phone; commit; drop table sync.roster", "must be one statement"),
         ("select 1 as phone;--x\n;delete from sync.roster", "must be one statement"),
         ("select ';' as phone, e'\\';commit;drop table sync.roster;--' as x", "must be one statement|backslash"),
-        (
-            "select $a$x$b$ as phone; drop table sync.roster; --$a$",
-            "not closed|must be one statement|backslash|more after",
-        ),
+        ("select 1 as phone$a$; drop table sync.roster; --$a$", "must be one statement"),
         ("delete from sync.roster", "must begin with one of select"),
         ("/* select */ update sync.roster set misses = 1", "must begin with one of select"),
         ("-- select\ndrop table sync.roster", "must begin with one of select"),

@@ -19,6 +19,7 @@ from syrve.customers.records import (
     CUSTOMER_COLUMNS,
     WALLET_COLUMNS,
     CustomerRecord,
+    absent_lines,
     card_lines,
     category_lines,
     customer_lines,
@@ -34,6 +35,7 @@ from syrve.warehouse.runs import Counts, Reject, TaskKey, add_rejects
 from syrve.warehouse.sql_files import sql
 
 _LOOKUP_COLUMNS = ("organization_id", "identity_kind", "identity_value", "outcome", "customer_id", "checked_at")
+_ABSENT_COLUMNS = ("organization_id", "customer_id", "list")
 _DIGEST_COLUMNS = ("organization_id", "customer_id", "digest", "fetched_at")
 
 
@@ -90,6 +92,7 @@ def merge_batch(
     cursor.execute(sql("roster/moved.sql"))
     cursor.execute(sql("merge/deleted_customer.sql"))
     deleted: int = fetch_one(cursor)[0]
+    _note_absent_lists(cursor, batch)
     add_rejects(cursor, key.run_id, batch.rejects)
     cursor.execute(sql("merge/reject_resolved.sql"))
     cursor.execute(
@@ -118,6 +121,7 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
     Digests go first. New customers are copied straight into the mirror, known ones that differ go by way of staging.
     """
     copy_lines(cursor, "staging_digest", _DIGEST_COLUMNS, digest_lines(batch.customers.values()))
+    copy_lines(cursor, "staging_absent", _ABSENT_COLUMNS, absent_lines(batch.customers.values()))
     for _ in range(
         2 * len(batch.customers) + 1
     ):  # each round that fails leaves at least one new customer, or one orphan, less
@@ -159,6 +163,14 @@ def _copy_new(cursor: Cursor, records: Sequence[CustomerRecord], region: str) ->
         ("syrve.customer_category", CATEGORY_COLUMNS, category_lines, ("changed_at",)),
     ):
         copy_lines(cursor, table, (*columns, *times), child_lines(records, times=len(times)))
+
+
+def _note_absent_lists(cursor: Cursor, batch: Batch) -> None:
+    if any(record.customer.absent for record in batch.customers.values()):
+        cursor.execute(sql("merge/absent_children.sql"))
+        for organization_id, kind, value, name in cursor.fetchall():
+            lookup = Lookup(organization_id, kind, value)
+            batch.rejects.append(_reject(lookup, "field", f"{name} is missing; what the mirror has stays", None))
 
 
 def _merge_changed(cursor: Cursor, batch: Batch, records: Sequence[CustomerRecord], region: str) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -23,7 +23,8 @@ from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.holding import CustomersHeldBack
 from syrve.customers.merge import merge_batch, prepare_batch
 from syrve.customers.settings import OUTAGE_BATCH_SIZE, PullSettings
-from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
+from syrve.warehouse.clock import WarehouseClock
+from syrve.warehouse.database import Connection, Warehouse, transaction
 from syrve.warehouse.leases import lease
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.staging import prepare_staging
@@ -110,7 +111,8 @@ class CustomerPull:
         return total
 
     def _run(self, connection: Connection, number: int, scope: PullScope, total: Counts) -> None:
-        claimer = Claimer(scope, self._settings, lease=number, due_before=_now(connection))
+        clock = WarehouseClock(connection)
+        claimer = Claimer(scope, self._settings, lease=number, due_before=clock.now())
         half = max(1, self._settings.batch_size // 2)
         tries: dict[Lookup, int] = {}
         again: list[Lookup] = []
@@ -124,7 +126,7 @@ class CustomerPull:
                 under_way = looking.submit(self._bulk.look_up, asked) if asked else None
                 try:
                     if answered:
-                        total.add(self._commit(connection, number, answered, started))
+                        total.add(self._commit(connection, clock, number, answered, started))
                         self._on_progress(total)
                         started = time.monotonic()
                     if under_way is None or _says_all_are_gone(total):
@@ -135,7 +137,7 @@ class CustomerPull:
                 self._on_point(PullPoint.LOOKED_UP)
                 pause = _longest_pause(results)
                 if pause is not None:
-                    self._commit_before(connection, number, results, started, total)
+                    self._commit_before(connection, clock, number, results, started, total)
                     raise pause
                 _refuse_outage(results)
                 again = self._to_try_again(results, tries)
@@ -147,8 +149,15 @@ class CustomerPull:
         if under_way is not None and not under_way.done():
             self._bulk.stop()
 
-    def _commit(self, connection: Connection, number: int, results: list[LookupResult], started: float) -> Counts:
-        batch = prepare_batch(results, self._region)
+    def _commit(
+        self,
+        connection: Connection,
+        clock: WarehouseClock,
+        number: int,
+        results: list[LookupResult],
+        started: float,
+    ) -> Counts:
+        batch = prepare_batch(_by_clock(clock, results), self._region)
         with transaction(connection, "merge customers") as cursor:
             counts = merge_batch(
                 cursor,
@@ -168,12 +177,18 @@ class CustomerPull:
         return counts
 
     def _commit_before(
-        self, connection: Connection, number: int, results: list[LookupResult], started: float, total: Counts
+        self,
+        connection: Connection,
+        clock: WarehouseClock,
+        number: int,
+        results: list[LookupResult],
+        started: float,
+        total: Counts,
     ) -> None:
         """Commit what Syrve answered before it asked for a pause; the others stay due, with no failure counted against them."""
         answered = [result for result in results if not isinstance(result.error, Transient)]
         if answered:
-            total.add(self._commit(connection, number, answered, started))
+            total.add(self._commit(connection, clock, number, answered, started))
             self._on_progress(total)
 
     def _refuse_held_back(self, total: Counts, organization_id: str) -> None:
@@ -218,11 +233,12 @@ def _nothing(_: object) -> None:
     pass
 
 
-def _now(connection: Connection) -> datetime:
-    with transaction(connection, "read the clock") as cursor:
-        cursor.execute("select now()")
-        now: datetime = fetch_one(cursor)[0]
-        return now
+def _by_clock(clock: WarehouseClock, results: list[LookupResult]) -> Iterator[LookupResult]:
+    """Put the times of answers right: one in the database's future would keep every later answer out."""
+    latest = clock.now()
+    for result in results:
+        moment = clock.put_right(result.received_at, latest)
+        yield result if moment == result.received_at else replace(result, received_at=moment)
 
 
 def _longest_pause(results: list[LookupResult]) -> RateLimited | None:
