@@ -85,8 +85,8 @@ OPERATION = """
     ) as made
 """
 EVENT = """
-    insert into wallet.operation_event (operation_id, sequence, state, occurred_at, recorded_at)
-    select operation_id, 1, 'confirmed', requested_at, requested_at from wallet.operation
+    insert into wallet.operation_event (operation_id, sequence, state, basis, occurred_at, recorded_at)
+    select operation_id, 1, 'confirmed', 'report', requested_at, requested_at from wallet.operation
 """
 HOLD = """
     insert into wallet.hold (

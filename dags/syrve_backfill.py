@@ -65,12 +65,12 @@ with DAG(
         "customer_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": forms.UUID},
+            items=forms.UUID,
             maxItems=1_000,
             title="Customer ids",
             description="For source ids: one a line. Never phones or cards, for Airflow keeps what is typed here: use a file or a query.",
         ),
-        **forms.file_or_query("file:///data/guests.csv or s3://bucket/guests.parquet", hint="Write no phone into it."),
+        **forms.file_or_query("guests.csv", hint="Write no phone into it."),
         "not_refreshed_since": Param(
             None,
             type=["null", "string"],
@@ -106,6 +106,7 @@ with DAG(
         path_conn_id="{{ params.path_conn_id }}",
         query="{{ params.query }}",
         query_conn_id="{{ params.query_conn_id }}",
+        file_format=forms.FILE_FORMAT,
         not_refreshed_since="{{ params.not_refreshed_since }}",
         force="{{ params.force }}",
         cap_per_minute="{{ params.cap_per_minute }}",

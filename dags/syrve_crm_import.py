@@ -34,8 +34,9 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "crm"],
     params={
+        **forms.dry_run(),
         **forms.source(SOURCES, "file"),
-        **forms.file_or_query("file:///data/wishes.csv or s3://bucket/wishes.parquet"),
+        **forms.file_or_query("wishes.csv"),
         **forms.organization_of_rows(),
     },
 ) as dag:
@@ -46,6 +47,8 @@ with DAG(
         path_conn_id="{{ params.path_conn_id }}",
         query="{{ params.query }}",
         query_conn_id="{{ params.query_conn_id }}",
+        file_format=forms.FILE_FORMAT,
         organization_id="{{ params.organization_id }}",
+        is_dry_run=forms.IS_DRY_RUN,
         outlets=[assets.CRM_CUSTOMER],
     )

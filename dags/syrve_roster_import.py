@@ -32,8 +32,9 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "roster"],
     params={
+        **forms.dry_run(),
         **forms.source(SOURCES, "crm"),
-        **forms.file_or_query("file:///data/guests.csv or s3://bucket/guests.parquet"),
+        **forms.file_or_query("guests.csv"),
         **forms.organization_of_rows(),
         "priority": Param(
             0,
@@ -52,7 +53,9 @@ with DAG(
         path_conn_id="{{ params.path_conn_id }}",
         query="{{ params.query }}",
         query_conn_id="{{ params.query_conn_id }}",
+        file_format=forms.FILE_FORMAT,
         organization_id="{{ params.organization_id }}",
+        is_dry_run=forms.IS_DRY_RUN,
         priority="{{ params.priority }}",
         outlets=[assets.ROSTER],
     )

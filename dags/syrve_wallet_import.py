@@ -10,7 +10,7 @@ and under the dialect `cloud` reads Syrve's transactions of customers with open 
 **Safe to** run twice, clear, or kill: a record that the ledger has is left as it is, and a chunk commits as a whole. Late rows are welcome:
 each counts from when it happened.
 
-**When it fails** with `UnusableList` or `UnusableSource`, the text says what the form, the file or the query lacks. Rows that could not be
+**When it fails** with `UnusableSource`, the text says what the form, the file or the query lacks. Rows that could not be
 taken in are in `sync.reject`, entity `wallet_operation`, with the reason; correct them at their source and import again.
 """
 
@@ -32,6 +32,7 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "wallet"],
     params={
+        **forms.dry_run(),
         **forms.source(SOURCES, settings.WALLET_IMPORT_SOURCE),
         "source_name": Param(
             settings.WALLET_IMPORT_NAME,
@@ -41,7 +42,7 @@ with DAG(
             description="Whose records these are; keys are unique within it.",
         ),
         **forms.file_or_query(
-            "s3://bucket/till.csv",
+            "till.csv",
             query=settings.WALLET_IMPORT_QUERY,
             query_conn_id=settings.WALLET_IMPORT_DATABASE,
         ),
@@ -71,7 +72,9 @@ with DAG(
         path_conn_id="{{ params.path_conn_id }}",
         query="{{ params.query }}",
         query_conn_id="{{ params.query_conn_id }}",
+        file_format=forms.FILE_FORMAT,
         organization_id="{{ params.organization_id }}",
+        is_dry_run=forms.IS_DRY_RUN,
         outlets=[assets.OPERATION, assets.PAYMENT_ORDER],
     )
     SyrveTransactionsOperator(

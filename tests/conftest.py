@@ -6,6 +6,7 @@ from xdist.scheduler import LoadScopeScheduling
 pytest_plugins = [
     "fixtures.pulls",
     "fixtures.postgres",
+    "fixtures.old_postgres",
     "fixtures.emptied_warehouse",
     "fixtures.airflow",
     "fixtures.pushes",

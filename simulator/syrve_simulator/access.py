@@ -48,6 +48,7 @@ class Access:
         self._expiry: dict[bytes, float] = {}
         self.token_lifetime_seconds = token_lifetime_seconds
         self.removed_rights: frozenset[str] = frozenset()
+        self.new_token_voids_former = False
 
     def knows(self, api_login: str) -> bool:
         """Say whether this is the login that the simulator was started with."""
@@ -72,6 +73,8 @@ class Access:
 
     def _remember(self, token: str) -> str:
         now = self._clock()
+        if self.new_token_voids_former:
+            self._expiry.clear()
         if len(self._expiry) >= _MOST_TOKENS:
             self._expiry = {token: expiry for token, expiry in self._expiry.items() if expiry > now}
         self._expiry[token.encode()] = now + self.token_lifetime_seconds

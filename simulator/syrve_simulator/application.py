@@ -11,7 +11,9 @@ from syrve_simulator.behaviour import Behaviour
 from syrve_simulator.clock import Clock
 from syrve_simulator.faults import (
     AnyFault,
+    ErrorInBodyFault,
     FaultPlan,
+    MaintenanceFault,
     NotJsonFault,
     RateLimitFault,
     ResetAfterFault,
@@ -21,20 +23,24 @@ from syrve_simulator.faults import (
     TruncateFault,
 )
 from syrve_simulator.http_message import HTML_TYPE, Ending, Reply, Request
-from syrve_simulator.jsontext import NotJsonError, decode_object, encode
+from syrve_simulator.jsontext import NotJsonError, decode_object, decode_object_in_text, encode
 from syrve_simulator.ledger import Ledger
 from syrve_simulator.population import Population
 from syrve_simulator.record import CallLog, LookupLog, RequestLog
 from syrve_simulator.settings import Settings
 from syrve_simulator.wire import DIALECTS
 from syrve_simulator.wire.contract import Answer, BadRequestError, Lookup, Operation, Service
-from syrve_simulator.wire.errors import right_missing, transport_error
+from syrve_simulator.wire.errors import error_in_body, right_missing, transport_error
 from syrve_simulator.world import World
 
 CONTROL_PREFIX = "/_control/"
 UNKNOWN_OPERATION = "unknown"
 _WEB_PAGE = (
     "<!DOCTYPE html><html><head><title>Just a moment</title></head><body><h1>Checking your browser</h1></body></html>"
+)
+
+_MAINTENANCE_PAGE = (
+    "<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We will be back soon</h1></body></html>"
 )
 
 
@@ -91,6 +97,8 @@ class Simulator:
             reply = Reply(answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds)
         if operation is not None and operation.needs_token:  # what asks for a token holds secrets
             status = None if reply.ending is Ending.RESET else reply.status
+            if isinstance(fault, ErrorInBodyFault):
+                status = fault.own_status
             struck_by = None if fault is None else fault.name
             self.requests.received(name, request.path, request.body, received_at, struck_by, status)
         return reply
@@ -114,7 +122,7 @@ class Simulator:
             if operation.name in access.removed_rights:
                 return right_missing(request.path)
         try:
-            body = decode_object(request.body)
+            body = decode_object(request.body) if operation.needs_token else decode_object_in_text(request.body)
             if self.raw_answers:
                 prepared = self._prepared(operation, body)
                 if prepared is not None:
@@ -147,7 +155,7 @@ class Simulator:
                 answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds + fault.stall_seconds
             )
         if isinstance(fault, TruncateFault | ResetAfterFault) or (
-            isinstance(fault, StatusFault | NotJsonFault) and fault.applied
+            isinstance(fault, StatusFault | NotJsonFault | ErrorInBodyFault) and fault.applied
         ):
             answer = self._carry_out(operation, request)
         else:
@@ -164,6 +172,12 @@ class Simulator:
             case NotJsonFault():
                 page = (_WEB_PAGE if fault.body is None else fault.body).encode()
                 return Reply(200, page, name, content_type=HTML_TYPE, delay_seconds=delay_seconds)
+            case MaintenanceFault():
+                page = _MAINTENANCE_PAGE.encode()
+                return Reply(fault.status, page, name, content_type=HTML_TYPE, delay_seconds=delay_seconds)
+            case ErrorInBodyFault():
+                body = error_in_body(fault.own_status, fault.error_code)
+                return Reply(200, body, name, delay_seconds=delay_seconds)
             case TruncateFault():
                 return Reply(answer.status, answer.body, name, delay_seconds=delay_seconds, ending=Ending.TRUNCATED)
             case ResetBeforeFault() | ResetAfterFault():

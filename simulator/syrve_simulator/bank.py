@@ -6,7 +6,7 @@ A wallet's balance in the world is all that its owner has, held money included; 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from syrve_simulator.behaviour import Behaviour
@@ -18,11 +18,12 @@ from syrve_simulator.world import World, WorldError
 API_CLIENT_NAME = "Simulated integration"
 """What transactions name as the api client: the login's name in the back office, not the secret that it signs in with."""
 
-_TOP_UP, _CHARGE_OFF, _CANCELLATION, _PAYMENT = 30, 32, 37, 8
+_TOP_UP, _CHARGE_OFF, _CANCELLATION, _PAYMENT, _REFUND, _BONUS = 30, 32, 37, 8, 10, 11
 TYPE_NAMES = {
     5: "CloseOrder",
     _PAYMENT: "PayFromWallet",
-    10: "RefillWalletFromOrder",
+    _REFUND: "RefillWalletFromOrder",
+    _BONUS: "AutomaticRefillWallet",
     _TOP_UP: "RefillWalletFromApi",
     _CHARGE_OFF: "WithdrawWalletFromApi",
 }
@@ -51,6 +52,10 @@ class HoldIsOverError(MoneyError):
     def __init__(self, state: HoldState) -> None:
         super().__init__(f"The hold is {state} already")
         self.state = state
+
+
+class TillRefusesError(MoneyError):
+    """The till does not take held money, or gives none back (switches `till_answer` and `till_refunds`)."""
 
 
 class RepeatedHoldError(MoneyError):
@@ -90,13 +95,22 @@ class Bank:
         """Take from a wallet. Raises NotEnoughMoneyError, UnknownWalletError, UnknownCustomerError."""
         self._require(organization, ordinal, wallet_id, sum_)
         self.move(organization, ordinal, wallet_id, _movement(-sum_, _CHARGE_OFF, comment))
+        self._add_bonus(organization, ordinal, wallet_id, sum_)
 
-    def move(self, organization: Organization, ordinal: int, wallet_id: str, movement: Movement) -> Transaction:
+    def move(
+        self,
+        organization: Organization,
+        ordinal: int,
+        wallet_id: str,
+        movement: Movement,
+        *,
+        created_at: datetime | None = None,
+    ) -> Transaction:
         """Change a balance, below nothing too, and record it. Raises UnknownWalletError, UnknownCustomerError."""
         before = self._wallet(organization, ordinal, wallet_id).balance
         self._set_balance(organization, ordinal, wallet_id, before + movement.sum)
         held = self._hidden(Account(organization.position, ordinal, wallet_id))
-        return self._record(organization, ordinal, wallet_id, movement, before - held)
+        return self._record(organization, ordinal, wallet_id, movement, before - held, created_at=created_at)
 
     def hold(
         self,
@@ -145,9 +159,18 @@ class Bank:
         if wanted == "error":
             raise HoldIsOverError(hold.state)
 
-    def consume(self, organization: Organization, hold_id: str) -> None:
-        """Pay an order at the till with held money. Raises UnknownHoldError, HoldIsOverError, UnknownCustomerError."""
+    def till_now(self) -> datetime:
+        """Return what time it is by the clock of the tills."""
+        return self.ledger.clock.now() + timedelta(seconds=self._behaviour.till_clock_off_seconds)
+
+    def consume(self, organization: Organization, hold_id: str) -> Hold:
+        """Pay an order at the till with held money.
+
+        Raises UnknownHoldError, HoldIsOverError, UnknownCustomerError, and TillRefusesError by the switch `till_answer`.
+        """
         hold = self._find(organization, hold_id)
+        if self._behaviour.till_answer == "refuses":
+            raise TillRefusesError("The till refuses to take held money (switch till_answer)")
         if hold.state != "open":
             raise HoldIsOverError(hold.state)
         account = hold.account
@@ -156,7 +179,27 @@ class Bank:
         self.ledger.close(hold, "consumed", self.ledger.clock.now())
         self._set_balance(organization, account.customer, account.wallet_id, before - hold.sum)
         payment = Movement(sum=-hold.sum, type=_PAYMENT, type_name=TYPE_NAMES[_PAYMENT], made_by=None)
-        self._record(organization, account.customer, account.wallet_id, payment, shown)
+        self._record(organization, account.customer, account.wallet_id, payment, shown, created_at=self.till_now())
+        self._add_bonus(organization, account.customer, account.wallet_id, hold.sum)
+        return hold
+
+    def refund(self, organization: Organization, hold_id: str) -> tuple[Hold, list[Transaction]]:
+        """Give back at the till what it took from a hold: once, or twice by the switch `till_refunds`.
+
+        Raises UnknownHoldError, UnknownCustomerError, and TillRefusesError where the hold was not consumed or the switch says never.
+        """
+        hold = self._find(organization, hold_id)
+        if hold.state != "consumed" or self._behaviour.till_refunds == "never":
+            raise TillRefusesError(f"The till gives nothing back: the hold is {hold.state}, or switch till_refunds")
+        made = []
+        for _ in range(2 if self._behaviour.till_refunds == "twice" else 1):
+            refund = Movement(sum=hold.sum, type=_REFUND, type_name=TYPE_NAMES[_REFUND], made_by=None)
+            made.append(
+                self.move(
+                    organization, hold.account.customer, hold.account.wallet_id, refund, created_at=self.till_now()
+                )
+            )
+        return hold, made
 
     def settle(self) -> None:
         """End the holds whose time is over."""
@@ -175,6 +218,13 @@ class Bank:
                 for one in customer.wallets
             ),
         )
+
+    def _add_bonus(self, organization: Organization, ordinal: int, wallet_id: str, paid: Decimal) -> None:
+        """Credit the share of a payment that the programme gives back as a bonus at once (switch `bonus_share`)."""
+        bonus = (paid * Decimal(str(self._behaviour.bonus_share))).quantize(Decimal("0.01"))
+        if bonus > 0:
+            movement = Movement(sum=bonus, type=_BONUS, type_name=TYPE_NAMES[_BONUS], made_by=None)
+            self.move(organization, ordinal, wallet_id, movement)
 
     def _require(self, organization: Organization, ordinal: int, wallet_id: str, sum_: Decimal) -> Wallet:
         wallet = self._wallet(organization, ordinal, wallet_id)

@@ -8,6 +8,8 @@ import msgspec
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=31_536_000)]
 _TypeCode = Annotated[int, msgspec.Meta(ge=0, le=60)]
+_ClockOff = Annotated[float, msgspec.Meta(ge=-300, le=300)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +33,11 @@ class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     accepts_surname: bool = False
     accepts_text_sex: bool = False
     accepts_bare_date: bool = False
+    one_loyalty_network: bool = False
+    till_answer: Literal["consumes", "refuses"] = "consumes"
+    till_refunds: Literal["never", "once", "twice"] = "once"
+    till_clock_off_seconds: _ClockOff = 0
+    bonus_share: _Share = 0
 
     def changed(self, changes: dict[str, Any]) -> Behaviour:
         """Return this with some switches changed. Raises msgspec.ValidationError, which names the switch."""

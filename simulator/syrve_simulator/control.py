@@ -24,6 +24,7 @@ from syrve_simulator.control_types import (
     RecordedRequest,
     RuleState,
     Switches,
+    TillReport,
     TransactionRecord,
     WalletState,
 )
@@ -210,7 +211,7 @@ class SimulatorControl:
         return page
 
     def add_customer(self, organization_id: str, answer: Mapping[str, object]) -> CustomerState:
-        """Add a customer given as `customer/info` answers one; phone, id and cards can be looked up from then on."""
+        """Add a customer given as `customer/info` answers one, with a new id if none is given; they can be looked up from then on."""
         state: CustomerState = self._ask("PUT", f"customers/{organization_id}", dict(answer))
         return state
 
@@ -264,6 +265,11 @@ class SimulatorControl:
         """Let an order at the till consume an open hold."""
         hold: HoldRecord = self._ask("PATCH", f"holds/{organization_id}/{transaction_id}", {"state": "consumed"})
         return hold
+
+    def refund_hold(self, organization_id: str, transaction_id: str) -> TillReport:
+        """Let a till give back what it took from a hold, as often as the switch `till_refunds` says."""
+        report: TillReport = self._ask("PUT", f"holds/{organization_id}/{transaction_id}/refund")
+        return report
 
     def transactions(
         self, *, organization_id: str | None = None, customer_id: str | None = None

@@ -68,6 +68,17 @@ class MoneyPaths:
         (hold, *_) = bank.ledger.find(organization.position, arguments["transaction_id"])
         return self._hold(hold)
 
+    def refund_hold(self, _request: Request, arguments: _Arguments) -> object:
+        """Let a till give back what it took from a hold, as often as the switch `till_refunds` says."""
+        organization = organization_of(self._simulator, arguments)
+        bank = self._simulator.service.bank
+        hold, made = bank.refund(organization, arguments["transaction_id"])
+        return {
+            "at": _moment(bank.till_now()),
+            "hold": self._hold(hold),
+            "transactions": [self._transaction(one) for one in made],
+        }
+
     def transactions(self, _request: Request, arguments: _Arguments) -> object:
         """Return a page of all transactions by revision, of one organization or customer if so asked, hidden ones included."""
         offset, limit = page_of(arguments)

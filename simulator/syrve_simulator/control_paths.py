@@ -79,6 +79,7 @@ class ControlPaths:
             "coupon_series/{organization_id}": {"PUT": self._put_coupon_series},
             "holds": {"GET": self._money.holds},
             "holds/{organization_id}/{transaction_id}": {"PATCH": self._money.consume_hold},
+            "holds/{organization_id}/{transaction_id}/refund": {"PUT": self._money.refund_hold},
             "transactions": {"GET": self._money.transactions},
             "transactions/{organization_id}": {"PUT": self._money.add_transaction},
         }
@@ -216,9 +217,10 @@ class ControlPaths:
     def _add_customer(self, request: Request, arguments: _Arguments) -> object:
         organization = self._organization(arguments)
         answer = decode_object(request.body)
-        if not isinstance(answer.get("id"), str):
-            raise ControlRefusedError(400, "The customer needs an id, as in the answer")
-        customer = Customer(customer_id=answer["id"])
+        customer_id = answer.get("id", str(uuid.uuid4()))
+        if not isinstance(customer_id, str):
+            raise ControlRefusedError(400, "The id of a customer is a text, as in the answer")
+        customer = Customer(customer_id=customer_id)
         self._simulator.dialect.apply_fields(customer, answer)
         self._simulator.service.world.add(organization, customer)
         return _identities(organization, customer)

@@ -43,7 +43,7 @@ def organization_of(simulator: Simulator, arguments: Mapping[str, str]) -> Organ
     organization = simulator.service.world.organizations.get(arguments.get("organization_id", ""))
     if organization is None:
         raise ControlRefusedError(404, "There is no such organization_id; GET /_control/organizations lists them")
-    return organization
+    return simulator.service.home_of(organization)
 
 
 def customer_of(simulator: Simulator, arguments: Mapping[str, str]) -> tuple[Organization, int]:

@@ -19,6 +19,7 @@ class _Access(msgspec.Struct, forbid_unknown_fields=True):
     removed_rights: list[str]
     organizations_without_loyalty: list[str]
     token_lifetime_seconds: Annotated[float, msgspec.Meta(gt=0)]
+    new_token_voids_former: bool
     latency_ms: Annotated[float, msgspec.Meta(ge=0, le=60_000)]
 
 
@@ -45,7 +46,7 @@ class SwitchPaths:
     def reset(self, request: Request, arguments: Mapping[str, str]) -> object:
         """Put every switch back to where it stood at the start."""
         settings = self._simulator.settings
-        self._put(_Access([], [], settings.token_lifetime_seconds, settings.latency_ms), Behaviour())
+        self._put(_Access([], [], settings.token_lifetime_seconds, False, settings.latency_ms), Behaviour())
         return self.show(request, arguments)
 
     def _access(self) -> _Access:
@@ -54,6 +55,7 @@ class SwitchPaths:
             removed_rights=sorted(service.access.removed_rights),
             organizations_without_loyalty=sorted(service.without_loyalty),
             token_lifetime_seconds=service.access.token_lifetime_seconds,
+            new_token_voids_former=service.access.new_token_voids_former,
             latency_ms=self._simulator.latency_ms,
         )
 
@@ -64,6 +66,7 @@ class SwitchPaths:
         service.access.removed_rights = frozenset(access.removed_rights)
         service.without_loyalty = frozenset(access.organizations_without_loyalty)
         service.access.token_lifetime_seconds = access.token_lifetime_seconds
+        service.access.new_token_voids_former = access.new_token_voids_former
         self._simulator.latency_ms = access.latency_ms
         service.behaviour.become(behaviour)
         service.world.forget_answers()

@@ -105,6 +105,14 @@ class TransactionRecord(TypedDict):
     created_at: str
 
 
+class TillReport(TypedDict):
+    """What a till did, as it tells it: `at` by its own clock, and the hold or the transactions that came of it."""
+
+    at: str
+    hold: HoldRecord
+    transactions: list[TransactionRecord]
+
+
 class RecordedRequest(TypedDict):
     """A request as it came; `body` is its JSON or, where it was none, None; `number` counts all of them.
 
@@ -134,6 +142,7 @@ class Switches(TypedDict, total=False):
     removed_rights: Sequence[str]
     organizations_without_loyalty: Sequence[str]
     token_lifetime_seconds: float
+    new_token_voids_former: bool
     latency_ms: float
     balance_shows_held_money: bool
     hold_lifetime_seconds: float | None
@@ -153,3 +162,8 @@ class Switches(TypedDict, total=False):
     accepts_surname: bool
     accepts_text_sex: bool
     accepts_bare_date: bool
+    one_loyalty_network: bool
+    till_answer: Literal["consumes", "refuses"]
+    till_refunds: Literal["never", "once", "twice"]
+    till_clock_off_seconds: float
+    bonus_share: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from random import Random
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -89,7 +89,35 @@ class NotJsonFault(FaultRule, frozen=True, tag="not_json"):
     applied: bool = False
 
 
-AnyFault = StatusFault | RateLimitFault | StallFault | ResetBeforeFault | ResetAfterFault | TruncateFault | NotJsonFault
+class MaintenanceFault(FaultRule, frozen=True, tag="maintenance"):
+    """Answers with a maintenance page, under 302 to another host unless told otherwise; the call is not carried out."""
+
+    status: Literal[200, 302, 503] = 302
+
+
+class ErrorInBodyFault(FaultRule, frozen=True, tag="error_in_body"):
+    """Answers 200 with an error that has a status of its own; the call is not carried out unless `applied`."""
+
+    own_status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
+    error_code: str = "Common_InternalError"
+    applied: bool = False
+
+    def __post_init__(self) -> None:
+        if self.applied and self.own_status < 500 and self.own_status != 408:
+            raise ValueError("a refusal (own_status below 500 and other than 408) cannot be applied")
+
+
+AnyFault = (
+    StatusFault
+    | RateLimitFault
+    | StallFault
+    | ResetBeforeFault
+    | ResetAfterFault
+    | TruncateFault
+    | NotJsonFault
+    | MaintenanceFault
+    | ErrorInBodyFault
+)
 
 
 def read_script(script: bytes, operations: Collection[str]) -> list[AnyFault]:

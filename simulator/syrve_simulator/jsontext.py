@@ -31,6 +31,12 @@ def decode_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def decode_object_in_text(body: bytes) -> dict[str, Any]:
+    """Read a JSON object, or a JSON string that holds one, as some clients encode it twice. Raises NotJsonError."""
+    value = decode(body)
+    return decode_object(value.encode("utf-8", "replace") if isinstance(value, str) else body)
+
+
 def encode(value: object) -> bytes:
     """Write JSON; a Decimal becomes a number with exactly its digits."""
     return _encoder.encode(value)

@@ -6,28 +6,42 @@
 -- to its own share, which is reckoned from then on: what it took while nobody else wanted it is not held against it. That share it also gets
 -- where others queue beyond the horizon, a permit at a time: a large push keeps no pull waiting for its end. A backfill is a pull
 -- that also keeps to its cap, if any, and to a twentieth of the pulls' share, in twentieths of a grant, while scheduled pulls are at work. Where
--- nothing is granted, wait_seconds says when to ask again.
-with known as materialized (
+-- nothing is granted, wait_seconds says when to ask again, and is_paused that Syrve asked for the wait.
+--
+-- Moments that the server's clock left behind in the future, before it was set back, bind nobody for longer than a real queue could be.
+with read as materialized (
+    select
+        budget.*,
+        clock_timestamp() as asked_at,
+        make_interval(secs => greatest(60, 20 * 60.6 / budget.calls_per_minute)) as longest_queue
+    from sync.call_budget as budget
+    where budget.account = %(account)s and budget.family = %(family)s
+    for no key update
+),
+
+known as materialized (
     select
         account,
         family,
         calls_per_minute,
-        next_bulk_at,
-        next_backfill_at,
+        least(next_bulk_at, asked_at + longest_queue) as next_bulk_at,
+        least(
+            next_backfill_at,
+            asked_at + make_interval(secs => greatest(60, 20 * 60.6 / least(%(cap_per_minute)s::numeric, calls_per_minute * 0.05)))
+        ) as next_backfill_at,
         paused_until,
-        clock_timestamp() as asked_at,
+        asked_at,
         make_interval(secs => 60.6 / calls_per_minute) as spacing,
         make_interval(secs => 60.6 / (calls_per_minute * (1 - reserved_share))) as bulk_spacing,
         make_interval(secs => %(horizon_seconds)s) as horizon,
-        greatest(clock_timestamp(), next_at, paused_until) as start_at,
-        priority_at > clock_timestamp() - interval '10 seconds' as others_are_at_work,
+        greatest(asked_at, least(next_at, asked_at + longest_queue), paused_until) as start_at,
+        priority_at between asked_at - interval '10 seconds' and asked_at + interval '10 seconds' as others_are_at_work,
         case
-            when %(backfill)s and pull_at > clock_timestamp() - interval '10 seconds' then 0.05 * (1 - reserved_share)
+            when %(backfill)s and pull_at between asked_at - interval '10 seconds' and asked_at + interval '10 seconds'
+                then 0.05 * (1 - reserved_share)
             else 1
         end as part
-    from sync.call_budget
-    where account = %(account)s and family = %(family)s
-    for no key update
+    from read
 ),
 
 held_back as (
@@ -66,11 +80,11 @@ set
     next_bulk_at = case
         when judged.refused_for > interval '0' or not %(bulk)s then budget.next_bulk_at
         when not judged.others_are_at_work then judged.asked_at + judged.permits * judged.bulk_spacing
-        else greatest(judged.asked_at, budget.next_bulk_at) + judged.permits * judged.bulk_spacing
+        else greatest(judged.asked_at, judged.next_bulk_at) + judged.permits * judged.bulk_spacing
     end,
     next_backfill_at = case
         when judged.refused_for > interval '0' or not judged.is_held_back then budget.next_backfill_at
-        else greatest(judged.asked_at, budget.next_backfill_at) + judged.permits * judged.backfill_spacing
+        else greatest(judged.asked_at, judged.next_backfill_at) + judged.permits * judged.backfill_spacing
     end,
     pull_at = case when %(bulk)s and not %(backfill)s then judged.asked_at else budget.pull_at end,
     priority_at = case when %(bulk)s then budget.priority_at else judged.asked_at end
@@ -81,4 +95,5 @@ returning
     extract(
         epoch from case when judged.refused_for > interval '0' then judged.refused_for else judged.start_at - judged.asked_at end
     )::double precision as wait_seconds,
-    extract(epoch from judged.spacing)::double precision as spacing_seconds;
+    extract(epoch from judged.spacing)::double precision as spacing_seconds,
+    coalesce(judged.paused_until > judged.asked_at + judged.horizon, false) as is_paused;

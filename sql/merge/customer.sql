@@ -25,12 +25,12 @@ set
     = (
         mirrored.phone, mirrored.phone_raw, mirrored.email, mirrored.name, mirrored.surname, mirrored.middle_name, mirrored.birthday,
         mirrored.sex, mirrored.referrer_id, mirrored.program_id, mirrored.program_name, mirrored.receives_order_status,
-        mirrored.receives_promo, mirrored.consent_from, mirrored.consent_to, mirrored.is_deleted, mirrored.extra
+        mirrored.receives_promo, mirrored.consent_from, mirrored.consent_to, mirrored.is_deleted, syrve.lasting_fields(mirrored.extra)
     )
     is distinct from (
         staged.phone, staged.phone_raw, staged.email, staged.name, staged.surname, staged.middle_name, staged.birthday, staged.sex,
         staged.referrer_id, staged.program_id, staged.program_name, staged.receives_order_status, staged.receives_promo,
-        staged.consent_from, staged.consent_to, staged.is_deleted, staged.extra
+        staged.consent_from, staged.consent_to, staged.is_deleted, syrve.lasting_fields(staged.extra)
     )
 from staging_customer as staged
 inner join syrve.customer as mirrored
@@ -63,7 +63,7 @@ select
     mirrored.consent_from,
     mirrored.consent_to,
     mirrored.is_deleted,
-    mirrored.extra,
+    syrve.lasting_fields(mirrored.extra) as extra,
     mirrored.profile_changed_at as valid_from,
     merged.fetched_at as valid_to
 from staging_merged as merged
@@ -91,6 +91,20 @@ set
     is_deleted = staged.is_deleted,
     extra = staged.extra,
     digest = staged.digest,
+    field_changed_at = mirrored.field_changed_at
+    || jsonb_strip_nulls(
+        jsonb_build_object(
+            'phone', case when (mirrored.phone, mirrored.phone_raw) is distinct from (staged.phone, staged.phone_raw) then staged.fetched_at end,
+            'name', case when mirrored.name is distinct from staged.name then staged.fetched_at end,
+            'surname', case when mirrored.surname is distinct from staged.surname then staged.fetched_at end,
+            'middle_name', case when mirrored.middle_name is distinct from staged.middle_name then staged.fetched_at end,
+            'email', case when mirrored.email is distinct from staged.email then staged.fetched_at end,
+            'birthday', case when mirrored.birthday is distinct from staged.birthday then staged.fetched_at end,
+            'sex', case when mirrored.sex is distinct from staged.sex then staged.fetched_at end,
+            'receives_order_status', case when mirrored.receives_order_status is distinct from staged.receives_order_status then staged.fetched_at end,
+            'receives_promo', case when mirrored.receives_promo is distinct from staged.receives_promo then staged.fetched_at end
+        )
+    ),
     profile_changed_at = case when merged.profile_changed then staged.fetched_at else mirrored.profile_changed_at end,
     changed_at = staged.fetched_at,
     fetched_at = staged.fetched_at

@@ -65,7 +65,7 @@ superseded as (
         mirrored.consent_from,
         mirrored.consent_to,
         mirrored.is_deleted,
-        mirrored.extra,
+        syrve.lasting_fields(mirrored.extra) as extra,
         mirrored.profile_changed_at as valid_from,
         gone.checked_at as valid_to
     from gone

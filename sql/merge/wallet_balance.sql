@@ -1,5 +1,5 @@
 -- Brings the wallets of the customers that differ into step: what an answer no longer has is removed, what is new or different is written, and
--- every version that this ends goes to the history.
+-- every version that this ends goes to the history. A wallet that only has another name is no other balance: no version, no activity.
 with gone as (
     delete from syrve.wallet_balance as mirrored
     using staging_merged as merged
@@ -46,8 +46,7 @@ different as (
             and staged.wallet_id = mirrored.wallet_id
     where
         not merged.is_new
-        and (mirrored.name, mirrored.type, mirrored.balance)
-        is distinct from (staged.name, staged.type, staged.balance)
+        and (mirrored.type, mirrored.balance) is distinct from (staged.type, staged.balance)
 ),
 
 kept as (
@@ -82,12 +81,15 @@ written as (
             name = excluded.name,
             type = excluded.type,
             balance = excluded.balance,
-            changed_at = excluded.changed_at,
+            changed_at = case
+                when (mirrored.type, mirrored.balance) is distinct from (excluded.type, excluded.balance) then excluded.changed_at
+                else mirrored.changed_at
+            end,
             fetched_at = excluded.fetched_at
         where
         (mirrored.name, mirrored.type, mirrored.balance)
         is distinct from (excluded.name, excluded.type, excluded.balance)
-    returning mirrored.organization_id, mirrored.customer_id
+    returning mirrored.organization_id, mirrored.customer_id, mirrored.changed_at, mirrored.fetched_at
 )
 
 update staging_merged as merged
@@ -96,5 +98,5 @@ where
     (merged.organization_id, merged.customer_id) in (
         select organization_id, customer_id from kept
         union all
-        select organization_id, customer_id from written
+        select organization_id, customer_id from written where changed_at = fetched_at
     );

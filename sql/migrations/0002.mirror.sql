@@ -1,4 +1,4 @@
--- depends: 0001.schemas-and-roles
+-- depends: 0001.schemas
 -- The mirror: what Syrve knows of customers, their children and coupons, as last seen.
 
 create table syrve.organization (
@@ -40,6 +40,7 @@ create table syrve.customer (
     changed_at timestamptz not null,
     fetched_at timestamptz not null,
     profile_changed_at timestamptz not null,
+    field_changed_at jsonb not null default '{}',
     primary key (organization_id, customer_id)
 );
 create index customer_phone on syrve.customer (phone);
@@ -62,13 +63,23 @@ comment on column syrve.customer.receives_promo is 'Whether the customer agreed 
 comment on column syrve.customer.consent_from is 'Start of the consent to process personal data.';
 comment on column syrve.customer.consent_to is 'End of that consent; null is open-ended.';
 comment on column syrve.customer.is_deleted is 'Syrve says deleted, or no longer knows the id although it once did.';
-comment on column syrve.customer.extra is 'Every field of the answer that has no column, by its name there.';
+comment on column syrve.customer.extra is 'Every field of the answer that has no column, by its name there; syrve.lasting_fields() are those whose change is a version of the profile.';
 comment on column syrve.customer.digest is 'Digest of the normalised record with its wallets, cards and categories; null forces the next pull to write.';
 comment on column syrve.customer.first_seen_at is 'Answer that first showed the customer.';
 comment on column syrve.customer.changed_at is 'Answer that last changed anything about the customer, children included.';
 comment on column syrve.customer.fetched_at is 'Time of the answer that made this version; when it was last confirmed is sync.roster.checked_at.';
 comment on column syrve.customer.profile_changed_at is
 'Answer that last changed a column of this row: start of the current version in syrve.customer_history.';
+comment on column syrve.customer.field_changed_at is
+'When look-ups last showed a change of each field that a CRM may manage: {field: time}. A field that is not there never changed while known.';
+
+create function syrve.lasting_fields(extra jsonb) returns jsonb
+language sql
+immutable
+parallel safe
+return extra - array['lastProcessedOrderDate', 'lastVisitedOrganizationId'];
+comment on function syrve.lasting_fields(jsonb) is
+'Fields without a column, without those that move with each visit: those say nothing about the profile, and the history does not keep them.';
 
 create table syrve.wallet_balance (
     organization_id uuid not null,
@@ -182,13 +193,3 @@ comment on column syrve.coupon.activated_by is 'Who used it, as Syrve has it.';
 comment on column syrve.coupon.not_after is 'Last moment at which it can be used; null is open-ended, or unknown under the live service.';
 comment on column syrve.coupon.verdict is 'valid, used, expired, deleted or unknown, as of checked_at.';
 comment on column syrve.coupon.checked_at is 'Time of the answer.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update, delete on
-            syrve.organization, syrve.customer, syrve.wallet_balance, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon
-            to syrve_loader;
-    end if;
-end
-$$;

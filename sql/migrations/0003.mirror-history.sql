@@ -94,6 +94,7 @@ $$;
 -- the customer's row while they write, so two of them never add versions of one customer at once.
 create function syrve.refuse_overlapping_versions() returns trigger
 language plpgsql
+set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
@@ -181,7 +182,7 @@ select
     consent_from,
     consent_to,
     is_deleted,
-    extra,
+    syrve.lasting_fields(extra) as extra,
     profile_changed_at as valid_from,
     null::timestamptz as valid_to
 from syrve.customer;
@@ -293,19 +294,5 @@ begin
             );
         end loop;
     end loop;
-end
-$$;
-
--- History is append-only for the DAGs: what was true is not for them to change.
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert on
-            syrve.customer_version, syrve.wallet_balance_version, syrve.card_version, syrve.customer_category_version
-            to syrve_loader;
-        grant select on
-            syrve.customer_history, syrve.wallet_balance_history, syrve.card_history, syrve.customer_category_history
-            to syrve_loader;
-    end if;
 end
 $$;

@@ -3,6 +3,8 @@ drop table sync.backfill;
 drop table sync.refresh_policy;
 drop function sync.lease_is_held(integer, integer);
 drop table sync.coupon_watch;
+drop view sync.reject_masked;
+drop view sync.roster_masked;
 drop table sync.reject;
 drop table sync.run;
 drop table sync.roster;

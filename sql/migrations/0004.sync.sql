@@ -143,8 +143,73 @@ comment on column sync.coupon_watch.number is 'Number on the coupon.';
 comment on column sync.coupon_watch.source is 'Who put it on the list.';
 comment on column sync.coupon_watch.added_at is 'When it was put on the list.';
 
+create view sync.roster_masked as
+select
+    organization_id,
+    identity_kind,
+    case
+        when identity_kind = 'id' then identity_value
+        else repeat('*', greatest(length(identity_value) - 2, 0)) || right(identity_value, least(2, length(identity_value) / 2))
+    end as identity_masked,
+    source,
+    priority,
+    due_at,
+    checked_at,
+    outcome,
+    customer_id,
+    misses,
+    refresh_seconds,
+    lease,
+    leased_until,
+    added_at,
+    active_until,
+    confirmed_at,
+    backfill_id
+from sync.roster;
+comment on view sync.roster_masked is 'The roster for operations: of a phone or card its end only. Who it is, is seen by syrve_ops_clear.';
+comment on column sync.roster_masked.identity_masked is 'End of the phone or card; an id of Syrve whole.';
+
+create view sync.reject_masked as
+select
+    reject_id,
+    run_id,
+    entity,
+    organization_id,
+    repeat('*', greatest(length(identity) - 2, 0)) || right(identity, least(2, length(identity) / 2)) as identity_masked,
+    stage,
+    reason,
+    occurrences,
+    first_seen_at,
+    last_seen_at,
+    resolved_at
+from sync.reject;
+comment on view sync.reject_masked is 'Rejects for operations: of the key its end only, and nothing of what was received.';
+comment on column sync.reject_masked.identity_masked is 'End of the key under which it was looked up or offered.';
+
+-- Columns of views say what they say in the tables.
+do $$
+declare
+    described record;
+begin
+    for described in
+        select
+            viewed.relname as relation_name,
+            attribute.attname as column_name,
+            col_description(tabled.oid, source.attnum) as description
+        from (values ('roster_masked', 'roster'), ('reject_masked', 'reject')) as pair (view_name, table_name)
+        inner join pg_class as viewed on viewed.relname = pair.view_name and viewed.relnamespace = 'sync'::regnamespace
+        inner join pg_class as tabled on tabled.relname = pair.table_name and tabled.relnamespace = 'sync'::regnamespace
+        inner join pg_attribute as attribute on viewed.oid = attribute.attrelid and attribute.attnum > 0
+        inner join pg_attribute as source on tabled.oid = source.attrelid and attribute.attname = source.attname
+    loop
+        execute format('comment on column sync.%I.%I is %L', described.relation_name, described.column_name, described.description);
+    end loop;
+end
+$$;
+
 create function sync.lease_is_held(lease integer, lease_class integer) returns boolean
 language sql volatile
+set search_path = pg_catalog, pg_temp
 as $$
     select exists (
         select
@@ -231,20 +296,3 @@ comment on column sync.call_budget.priority_at is 'When somebody other than a pu
 comment on column sync.call_budget.paused_until is 'No call before this moment: Syrve answered 429.';
 comment on column sync.call_budget.pull_at is 'When a scheduled pull last took a permit.';
 comment on column sync.call_budget.next_backfill_at is 'Moment until which backfills have used up what is left to them.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
-        grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
-        grant select on sync.refresh_policy to syrve_loader;
-        grant usage on all sequences in schema sync to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on sync.run, sync.reject, sync.roster, sync.backfill to syrve_ops;
-        grant update (resolved_at) on sync.reject to syrve_ops;
-        grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
-        grant select, insert, update, delete on sync.refresh_policy to syrve_ops;
-    end if;
-end
-$$;

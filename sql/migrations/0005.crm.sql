@@ -41,6 +41,7 @@ comment on column crm.customer.memberships_edited_at is 'When a category, card o
 
 create function crm.note_edit() returns trigger
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     new.edited_at := clock_timestamp();
@@ -97,7 +98,7 @@ comment on table crm.customer_program is 'Programmes that the CRM wants its cust
 comment on column crm.customer_program.crm_id is 'The CRM''s number of the customer.';
 comment on column crm.customer_program.program_id is 'Syrve''s id of the programme.';
 
--- The CRM may write memberships, and not the time at which it did.
+-- As the owner, because the CRM may write memberships, and not the time at which it did.
 create function crm.note_membership_edit() returns trigger
 language plpgsql
 security definer
@@ -161,30 +162,3 @@ insert into crm.field_policy (field, policy) values
 ('category', 'crm'),
 ('card', 'crm'),
 ('program', 'crm');
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update on crm.customer, crm.customer_category, crm.customer_card, crm.customer_program to syrve_loader;
-        grant select on crm.field_policy to syrve_loader;
-        grant usage on sequence crm.customer_crm_id_seq to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select, update (policy) on crm.field_policy to syrve_ops;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_crm') then
-        grant select, delete on crm.customer to syrve_crm;
-        grant
-        insert (
-            crm_id, organization_id, customer_id, phone, name, surname, middle_name, email, birthday, sex, receives_order_status, receives_promo,
-            clear
-        ),
-        update (
-            organization_id, customer_id, phone, name, surname, middle_name, email, birthday, sex, receives_order_status, receives_promo, clear
-        )
-        on crm.customer to syrve_crm;
-        grant select, insert, update, delete on crm.customer_category, crm.customer_card, crm.customer_program to syrve_crm;
-        grant select on crm.field_policy to syrve_crm;
-    end if;
-end
-$$;

@@ -1,7 +1,9 @@
 drop function crm.prune_push(integer, integer, integer);
 drop view crm.syrve_state;
 drop view crm.desired_state;
+drop function crm.written_text(text);
 drop table crm.remote_change;
+drop view crm.conflict_masked;
 drop table crm.conflict;
 drop table crm.push_blocked;
 drop function crm.forget_refusals();

@@ -7,6 +7,9 @@ create table crm.push_state (
     customer_id uuid,
     phone_read text,
     phone text,
+    link_phone text,
+    joined_to bigint,
+    joined_fields jsonb,
     agreed jsonb not null default '{}',
     agreed_version bigint not null default 0,
     pushed jsonb,
@@ -34,9 +37,14 @@ comment on column crm.push_state.organization_id is 'Organization of the row whe
 comment on column crm.push_state.customer_id is 'Customer in Syrve whom the agreement is about.';
 comment on column crm.push_state.phone_read is 'Region and phone of the CRM that the next column was read from.';
 comment on column crm.push_state.phone is 'That phone as E.164; null where it is no possible number.';
+comment on column crm.push_state.link_phone is
+'Phone by which the mirror linked the row to its customer; null once a look-up under it has confirmed that, or where the id came otherwise.';
+comment on column crm.push_state.joined_to is 'Row about the same customer that is pushed instead of this one and takes over what is written here.';
+comment on column crm.push_state.joined_fields is 'What this row said when it was last taken over, as in crm.desired_state.';
 comment on column crm.push_state.agreed is
 'Agreed base: the value of each managed field that both sides last had, or that Syrve acknowledged. Keys are fields; category:ID, card:TRACK, program:ID.';
-comment on column crm.push_state.agreed_version is 'Moves with every change of the agreement that a push makes.';
+comment on column crm.push_state.agreed_version is
+'Moves with every change of the agreement that a push makes; compared by every statement that writes the agreement.';
 comment on column crm.push_state.pushed is 'What was acknowledged and has not been seen in a look-up yet: {field: {from, to}}.';
 comment on column crm.push_state.pushed_at is 'Last acknowledgement.';
 comment on column crm.push_state.settled_edit is 'edited_at of the row when there was last nothing to push for it.';
@@ -230,6 +238,44 @@ comment on column crm.conflict.decision is 'Set by a person: crm or syrve. Holds
 comment on column crm.conflict.found_at is 'When it was found.';
 comment on column crm.conflict.closed_at is 'When the two agreed, or one of the values changed.';
 
+create view crm.conflict_masked as
+select
+    conflict_id,
+    crm_id,
+    organization_id,
+    customer_id,
+    case when field like 'card:%' then 'card:' || repeat('*', greatest(length(field) - 7, 0)) || right(field, 2) else field end as field,
+    case when is_shown then crm_value end as crm_value,
+    case when is_shown then syrve_value end as syrve_value,
+    case when is_shown then agreed_value end as agreed_value,
+    policy,
+    outcome,
+    decision,
+    found_at,
+    closed_at
+from (
+    select
+        known.*,
+        known.field in ('sex', 'receives_order_status', 'receives_promo')
+        or split_part(known.field, ':', 1) in ('category', 'card', 'program') as is_shown
+    from crm.conflict as known
+) as seen;
+comment on view crm.conflict_masked is
+'Conflicts for operations: the values of consents, sex and memberships; of names, phones, e-mail addresses and birthdays that they differ.';
+comment on column crm.conflict_masked.conflict_id is 'Number of the conflict.';
+comment on column crm.conflict_masked.crm_id is 'The CRM''s number of the customer.';
+comment on column crm.conflict_masked.organization_id is 'Organization in which the customer is kept.';
+comment on column crm.conflict_masked.customer_id is 'Syrve''s id of the customer.';
+comment on column crm.conflict_masked.field is 'Field; or category:ID, program:ID, and of card:TRACK the end of the track.';
+comment on column crm.conflict_masked.crm_value is 'What the CRM wants, where that tells of no person.';
+comment on column crm.conflict_masked.syrve_value is 'What Syrve has, likewise.';
+comment on column crm.conflict_masked.agreed_value is 'What both last agreed on, likewise.';
+comment on column crm.conflict_masked.policy is 'Policy of the field when it was last judged.';
+comment on column crm.conflict_masked.outcome is 'Who wins: crm, syrve, or it waits for a decision.';
+comment on column crm.conflict_masked.decision is 'Set by a person in crm.conflict: crm or syrve.';
+comment on column crm.conflict_masked.found_at is 'When it was found.';
+comment on column crm.conflict_masked.closed_at is 'When the two agreed, or one of the values changed.';
+
 create table crm.remote_change (
     crm_id bigint not null,
     field text not null,
@@ -250,6 +296,20 @@ comment on column crm.remote_change.crm_value is 'What the CRM still has, as it 
 comment on column crm.remote_change.syrve_value is 'What Syrve has now.';
 comment on column crm.remote_change.seen_at is 'Time of the answer that showed it.';
 
+create function crm.written_text(text) returns text
+language sql
+immutable
+parallel safe
+return nullif(
+    btrim(
+        $1,
+        E'\u0009\u000a\u000b\u000c\u000d\u001c\u001d\u001e\u001f \u0085\u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008'
+        '\u2009\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff'
+    ),
+    ''
+);
+comment on function crm.written_text(text) is 'A text without white space and invisible characters around it; null where nothing else is in it.';
+
 -- What the CRM wants and what Syrve has, in the same terms: the two sides that a plan compares.
 create view crm.desired_state as
 select
@@ -259,10 +319,10 @@ select
     jsonb_strip_nulls(
         jsonb_build_object(
             'phone', known.phone,
-            'name', nullif(btrim(wished.name), ''),
-            'surname', nullif(btrim(wished.surname), ''),
-            'middle_name', nullif(btrim(wished.middle_name), ''),
-            'email', nullif(btrim(wished.email), ''),
+            'name', crm.written_text(wished.name),
+            'surname', crm.written_text(wished.surname),
+            'middle_name', crm.written_text(wished.middle_name),
+            'email', crm.written_text(wished.email),
             'birthday', wished.birthday::text,
             'sex', wished.sex,
             'receives_order_status', wished.receives_order_status::text,
@@ -318,7 +378,7 @@ select
     mirrored.profile_changed_at as changed_at,
     mirrored.is_deleted,
     jsonb_build_object(
-        'phone', mirrored.phone,
+        'phone', coalesce(mirrored.phone, crm.written_text(mirrored.phone_raw)),
         'name', mirrored.name,
         'surname', mirrored.surname,
         'middle_name', mirrored.middle_name,
@@ -355,12 +415,11 @@ comment on column crm.syrve_state.customer_id is 'Syrve''s id of the customer.';
 comment on column crm.syrve_state.fetched_at is 'Time of the answer that made this version.';
 comment on column crm.syrve_state.changed_at is 'When a field of the customer last changed, as far as look-ups show.';
 comment on column crm.syrve_state.is_deleted is 'Whether Syrve has deleted the customer.';
-comment on column crm.syrve_state.fields is 'Values by field; a membership that is not there is none.';
+comment on column crm.syrve_state.fields is 'Values by field; a membership that is not there is none. A phone that is no number is as Syrve has it.';
 
 -- Whoever lets a row go, by whatever way, lets it go at once and with no refusals counted.
 create function crm.forget_refusals() returns trigger
 language plpgsql
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -376,6 +435,7 @@ create trigger forget_refusals after delete on crm.push_blocked
 referencing old table as released
 for each statement execute function crm.forget_refusals();
 
+-- As the owner, because attempts are append-only for the DAGs: what is old goes by this function, within its bounds, and by nothing else.
 create function crm.prune_push(plan_days integer, attempt_days integer, batch_rows integer default 10000)
 returns table (plan_rows bigint, attempts bigint, plans bigint, conflicts bigint)
 language plpgsql
@@ -464,28 +524,5 @@ begin
     return next;
 end
 $$;
-revoke all on function crm.prune_push(integer, integer, integer) from public;
 comment on function crm.prune_push(integer, integer, integer) is
 'Deletes up to batch_rows rows each of what the push no longer needs: rows of plans older than plan_days, attempts, summaries and closed conflicts older than attempt_days. Keeps what is under way, leased, or waits in crm.push_blocked; never touches crm.push_state. Call it until it gives zeros.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update, delete on
-            crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_blocked, crm.conflict, crm.remote_change
-            to syrve_loader;
-        grant select, insert on crm.push to syrve_loader;  -- append-only for it
-        grant select on crm.desired_state, crm.syrve_state to syrve_loader;
-        grant usage on all sequences in schema crm to syrve_loader;
-        grant execute on function crm.prune_push(integer, integer, integer) to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict to syrve_ops;
-        grant delete on crm.push_blocked to syrve_ops;
-        grant update (decision) on crm.conflict to syrve_ops;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_crm') then
-        grant select on crm.remote_change, crm.conflict, crm.push_blocked, crm.push, crm.push_plan_summary to syrve_crm;
-    end if;
-end
-$$;

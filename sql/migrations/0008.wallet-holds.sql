@@ -17,6 +17,7 @@ create table wallet.hold (
     confirmed_at timestamptz,
     closed_at timestamptz check (closed_at >= opened_at),
     closed_by text check (closed_by in ('rejected', 'cancelled', 'consumed')),
+    closed_basis text,
     closing_operation_id uuid,
     recorded_at timestamptz not null default clock_timestamp(),
     check ((closed_at is null) = (closed_by is null))
@@ -44,6 +45,7 @@ comment on column wallet.hold.opened_at is 'When it was sent: from then on money
 comment on column wallet.hold.confirmed_at is 'When it became certain that money was set aside; null while it is not.';
 comment on column wallet.hold.closed_at is 'From then on it certainly sets nothing aside; null while it is open.';
 comment on column wallet.hold.closed_by is 'What ended it: rejected, cancelled or consumed.';
+comment on column wallet.hold.closed_basis is 'Why its end is believed: answer, report, balance or person; null while it is open.';
 comment on column wallet.hold.closing_operation_id is 'Cancellation or charge that ended it.';
 comment on column wallet.hold.recorded_at is 'When this row last changed: later than closed_at where the news arrived late.';
 
@@ -80,6 +82,7 @@ create table wallet.unsettled_operation (
     planned_at timestamptz,
     sent_at timestamptz,
     settled_at timestamptz,
+    basis text,
     check ((settled_at is null) = (state in ('planned', 'sent', 'unknown')))
 );
 create index unsettled_operation_now on wallet.unsettled_operation (kind, sent_at) where settled_at is null;
@@ -87,6 +90,14 @@ create index unsettled_operation_source on wallet.unsettled_operation (source) w
 -- Settled rows are asked for too, where the moment is past. A till's clock may say that the outcome came before the call.
 create index unsettled_operation_at on wallet.unsettled_operation
 using gist (tstzrange(sent_at, case when settled_at < sent_at then sent_at else settled_at end)) where sent_at is not null;
+create index unsettled_operation_by_balance on wallet.unsettled_operation (customer_id, wallet_id) where basis = 'balance';
+-- Planned and not sent yet, at any moment.
+create index unsettled_operation_planned_at on wallet.unsettled_operation using gist (
+    tstzrange(
+        planned_at,
+        case when sent_at is not null or settled_at is not null then greatest(planned_at, least(sent_at, settled_at)) end
+    )
+) where planned_at is not null;
 comment on table wallet.unsettled_operation is
 'Operations without an outcome; made from the ledger by triggers. One that stayed open for more than a minute keeps its row once it is settled, '
 'so that what was open at a moment can be told: sent_at <= moment, and settled_at null or later.';
@@ -103,11 +114,14 @@ comment on column wallet.unsettled_operation.state is 'State of the last event.'
 comment on column wallet.unsettled_operation.planned_at is 'When it was planned; null for what others did.';
 comment on column wallet.unsettled_operation.sent_at is 'When it was sent, or became unknown; null while it is only planned.';
 comment on column wallet.unsettled_operation.settled_at is 'When its outcome became known; null while it is not.';
+comment on column wallet.unsettled_operation.basis is
+'Why the outcome is believed once it is known. Rows settled by balance are kept, because later evidence of the same time reopens them.';
 
 -- A hold and its end may be written by two transactions at once, neither of which sees the other: the locks make the second wait, and it then sees
 -- the first. Many at once take one lock for all, since each lock has a place in shared memory.
 create function wallet.lock_holds(hold_ids uuid[]) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if cardinality(hold_ids) = 0 then
@@ -124,6 +138,22 @@ end
 $$;
 comment on function wallet.lock_holds(uuid[]) is 'Keeps two transactions from working out the same hold at once.';
 
+-- An ending must be of the hold's own money.
+create function wallet.ending_agrees(ended wallet.operation, held wallet.operation) returns boolean
+language sql
+immutable
+as $$
+    select
+        ended.organization_id = held.organization_id
+        and (ended.customer_id = held.customer_id or ended.customer_id is null)
+        and (ended.wallet_id = held.wallet_id or ended.wallet_id is null)
+        and (ended.amount = held.amount or ended.amount is null or ended.consumes_hold)
+$$;
+comment on function wallet.ending_agrees(wallet.operation, wallet.operation) is
+'Whether a cancellation or consumption agrees with its hold in organization, customer and wallet, and a cancellation in amount, as far as it '
+'names them; else it ends nothing. A till that took another sum ended the hold all the same: a finding, charge_amount_mismatch.';
+
+-- As the owner, because holds are what the book says: the DAGs write the book, and may not write holds beside it.
 -- A hold that was told to be cancelled or consumed, and rejected after that, contradicts itself. It ended with the first of these: what was true before
 -- the later word came stays true, whenever one asks.
 create function wallet.follow_holds() returns trigger
@@ -143,7 +173,7 @@ begin
         from added as event
         inner join wallet.operation as operation on event.operation_id = operation.operation_id
         where operation.kind = 'hold'
-            or ((operation.kind = 'cancel_hold' or operation.consumes_hold) and event.state = 'confirmed')
+            or ((operation.kind = 'cancel_hold' or operation.consumes_hold) and (event.state = 'confirmed' or event.sequence > 2))
         union
         select (event.evidence ->> 'transaction_id')::uuid
         from added as event
@@ -155,7 +185,7 @@ begin
 
     insert into wallet.hold as known (
         hold_id, organization_id, customer_id, wallet_id, amount, order_id, source, observed, transaction_id, state, opened_at, confirmed_at,
-        closed_at, closed_by, closing_operation_id
+        closed_at, closed_by, closed_basis, closing_operation_id
     )
     select
         operation.operation_id, operation.organization_id, operation.customer_id, operation.wallet_id, operation.amount, operation.order_id,
@@ -169,30 +199,48 @@ begin
             when ending.kind is not null then 'consumed'
             when told.rejected_at is not null then 'rejected'
         end,
+        case when ending.kind is not null then ending.basis else told.rejected_basis end,
         ending.operation_id
     from unnest(concerned) as one (hold_id)
     inner join wallet.operation as operation on one.hold_id = operation.operation_id and operation.kind = 'hold'
     cross join lateral (
         select
-            (array_agg(event.state order by event.sequence desc))[1] as state,
+            max(latest.state) as state,
             (array_agg(event.state order by event.sequence))[1] <> 'planned' as is_observed,
             min(event.occurred_at) filter (where event.state in ('sent', 'confirmed', 'unknown')) as opened_at,
-            min(event.occurred_at) filter (where event.state = 'confirmed') as confirmed_at,
-            min(event.occurred_at) filter (where event.state = 'rejected') as rejected_at,
+            max(latest.occurred_at) filter (where latest.state = 'confirmed') as confirmed_at,
+            max(latest.occurred_at) filter (where latest.state = 'rejected') as rejected_at,
+            max(latest.basis) filter (where latest.state = 'rejected') as rejected_basis,
             coalesce(
-                (max(event.evidence ->> 'transaction_id'))::uuid,
+                ((array_agg(event.evidence ->> 'transaction_id' order by event.sequence desc)
+                    filter (where event.evidence ? 'transaction_id'))[1])::uuid,
                 case when (array_agg(event.state order by event.sequence))[1] <> 'planned' then operation.operation_id end
             ) as transaction_id
         from wallet.operation_event as event
+        cross join lateral (
+            select one.state, one.occurred_at, one.basis
+            from wallet.operation_event as one
+            where one.operation_id = operation.operation_id
+            order by one.sequence desc
+            limit 1
+        ) as latest
         where event.operation_id = operation.operation_id
     ) as told
     left join lateral (
-        select ended.operation_id, ended.kind, event.occurred_at
+        select ended.operation_id, ended.kind, event.occurred_at, event.basis
         from wallet.operation as ended
-        inner join wallet.operation_event as event on ended.operation_id = event.operation_id and event.state = 'confirmed'
+        cross join lateral (
+            select one.state, one.occurred_at, one.basis
+            from wallet.operation_event as one
+            where one.operation_id = ended.operation_id
+            order by one.sequence desc
+            limit 1
+        ) as event
         where
             ended.hold_id in (operation.operation_id, told.transaction_id)
             and (ended.kind = 'cancel_hold' or ended.consumes_hold)
+            and event.state = 'confirmed'
+            and wallet.ending_agrees(ended, operation)
         order by event.occurred_at, ended.operation_id
         limit 1
     ) as ending on ending.occurred_at < told.rejected_at or told.rejected_at is null
@@ -204,19 +252,22 @@ begin
         confirmed_at = excluded.confirmed_at,
         closed_at = excluded.closed_at,
         closed_by = excluded.closed_by,
+        closed_basis = excluded.closed_basis,
         closing_operation_id = excluded.closing_operation_id,
         recorded_at = clock_timestamp()
     where
-        (known.transaction_id, known.state, known.opened_at, known.confirmed_at, known.closed_at, known.closed_by, known.closing_operation_id)
+        (known.transaction_id, known.state, known.opened_at, known.confirmed_at, known.closed_at, known.closed_by, known.closed_basis,
+            known.closing_operation_id)
         is distinct from (
             excluded.transaction_id, excluded.state, excluded.opened_at, excluded.confirmed_at, excluded.closed_at, excluded.closed_by,
-            excluded.closing_operation_id
+            excluded.closed_basis, excluded.closing_operation_id
         );
     return null;
 end
 $$;
 comment on function wallet.follow_holds() is 'Works out again the holds that new events concern.';
 
+-- As the owner, likewise.
 create function wallet.follow_unsettled() returns trigger
 language plpgsql
 security definer
@@ -226,7 +277,7 @@ set enable_mergejoin = off
 set enable_seqscan = off
 as $$
 begin
-    -- What others report with its outcome was never open here: most of an import passes by.
+    -- What others report with its outcome was never open here: most of an import passes by. A reopened outcome may have lost its row.
     insert into wallet.unsettled_operation (
         operation_id, kind, organization_id, customer_id, wallet_id, amount, order_id, hold_id, source, state, planned_at, sent_at
     )
@@ -234,22 +285,32 @@ begin
         operation.operation_id, operation.kind, operation.organization_id, operation.customer_id, operation.wallet_id, operation.amount,
         operation.order_id, operation.hold_id, operation.source, event.state,
         case when event.state = 'planned' then event.occurred_at end,
-        case when event.state <> 'planned' then event.occurred_at end
+        case
+            when event.sequence > 1 then (
+                select min(known.occurred_at)
+                from wallet.operation_event as known
+                where known.operation_id = event.operation_id and known.state <> 'planned'
+            )
+            when event.state <> 'planned' then event.occurred_at
+        end
     from added as event
     inner join wallet.operation as operation on event.operation_id = operation.operation_id
-    where event.sequence = 1 and event.state in ('planned', 'sent', 'unknown');
+    where (event.sequence = 1 and event.state in ('planned', 'sent', 'unknown')) or (event.sequence > 1 and event.state = 'unknown')
+    on conflict (operation_id) do nothing;
 
     update wallet.unsettled_operation as known
     set
         state = latest.state,
         sent_at = coalesce(known.sent_at, latest.sent_at),
-        settled_at = latest.settled_at
+        settled_at = latest.settled_at,
+        basis = latest.basis
     from (
         select
             event.operation_id,
             (array_agg(event.state order by event.sequence desc))[1] as state,
+            (array_agg(event.basis order by event.sequence desc))[1] as basis,
             min(event.occurred_at) filter (where event.state in ('sent', 'unknown')) as sent_at,
-            min(event.occurred_at) filter (where event.state in ('confirmed', 'rejected')) as settled_at
+            (array_agg(case when event.basis is not null then event.occurred_at end order by event.sequence desc))[1] as settled_at
         from added as event
         where event.sequence > 1
         group by event.operation_id
@@ -262,7 +323,9 @@ begin
         event.sequence > 1
         and event.state in ('confirmed', 'rejected')
         and known.operation_id = event.operation_id
-        and not coalesce(known.settled_at > known.sent_at + interval '1 minute', false);
+        and known.settled_at is not null
+        and known.basis <> 'balance'
+        and not coalesce(known.settled_at > least(known.planned_at, known.sent_at) + interval '1 minute', false);
     return null;
 end
 $$;
@@ -295,16 +358,5 @@ begin
     loop
         execute format('comment on column wallet.%I.%I is %L', described.relation_name, described.column_name, described.description);
     end loop;
-end
-$$;
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select on wallet.hold, wallet.open_hold, wallet.unsettled_operation to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.hold, wallet.open_hold, wallet.unsettled_operation to syrve_ops;
-    end if;
 end
 $$;

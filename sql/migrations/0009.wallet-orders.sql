@@ -45,7 +45,6 @@ comment on column wallet.payment_order_version.recorded_at is 'When we took it i
 -- Writers simply upsert: the version is kept in any case, and the row moves only forward in time.
 create function wallet.keep_order_version() returns trigger
 language plpgsql
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -118,17 +117,3 @@ comment on column wallet.transaction_bookmark.organization_id is 'Organization c
 comment on column wallet.transaction_bookmark.customer_id is 'Customer concerned.';
 comment on column wallet.transaction_bookmark.revision is 'Highest revision read so far.';
 comment on column wallet.transaction_bookmark.read_at is 'When it was last read.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update on wallet.payment_order to syrve_loader;
-        grant select on wallet.payment_order_version to syrve_loader;
-        grant select, insert on wallet.transaction to syrve_loader;
-        grant select, insert, update on wallet.transaction_bookmark to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.transaction_bookmark to syrve_ops;
-    end if;
-end
-$$;

@@ -1,6 +1,7 @@
 -- depends: 0009.wallet-orders
 -- What reconciliation stands on: holds and charges as of a moment.
 
+-- noqa: disable=AL03,AL08,RF01,RF03
 create function wallet.open_hold_as_of(moment timestamptz) returns table (
     hold_id uuid,
     organization_id uuid,
@@ -17,7 +18,7 @@ create function wallet.open_hold_as_of(moment timestamptz) returns table (
 )
 language sql
 stable
-as $$
+begin atomic  -- bound when it is made, whatever the caller's search_path
     -- Materialized: what is open is few, and must be found first, by the index of periods.
     with held as materialized (
         select one.*
@@ -63,8 +64,9 @@ as $$
                 order by event.sequence desc
                 limit 1
             ) in ('sent', 'unknown')
-    )
-$$;
+    );
+end;
+-- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.open_hold_as_of(timestamptz) is
 'Holds that certainly set money aside at a moment and of which no cancellation was on its way, each with its order''s state as of then.';
 
@@ -85,10 +87,15 @@ select
         select begun.state = 'planned'
         from wallet.operation_event as begun
         where begun.operation_id = operation.operation_id and begun.sequence = 1
-    ) as is_ours
+    ) as is_ours,
+    operation.payment_id,
+    event.basis
 from wallet.operation as operation
 inner join wallet.operation_event as event on operation.operation_id = event.operation_id and event.state = 'confirmed'
-where operation.kind = 'chargeoff';
+where
+    operation.kind = 'chargeoff'
+    -- A scalar, so that it stays an index look-up: an outcome that was corrected later does not count.
+    and (select max(later.sequence) from wallet.operation_event as later where later.operation_id = operation.operation_id) = event.sequence;
 comment on view wallet.charge is 'Charges that certainly took money. Ask for some by wallet, order, hold or time: it reads the book.';
 comment on column wallet.charge.operation_id is 'As in operation.';
 comment on column wallet.charge.organization_id is 'As in operation.';
@@ -102,9 +109,12 @@ comment on column wallet.charge.source is 'As in operation.';
 comment on column wallet.charge.requested_at is 'As in operation.';
 comment on column wallet.charge.charged_at is 'When the money was taken.';
 comment on column wallet.charge.is_ours is 'Sent by us, on purpose, rather than reported by others.';
+comment on column wallet.charge.payment_id is 'As in operation.';
+comment on column wallet.charge.basis is 'Why it is believed: answer, report, balance or person.';
 
 -- A charge through the API does not say which hold it pays for unless somebody wrote it down. Else it is looked for: by the order, then by the
 -- sum. Of several holds alike, each charge goes to the latest hold before it that has no charge yet, as brackets close the latest that is open.
+-- noqa: disable=AL03,AL08,RF01,RF03
 create function wallet.hold_charge_as_of(moment timestamptz, organization uuid, window_seconds double precision, tolerance numeric)
 returns table (
     hold_id uuid,
@@ -122,7 +132,7 @@ returns table (
 )
 language sql
 stable
-as $$
+begin atomic  -- bound when it is made, whatever the caller's search_path
     select
         hold.hold_id,
         hold.customer_id,
@@ -275,19 +285,9 @@ as $$
         order by preference
         limit 1
     ) as charge on true
-    where hold.organization_id = organization
-$$;
+    where hold.organization_id = organization;
+end;
+-- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric) is
 'Open holds whose payment was charged all the same, as of a moment: by a charge that names the hold, or its order, or else one of the same sum '
 'on the same wallet within so many seconds. What the till paid with the held money is not among them: that hold is not open.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select on wallet.charge to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.charge to syrve_ops;
-    end if;
-end
-$$;

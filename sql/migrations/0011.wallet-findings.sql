@@ -113,6 +113,7 @@ comment on column wallet.finding_count.closed_amount is 'Their money at risk as 
 comment on column wallet.finding_count.run_id is 'Airflow''s run that counted.';
 comment on column wallet.finding_count.recorded_at is 'When it was counted last.';
 
+-- noqa: disable=AL03,AL08,RF01,RF03
 create function wallet.finding_as_of(moment timestamptz) returns table (
     finding_id uuid,
     rule text,
@@ -130,7 +131,7 @@ create function wallet.finding_as_of(moment timestamptz) returns table (
 )
 language sql
 stable
-as $$
+begin atomic  -- bound when it is made, whatever the caller's search_path
     select
         finding.finding_id,
         finding.rule,
@@ -156,12 +157,14 @@ as $$
         where version.finding_id = finding.finding_id and version.as_of <= moment
         order by version.as_of desc, version.version desc
         limit 1
-    ) as latest on true
-$$;
+    ) as latest on true;
+end;
+-- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.finding_as_of(timestamptz) is
 'Findings as they were at a moment, closed ones with the status in which they closed; right for moments in finding_evaluation and after them.';
 
 -- Who sets a status by hand changes the row only; the versions must tell of it too.
+-- As the owner, because operations may set a status, and may not write versions beside it.
 create function wallet.keep_finding_version() returns trigger
 language plpgsql
 security definer
@@ -200,17 +203,3 @@ comment on function wallet.keep_finding_version() is 'Writes a version of a find
 create constraint trigger keep_version after update of status on wallet.finding
 deferrable initially deferred
 for each row when (old.status is distinct from new.status) execute function wallet.keep_finding_version();
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update on wallet.finding, wallet.finding_evaluation to syrve_loader;
-        grant select, insert on wallet.finding_version to syrve_loader;
-        grant select, insert, update, delete on wallet.finding_count to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count to syrve_ops;
-        grant update (status, resolved_at) on wallet.finding to syrve_ops;
-    end if;
-end
-$$;

@@ -150,15 +150,3 @@ begin
     end loop;
 end
 $$;
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert on wallet.release, wallet.release_event to syrve_loader;
-        grant select on wallet.release_state to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.release, wallet.release_event, wallet.release_state to syrve_ops;
-    end if;
-end
-$$;

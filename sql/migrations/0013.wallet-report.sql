@@ -52,15 +52,3 @@ comment on column wallet.finding_told.severity is 'Severity that was told.';
 comment on column wallet.finding_told.amount_at_risk is 'Money at risk that was told; small changes add up against it.';
 comment on column wallet.finding_told.change is 'What was said of it: opened, raised, amount_changed, closed, or passed (opened and closed meanwhile).';
 comment on column wallet.finding_told.notification_id is 'Message that told it.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert on wallet.notification to syrve_loader;
-        grant select, insert, update on wallet.finding_told to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.notification, wallet.finding_told to syrve_ops;
-    end if;
-end
-$$;

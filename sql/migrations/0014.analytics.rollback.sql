@@ -9,4 +9,4 @@ drop view analytics.wallet_balance;
 drop view analytics.customer_history;
 drop view analytics.customer;
 drop view analytics.organization;
-drop table analytics.hash_key;
+drop table secret.hash_key;

@@ -2,15 +2,15 @@
 -- What analysts work with: the mirror and its history without a name, phone, e-mail address or card number in clear. Who is the same person is told by
 -- keyed hashes, which can't be turned back without the key: there are few enough phones to try them all.
 
-create table analytics.hash_key (
+create table secret.hash_key (
     key bytea not null check (length(key) >= 32),
     is_the_key boolean primary key default true check (is_the_key)
 );
-comment on table analytics.hash_key is
+comment on table secret.hash_key is
 'The key of all hashes of the views; one row, for the owner only. Another key gives everybody other hashes.';
-comment on column analytics.hash_key.key is 'Random bytes.';
-comment on column analytics.hash_key.is_the_key is 'There is just one.';
-insert into analytics.hash_key (key)
+comment on column secret.hash_key.key is 'Random bytes.';
+comment on column secret.hash_key.is_the_key is 'There is just one.';
+insert into secret.hash_key (key)
 select sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'));
 
 -- Written out in each view, not a function: whoever may call such a function can try all phones with it.
@@ -49,7 +49,7 @@ select
     person.changed_at,
     person.fetched_at
 from syrve.customer as person
-cross join analytics.hash_key as hash_key;
+cross join secret.hash_key as hash_key;
 comment on view analytics.customer is 'Customers, masked: join on customer_id within an organization, on phone_hash or email_hash across them.';
 comment on column analytics.customer.phone_masked is 'Begin and end of the phone.';
 comment on column analytics.customer.phone_hash is 'Keyed hash of the phone (E.164): equal for equal phones, also across organizations.';
@@ -84,7 +84,7 @@ select
     person.valid_from,
     person.valid_to
 from syrve.customer_history as person
-cross join analytics.hash_key as hash_key;
+cross join secret.hash_key as hash_key;
 comment on view analytics.customer_history is
 'Every version of every customer, masked as in analytics.customer. As of a moment: valid_from <= moment and (valid_to > moment or valid_to is null).';
 
@@ -123,7 +123,7 @@ select
     repeat('*', greatest(length(card.number) - 2, 0)) || right(card.number, least(2, length(card.number) / 2)) as number_masked,
     card.valid_to
 from syrve.card as card
-cross join analytics.hash_key as hash_key;
+cross join secret.hash_key as hash_key;
 comment on view analytics.card is 'Loyalty cards of customers, their numbers masked.';
 comment on column analytics.card.track_hash is 'Keyed hash of what the card reader reads.';
 comment on column analytics.card.number_masked is 'End of the number on the card.';
@@ -180,7 +180,7 @@ select
     coupon.verdict,
     coupon.checked_at
 from syrve.coupon as coupon
-cross join analytics.hash_key as hash_key;
+cross join secret.hash_key as hash_key;
 comment on view analytics.coupon is
 'Watched coupons with their verdicts, without the numbers, which are as good as money, and without who activated them.';
 comment on column analytics.coupon.number_hash is 'Keyed hash of the coupon''s number.';
@@ -217,18 +217,6 @@ begin
 end
 $$;
 
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_analyst') then
-        grant select on
-            analytics.organization, analytics.customer, analytics.customer_history, analytics.wallet_balance,
-            analytics.wallet_balance_history, analytics.card, analytics.customer_category, analytics.customer_category_history,
-            analytics.coupon_series, analytics.coupon
-            to syrve_analyst;
-    end if;
-end
-$$;
-
 create view analytics.holds_at_risk as
 select
     finding_id,
@@ -256,14 +244,3 @@ comment on column analytics.holds_at_risk.amount_at_risk is 'Money at risk, in t
 comment on column analytics.holds_at_risk.first_seen_at is 'Earliest moment as of which it held.';
 comment on column analytics.holds_at_risk.last_seen_at is 'Latest moment as of which it held.';
 comment on column analytics.holds_at_risk.status is 'open, or acknowledged: a person knows.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_analyst') then
-        grant select on analytics.holds_at_risk to syrve_analyst;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on analytics.holds_at_risk to syrve_ops;
-    end if;
-end
-$$;

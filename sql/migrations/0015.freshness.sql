@@ -138,7 +138,7 @@ returns table (
     due_at timestamptz,
     why text
 )
-language sql stable
+language sql stable security definer set search_path = ''
 as $$
     select
         spent.identity_kind,
@@ -184,7 +184,7 @@ as $$
     where spent.organization_id = $1 and spent.identity_kind in ('phone', 'id', 'card') and spent.identity_value = $2
 $$;
 comment on function sync.explain_due(uuid, text) is
-'Why an identity is due when it is: its rate, weight and interval, and a sentence. With the rights of whoever asks.';
+'Why an identity is due when it is: its rate, weight and interval, and a sentence. Shows no more of a person than was asked with.';
 
 create view analytics.sync_freshness as
 with spent as (
@@ -297,19 +297,3 @@ comment on column analytics.sync_freshness.full_round_of_account is 'The same fo
 comment on column analytics.sync_freshness.coupons_watched is 'Coupon numbers on the watch list.';
 comment on column analytics.sync_freshness.coupons_checked is 'Coupons found under them.';
 comment on column analytics.sync_freshness.oldest_coupon is 'Age of the oldest answer about one of them.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert, update on sync.refresh_fit to syrve_loader;
-        grant select, insert, delete on sync.refresh_evidence to syrve_loader;
-        grant select on sync.refresh_interval to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on sync.refresh_fit, sync.refresh_evidence, sync.refresh_interval, analytics.sync_freshness to syrve_ops;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_analyst') then
-        grant select on analytics.sync_freshness to syrve_analyst;
-    end if;
-end
-$$;

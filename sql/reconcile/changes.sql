@@ -34,6 +34,21 @@ with concerned as (
             from staging_finding as found
             where found.rule = finding.rule and found.subject = finding.subject
         )
+        -- What a release left unsettled waits for evidence: that its hold is over by the ledger is no more than Syrve's word.
+        and not exists (
+            select
+            from wallet.release as release
+            inner join lateral (
+                select event.state
+                from wallet.release_event as event
+                where event.release_id = release.release_id and event.occurred_at <= %(as_of)s
+                order by event.sequence desc
+                limit 1
+            ) as latest on latest.state = 'unsettled'
+            where
+                release.hold_id = finding.hold_id
+                and release.findings @> jsonb_build_array(jsonb_build_object('finding_id', finding.finding_id))
+        )
 ),
 
 late as materialized (

@@ -60,6 +60,32 @@ select
                     and asked.answer_until > clock_timestamp()
             )
             then 'another run is at the hold'
+        when
+            cardinality(%(finding_ids)s::uuid[]) = 0
+            and exists (
+                select 1
+                from wallet.release_state as tried
+                where
+                    tried.hold_id = hold.hold_id
+                    and tried.state = 'unsettled'
+                    and not exists (
+                        select 1
+                        from wallet.operation as operation
+                        inner join wallet.operation_event as event on operation.operation_id = event.operation_id
+                        where
+                            operation.hold_id in (hold.hold_id, hold.transaction_id)
+                            and event.recorded_at > tried.state_at
+                    )
+                    and not exists (
+                        select 1
+                        from wallet.payment_order_version as version
+                        where
+                            version.organization_id = hold.organization_id
+                            and version.order_id = hold.order_id
+                            and version.recorded_at > tried.state_at
+                    )
+            )
+            then 'a release of the hold is not settled, and nothing has become known since'
     end as problem
 from chosen
 left join wallet.finding as finding on chosen.finding_id = finding.finding_id

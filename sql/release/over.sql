@@ -1,5 +1,5 @@
 -- Releases that lacked evidence, and whose hold is over by the ledger meanwhile: an import or a settlement has told. Where Syrve's confirmation
--- and the balance contradict each other, the ledger has no more than that confirmation, so a person has to look.
+-- and the balance contradict each other, the ledger has no more than that confirmation: somebody else must have told since of an end of the hold.
 select
     missing.request_id::text,
     missing.release_id::text,
@@ -9,5 +9,17 @@ inner join wallet.hold as hold on missing.hold_id = hold.hold_id
 where
     missing.state = 'unsettled'
     and hold.closed_at is not null
-    and not missing.evidence ? 'balance_fell_by'
+    and (
+        not missing.evidence ? 'balance_fell_by'
+        or exists (
+            select 1
+            from wallet.operation as ending
+            inner join wallet.operation_event as event on ending.operation_id = event.operation_id and event.state = 'confirmed'
+            where
+                ending.hold_id in (hold.hold_id, hold.transaction_id)
+                and (ending.kind = 'cancel_hold' or ending.consumes_hold)
+                and ending.operation_id is distinct from missing.operation_id
+                and event.recorded_at > missing.state_at
+        )
+    )
 order by missing.asked_at, missing.place;

@@ -9,14 +9,14 @@ with judged as (
             = (staged.kind, staged.organization_id, staged.customer_id, staged.wallet_id, staged.amount),
             false
         ) as hold_is_taken,
-        (latest.state = 'confirmed' and staged.state = 'rejected')
-        or (latest.state = 'rejected' and staged.state = 'confirmed') as contradicts
+        coalesce(latest.basis <> 'balance', true)
+        and ((latest.state = 'confirmed' and staged.state = 'rejected') or (latest.state = 'rejected' and staged.state = 'confirmed')) as contradicts
     from staging_operation as staged
     left join wallet.operation as known
         on staged.source = known.source and staged.idempotency_key = known.idempotency_key
     left join wallet.operation as same on staged.operation_id = same.operation_id
     left join lateral (
-        select event.state
+        select event.state, event.basis
         from wallet.operation_event as event
         where event.operation_id = coalesce(known.operation_id, same.operation_id)
         order by event.sequence desc

@@ -1,11 +1,12 @@
 -- Adds the next event of an operation; adds nothing where somebody else has added one meanwhile.
-insert into wallet.operation_event (operation_id, sequence, state, correlation_id, evidence, occurred_at)
+insert into wallet.operation_event (operation_id, sequence, state, correlation_id, evidence, basis, occurred_at)
 values (
     %(operation_id)s,
     %(after)s + 1,
     %(state)s,
     %(correlation_id)s,
     %(evidence)s,
+    case when %(state)s in ('confirmed', 'rejected') then %(basis)s end,
     coalesce(%(occurred_at)s::timestamptz, clock_timestamp())
 )
 on conflict (operation_id, sequence) do nothing

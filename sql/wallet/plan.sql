@@ -14,7 +14,9 @@ with asked as (
         requested_at,
         consumes_hold,
         idempotency_key,
-        fingerprint
+        fingerprint,
+        payment_id,
+        refund_of
     )
     values (
         coalesce(%(operation_id)s::uuid, gen_random_uuid()),
@@ -30,7 +32,9 @@ with asked as (
         coalesce(%(requested_at)s::timestamptz, clock_timestamp()),
         %(consumes_hold)s,
         %(key)s,
-        %(fingerprint)s
+        %(fingerprint)s,
+        %(payment_id)s,
+        %(refund_of)s
     )
     on conflict do nothing
     returning operation_id

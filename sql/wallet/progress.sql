@@ -6,7 +6,8 @@ with latest as (
         event.state as former,
         staged.state,
         staged.requested_at,
-        staged.evidence
+        staged.evidence,
+        case when staged.state in ('confirmed', 'rejected') then staged.basis end as basis
     from staging_operation as staged
     inner join wallet.operation as known
         on
@@ -17,7 +18,7 @@ with latest as (
                 = (known.kind, known.organization_id, known.customer_id, known.wallet_id, known.amount)
             )
     inner join lateral (
-        select one.sequence, one.state
+        select one.sequence, one.state, one.basis
         from wallet.operation_event as one
         where one.operation_id = known.operation_id
         order by one.sequence desc
@@ -26,17 +27,19 @@ with latest as (
     where
         (event.state = 'sent' and staged.state in ('confirmed', 'rejected', 'unknown'))
         or (event.state = 'unknown' and staged.state in ('confirmed', 'rejected'))
+        or (event.basis = 'balance' and staged.basis <> 'balance' and staged.state in ('confirmed', 'rejected'))
     order by known.operation_id asc, (staged.state in ('confirmed', 'rejected')) desc, staged.requested_at asc
 ),
 
 added as (
-    insert into wallet.operation_event (operation_id, sequence, state, occurred_at, evidence)
+    insert into wallet.operation_event (operation_id, sequence, state, occurred_at, evidence, basis)
     select
         latest.operation_id,
         latest.sequence + 1 as sequence,
         latest.state,
         latest.requested_at,
-        latest.evidence
+        latest.evidence,
+        latest.basis
     from latest
     on conflict (operation_id, sequence) do nothing
     returning operation_id

@@ -15,8 +15,10 @@ create temporary table if not exists staging_operation (
     consumes_hold boolean not null,
     idempotency_key text not null,
     fingerprint bytea not null,
+    refund_of uuid,
     state text not null,
-    evidence jsonb not null
+    evidence jsonb not null,
+    basis text not null
 ) on commit delete rows;
 
 create temporary table if not exists staging_order (

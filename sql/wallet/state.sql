@@ -15,6 +15,9 @@ select
     coalesce(sequence, 0) as sequence,
     state_at,
     coalesce(evidence, '{}') as evidence,
+    basis,
+    payment_id::text,
+    refund_of::text,
     fingerprint
 from wallet.operation_state
 where operation_id = %(operation_id)s::uuid or (source = %(source)s::text and idempotency_key = %(key)s::text);

@@ -15,7 +15,8 @@ with added as (
         requested_at,
         consumes_hold,
         idempotency_key,
-        fingerprint
+        fingerprint,
+        refund_of
     )
     select
         staged.operation_id,
@@ -31,7 +32,8 @@ with added as (
         staged.requested_at,
         staged.consumes_hold,
         staged.idempotency_key,
-        staged.fingerprint
+        staged.fingerprint,
+        staged.refund_of
     from staging_operation as staged
     order by staged.requested_at, staged.place
     on conflict do nothing
@@ -39,13 +41,14 @@ with added as (
 ),
 
 begun as (
-    insert into wallet.operation_event (operation_id, sequence, state, occurred_at, evidence)
+    insert into wallet.operation_event (operation_id, sequence, state, occurred_at, evidence, basis)
     select distinct on (added.operation_id)
         added.operation_id,
         1 as sequence,
         staged.state,
         staged.requested_at,
-        staged.evidence
+        staged.evidence,
+        case when staged.state in ('confirmed', 'rejected') then staged.basis end as basis
     from added
     inner join staging_operation as staged
         on added.operation_id = staged.operation_id and added.idempotency_key = staged.idempotency_key

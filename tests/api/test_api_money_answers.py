@@ -182,6 +182,7 @@ def test_error_class_leaves_money_unknown_unless_it_says_otherwise() -> None:
         "RateLimited": NOT_CARRIED_OUT,
         "TokenRefused": NOT_CARRIED_OUT,
         "UnsupportedByDialect": NOT_CARRIED_OUT,
+        "UntrustedCertificate": NOT_CARRIED_OUT,
     }
 
 

@@ -30,6 +30,7 @@ from syrve.api.errors import (
     UnreadableAnswer,
 )
 from syrve.api.protocol import (
+    UNREADABLE_DEADLINE_SECONDS,
     Again,
     Answer,
     Backoff,
@@ -123,7 +124,16 @@ def test_call_that_may_be_repeated_survives_passing_trouble(endpoint: Endpoint, 
 
 
 @pytest.mark.parametrize("endpoint", REPEATABLE, ids=lambda endpoint: endpoint.operation)
-@pytest.mark.parametrize("trouble", PASSING_TROUBLE)
+def test_answer_that_is_never_json_is_given_up_soon(endpoint: Endpoint) -> None:
+    ending = play(make_call(endpoint), repeat(Answer(200, {}, b"<html>")))
+
+    assert type(ending.error) is UnreadableAnswer
+    assert len(ending.repeats) > 2
+    assert ending.now <= 1000.0 + UNREADABLE_DEADLINE_SECONDS + EXCHANGE_SECONDS
+
+
+@pytest.mark.parametrize("endpoint", REPEATABLE, ids=lambda endpoint: endpoint.operation)
+@pytest.mark.parametrize("trouble", [name for name in PASSING_TROUBLE if name != "not JSON"])
 def test_lasting_trouble_is_repeated_until_the_deadline_and_then_told(endpoint: Endpoint, trouble: str) -> None:
     outcome, error = PASSING_TROUBLE[trouble]
 
@@ -190,7 +200,17 @@ def test_retry_after_beyond_the_deadline_ends_the_call_at_once_and_is_told() -> 
 
     assert isinstance(ending.error, RateLimited)
     assert ending.error.wait_seconds == 3600.0
+    assert ending.error.outlasts_call
     assert ending.repeats == []
+
+
+def test_wait_that_a_new_call_could_bear_does_not_outlast_calls() -> None:
+    long = Answer(429, {"retry-after": "50"}, b"")
+
+    ending = play(make_call(CUSTOMER_INFO), [long, long])
+
+    assert isinstance(ending.error, RateLimited)
+    assert not ending.error.outlasts_call
 
 
 def test_only_a_refusal_for_rate_holds_the_other_calls_back() -> None:
@@ -285,11 +305,12 @@ def test_money_is_sent_at_most_once_whatever_comes_back(status: int, body: bytes
 
 
 @pytest.mark.parametrize("endpoint", REPEATABLE, ids=lambda endpoint: endpoint.operation)
-def test_refused_token_is_renewed_once_and_then_it_is_over(endpoint: Endpoint) -> None:
-    ending = play(make_call(endpoint), [REFUSED_TOKEN, REFUSED_TOKEN])
+def test_refused_token_is_renewed_until_the_deadline(endpoint: Endpoint) -> None:
+    ending = play(make_call(endpoint), repeat(REFUSED_TOKEN))
 
-    assert isinstance(ending.error, AuthenticationFailed)
-    assert ending.repeats == [Again(0.0, renew_token=True)]
+    assert type(ending.error) is TokenRefused
+    assert set(ending.repeats) == {Again(0.0, renew_token=True)}
+    assert ending.now <= 1000.0 + DEADLINE_SECONDS + EXCHANGE_SECONDS
 
 
 def test_refused_login_is_not_tried_again() -> None:

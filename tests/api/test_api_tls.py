@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from api.conftest import Ask, make_config
 from fixtures.pulls import IMPATIENT
 from syrve.api.client import SyrveClient
-from syrve.api.errors import Effect, NotConnected
+from syrve.api.errors import Effect, UntrustedCertificate
 from syrve.api.models import Lookup
 from syrve.api.money_answers import effect_of
 
@@ -69,14 +69,17 @@ def untrusted_url(tmp_path: Path) -> Iterator[str]:
 
 
 def test_untrusted_certificate_means_that_nothing_was_sent(ask: Ask, untrusted_url: str) -> None:
-    (result,) = ask(make_config(untrusted_url, call_deadline_seconds=0.2), [Lookup(ID, "id", ID)])
+    (error,) = ask(make_config(untrusted_url), [Lookup(ID, "id", ID)])
 
-    assert type(result) is NotConnected
+    assert isinstance(error, UntrustedCertificate)
+    assert "is not trusted, so nothing was sent" in str(error)
+    assert "REQUESTS_CA_BUNDLE" in str(error)
+    assert error.retry_after_seconds is None
 
 
 def test_money_does_not_move_past_an_untrusted_certificate(untrusted_url: str) -> None:
     config = make_config(untrusted_url, call_deadline_seconds=0.2)
-    with SyrveClient(config, backoff=IMPATIENT) as client, pytest.raises(NotConnected) as caught:
+    with SyrveClient(config, backoff=IMPATIENT) as client, pytest.raises(UntrustedCertificate) as caught:
         client.topup(ID, ID, ID, Decimal(1))
 
     assert effect_of(caught.value) is Effect.NOT_CARRIED_OUT

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syrve.api.errors import MalformedAnswer
-from syrve.api.tokens import RENEWAL_MARGIN_SECONDS, TokenKeeper
+from syrve.api.tokens import MAX_TOKENS_REFUSED_UNUSED, RENEWAL_MARGIN_SECONDS, RENEWAL_STEP_SECONDS, TokenKeeper
 
 HOUR = 3600.0
 MOMENT = datetime(2026, 1, 9, 12, 0, tzinfo=UTC)
@@ -137,3 +138,65 @@ def test_token_that_has_been_replaced_meanwhile_is_not_dropped_for_the_old_one()
     keeper.drop("one")
 
     assert keeper.current(0.0) == "two"
+
+
+def spent(keeper: TokenKeeper, number: int, *, accepted: bool, now: float = 0.0) -> None:
+    """Take a token, use it or not, and learn that it is refused."""
+    token = keeper.keep({"token": f"token-{number}"}, now)
+    if accepted:
+        keeper.accept(token)
+    keeper.drop(token)
+
+
+def test_tokens_that_were_accepted_once_are_never_the_end() -> None:
+    keeper = TokenKeeper(HOUR)
+
+    for number in range(50):
+        spent(keeper, number, accepted=True)
+
+    assert keeper.refusal("customer_info") is None
+
+
+def test_tokens_that_no_call_was_accepted_with_are_the_end() -> None:
+    keeper = TokenKeeper(HOUR)
+    spent(keeper, 0, accepted=True)
+    for number in range(1, MAX_TOKENS_REFUSED_UNUSED + 1):
+        assert keeper.refusal("customer_info") is None
+        spent(keeper, number, accepted=False)
+
+    refusal = keeper.refusal("customer_info")
+
+    assert refusal is not None
+    assert refusal.operation == "customer_info"
+    assert "token-" not in str(refusal)
+
+
+def test_token_that_was_replaced_is_no_news_when_refused() -> None:
+    keeper = TokenKeeper(HOUR)
+    keeper.keep({"token": "new"}, 0.0)
+
+    for _ in range(2 * MAX_TOKENS_REFUSED_UNUSED):
+        keeper.drop("old")
+
+    assert keeper.current(1.0) == "new"
+    assert keeper.refusal("customer_info") is None
+
+
+@given(seed=st.integers(), exchange_seconds=st.floats(0.0, 0.2))
+def test_renewals_are_bounded_by_rate(seed: int, exchange_seconds: float) -> None:
+    keeper = TokenKeeper(HOUR, rng=random.Random(seed))
+    now, renewals = 0.0, []
+    while now < 600.0:
+        now += keeper.renewal_wait_seconds(now) + exchange_seconds
+        spent(keeper, len(renewals), accepted=True, now=now)
+        renewals.append(now)
+
+    assert all(len([each for each in renewals if end - 60 < each <= end]) <= 45 for end in renewals)
+    assert renewals[1] - renewals[0] <= RENEWAL_STEP_SECONDS + exchange_seconds
+
+
+def test_token_that_grew_old_is_replaced_at_once() -> None:
+    keeper = TokenKeeper(HOUR)
+    keeper.keep({"token": "one"}, 0.0)
+
+    assert keeper.renewal_wait_seconds(5.0) == 0.0

@@ -25,6 +25,7 @@ from syrve.api.errors import (
     ServiceUnavailable,
 )
 from syrve.api.models import Customer, CustomerChange, Lookup
+from syrve.api.tokens import MAX_TOKENS_REFUSED_UNUSED
 from syrve_simulator.control import CustomerState, RawAnswer
 from syrve_simulator.process import SimulatorProcess
 
@@ -219,7 +220,7 @@ def test_token_is_renewed_before_it_expires(simulator: SimulatorProcess, simulat
     assert simulator.control.calls()["operations"]["organizations"]["statuses"] == {"200": 2}
 
 
-def test_steady_401_is_asked_twice_and_no_more(
+def test_steady_401_ends_after_a_few_tokens(
     ask: Ask, simulator: SimulatorProcess, simulated: SyrveConfig, lookups: list[Lookup]
 ) -> None:
     simulator.control.set_faults([{"operation": "customer_info", "fault": "status", "status": 401}])
@@ -227,7 +228,8 @@ def test_steady_401_is_asked_twice_and_no_more(
     (result,) = ask(simulated, lookups[:1])
 
     assert isinstance(result, AuthenticationFailed)
-    assert (received(simulator, "customer_info"), received(simulator, "access_token")) == (2, 2)
+    tries = MAX_TOKENS_REFUSED_UNUSED
+    assert (received(simulator, "customer_info"), received(simulator, "access_token")) == (tries, tries)
 
 
 def test_wrong_login_is_asked_once_for_the_whole_batch(

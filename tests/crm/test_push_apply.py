@@ -181,7 +181,7 @@ def test_customer_known_by_phone_alone_is_due_under_that_identity_and_by_id_once
     pushing.execute("update sync.roster set due_at = now() + interval '1 day'")
     pushing.look_up()
     pushing.plan()
-    pushing.execute("update syrve.customer set phone = null")
+    pushing.execute("update syrve.customer set phone = null, phone_raw = null")
     pushing.edit(crm_id, phone=next(NEW_PHONES))
     assert pushing.push().changed == 1
     assert pushing.rows(due) == [("id", person["customer_id"]), ("phone", person["phone"])]
@@ -333,7 +333,7 @@ def test_practice_1_and_trap_10_phones_are_sent_as_e164(pushing: Pushing) -> Non
     [person] = pushing.mirrored()
     phone = next(NEW_PHONES)
     pushing.wish_of(person, phone=f"8 ({phone[2:5]}) {phone[5:8]}-{phone[8:]}")
-    pushing.execute("update syrve.customer set phone = null")
+    pushing.execute("update syrve.customer set phone = null, phone_raw = null")
 
     pushing.push()
 
@@ -647,7 +647,9 @@ def test_failed_row_goes_at_once_when_its_data_change(pushing: Pushing) -> None:
 def refused_row(pushing: Pushing) -> tuple[int, str]:
     """A row that Syrve refuses: it wants the phone of somebody else."""
     one, other = pushing.mirrored(2)
-    pushing.execute("update syrve.customer set phone = null where customer_id = %s", one["customer_id"])
+    pushing.execute(
+        "update syrve.customer set phone = null, phone_raw = null where customer_id = %s", one["customer_id"]
+    )
     return pushing.wish_of(one, phone=other["phone"], name="Новое"), one["customer_id"]
 
 

@@ -149,8 +149,8 @@ class TwoSides(RuleBasedStateMachine):
             for name in wanted:
                 assert wanted[name] == mirrored[name] or self._explained(person, name), (name, wanted, mirrored)
 
-    def _states(self, person: int) -> tuple[Values, Values, bool]:
-        """What the CRM wants, what the mirror has (both as text), and whether the CRM's edit is the later change."""
+    def _states(self, person: int) -> tuple[Values, Values, dict[str, bool]]:
+        """What the CRM wants, what the mirror has (both as text), and by field whether the CRM's edit is the later change."""
         columns = ", ".join(f"{{0}}.{name}::text" for name in FIELDS)
         crm_id, customer_id = self.crm_ids[person], self.people[person]["customer_id"]
         row = self.pushing.rows(f"select {columns.format('c')} from crm.customer c where crm_id = %s", crm_id)[0]
@@ -158,12 +158,13 @@ class TwoSides(RuleBasedStateMachine):
         row = self.pushing.rows(
             f"select {columns.format('m')} from syrve.customer m where customer_id = %s", customer_id
         )[0]
-        crm_is_later = self.pushing.value(
-            "select m.profile_changed_at = m.first_seen_at or c.edited_at > m.profile_changed_at from crm.customer c"
-            " join syrve.customer m using (organization_id, customer_id) where c.crm_id = %s",
+        later = self.pushing.rows(
+            "select f, c.edited_at > coalesce((m.field_changed_at ->> f)::timestamptz, '-infinity') from crm.customer c"
+            " join syrve.customer m using (organization_id, customer_id), unnest(%s) f where c.crm_id = %s",
+            list(FIELDS),
             crm_id,
         )
-        return wanted, dict(zip(FIELDS, row, strict=True)), bool(crm_is_later)
+        return wanted, dict(zip(FIELDS, row, strict=True)), dict(later)
 
     def _model_plans(self, person: int) -> set[str]:
         wanted, mirrored, crm_is_later = self._states(person)
@@ -176,7 +177,7 @@ class TwoSides(RuleBasedStateMachine):
                 continue
             if name in agreed:
                 now_agreed[name] = agreed[name]
-            if self._crm_wins(person, name, value, has, agreed, crm_is_later):
+            if self._crm_wins(person, name, value, has, agreed, crm_is_later[name]):
                 sent.add(name)
         self.agreed[person] = now_agreed
         return sent
@@ -186,11 +187,11 @@ class TwoSides(RuleBasedStateMachine):
         return set(rows[0][0] or {}) if rows else set()
 
     def _crm_wins(self, person: int, name: str, value: str, has: Any, agreed: Values, crm_is_later: bool) -> bool:
-        if name in agreed and value == agreed[name]:
+        policy = FIELDS[name]
+        if name in agreed and value == agreed[name] and not (policy == "narrower" and value == "false"):
             return False
         if name in agreed and has == agreed[name]:
             return True
-        policy = FIELDS[name]
         if name not in agreed and has is None and policy != "syrve":
             return True
         decided = self.pushing.rows(
@@ -206,7 +207,7 @@ class TwoSides(RuleBasedStateMachine):
         if policy == "newest":
             return crm_is_later
         if policy == "narrower":
-            return value == "false" and has == "true"
+            return value == "false"
         return policy == "crm"
 
     def _explained(self, person: int, name: str) -> bool:

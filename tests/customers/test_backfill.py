@@ -177,7 +177,7 @@ def test_rows_that_give_no_identity_are_rejects_and_those_of_other_organizations
     assert (plan.lookups, plan.named.elsewhere, plan.named.rejected) == ({own: 1}, 1, 2)
     found = filling.syncing.rows("select stage, identity, reason from sync.reject order by reason")
     assert found == [
-        ("import", "phone +79750000003", "organization_id is none that the api login sees"),
+        ("import", "phone 8 975 000-00-03", "organization_id is none that the api login sees"),
         ("import", "phone call me", "phone is no possible number in region RU"),
     ]
     assert filling.syncing.rows("select identity_value from sync.roster") == [("+79750000001",)]

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from devstack.postgres import PostgresServer
@@ -102,6 +103,18 @@ def test_moved_balance_makes_a_version_of_that_wallet_and_of_nothing_else(pulled
     assert versions(pulled) == {"customer": 0, "wallet_balance": 1, "card": 0, "customer_category": 0}
     assert spans(pulled, "wallet_balance", "balance") == [(5, 0, None), (100, 0, 1), (Decimal("99.5"), 1, None)]
     assert spans(pulled, "customer", "name") == [("Guest 1", 0, None)]
+
+
+def test_renamed_wallet_is_no_other_balance_and_no_activity(pulled: Chain) -> None:
+    renamed = tuple(msgspec.structs.replace(each, name="Новое имя") for each in FULL.wallets)
+    pulled.knows(customer(1, wallets=renamed, cards=FULL.cards, categories=FULL.categories))
+    pulled.pull()
+
+    assert versions(pulled) == dict.fromkeys(VIEWS, 0)
+    assert pulled.rows("select distinct name, changed_at = fetched_at from syrve.wallet_balance") == [
+        ("Новое имя", False)
+    ]
+    assert pulled.value("select count(*) from sync.roster where active_until is not null") == 0
 
 
 def test_equal_balance_written_otherwise_is_no_change(pulled: Chain) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syrve.customers.phones import to_e164
+from syrve.customers.phones import is_valid_e164, to_e164
 
 REGIONS = ("RU", "KZ", "DE", "GB", "US", "IT", "AE")
 ANY_TEXT = st.one_of(
@@ -33,6 +33,28 @@ ANY_TEXT = st.one_of(
 )
 def test_national_form_is_read_by_the_region(text: str, region: str, expected: str) -> None:
     assert to_e164(text, region) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "expected"),
+    [
+        ("4915123456789", "DE", "+4915123456789"),
+        ("62812345678", "ID", "+62812345678"),
+        ("38343201234", "XK", "+38343201234"),
+        ("375291234567", "RU", "+375291234567"),
+        ("380 67 123-45-67", "RU", "+380671234567"),
+        ("3938012345", "IT", "+393938012345"),  # a national number that begins like the country's code
+    ],
+)
+def test_number_without_its_plus_is_read_as_what_is_valid(text: str, region: str, expected: str) -> None:
+    assert to_e164(text, region) == expected
+
+
+@pytest.mark.parametrize("text", ["8900123456", "80291234567", "00 995 555 12 34 56", "+9001234567"])
+def test_number_that_nobody_can_have_is_not_valid(text: str) -> None:
+    number = to_e164(text, "RU")
+
+    assert number is None or not is_valid_e164(number)
 
 
 @pytest.mark.parametrize(

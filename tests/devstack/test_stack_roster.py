@@ -75,4 +75,4 @@ def test_all_three_kinds_of_identity_occur() -> None:
 
 
 def test_the_file_is_named_as_airflows_object_storage_reads_it() -> None:
-    assert import_conf(Path("/a b/roster.csv")) == {"source": "file", "path": "file:///a b/roster.csv"}
+    assert import_conf(Path("/a b/roster.csv")) == {"source": "file", "path": "roster.csv", "dry_run": False}

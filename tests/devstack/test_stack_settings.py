@@ -122,8 +122,25 @@ def test_a_changed_connection_is_noticed_and_not_revealed() -> None:
     assert settings.connections_fingerprint({}, SECRETS) == fingerprint("")
 
 
+def test_inbox_is_that_of_the_checkout_unless_another_is_set() -> None:
+    checkout = f"file://{PATHS.repository}/inbox"
+    assert settings.inbox_setting(PATHS, {}, with_own=False) == checkout
+    assert settings.inbox_setting(PATHS, {}, with_own=True) == f"{checkout},file://{PATHS.inbox}"
+    assert settings.inbox_setting(PATHS, {"SYRVE_INBOX": "s3://b/in"}, with_own=False) == "s3://b/in"
+
+
 def test_stacks_share_no_path() -> None:
     other = StackPaths(PATHS.repository, PATHS.directory.with_name("demo"), PATHS.dags)
-    for name in ("lock", "state", "secrets", "passwords", "airflow_home", "airflow_config", "postgres", "roster"):
+    for name in (
+        "lock",
+        "state",
+        "secrets",
+        "passwords",
+        "airflow_home",
+        "airflow_config",
+        "postgres",
+        "inbox",
+        "roster",
+    ):
         assert getattr(PATHS, name).is_relative_to(PATHS.directory)
         assert getattr(PATHS, name) != getattr(other, name)

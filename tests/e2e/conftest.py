@@ -24,6 +24,7 @@ from e2e_support import wait_until
 from syrve_simulator.control import SimulatorControl
 
 RUN_TIMEOUT_SECONDS = 150.0
+QUERIED = {"SYRVE_SOURCE_CONNECTIONS": "syrve_warehouse"}
 DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
 """So that a backfill of some days is that many runs."""
 RUN_HERE = (
@@ -82,6 +83,14 @@ class LiveAirflow:
             )
 
         wait_until(is_asked, f"{task_id} asks a person")
+
+    def answer(self, run: DagRun, *beginnings: str, task_id: str = "approve", as_admin: bool = False) -> list[str]:
+        """Choose the options that hold these texts, as the second person unless said otherwise; returns them."""
+        offered = self.api.required_options(run.dag_id, run.run_id, task_id)
+        chosen = [option for option in offered if any(text in option for text in beginnings)]
+        api = self.api if as_admin else self.stack.approver_api(self.state)
+        api.answer_required_action(run.dag_id, run.run_id, task_id, *chosen)
+        return chosen
 
     def task_states(self) -> dict[str, str | None]:
         return {task.label: task.state for task in self.last_tasks}
@@ -153,7 +162,7 @@ class LiveAirflow:
 def live_airflow() -> Iterator[LiveAirflow]:
     home = Path(tempfile.mkdtemp(prefix="syrve-e2e-"))
     home.chmod(0o711)
-    stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), os.environ | DAILY, print)
+    stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), os.environ | DAILY | QUERIED, print)
     try:
         state = stack.bring_up(DEMO)
         try:

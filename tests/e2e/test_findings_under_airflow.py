@@ -67,7 +67,11 @@ def test_backfilled_days_say_what_was_true_then(airflow: Any) -> None:
     airflow.rows(EMPTY)
     first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=6)
     outcome, _ = airflow.run(
-        names.WALLET_IMPORT_DAG, source="query", query=records(customer, first), query_conn_id="syrve_warehouse"
+        names.WALLET_IMPORT_DAG,
+        source="query",
+        query=records(customer, first),
+        query_conn_id="syrve_warehouse",
+        dry_run=False,
     )
     assert outcome == "success"
     ends = [first + timedelta(days=day) for day in (1, 2, 3)]

@@ -40,7 +40,7 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
     airflow.fresh(customers=5)
     organization_id = airflow.simulator.organizations()[0]["organization_id"]
     _plant(airflow, organization_id)
-    roster = airflow.stack.paths.directory / "canaries.csv"
+    roster = airflow.stack.paths.inbox / "canaries.csv"
     phones = [
         CANARIES["phone"],
         CANARIES["national phone"],
@@ -128,8 +128,8 @@ def _run_everything(airflow: Any, organization_id: str, path: str) -> dict[str, 
     roster, customers = names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG
     query = "select organization_id, phone, name from crm.customer"
     done = {
-        "file": airflow.run(roster, source="file", path=path, organization_id=organization_id)[0],
-        "query": airflow.run(roster, source="query", query=query, query_conn_id="syrve_warehouse")[0],
+        "file": airflow.run(roster, source="file", path=path, organization_id=organization_id, dry_run=False)[0],
+        "query": airflow.run(roster, source="query", query=query, query_conn_id="syrve_warehouse", dry_run=False)[0],
         "missing file": airflow.run(roster, source="file", path="file:///nowhere/at-all.csv")[0],
         "customers": airflow.run(customers)[0],
         "coupons": airflow.run(names.COUPONS_DAG)[0],
@@ -166,7 +166,7 @@ def _outcome_of_typing_a_phone(airflow: Any, organization_id: str) -> str:
 
 def _push_everything(airflow: Any, organization_id: str) -> dict[str, str]:
     """Import wishes and push them: a new customer, one refused before any call, one refused by Syrve, and a right that is missing."""
-    wishes = airflow.stack.paths.directory / "wishes.csv"
+    wishes = airflow.stack.paths.inbox / "wishes.csv"
     wishes.write_text(
         "phone,id,name,email,card_track\n"
         f"{CANARIES['wished phone']},,{CANARIES['wished name']},{CANARIES['wished e-mail']},{CANARIES['wished card']}\n"
@@ -175,7 +175,9 @@ def _push_everything(airflow: Any, organization_id: str) -> dict[str, str]:
     )
     push = {"dry_run": False, "max_refused_share": 0}
     done = {
-        "wishes": airflow.run(names.CRM_IMPORT_DAG, path=f"file://{wishes}", organization_id=organization_id)[0],
+        "wishes": airflow.run(names.CRM_IMPORT_DAG, path=wishes.name, organization_id=organization_id, dry_run=False)[
+            0
+        ],
         "push": airflow.run(names.CRM_PUSH_DAG, **push)[0],
     }
     wishes.unlink()
@@ -193,9 +195,9 @@ def _push_everything(airflow: Any, organization_id: str) -> dict[str, str]:
 
 
 def _plant_money(airflow: Any, organization_id: str, phones: list[str]) -> tuple[Path, Path]:
-    campaign = airflow.stack.paths.directory / "campaign.csv"
+    campaign = airflow.stack.paths.inbox / "campaign.csv"
     campaign.write_text("phone,amount,name\n" + "".join(f"{each},5.00,{CANARIES['name']}\n" for each in phones))
-    records = airflow.stack.paths.directory / "records.csv"
+    records = airflow.stack.paths.inbox / "records.csv"
     header = "record,key,customer_id,wallet_id,amount,occurred_at,name\n"
     bad = f"topup,{CANARIES['phone']},{CANARIES['e-mail']},{organization_id},5,2026-05-01T10:00:00,{CANARIES['name']}\n"
     good = f"topup,7,{CUSTOMER_ID},{organization_id},5,2026-05-01T10:00:00,{CANARIES['name']}\n"
@@ -211,8 +213,10 @@ def _run_wallet(airflow: Any, organization_id: str, campaign: str, records: str)
         "top-up of a list without amounts": airflow.run(
             topup, campaign="canary", path=campaign.replace("campaign", "canaries"), **whose
         )[0],
-        "wallet import": airflow.run(wallet_import, source="file", path=records, **whose)[0],
-        "wallet import of another file": airflow.run(wallet_import, source="file", path=campaign, **whose)[0],
+        "wallet import": airflow.run(wallet_import, source="file", path=records, dry_run=False, **whose)[0],
+        "wallet import of another file": airflow.run(
+            wallet_import, source="file", path=campaign, dry_run=False, **whose
+        )[0],
         "findings": airflow.run(names.RECONCILE_DAG, thresholds={"default": {"lookback_seconds": 1e9}})[0],
         "release": airflow.run(names.RELEASE_HOLDS_DAG, organization_ids=[organization_id])[0],
     }

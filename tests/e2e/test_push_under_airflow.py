@@ -11,11 +11,14 @@ def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -
     people = airflow.fresh(customers=20)
     organization_id = airflow.simulator.organizations()[0]["organization_id"]
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
-    wishes = airflow.stack.paths.directory / "push.csv"
+    wishes = airflow.stack.paths.inbox / "push.csv"
     lines = [f"{each['customer_id']},,Маркетинг {number}" for number, each in enumerate(people[:8])]
     lines += [f",{phone},Новый" for phone in PHONES]
     wishes.write_text("customer_id,phone,surname\n" + "\n".join(lines) + "\n")
-    assert airflow.run(names.CRM_IMPORT_DAG, path=f"file://{wishes}", organization_id=organization_id)[0] == "success"
+    assert (
+        airflow.run(names.CRM_IMPORT_DAG, path=wishes.name, organization_id=organization_id, dry_run=False)[0]
+        == "success"
+    )
     airflow.simulator.reset_calls()
 
     outcome, run = airflow.run(names.CRM_PUSH_DAG)  # by hand: only a look
@@ -25,13 +28,13 @@ def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -
 
     refused = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
     airflow.wait_for_question(refused, "approve")
-    airflow.api.answer_required_action(refused.dag_id, refused.run_id, "approve", "Reject")
+    airflow.answer(refused, "Reject", as_admin=True)
     assert airflow.finish(refused) == "success"
     assert "create_or_update" not in airflow.simulator.calls()["operations"]
 
     approved = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
     airflow.wait_for_question(approved, "approve")
-    airflow.api.answer_required_action(approved.dag_id, approved.run_id, "approve", "Approve")
+    airflow.answer(approved, "Approve", as_admin=True)
     assert airflow.finish(approved) == "success"
 
     assert airflow.simulator.calls()["operations"]["create_or_update"]["received"] == 10

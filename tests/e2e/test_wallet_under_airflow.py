@@ -3,8 +3,6 @@
 from decimal import Decimal
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-
 from devstack import names
 
 HOLD = "5f4e0005-0000-4000-8000-000000000010"
@@ -21,7 +19,7 @@ def test_campaign_waits_for_a_person_and_is_credited_once(airflow: Any) -> None:
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
     organization_id = customers[0]["organization_id"]
     guests = [each for each in customers if len(each["wallets"]) == 1][:3]
-    path = airflow.stack.paths.directory / "campaign.csv"
+    path = airflow.stack.paths.inbox / "campaign.csv"
     path.write_text("customer_id,amount\n" + "".join(f"{each['customer_id']},5.25\n" for each in guests))
     form = {"path": f"file://{path}", "organization_id": organization_id}
     before = money_of(airflow, organization_id, guests)
@@ -42,8 +40,8 @@ def test_campaign_waits_for_a_person_and_is_credited_once(airflow: Any) -> None:
     )
     assert "**3** row(s) would be credited with **15.75** in all" in asked[0]
 
-    airflow.api.answer_required_action(refused.dag_id, refused.run_id, "approve", ApprovalOperator.REJECT)
-    airflow.api.answer_required_action(approved.dag_id, approved.run_id, "approve", ApprovalOperator.APPROVE)
+    airflow.answer(refused, "Reject")
+    airflow.answer(approved, "Approve")
 
     assert airflow.finish(refused) == "success"
     assert airflow.task_states()["send"] == "skipped"
@@ -66,7 +64,7 @@ def test_records_of_a_till_land_in_the_ledger(airflow: Any) -> None:
 
     for _ in range(2):
         outcome, run = airflow.run(
-            names.WALLET_IMPORT_DAG, source="query", query=query, query_conn_id="syrve_warehouse"
+            names.WALLET_IMPORT_DAG, source="query", query=query, query_conn_id="syrve_warehouse", dry_run=False
         )
         assert outcome == "success"
 

@@ -11,7 +11,7 @@ from syrve_simulator.control import SimulatorControl
 
 Answer = Literal["granted", "refused", "unclear"]
 UNCLEAR_FAULTS = frozenset({"reset_before", "reset_after", "truncate", "not_json", "stall"})
-REFUSED_UNREAD = frozenset({401, 403, 429})
+REFUSED_UNREAD = frozenset({302, 401, 403, 429})
 """Statuses after which the same may be asked again: the call was not looked at."""
 CHARGE_TYPE = 32
 

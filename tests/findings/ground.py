@@ -32,6 +32,10 @@ FAULTS: list[dict[str, object]] = [
     {"fault": "not_json", "applied": True},
     {"fault": "stall", "stall_seconds": 60},
     {"fault": "rate_limit"},
+    {"fault": "maintenance"},
+    {"fault": "error_in_body", "own_status": 500},
+    {"fault": "error_in_body", "own_status": 504, "applied": True},
+    {"fault": "error_in_body", "own_status": 400, "error_code": "Wallet_NotEnoughMoney"},
 ]
 Wait = Iterator[float]
 """An actor at work: it yields how many seconds it lets pass."""

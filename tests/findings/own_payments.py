@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from findings.book import Book, BookCall
 from findings.ground import AT_ONCE, Ground, Purse, Wait
-from findings.story import Cancel, Charge, Hold
+from findings.story import Cancel, Charge, Hold, Planned
 from syrve.api.errors import SyrveError
 from syrve.wallet.errors import PaymentRefused, PaymentUnsettled, WalletError
 from syrve.wallet.operations import marked_operations
@@ -29,6 +29,7 @@ STEPS = [
     "held money taken",
     "consumption recorded",
 ]
+DEATHS = STEPS + [each for each in STEPS if each.endswith(" planned")] * 2
 STRUCK = ["wallet_hold", "wallet_chargeoff", "wallet_cancel_hold"]
 
 
@@ -65,6 +66,11 @@ class OwnPayment:
     consumed_at: datetime | None = None
     noted_at: list[datetime] = field(default_factory=list)
     """When it counts as told that the till took the held money."""
+
+    @property
+    def was_served(self) -> bool:
+        """Whether the order was carried out, whatever became of the payment."""
+        return any(name == "order done" for attempt in self.attempts for name, _ in attempt.steps)
 
     def run(self, faults: list[dict[str, object]], resumed_after: list[float]) -> Wait:
         """Begin the payment, and go on with it as often as somebody does."""
@@ -118,7 +124,7 @@ class OwnPayment:
                         self._process_order(payment, step)
             except (PaymentRefused, PaymentUnsettled):
                 if not is_begun and self._order_state() == "open":
-                    ground.story.says(self.order_id, "failed", ground.now)  # it was not run
+                    ground.story.says(self.order_id, "failed", ground.now, self.amount)  # it was not run
                 raise
 
     def _process_order(self, payment: Payment, step: Callable[[str], None]) -> None:
@@ -162,11 +168,11 @@ class OwnPayment:
         """Write the order service's record of the order."""
         story, now, state = self.ground.story, self.ground.now, self._order_state()
         if step == "order opened" and state is None:
-            story.says(self.order_id, "open", now)
+            story.says(self.order_id, "open", now, self.amount)
         elif step == "order completed" and state != "completed":
-            story.says(self.order_id, "completed", now)
+            story.says(self.order_id, "completed", now, self.amount)
         elif step == "order failed" or (step == "cancel_hold planned" and state == "open"):
-            story.says(self.order_id, "failed", now)  # or not run, since the hold's outcome is unknown
+            story.says(self.order_id, "failed", now, self.amount)  # or not run, since the hold's outcome is unknown
 
     def _order_state(self) -> str | None:
         known = self.ground.story.order(self.order_id, self.ground.now)
@@ -176,6 +182,7 @@ class OwnPayment:
 
     def tell_story(self, book: Book) -> None:
         """Add to the story what the simulator's book says of this payment, each with when a process of ours could know."""
+        self.ground.story.planned += self._planned()
         holds = [self._hold(book, each) for each in self._sent("hold")]
         self.ground.story.holds += holds
         made = [each for each in holds if each.refused_at is None]
@@ -189,6 +196,17 @@ class OwnPayment:
         for noted_at in self.noted_at:
             hold.consumed_at = min(noted_at, hold.consumed_at or noted_at)
             self.ground.story.charges.append(self._a_charge(None, hold, noted_at, noted_at, consumes=True))
+
+    def _planned(self) -> Iterator[Planned]:
+        """What a process wrote down before it died, and when another sent it."""
+        for place, attempt in enumerate(self.attempts):
+            name = (attempt.died_at or "").partition(" planned")[0]
+            if attempt.died_at != f"{name} planned":
+                continue
+            later = [step for each in self.attempts[place + 1 :] for step in each.steps if step[0] == f"{name} sent"]
+            over_at = later[0][1] if later else None
+            whose = (self.purse.customer_id, self.purse.wallet_id)
+            yield Planned(*whose, self.amount, attempt.steps[-1][1], over_at)
 
     def _sent(self, kind: str) -> list["Sent"]:
         found = []

@@ -46,6 +46,8 @@ class Service:
         self._numbers = 0
         self.unwritten: list[str] = []
         """Comments of holds of which the service knows no id, so that it can tell nobody."""
+        self.misreported: set[str] = set()
+        """Holds that a till reports as consumed although it was refused: the ledger takes them for over."""
 
     # the flow of the reference document
 
@@ -210,10 +212,10 @@ class Service:
         ground.story.charges.append(Charge(key, *whose, ground.now, ground.now, None, hold, consumes=True))
         yield 0.0
 
-    def tell_order(self, order: Order, state: str) -> None:
+    def tell_order(self, order: Order, state: str, amount: Decimal | None = None) -> None:
         """Tell of the order's state; one whose id is told of nowhere else is told of all the same."""
-        self._ground.tell("order", order_id=order.order_id, state=state)
-        self._ground.story.says(order.order_id, state, self._ground.now)
+        self._ground.tell("order", order_id=order.order_id, state=state, amount=amount)
+        self._ground.story.says(order.order_id, state, self._ground.now, amount)
 
     def _tell(
         self, record: str, answer: Answer, sent_at: datetime, fields: dict[str, Any]
@@ -272,8 +274,10 @@ class Service:
             content = response.json()
         except requests.RequestException:
             return "unclear", {}
-        if response.status_code >= 500:
+        own_status = content.get("httpStatusCode", response.status_code)
+        if response.status_code >= 500 or own_status >= 500:
             return "unclear", {}
         if response.status_code == 401:
             del self._session.headers["Authorization"]  # for the next call
-        return ("granted", content) if response.status_code == 200 else ("refused", content)
+        is_granted = response.status_code == 200 and own_status < 400
+        return ("granted" if is_granted else "refused"), content

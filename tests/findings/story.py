@@ -57,9 +57,15 @@ class Hold:
         """Whether it was known by then that it was made."""
         return self.granted_at is not None and self.granted_at <= moment
 
+    def ended_otherwise(self, moment: datetime) -> bool:
+        """Whether it was cancelled or consumed by then, so that it must have been made."""
+        ends = [*(each.granted_at for each in self.cancels), self.consumed_at]
+        return any(each is not None and each <= moment for each in ends)
+
     def was_made(self, moment: datetime) -> bool:
-        """Whether it was sent and not refused by then."""
-        return self.sent_at <= moment and (self.refused_at is None or self.refused_at > moment)
+        """Whether it was sent and not refused by then; one that was told to be over before it was refused ended as was told."""
+        is_refused = self.refused_at is not None and self.refused_at <= moment and self.over_at == self.refused_at
+        return self.sent_at <= moment and not is_refused
 
 
 @dataclass(slots=True)
@@ -86,12 +92,40 @@ class Charge:
 
 
 @dataclass(slots=True)
+class Refund:
+    """A top-up that names an order."""
+
+    customer_id: str
+    wallet_id: str
+    amount: Decimal
+    order_id: str
+    sent_at: datetime
+    granted_at: datetime | None = None
+    refused_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Planned:
+    """An operation of ours that a process wrote down and did not send; `over_at` is when another sent it or gave it up."""
+
+    customer_id: str
+    wallet_id: str
+    amount: Decimal
+    planned_at: datetime
+    over_at: datetime | None = None
+
+
+@dataclass(slots=True)
 class Story:
     """Everything of one organization; `silent` are movements that nobody told of, as (customer, wallet, sum, seen at)."""
 
     holds: list[Hold] = field(default_factory=list)
     charges: list[Charge] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
+    planned: list[Planned] = field(default_factory=list)
     orders: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
+    amounts: dict[tuple[str, datetime, str], Decimal] = field(default_factory=dict)
+    """What an order comes to, by its id and the state that was reported with it."""
     silent: list[tuple[str, str, Decimal, datetime]] = field(default_factory=list)
 
     def order(self, order_id: str | None, moment: datetime) -> tuple[datetime, str] | None:
@@ -99,8 +133,15 @@ class Story:
         known = [each for each in self.orders.get(order_id or "", []) if each[0] <= moment]
         return max(known) if known else None
 
-    def says(self, order_id: str, state: str, moment: datetime) -> None:
+    def order_amount(self, order_id: str, moment: datetime) -> Decimal | None:
+        """What an order comes to, as its latest report has it."""
+        known = self.order(order_id, moment)
+        return None if known is None else self.amounts.get((order_id, *known))
+
+    def says(self, order_id: str, state: str, moment: datetime, amount: Decimal | None = None) -> None:
         self.orders.setdefault(order_id, []).append((moment, state))
+        if amount is not None:
+            self.amounts[order_id, moment, state] = amount
 
     def charges_by(self, moment: datetime) -> list[Charge]:
         known = [each for each in self.charges if each.granted_at is not None and each.granted_at <= moment]

@@ -160,10 +160,11 @@ def test_hold_that_turned_out_to_be_made_is_the_other_rules_business(book: Book)
     assert book.found(after(hours=2)) == {("hold_without_order", hold)}
 
 
-def test_hold_that_was_only_planned_is_nothing(book: Book) -> None:
-    book.hold(state="planned", source="payment")
+def test_planned_hold_is_no_open_hold(book: Book) -> None:
+    hold = book.hold(state="planned", source="payment")
 
-    assert book.found(after(days=9)) == set()
+    assert book.found(after(hours=23)) == set()
+    assert book.found(after(days=9)) == {("operation_left_planned", hold)}
 
 
 @pytest.mark.parametrize("state", ["sent", "unknown"])

@@ -11,6 +11,13 @@ from itertools import pairwise
 
 from findings.book import Book, BookHold
 from findings.story import Charge, Flag, Hold, Story
+from findings.truth_orders import (
+    charged_order_cancelled,
+    completed_order_unpaid,
+    hold_ended_twice,
+    operation_left_planned,
+    refund_exceeds_charge,
+)
 from syrve.findings.thresholds import Limits
 from syrve.wallet.operations import marked_operations
 
@@ -168,6 +175,11 @@ RULES: Mapping[str, Expectation] = {
         charge_without_hold,
         charge_amount_mismatch,
         unexplained_balance_change,
+        completed_order_unpaid,
+        charged_order_cancelled,
+        refund_exceeds_charge,
+        hold_ended_twice,
+        operation_left_planned,
     )
 }
 

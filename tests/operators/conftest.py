@@ -1,6 +1,7 @@
 """Operators run as Airflow runs them, without its metadata database."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,14 @@ from syrve.api.config import DEFAULT_BUDGETS
 @pytest.fixture
 def warehouse_dsn(emptied_warehouse_dsn: str) -> str:
     return emptied_warehouse_dsn
+
+
+@pytest.fixture(autouse=True)
+def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that forms may read from, and the connections that they may query."""
+    monkeypatch.setenv("SYRVE_INBOX", tmp_path.as_uri())
+    monkeypatch.setenv("SYRVE_SOURCE_CONNECTIONS", "shop, syrve_warehouse")
+    return tmp_path
 
 
 @pytest.fixture

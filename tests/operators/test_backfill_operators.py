@@ -169,7 +169,7 @@ def test_file_and_query_are_read_as_those_of_a_roster_import(
     [
         ({"source": "ids"}, "the source is ids, but customer_ids is empty"),
         ({"source": "file"}, "the source is a file, but path is empty"),
-        ({"source": "query", "query": "select 1"}, "the source is a query, but query or query_conn_id is empty"),
+        ({"source": "query"}, "the source is a query, but query is empty"),
         ({"path": "file:///nowhere.csv"}, "path is filled, but source is roster: choose file, or empty it"),
         ({"customer_ids": ["5f4e0006-0000-4000-8000-000000000001"]}, "customer_ids is filled, but source is roster"),
         ({"source": "ids", "query": "select 1"}, "query is filled, but source is ids: choose query, or empty it"),

@@ -37,6 +37,7 @@ SETTINGS_IN_RENDERED_FIELDS = {
     "customers",
     "days",
     "digest",
+    "file_format",
     "finding_ids",
     "force",
     "give_up",
@@ -257,7 +258,8 @@ def test_query_on_a_sql_connection_is_imported(
 
     assert (counts["changed"], counts["rejected"]) == (5, 1)
     assert "+7975000000" not in caplog.text
-    assert "1 row(s) could not be taken in; see sync.reject, stage import" in caplog.text
+    assert counts["bad_rows"] == [{"line": 6, "reason": "phone is no possible number in region RU"}]
+    assert "Line 6 is rejected: phone is no possible number in region RU" in caplog.text
 
 
 def test_crm_is_the_source_unless_another_is_named(running: Running) -> None:
@@ -277,10 +279,18 @@ def test_crm_is_the_source_unless_another_is_named(running: Running) -> None:
         ({"source": "file", "path": "None"}, "the source is a file, but path is empty"),
         (
             {"source": "file", "path": "file:///nowhere/guests.csv"},
-            "there is no file at path; it must be readable by the worker",
+            "path is outside of the inbox",
         ),
-        ({"source": "query", "query": "select 1"}, "the source is a query, but query or query_conn_id is empty"),
-        ({"source": "query", "query_conn_id": "shop"}, "the source is a query, but query or query_conn_id is empty"),
+        ({"source": "file", "path": "guests.csv"}, "there is no file at path in the inbox"),
+        (
+            {"source": "query", "query": "select 1", "query_conn_id": "syrve_default"},
+            r"query_conn_id must be one of those that SYRVE_SOURCE_CONNECTIONS lists \(shop, syrve_warehouse\)",
+        ),
+        (
+            {"source": "query", "query": "select 1"},
+            r"the connection of the query cannot be used \(AirflowNotFoundException\)",
+        ),
+        ({"source": "query", "query_conn_id": "shop"}, "the source is a query, but query is empty"),
         ({"source": "ftp"}, "source must be one of crm, file, query"),
     ],
 )

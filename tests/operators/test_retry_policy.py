@@ -137,3 +137,10 @@ def test_policy_written_out_by_airflow_reads_back_with_the_same_rules() -> None:
 
     for cls in (*FAILS_AT_ONCE, *WAITS_SECONDS):
         assert back.evaluate(instance(cls), 1, 4) == policy.evaluate(instance(cls), 1, 4)
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(None, 120), (5.0, 120), (900.0, 900)])
+def test_task_waits_as_long_as_syrve_asked(asked: float | None, waits: int) -> None:
+    error = api_errors.RateLimited("slow down", operation="customer_info", wait_seconds=asked)
+
+    assert decision(error) == (RetryAction.RETRY, timedelta(seconds=waits))

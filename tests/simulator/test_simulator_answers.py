@@ -1,5 +1,6 @@
 """The answers: the shapes of the reference document, and who is refused how."""
 
+import json
 import re
 from uuid import UUID
 
@@ -195,6 +196,26 @@ def test_token_expires_after_its_lifetime(simulator, api, wait_for):
     simulator.control.set_switches(token_lifetime_seconds=60)
     api.sign_in()
     assert api.post("organizations", {}).status_code == 200
+
+
+def test_new_token_voids_the_former_where_switched_on(simulator, api, make_api):
+    other = make_api(simulator.url)
+    other.sign_in()
+    simulator.control.set_switches(new_token_voids_former=True)
+    api.sign_in()
+
+    assert [each.post("organizations", {}).status_code for each in (other, api)] == [401, 200]
+    assert simulator.control.reset_switches()["new_token_voids_former"] is False
+    other.sign_in()
+    assert api.post("organizations", {}).status_code == 200
+
+
+def test_token_call_takes_json_that_was_encoded_twice(simulator, make_api):
+    body = json.dumps({"apiLogin": "demo-login"})
+
+    answers = [make_api(simulator.url).post("access_token", each) for each in (body, json.dumps(body))]
+
+    assert [answer.status_code for answer in answers] == [200, 400], "twice, not three times"
 
 
 def test_right_taken_from_the_login_is_401_with_a_bare_text(simulator, api, organization_id):

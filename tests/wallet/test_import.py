@@ -12,7 +12,8 @@ from fixtures.pulls import IMPATIENT
 from fixtures.wallets import Purse
 from syrve.api.client import SyrveClient
 from syrve.api.errors import UnsupportedByDialect
-from syrve.wallet.errors import UnusableList
+from syrve.sources.errors import UnusableSource
+from syrve.sources.values import YES_NO
 from syrve.wallet.importing import WalletImport
 from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.database import Warehouse
@@ -136,7 +137,10 @@ def test_till_that_consumes_a_hold_closes_it(importing: Importing) -> None:
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no such record": (record("refund"), "record must be one of hold, cancel_hold, topup, chargeoff, order"),
     "no time": (record("hold", at=""), "occurred_at is missing"),
-    "no such time": (record("hold", at="yesterday"), "occurred_at is not a time in ISO 8601"),
+    "no such time": (
+        record("hold", at="yesterday"),
+        "occurred_at is not a date such as 1990-05-15 or 15.05.1990, nor a time such as 2026-05-15T10:00+03:00",
+    ),
     "hold without its id": (record("hold", hold_id=""), "hold_id is missing"),
     "cancellation of nothing": (record("cancel_hold", hold_id="", key="x"), "cancel_hold: hold_id is missing"),
     "charge without a key": (record("chargeoff"), "key is missing"),
@@ -152,7 +156,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "order without an id": (record("order", state="open"), "order_id is missing"),
     "neither yes nor no": (
         record("chargeoff", key="x", consumes_hold="maybe"),
-        "consumes_hold is neither true nor false",
+        f"consumes_hold must be one of {', '.join(YES_NO)}",
     ),
 }
 
@@ -198,7 +202,7 @@ def test_late_order_state_is_kept_and_does_not_undo_the_latest(importing: Import
 
 
 def test_source_without_the_needed_columns_is_refused(importing: Importing) -> None:
-    with pytest.raises(UnusableList, match="no column record"):
+    with pytest.raises(UnusableSource, match="no column record"):
         importing.take({"phone": "+79750000001"})
 
 

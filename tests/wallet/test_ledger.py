@@ -31,6 +31,8 @@ LEGAL = {
     ("unknown", "rejected"),
 }
 
+FINAL = ("confirmed", "rejected")
+
 
 def wish(kind: Any = "topup", **fields: Any) -> Operation:
     given_fields = {
@@ -261,8 +263,8 @@ def test_only_legal_histories_can_be_written(warehouse: Warehouse, sequence: lis
             cursor.execute(insert, (operation_id, ORGANIZATION, CUSTOMER, WALLET))
             for number, state in enumerate(sequence, start=1):
                 cursor.execute(
-                    "insert into wallet.operation_event (operation_id, sequence, state, evidence) values (%s, %s, %s, %s)",
-                    (operation_id, number, state, '{"reason": "test"}'),
+                    "insert into wallet.operation_event (operation_id, sequence, state, evidence, basis) values (%s, %s, %s, %s, %s)",
+                    (operation_id, number, state, '{"reason": "test"}', "answer" if state in FINAL else None),
                 )
 
     if legal:
@@ -349,7 +351,7 @@ def test_hold_and_its_end_written_at_the_same_time_by_two_see_each_other(ledger:
         "insert into wallet.operation (operation_id, kind, organization_id, customer_id, wallet_id, amount, hold_id, source, requested_at) "
         "values (%s, %s, %s, %s, %s, 1, %s, 'test', now())"
     )
-    event = "insert into wallet.operation_event (operation_id, sequence, state) values (%s, 1, 'confirmed')"
+    event = "insert into wallet.operation_event (operation_id, sequence, state, basis) values (%s, 1, 'confirmed', 'report')"
     whose = (ORGANIZATION, CUSTOMER, WALLET)
     end_id = str(uuid4())
 

@@ -203,7 +203,8 @@ def test_hold_that_turns_out_never_to_have_been_made_is_refused(cloud: Releasing
     hold_id = cloud.dangling(rule="hold_outcome_unknown")
     request_id = cloud.approved(rules=["hold_outcome_unknown"])
     cloud.purse.execute(
-        "insert into wallet.operation_event (operation_id, sequence, state, evidence) values (%s, 4, 'rejected', '{\"reason\": \"seen\"}')",
+        "insert into wallet.operation_event (operation_id, sequence, state, evidence, basis) "
+        "values (%s, 4, 'rejected', '{\"reason\": \"seen\"}', 'report')",
         hold_id,
     )
 

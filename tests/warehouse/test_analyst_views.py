@@ -12,7 +12,7 @@ from syrve.warehouse.errors import WarehouseConfigError
 
 VIEWS = """
     select relname from pg_class
-    where relnamespace = 'analytics'::regnamespace and relkind in ('v', 'm', 'r') and relname <> 'hash_key'
+    where relnamespace = 'analytics'::regnamespace and relkind in ('v', 'm', 'r')
     order by relname
 """
 PERSONAL = {
@@ -87,14 +87,14 @@ def test_same_person_has_the_same_hash_in_every_organization_and_another_under_a
 ) -> None:
     first, second = rows(analyst, HASHES, person["customer_id"])
     with syncing.warehouse.transaction("change the key") as cursor:
-        cursor.execute("select key from analytics.hash_key")
+        cursor.execute("select key from secret.hash_key")
         [(key,)] = cursor.fetchall()
-        cursor.execute("update analytics.hash_key set key = sha256(key)")
+        cursor.execute("update secret.hash_key set key = sha256(key)")
     try:
         changed, _ = rows(analyst, HASHES, person["customer_id"])
     finally:
         with syncing.warehouse.transaction("give the key back") as cursor:
-            cursor.execute("update analytics.hash_key set key = %s", (key,))
+            cursor.execute("update secret.hash_key set key = %s", (key,))
 
     assert first == second
     assert first[0] != changed[0]
@@ -105,7 +105,7 @@ def test_same_person_has_the_same_hash_in_every_organization_and_another_under_a
 def test_list_that_the_owner_hashes_joins_with_what_the_analyst_sees(syncing: Syncing, analyst: Warehouse) -> None:
     hashed = rows(
         syncing.warehouse,
-        "select encode(sha256(key || sha256(key || convert_to(%s, 'UTF8'))), 'hex') from analytics.hash_key",
+        "select encode(sha256(key || sha256(key || convert_to(%s, 'UTF8'))), 'hex') from secret.hash_key",
         PERSONAL["phone"],
     )
 
@@ -152,7 +152,7 @@ def test_how_it_was_at_a_moment_is_one_condition_for_the_analyst_too(analyst: Wa
 HIDDEN = (
     "select from syrve.customer",
     "select from syrve.customer_history",
-    "select from analytics.hash_key",
+    "select from secret.hash_key",
     "select from sync.roster",
     "select from crm.customer",
     "update analytics.wallet_balance set balance = 0",

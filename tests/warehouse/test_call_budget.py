@@ -293,3 +293,31 @@ def test_eight_processes_share_a_budget_exactly(syncing: Syncing, warehouse_dsn:
     assert 582 <= in_a_minute <= 600
     statuses = syncing.simulator.control.calls()["operations"]["customer_info"]["statuses"]
     assert set(statuses) == {"200"}
+
+
+LEFT_BEHIND = "next_at, next_bulk_at, next_backfill_at, priority_at, pull_at"
+
+
+@pytest.mark.parametrize("options", [{"bulk": False}, {"bulk": True}, {"bulk": True, "backfill": True}], ids=str)
+def test_moments_left_in_the_future_bind_nobody_for_long(syncing: Syncing, options: dict[str, bool]) -> None:
+    names = LEFT_BEHIND.split(", ")
+    with CallBudget(syncing.warehouse, account="test", per_minute={"customer": 600}, **options) as taker:
+        taker.take("customer", 1)
+        moments = ", ".join(f"{name} = now() + interval '1 hour'" for name in names)
+        syncing.execute(f"update sync.call_budget set {moments}")
+
+        grant = taker.take("customer", 5)
+
+    assert grant.wait_seconds <= 60
+    assert not grant.is_paused
+
+
+def test_grant_says_that_a_wait_is_a_pause(syncing: Syncing) -> None:
+    with budget(syncing.warehouse, customer=600) as taker:
+        assert not taker.take("customer", 1).is_paused
+        taker.pause("customer", 30)
+
+        grant = taker.take("customer", 1)
+
+    assert (grant.count, grant.is_paused) == (0, True)
+    assert 25 < grant.wait_seconds <= 30

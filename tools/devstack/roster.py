@@ -56,9 +56,8 @@ def to_csv(rows: Iterable[dict[str, str]]) -> str:
 
 
 def import_conf(path: Path) -> dict[str, Any]:
-    """Return the configuration of the run that imports this file."""
-    # No `as_uri`: Airflow's object storage takes what follows file:// as it is and decodes no %20.
-    return {"source": "file", "path": f"file://{path}"}
+    """Return the configuration of the run that imports this file of an inbox."""
+    return {"source": "file", "path": path.name, "dry_run": False}
 
 
 def _row(customer: Known, number: int) -> dict[str, str]:

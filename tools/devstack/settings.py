@@ -11,6 +11,8 @@ from devstack import names
 from devstack.secret_store import Secrets
 
 ADMIN_USER = "admin"
+APPROVER_USER = "approver"
+"""Money takes two people: this user approves what the admin has started."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -58,9 +60,14 @@ class StackPaths:
         return self.directory / "postgres"
 
     @property
+    def inbox(self) -> Path:
+        """The inbox of the demo, whose files are made for it."""
+        return self.directory / "inbox"
+
+    @property
     def roster(self) -> Path:
         """The roster that the demo imports."""
-        return self.directory / "roster.csv"
+        return self.inbox / "roster.csv"
 
     @property
     def simulator_port(self) -> Path:
@@ -98,6 +105,12 @@ def inherited_environment(environ: Mapping[str, str], *, with_own_connections: b
         # A proxy of the caller's would otherwise get the calls between our own components.
         kept[name] = ",".join(filter(None, [environ.get(name, ""), LOOPBACK, "localhost"]))
     return kept
+
+
+def inbox_setting(paths: StackPaths, environ: Mapping[str, str], *, with_own: bool) -> str:
+    """Return SYRVE_INBOX: the caller's where it is set, else `inbox` of the checkout; `with_own` adds that of the stack itself."""
+    folders = [environ.get(names.INBOX_VARIABLE) or f"file://{paths.repository / 'inbox'}"]
+    return ",".join([*folders, f"file://{paths.inbox}"] if with_own else folders)
 
 
 def airflow_environment(
@@ -143,7 +156,7 @@ _CORE_SETTINGS = {
     "executor": "LocalExecutor",
     "parallelism": "4",
     "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-    "simple_auth_manager_users": f"{ADMIN_USER}:admin",
+    "simple_auth_manager_users": f"{ADMIN_USER}:admin,{APPROVER_USER}:user",
     "test_connection": "Enabled",
     # Airflow's audit log keeps the form of a run even where it is refused: a phone pasted here by mistake is masked there.
     "sensitive_var_conn_names": "customer_ids",

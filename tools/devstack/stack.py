@@ -1,5 +1,6 @@
 """Brings one stack up, finds it again and takes it down."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -99,6 +100,10 @@ class Stack:
     def api(self, state: StackState) -> AirflowApi:
         """Return a client of a running stack's Airflow, as its admin."""
         return AirflowApi(state.api_url, settings.ADMIN_USER, self.secrets.admin_password)
+
+    def approver_api(self, state: StackState) -> AirflowApi:
+        """Return a client of a running stack's Airflow, as the user who approves."""
+        return AirflowApi(state.api_url, settings.APPROVER_USER, self.secrets.approver_password)
 
     def bring_up(self, purpose: Purpose) -> StackState:
         """Start everything and wait until it works; whatever fails, nothing keeps running. Raises StackError."""
@@ -253,11 +258,20 @@ class _Start:
         return port
 
     def _configure_airflow(self, port: int) -> None:
-        passwords = f'{{"{settings.ADMIN_USER}": "{self.stack.secrets.admin_password}"}}'
-        secret_store.write_private(self.paths.passwords, passwords)
+        secrets = self.stack.secrets
+        passwords = {
+            settings.ADMIN_USER: secrets.admin_password,
+            settings.APPROVER_USER: secrets.approver_password,
+        }
+        secret_store.write_private(self.paths.passwords, json.dumps(passwords))
         dsn = self.server.dsn(names.METADATA_DATABASE)
         airflow = settings.airflow_environment(self.paths, self.stack.secrets, dsn, port, self.purpose.airflow)
         self.environment |= airflow
+        own_inbox = not self.purpose.uses_own_connections
+        self.environment[names.INBOX_VARIABLE] = settings.inbox_setting(
+            self.paths, self.stack.environ, with_own=own_inbox
+        )
+        (self.paths.inbox if own_inbox else self.paths.repository / "inbox").mkdir(parents=True, exist_ok=True)
         self.environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = settings.airflow_api_connection(
             airflow["AIRFLOW__API__BASE_URL"], self.stack.secrets.admin_password
         )

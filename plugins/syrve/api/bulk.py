@@ -23,11 +23,24 @@ from syrve.api import decode
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import dialect_named
 from syrve.api.endpoints import CUSTOMER_INFO, Endpoint, Family
-from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, Rejected, SyrveError, Transient
+from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, RateLimited, Rejected, SyrveError, Transient
 from syrve.api.fields import BadField
 from syrve.api.models import Customer, Lookup
 from syrve.api.permits import PermitLine, Permits
-from syrve.api.protocol import Answer, Backoff, Call, CallStats, Done, Failed, Fault, FaultKind, Request
+from syrve.api.protocol import (
+    Answer,
+    Backoff,
+    Call,
+    CallStats,
+    Done,
+    Failed,
+    Fault,
+    FaultKind,
+    Request,
+    Verdict,
+    paused,
+    refuses_token,
+)
 from syrve.api.tokens import TokenKeeper, token_question
 
 CALM_THRESHOLD = 20_000
@@ -186,28 +199,43 @@ class BulkLookup:
     async def _call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
         now = time.monotonic
         if not self._takes_permit(endpoint.family):
-            await self._await_permit(endpoint.family)
+            await self._await_permit(endpoint)
         call = Call(endpoint, body, self._config, started_at=now(), rng=self._rng, backoff=self._backoff)
         while True:
+            while self._resume_at and (pause_seconds := self._resume_at - now()) > 0:
+                if now() + pause_seconds > call.deadline:
+                    raise paused(endpoint, pause_seconds)
+                await asyncio.sleep(pause_seconds)
             token = None
             if call.needs_token:
                 token = self._tokens.current(now()) or await self._token()
-            if self._resume_at and (pause_seconds := self._resume_at - now()) > 0:
-                await asyncio.sleep(pause_seconds)
             outcome = await self._send(call.request(token))
             verdict = call.decide(outcome, now())
             self.stats.count(verdict)
             if isinstance(verdict, Done):
+                self._tokens.accept(token)
                 return verdict.value
+            self._note_token(endpoint, token, outcome, verdict)
             if isinstance(verdict, Failed):
+                if isinstance(verdict.error, RateLimited) and verdict.error.wait_seconds:
+                    await self._hold_back(endpoint.family, verdict.error.wait_seconds)
                 raise verdict.error
-            if verdict.renew_token:
-                self._tokens.drop(token)
             if verdict.rate_limited:
                 await self._hold_back(endpoint.family, verdict.wait_seconds)
             await asyncio.sleep(verdict.wait_seconds)
             if not self._takes_permit(endpoint.family):
-                await self._await_permit(endpoint.family)
+                await self._await_permit(endpoint)
+
+    def _note_token(self, endpoint: Endpoint, token: str | None, outcome: Answer | Fault, verdict: Verdict) -> None:
+        """Tell the keeper what became of a token; raise `AuthenticationFailed` where none is ever accepted."""
+        if not refuses_token(verdict):
+            if isinstance(outcome, Answer):
+                self._tokens.accept(token)
+            return
+        self._tokens.drop(token)
+        refusal = self._tokens.refusal(endpoint.operation)
+        if refusal is not None:
+            raise refusal
 
     async def _hold_back(self, family: Family, wait_seconds: float) -> None:
         """Pause everybody's calls of a family: ours here, the others' by way of the budget."""
@@ -220,13 +248,15 @@ class BulkLookup:
         """Take a permit if one is due already; without a budget every call has its permit."""
         return self._permits is None or family is Family.AUTH or self._line.take_due(time.monotonic())
 
-    async def _await_permit(self, family: Family) -> None:
-        """Wait for the moment of the next permit."""
+    async def _await_permit(self, endpoint: Endpoint) -> None:
+        """Wait for the moment of the next permit; raise `RateLimited` where a pause outlasts the call."""
         assert self._permits is not None
         while (moment := self._line.next_moment(time.monotonic())) is None:
             async with self._permit_lock:
                 if not self._line:
-                    grant = await asyncio.to_thread(self._permits.take, family, self._unfinished)
+                    grant = await asyncio.to_thread(self._permits.take, endpoint.family, self._unfinished)
+                    if grant.is_paused and grant.wait_seconds > self._config.call_deadline_seconds:
+                        raise paused(endpoint, grant.wait_seconds)
                     self._line.add(grant, time.monotonic())
                     if not grant.count:
                         await asyncio.sleep(grant.wait_seconds)
@@ -239,6 +269,7 @@ class BulkLookup:
             if token is None and self._no_token is not None:
                 raise self._no_token
             if token is None:
+                await asyncio.sleep(self._tokens.renewal_wait_seconds(time.monotonic()))
                 token = await self._ask_for_token()
                 if self._on_token is not None:
                     self._on_token(token)
@@ -267,6 +298,8 @@ class BulkLookup:
             return Answer(response.status, _headers(response), body)
         except TimeoutError:
             return Fault(FaultKind.TIMEOUT)
+        except aiohttp.ClientConnectorCertificateError:
+            return Fault(FaultKind.UNTRUSTED)
         except aiohttp.ClientConnectorError:
             return Fault(FaultKind.REFUSED)
         except aiohttp.ClientPayloadError:

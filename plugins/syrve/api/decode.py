@@ -147,7 +147,10 @@ def coupons(answer: Any, *, time_zone: tzinfo) -> list[Coupon]:
     reader = _reader(answer, [], time_zone)
     found = reader.record.get("couponInfo")
     items = found if isinstance(found, list) else [found] if found is not None else []
-    return [_coupon(_reader(item, [], time_zone)) for item in items]
+    for item in items:
+        if not isinstance(item, Mapping):
+            raise BadField("couponInfo is not an object")
+    return [_coupon(FieldReader(item, path="couponInfo", time_zone=time_zone, problems=[])) for item in items]
 
 
 def _coupon(reader: FieldReader) -> Coupon:
@@ -156,16 +159,20 @@ def _coupon(reader: FieldReader) -> Coupon:
         raise BadField("couponInfo.number is missing")
     activated_at = reader.moment("whenActivated")
     is_used = reader.boolean("isUsed")
+    says_when = (
+        "isUsed" not in reader.record and not reader.problems
+    )  # the live service tells a used coupon by its time alone
     return Coupon(
         number=number,
         coupon_id=reader.uuid("id"),
         series_id=reader.uuid("seriesId"),
         series_name=reader.text("seriesName"),
-        is_used=activated_at is not None if is_used is None else is_used,
+        is_used=activated_at is not None if is_used is None and says_when else is_used,
         activated_at=activated_at,
         activated_by=reader.text("activatedBy"),
         not_after=reader.moment("notAfterDateBecomesApplied"),
         is_deleted=bool(reader.boolean("isDeleted")),
+        problems=tuple(reader.problems),
     )
 
 

@@ -4,7 +4,8 @@
 
     SyrveError
     ├── ConfigurationError        the connection itself is wrong                        never retry
-    │   └── UnsupportedByDialect  only the other dialect offers this                    never retry
+    │   ├── UnsupportedByDialect  only the other dialect offers this                    never retry
+    │   └── UntrustedCertificate  the host can't prove who it is: nothing was sent      never retry
     ├── AuthenticationFailed      the api login is refused                              never retry
     ├── PermissionDenied          the api login lacks a right                           never retry
     ├── Rejected                  Syrve understood and refused                          never retry
@@ -18,7 +19,7 @@
         ├── ServiceUnavailable    5xx or 408
         ├── ConnectionFailed      reset or timed out
         │   └── NotConnected      no connection was made: nothing was sent
-        ├── TokenRefused          a money call, refused for its token: nothing moved
+        ├── TokenRefused          refused for its token: nothing moved
         └── UnreadableAnswer      a body that is cut short or is not JSON
 
 Each class says once, in `retry_after_seconds`, what a task should do about it; `syrve.operators.retry` turns that into Airflow's
@@ -51,6 +52,7 @@ __all__ = [
     "Transient",
     "UnreadableAnswer",
     "UnsupportedByDialect",
+    "UntrustedCertificate",
     "all_error_classes",
 ]
 
@@ -122,6 +124,10 @@ class UnsupportedByDialect(ConfigurationError):
     """The connection's dialect has no such operation."""
 
 
+class UntrustedCertificate(ConfigurationError):
+    """The host shows a certificate that this machine does not trust, so nothing was sent to it."""
+
+
 class AuthenticationFailed(SyrveError):
     """Syrve refuses the api login."""
 
@@ -181,7 +187,10 @@ class Transient(SyrveError):
 
 
 class RateLimited(Transient):
-    """Syrve asks us to slow down; `wait_seconds` is what it asked for, if it said."""
+    """Syrve asks us to slow down; `wait_seconds` is what it asked for, if it said.
+
+    `outlasts_call` says that the wait is longer than any call may take: who runs the calls should stop, and come back after it.
+    """
 
     effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
 
@@ -195,9 +204,11 @@ class RateLimited(Transient):
         status: int | None = 429,
         wait_seconds: float | None = None,
         correlation_id: str | None = None,
+        outlasts_call: bool = False,
     ) -> None:
         super().__init__(message, operation=operation, status=status, correlation_id=correlation_id)
         self.wait_seconds = wait_seconds
+        self.outlasts_call = outlasts_call
 
 
 class ServiceUnavailable(Transient):
@@ -215,7 +226,7 @@ class NotConnected(ConnectionFailed):
 
 
 class TokenRefused(Transient):
-    """A money call was refused for its token: nothing moved, and the next call asks for a new one. The call itself is not sent again."""
+    """A call was refused for its token, and is not sent again: a money call at once, any other at its deadline. Nothing moved."""
 
     effect: ClassVar[Effect] = Effect.NOT_CARRIED_OUT
 

@@ -116,7 +116,7 @@ class SeriesListing:
 
 @dataclass(frozen=True, slots=True)
 class Coupon:
-    """One coupon as looked up by its number."""
+    """One coupon as looked up by its number; `problems` are the fields that were not as they should be."""
 
     number: str
     coupon_id: str | None
@@ -127,6 +127,12 @@ class Coupon:
     activated_by: str | None
     not_after: datetime | None
     is_deleted: bool = False
+    problems: tuple[FieldProblem, ...] = ()
+
+    @property
+    def lost(self) -> tuple[FieldProblem, ...]:
+        """The problems for which something that Syrve sent is missing here."""
+        return tuple(problem for problem in self.problems if problem.lossy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from syrve.api.answers import NeedsNewToken, interpret
 from syrve.api.config import SyrveConfig
 from syrve.api.endpoints import Endpoint, Family, Safety
 from syrve.api.errors import (
-    AuthenticationFailed,
     ConnectionFailed,
     Effect,
     MalformedAnswer,
@@ -32,11 +31,16 @@ from syrve.api.errors import (
     RateLimited,
     ServiceUnavailable,
     SyrveError,
+    TokenRefused,
     Transient,
     UnreadableAnswer,
+    UntrustedCertificate,
 )
 from syrve.api.money_answers import UNSETTLED
 from syrve.api.reading import correlation_id
+
+UNREADABLE_DEADLINE_SECONDS = 10.0
+"""An answer that is no JSON is seldom better a minute later, and whoever waits for it waits for one record."""
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
@@ -45,6 +49,10 @@ class FaultKind(StrEnum):
     """How an exchange can end without a whole answer."""
 
     REFUSED = "could not connect"
+    UNTRUSTED = (
+        "the certificate of the connection's host is not trusted, so nothing was sent; check the host, or name the file of its "
+        "certificate authority in REQUESTS_CA_BUNDLE and SSL_CERT_FILE"
+    )
     RESET = "the connection broke"
     TIMEOUT = "no answer in time"
     CUT_SHORT = "the answer was cut short"
@@ -159,10 +167,21 @@ class Call:
     """One call to one endpoint, from its first request to its final verdict.
 
     Reads and idempotent calls are repeated after transient failures until `deadline` (monotonic seconds). A money call is sent once:
-    whatever leaves its outcome open becomes `OutcomeUnknown`. A refused token is renewed once, for the next call if it is a money call.
+    whatever leaves its outcome open becomes `OutcomeUnknown`. A refused token is renewed, and the call repeated: how often is for the
+    keeper of the tokens to decide, who knows what became of them in other calls.
     """
 
-    __slots__ = ("_body", "_config", "_renewed", "_repeats", "_rng", "_url", "backoff", "deadline", "endpoint")
+    __slots__ = (
+        "_body",
+        "_config",
+        "_repeats",
+        "_rng",
+        "_unreadable_deadline",
+        "_url",
+        "backoff",
+        "deadline",
+        "endpoint",
+    )
 
     def __init__(
         self,
@@ -182,7 +201,7 @@ class Call:
         self._body = _json(body)
         self._rng = rng
         self._repeats = 0
-        self._renewed = False
+        self._unreadable_deadline = min(self.deadline, started_at + UNREADABLE_DEADLINE_SECONDS)
 
     @property
     def needs_token(self) -> bool:
@@ -200,7 +219,7 @@ class Call:
             return self._after(self._fault_error(outcome), now)
         value = interpret(self.endpoint, outcome.status, outcome.body)
         if isinstance(value, NeedsNewToken):
-            return self._after_refused_token(outcome.status)
+            return self._after_refused_token(outcome.status, now)
         if not isinstance(value, SyrveError):
             return Done(value)
         if isinstance(value, RateLimited | ServiceUnavailable):
@@ -216,21 +235,22 @@ class Call:
             return MalformedAnswer(fault.kind.value, operation=operation)
         if fault.kind is FaultKind.CUT_SHORT:
             return UnreadableAnswer(fault.kind.value, operation=operation)
+        if fault.kind is FaultKind.UNTRUSTED:
+            return UntrustedCertificate(fault.kind.value, operation=operation)
         if fault.kind is FaultKind.REFUSED:
             return NotConnected(fault.kind.value, operation=operation)
         return ConnectionFailed(fault.kind.value, operation=operation)
 
-    def _after_refused_token(self, status: int) -> Verdict:
-        if self._renewed:
-            return Failed(
-                AuthenticationFailed(
-                    "Syrve refuses a token that it has just given out; ask Syrve's support about this api login",
-                    operation=self.endpoint.operation,
-                    status=status,
-                )
+    def _after_refused_token(self, status: int, now: float) -> Verdict:
+        if now < self.deadline:
+            return Again(0.0, renew_token=True)
+        return Failed(
+            TokenRefused(
+                "Syrve refused every token until the deadline; do other tasks with the same api login displace them?",
+                operation=self.endpoint.operation,
+                status=status,
             )
-        self._renewed = True
-        return Again(0.0, renew_token=True)
+        )
 
     def _after(self, error: SyrveError, now: float, asked_wait_seconds: float | None = None) -> Verdict:
         if self.endpoint.safety is Safety.MONEY:
@@ -239,7 +259,11 @@ class Call:
             return Failed(error)
         # Never sooner than asked, and never sooner than without being asked: `Retry-After: 0` must not become a hot loop.
         wait = max(asked_wait_seconds or 0.0, self.backoff.wait_seconds(self._repeats + 1, self._rng))
-        if now + wait > self.deadline:
+        is_whole_but_no_json = isinstance(error, UnreadableAnswer) and error.status is not None
+        deadline = self._unreadable_deadline if is_whole_but_no_json else self.deadline
+        if now + wait > deadline:
+            if isinstance(error, RateLimited):
+                error.outlasts_call = (asked_wait_seconds or 0.0) > self._config.call_deadline_seconds
             return Failed(error)
         self._repeats += 1
         return Again(wait, rate_limited=isinstance(error, RateLimited))
@@ -251,6 +275,24 @@ class Call:
         return OutcomeUnknown(
             UNSETTLED, operation=error.operation, status=error.status, correlation_id=error.correlation_id
         )
+
+
+def refuses_token(verdict: Verdict) -> bool:
+    """Whether a request ended with the refusal of its token."""
+    if isinstance(verdict, Failed):
+        return isinstance(verdict.error, TokenRefused)
+    return isinstance(verdict, Again) and verdict.renew_token
+
+
+def paused(endpoint: Endpoint, wait_seconds: float) -> RateLimited:
+    """Return the error of a call that was not sent, because calls of its family are held back for longer than it may take."""
+    return RateLimited(
+        "calls of this family are held back, as Syrve asked",
+        operation=endpoint.operation,
+        status=None,
+        wait_seconds=wait_seconds,
+        outlasts_call=True,
+    )
 
 
 @lru_cache(maxsize=256)

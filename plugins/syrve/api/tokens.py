@@ -8,16 +8,25 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import random
 import re
 import time
+from collections import deque
 from typing import Any
 
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects.base import Body, Dialect
 from syrve.api.endpoints import ACCESS_TOKEN, ACCESS_TOKEN_V2, Endpoint
-from syrve.api.errors import MalformedAnswer
+from syrve.api.errors import AuthenticationFailed, MalformedAnswer
 
 RENEWAL_MARGIN_SECONDS = 120.0
+MAX_TOKENS_REFUSED_UNUSED = 4
+"""So many tokens in a row with which no call was accepted are the end.
+
+One that was accepted before has only grown old, or the newer token of another task displaced it."""
+RENEWAL_STEP_SECONDS = 0.25
+MAX_RENEWAL_SPACING_SECONDS = 5.0
+_MINUTE_SECONDS = 60.0
 _FITS_A_HEADER = re.compile(r"[\x21-\x7e]+")
 
 
@@ -30,12 +39,20 @@ def token_question(config: SyrveConfig, dialect: Dialect) -> tuple[Endpoint, Bod
 
 
 class TokenKeeper:
-    """Holds the current token with the monotonic time at which it should be replaced, a little before it expires."""
+    """Holds the current token with the monotonic time at which it should be replaced, a little before it expires.
 
-    def __init__(self, lifetime_seconds: float) -> None:
+    Renewals are bounded by rate: the more of them the last minute saw, the further they are apart. Tasks that displace each other's
+    tokens so leave each other time to use one.
+    """
+
+    def __init__(self, lifetime_seconds: float, *, rng: random.Random | None = None) -> None:
         self._lifetime_seconds = lifetime_seconds
         self._token: str | None = None
         self._renew_at = 0.0
+        self._rng = rng or random.Random()
+        self._renewals: deque[float] = deque()
+        self._was_accepted = False
+        self._refused_unused = 0
 
     def current(self, now: float) -> str | None:
         """Return the token while it is good, else None."""
@@ -48,13 +65,43 @@ class TokenKeeper:
             raise MalformedAnswer("the answer has no usable token", operation="access_token")
         lifetime = min(_seconds_left(token) or self._lifetime_seconds, self._lifetime_seconds)
         self._token = token
+        self._was_accepted = False
+        self._renewals.append(now)
         self._renew_at = now + lifetime - min(RENEWAL_MARGIN_SECONDS, lifetime / 4)
         return token
 
+    def renewal_wait_seconds(self, now: float) -> float:
+        """How long to wait before asking for the next token; with jitter, so that tasks do not keep displacing each other in step."""
+        while self._renewals and self._renewals[0] <= now - _MINUTE_SECONDS:
+            self._renewals.popleft()
+        if not self._renewals:
+            return 0.0
+        spacing = min(MAX_RENEWAL_SPACING_SECONDS, RENEWAL_STEP_SECONDS * len(self._renewals))
+        return max(0.0, self._renewals[-1] + spacing * self._rng.uniform(0.5, 1.0) - now)
+
+    def accept(self, token: str | None) -> None:
+        """Note that a call got past the check of this token."""
+        if token is not None and token == self._token:
+            self._was_accepted = True
+            self._refused_unused = 0
+
     def drop(self, token: str | None) -> None:
-        """Forget a token that was refused, unless it has been replaced meanwhile."""
-        if token == self._token:
-            self._token = None
+        """Forget a token that was refused, unless it has been replaced since."""
+        if token is None or token != self._token:
+            return
+        self._token = None
+        if not self._was_accepted:
+            self._refused_unused += 1
+
+    def refusal(self, operation: str) -> AuthenticationFailed | None:
+        """Return the error for a service that takes none of the tokens that it gives out, None while there is hope."""
+        if self._refused_unused < MAX_TOKENS_REFUSED_UNUSED:
+            return None
+        return AuthenticationFailed(
+            f"Syrve refused {self._refused_unused} tokens in a row that it had just given out; ask Syrve's support about this api login",
+            operation=operation,
+            status=401,
+        )
 
 
 def _seconds_left(token: str) -> float | None:

@@ -15,9 +15,22 @@ import urllib3.exceptions
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import Dialect
 from syrve.api.endpoints import Endpoint, Family
-from syrve.api.errors import TokenRefused
+from syrve.api.errors import RateLimited
 from syrve.api.permits import Permits
-from syrve.api.protocol import Again, Answer, Backoff, Call, CallStats, Failed, Fault, FaultKind, Request
+from syrve.api.protocol import (
+    Again,
+    Answer,
+    Backoff,
+    Call,
+    CallStats,
+    Failed,
+    Fault,
+    FaultKind,
+    Request,
+    Verdict,
+    paused,
+    refuses_token,
+)
 from syrve.api.tokens import TokenKeeper, token_question
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -77,36 +90,55 @@ class Transport:
 
     def call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
         """Carry out one call and return the parsed JSON; raise a `SyrveError`."""
-        self._await_permit(endpoint.family)
+        self._await_permit(endpoint)
         call = Call(endpoint, body, self._config, started_at=self._clock(), rng=self._rng, backoff=self._backoff)
         while True:
             token = self._token() if call.needs_token else None
             outcome = self._send(call.request(token))
             verdict = call.decide(outcome, self._clock())
             self.stats.count(verdict)
+            self._note_token(endpoint, token, outcome, verdict)
             if isinstance(verdict, Failed):
-                if isinstance(verdict.error, TokenRefused):
-                    self._tokens.drop(token)
+                if isinstance(verdict.error, RateLimited):
+                    self._hold_back(endpoint.family, verdict.error.wait_seconds)
                 raise verdict.error
             if not isinstance(verdict, Again):
                 return verdict.value
-            if verdict.renew_token:
-                self._tokens.drop(token)
-            if verdict.rate_limited and self._permits is not None:
-                self._permits.pause(endpoint.family, verdict.wait_seconds)
+            if verdict.rate_limited:
+                self._hold_back(endpoint.family, verdict.wait_seconds)
             self._sleep(verdict.wait_seconds)
-            self._await_permit(endpoint.family)
+            self._await_permit(endpoint)
 
-    def _await_permit(self, family: Family) -> None:
+    def _note_token(self, endpoint: Endpoint, token: str | None, outcome: Answer | Fault, verdict: Verdict) -> None:
+        """Tell the keeper what became of a token; raise `AuthenticationFailed` where none is ever accepted."""
+        if not refuses_token(verdict):
+            if isinstance(outcome, Answer):
+                self._tokens.accept(token)
+            return
+        self._tokens.drop(token)
+        refusal = self._tokens.refusal(endpoint.operation)
+        if refusal is not None and isinstance(verdict, Again):
+            raise refusal
+
+    def _hold_back(self, family: Family, wait_seconds: float | None) -> None:
+        """Pause everybody's calls of a family by way of the budget."""
+        if self._permits is not None and wait_seconds:
+            self._permits.pause(family, wait_seconds)
+
+    def _await_permit(self, endpoint: Endpoint) -> None:
         """Wait for the moment of the next permit; without a budget there is nothing to wait for.
 
         Threads that share the transport take permits one at a time: else all of them would queue at once, and others behind them.
+        A pause that outlasts the call raises `RateLimited` instead.
         """
+        family = endpoint.family
         if self._permits is None or family is Family.AUTH:
             return
         with self._gates[family]:
             while True:
                 grant = self._permits.take(family, 1)
+                if grant.is_paused and grant.wait_seconds > self._config.call_deadline_seconds:
+                    raise paused(endpoint, grant.wait_seconds)
                 self._sleep(grant.wait_seconds)
                 if grant.count:
                     return
@@ -115,6 +147,7 @@ class Transport:
         with self._token_lock:
             token = self._tokens.current(self._clock())
             if token is None:
+                self._sleep(self._tokens.renewal_wait_seconds(self._clock()))
                 answer = self.call(*token_question(self._config, self._dialect))
                 token = self._tokens.keep(answer, self._clock())
                 if self._on_token is not None:
@@ -158,7 +191,9 @@ def _fault_kind(error: requests.RequestException) -> FaultKind:
         return FaultKind.CUT_SHORT
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
-    if isinstance(reason, urllib3.exceptions.NewConnectionError) or _is_untrusted(reason):
+    if _is_untrusted(reason):
+        return FaultKind.UNTRUSTED
+    if isinstance(reason, urllib3.exceptions.NewConnectionError):
         return FaultKind.REFUSED
     if isinstance(reason, urllib3.exceptions.ReadTimeoutError):
         return FaultKind.TIMEOUT

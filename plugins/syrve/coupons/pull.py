@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 from syrve.api.client import SyrveClient
-from syrve.api.errors import MalformedAnswer, Rejected
-from syrve.api.models import Coupon, SeriesListing
+from syrve.api.endpoints import COUPON_INFO
+from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, RateLimited, Rejected, SyrveError, Transient
+from syrve.api.models import Coupon, FieldProblem, SeriesListing
 from syrve.coupons.verdict import coupon_verdict
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
@@ -16,6 +19,11 @@ from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 
 NO_SERIES = "00000000-0000-0000-0000-000000000000"
+BATCH_SIZE = 50
+"""So many coupons are committed together."""
+MAX_FAILURES_IN_A_ROW = 5
+"""So many coupons in a row without an answer are an outage, not a matter of single coupons."""
+FAILED_TOLERANCE_SHARE = 0.05
 _SERIES_COLUMNS = ("organization_id", "series_id", "name", "is_activated", "discount_type", "discount_value", "seen_at")
 _COUPON_COLUMNS = (
     "organization_id",
@@ -32,6 +40,10 @@ _COUPON_COLUMNS = (
 )
 
 
+class CouponsIncomplete(Transient):
+    """Too many watched coupons got no answer; what did land has been committed."""
+
+
 class CouponPull:
     """One task's pull of one organization at a time."""
 
@@ -41,19 +53,26 @@ class CouponPull:
         self._key = key
 
     def run(self, organization_id: str) -> Counts:
-        """Pull series, then watched coupons, each committed with its counts; raise a `SyrveError` or `WarehouseError`.
+        """Pull series, then watched coupons, batch by batch, each committed with its counts.
 
-        Only a complete listing retires a series: a refusal or an unreadable answer raises before anything is written.
+        Only a complete listing retires a series: a refusal or an unreadable answer raises before anything is written. A coupon that gets no
+        answer is a reject, and the others land. Raises a `SyrveError` that concerns them all (login, right, outage), `CouponsIncomplete`
+        where more than one coupon, and more than the tolerated share, got no answer, `WarehouseError`. What was committed stays.
         """
-        total = Counts()
+        total, watched = Counts(), Counts()
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
             started = time.monotonic()
             listing = self._client.coupon_series(organization_id)
             total.add(self._merge_series(connection, listing, datetime.now(UTC), started))
             numbers = self._watched(connection, organization_id)
-            if numbers:
-                total.add(self._merge_coupons(connection, organization_id, numbers))
+            for batch in _batches(numbers):
+                counts, problem = self._merge_coupons(connection, organization_id, batch)
+                watched.add(counts)
+                if problem is not None:
+                    raise problem
+        _refuse_incomplete(watched)
+        total.add(watched)
         return total
 
     def _merge_series(
@@ -102,31 +121,49 @@ class CouponPull:
             )
             return [number for (number,) in cursor.fetchall()]
 
-    def _merge_coupons(self, connection: Connection, organization_id: str, numbers: list[str]) -> Counts:
+    def _merge_coupons(
+        self, connection: Connection, organization_id: str, numbers: list[str]
+    ) -> tuple[Counts, SyrveError | None]:
+        """Look a batch up and commit what was answered; returns its counts, and the error that ends the whole pull, if any."""
         started = time.monotonic()
         counts = Counts()
         lines: list[str] = []
         rejects: list[Reject] = []
+        answered: list[str] = []
+        failures_in_a_row = 0
+        problem: SyrveError | None = None
         for number in numbers:
             counts.requested += 1
             try:
                 coupons = self._client.coupons(organization_id, number)
-            except (Rejected, MalformedAnswer) as error:
-                counts.rejected += 1
+            except SyrveError as error:
+                if not _is_of_one_coupon(error):
+                    problem = error
+                    break
+                counts.rejected += not isinstance(error, Transient)
+                counts.failed += isinstance(error, Transient)
                 rejects.append(Reject("coupon", organization_id, number, "look_up", error.message))
+                failures_in_a_row = failures_in_a_row + 1 if isinstance(error, Transient) else 0
+                if failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
+                    problem = error
+                    break
                 continue
+            failures_in_a_row = 0
+            answered.append(number)
             counts.found += bool(coupons)
             counts.not_found += not coupons
+            counts.cleaned += sum(len(coupon.problems) for coupon in coupons)
+            rejects += [_field_reject(organization_id, number, lost) for coupon in coupons for lost in coupon.lost]
             lines.extend(_coupon_lines(organization_id, number, coupons, datetime.now(UTC)))
         with transaction(connection, "merge coupons") as cursor:
             copy_lines(cursor, "staging_coupon", _COUPON_COLUMNS, lines)
             cursor.execute(sql("merge/coupon.sql"))
             counts.changed = fetch_one(cursor)[0]
-            counts.unchanged = max(0, counts.requested - counts.rejected - counts.changed)
-            self._keep_rejects(cursor, "coupon", organization_id, numbers, rejects)
+            counts.unchanged = max(0, len(answered) - counts.changed)
+            self._keep_rejects(cursor, "coupon", organization_id, answered, rejects)
             self._count_calls(counts, started)
             add_counts(cursor, self._key, counts)
-        return counts
+        return counts, problem
 
     def _keep_rejects(
         self, cursor: Cursor, entity: str, organization_id: str, identities: list[str] | None, rejects: list[Reject]
@@ -141,6 +178,32 @@ class CouponPull:
         stats = self._client.stats.take()
         counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
         counts.seconds = time.monotonic() - started
+
+
+def _batches(numbers: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(numbers)
+    while batch := list(islice(left, BATCH_SIZE)):
+        yield batch
+
+
+def _is_of_one_coupon(error: SyrveError) -> bool:
+    """Whether the others on the list may still be answered."""
+    if isinstance(error, LoyaltyNotConfigured) or (isinstance(error, RateLimited) and error.outlasts_call):
+        return False
+    return error.operation == COUPON_INFO.operation and isinstance(error, Rejected | MalformedAnswer | Transient)
+
+
+def _refuse_incomplete(total: Counts) -> None:
+    allowed = max(1.0, FAILED_TOLERANCE_SHARE * total.requested)
+    if total.failed > allowed or 0 < total.failed == total.requested:
+        raise CouponsIncomplete(
+            f"{total.failed} of {total.requested} got no answer; the others are committed",
+            operation=COUPON_INFO.operation,
+        )
+
+
+def _field_reject(organization_id: str, number: str, problem: FieldProblem) -> Reject:
+    return Reject("coupon", organization_id, number, "field", f"{problem.path} {problem.problem}", problem.value)
 
 
 def _coupon_lines(organization_id: str, number: str, coupons: list[Coupon], now: datetime) -> list[str]:

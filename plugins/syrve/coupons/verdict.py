@@ -18,6 +18,8 @@ _REASONS: dict[Verdict, str] = {
     "deleted": "the coupon has been withdrawn",
     "unknown": "no such coupon is known to the organization",
 }
+_UNREADABLE = "what Syrve answers about the coupon cannot be read in full"
+_DECISIVE = ("isDeleted", "isUsed", "whenActivated", "notAfterDateBecomesApplied")
 _BEST_FIRST: tuple[Verdict, ...] = ("valid", "used", "expired", "deleted", "unknown")
 
 
@@ -33,7 +35,8 @@ class CouponJudgement:
 def coupon_verdict(coupon: Coupon, now: datetime) -> Verdict:
     """Judge a coupon as of `now` (with a time zone): deleted before used before expired.
 
-    Reference document, Best Practices 4. The live service tells no expiry, so there a coupon is never `expired`.
+    Reference document, Best Practices 4. The live service tells no expiry, so there a coupon is never `expired`. A coupon of which
+    something decisive could not be read is `unknown`, unless what could be read rules it out already.
     """
     if coupon.is_deleted:
         return "deleted"
@@ -41,7 +44,9 @@ def coupon_verdict(coupon: Coupon, now: datetime) -> Verdict:
         return "used"
     if coupon.not_after is not None and coupon.not_after < now:
         return "expired"
-    return "valid" if coupon.is_used is not None else "unknown"
+    if coupon.is_used is None or _is_unreadable(coupon):
+        return "unknown"
+    return "valid"
 
 
 def validate_coupon(client: SyrveClient, organization_id: str, number: str, *, now: datetime) -> CouponJudgement:
@@ -54,4 +59,9 @@ def validate_coupon(client: SyrveClient, organization_id: str, number: str, *, n
     if not judged:
         return CouponJudgement("unknown", _REASONS["unknown"], None)
     verdict, coupon = min(judged, key=lambda each: _BEST_FIRST.index(each[0]))
-    return CouponJudgement(verdict, _REASONS[verdict], coupon)
+    reason = _UNREADABLE if verdict == "unknown" and coupon.lost else _REASONS[verdict]
+    return CouponJudgement(verdict, reason, coupon)
+
+
+def _is_unreadable(coupon: Coupon) -> bool:
+    return any(problem.path.rpartition(".")[2] in _DECISIVE for problem in coupon.lost)

@@ -10,7 +10,7 @@ from typing import Any
 from syrve.api.models import CustomerChange
 
 Changes = Mapping[str, Mapping[str, Any]]
-"""As in `crm.push_plan`: `{key: {"from", "to"}}`, values as text; a card also has its `number`."""
+"""As in `crm.push_plan`: `{key: {"from", "to"}}`, values as text; a card also has its `number`, a consent what is `expected` in Syrve."""
 
 _FLAGS = frozenset({"receives_order_status", "receives_promo"})
 _MEMBERSHIPS = ("category", "card", "program")
@@ -49,6 +49,16 @@ def membership_steps(changes: Changes) -> list[MembershipStep]:
         change = changes[key]
         steps.append(MembershipStep(step, key, kind, member_id, change["to"] == "true", change.get("number")))
     return steps
+
+
+def widened_consents(changes: Changes, keys: Sequence[str]) -> list[str]:
+    """Return the consents among `keys` that would become a yes."""
+    return [key for key in keys if key in _FLAGS and changes[key]["to"] == "true"]
+
+
+def flag_text(flag: bool | None) -> str | None:
+    """Return a consent as the warehouse writes it; None is no statement."""
+    return None if flag is None else str(flag).lower()
 
 
 def customer_change(

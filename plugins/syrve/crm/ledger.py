@@ -17,7 +17,10 @@ from syrve.warehouse.sql_files import sql
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """A row of the plan as it is taken up; `moved` says what has changed since it was planned, `unsure_*` belong to a lost creation."""
+    """A row of the plan as it is taken up; `moved` says what has changed since it was planned, `unsure_*` belong to a lost creation.
+
+    `link_phone` is the phone by which the mirror linked the row, if no look-up under it has confirmed that yet.
+    """
 
     crm_id: int
     action: str
@@ -25,6 +28,7 @@ class PlannedRow:
     phone: str | None = field(repr=False)
     changes: Changes = field(repr=False)
     acknowledged: Sequence[str] = field(repr=False)
+    link_phone: str | None = field(repr=False)
     unsure_phone: str | None = field(repr=False)
     unsure_seconds: float | None
     moved: str | None
@@ -147,6 +151,14 @@ class PushLedger:
     def link(self, crm_id: int, customer_id: str) -> None:
         """Keep the id of a customer who turned out to exist."""
         self._execute("link a customer", "crm/apply/link.sql", crm_id=crm_id, customer_id=customer_id)
+
+    def confirm_link(self, crm_id: int) -> None:
+        """Note that a look-up under the phone has named the customer to whom the mirror had linked the row."""
+        self._execute("confirm a link", "crm/apply/confirm_link.sql", crm_id=crm_id)
+
+    def ask_again(self, crm_id: int) -> None:
+        """Make the customer of a row due for a look-up: the mirror does not have them as they are."""
+        self._execute("make a customer due", "crm/apply/ask_again.sql", crm_id=crm_id)
 
     def finish(self, crm_id: int, state: str, *, reason: str | None = None, refusal: str | None = None) -> int:
         """Close a row and return how many times in a row it was refused the same way."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from syrve.crm.settings import PushSettings
-from syrve.customers.phones import to_e164
+from syrve.customers.phones import is_valid_e164, to_e164
 from syrve.warehouse.copy_text import copy_line, copy_lines
-from syrve.warehouse.database import Cursor, Warehouse, fetch_one, transaction
+from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
 
@@ -95,22 +96,11 @@ class PushPlanner:
         self._region = region
 
     def run(self, scope: PlanScope) -> PushPlan:
-        """Plan in one transaction, one plan at a time, and return what came of it; raises `WarehouseError`.
+        """Plan, and return the plan's counts; raises `WarehouseError`.
 
         Rows that are equal on both sides become agreed; nothing is sent.
         """
-        with self._warehouse.connect() as connection:
-            with transaction(connection, "prepare the push plan") as cursor:
-                cursor.execute(sql("crm/plan/staging.sql"))
-            with transaction(connection, "plan the push") as cursor:
-                cursor.execute("select pg_advisory_xact_lock(%s)", (PLAN_LOCK_KEY,))
-                return self._plan(cursor, scope)
-
-    def _plan(self, cursor: Cursor, scope: PlanScope) -> PushPlan:
-        cursor.execute("select nextval('crm.push_plan_id')")
-        plan_id: int = fetch_one(cursor)[0]
         values = {
-            "plan_id": plan_id,
             "run_id": self._key.run_id,
             "is_dry_run": scope.is_dry_run,
             "organization_ids": list(scope.organization_ids),
@@ -119,6 +109,22 @@ class PushPlanner:
             "most_customers": scope.limit,
             "in_flight_seconds": self._settings.in_flight_seconds,
         }
+        with self._warehouse.connect() as connection:
+            with transaction(connection, "prepare the push plan") as cursor:
+                cursor.execute(sql("crm/plan/staging.sql"))
+            with _one_at_a_time(connection, "link the rows of the CRM") as cursor:
+                unshown = self._link(cursor, scope, values)
+            with _one_at_a_time(connection, "join the rows of the CRM") as cursor:
+                cursor.execute(sql("crm/plan/joins.sql"), values)
+            with _one_at_a_time(connection, "plan the push") as cursor:
+                return self._plan(cursor, values, unshown)
+
+    def _link(self, cursor: Cursor, scope: PlanScope, values: dict[str, Any]) -> int:
+        """Find the rows that may need a push and whom they are about; return how many pushes a look-up did not show.
+
+        Who a row is about is written in a transaction of its own, before the comparison: so nobody who holds a row of `crm.customer`
+        ever waits for a comparison that waits for them.
+        """
         if scope.release_blocked:
             cursor.execute(sql("crm/release.sql"), values)
         cursor.execute(sql("crm/plan/tidy.sql"))
@@ -127,12 +133,21 @@ class PushPlanner:
         cursor.execute(sql("crm/plan/candidates.sql"), values)
         cursor.execute("analyze staging_candidate")
         self._read_phones(cursor)
-        for step in ("remember", "links", "subjects"):
+        for step in ("remember", "links"):
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
+        return int(unshown)
+
+    def _plan(self, cursor: Cursor, values: dict[str, Any], unshown: int) -> PushPlan:
+        cursor.execute("select nextval('crm.push_plan_id')")
+        plan_id: int = fetch_one(cursor)[0]
+        values = values | {"plan_id": plan_id}
+        cursor.execute(sql("crm/plan/subjects.sql"), values)
         cursor.execute("analyze staging_subject")
         cursor.execute(sql("crm/plan/same.sql"), values)
         cursor.execute("analyze staging_same")
-        for step in ("wishes", "unsupported"):
+        cursor.execute(sql("crm/plan/wishes.sql"), values)
+        self._refuse_invalid_phones(cursor)
+        for step in ("phones_turn", "unsupported"):
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
         cursor.execute("analyze staging_wish")
         cursor.execute(sql("crm/plan/blocked.sql"), values)
@@ -146,10 +161,17 @@ class PushPlanner:
             fields={name: int(count) for name, count in fields.items()},
             customers=customers_of_plan(cursor, plan_id),
             newly_refused=newly_refused,
-            unshown=int(unshown),
+            unshown=unshown,
         )
         add_counts(cursor, self._key, Counts(requested=plan.considered, found=plan.size, rejected=plan.refused))
         return plan
+
+    def _refuse_invalid_phones(self, cursor: Cursor) -> None:
+        """Refuse rows that would create a customer under a phone that nobody can have, or give them one."""
+        cursor.execute(sql("crm/plan/phones_sent.sql"))
+        invalid = [crm_id for crm_id, phone in cursor.fetchall() if not is_valid_e164(phone)]
+        if invalid:
+            cursor.execute(sql("crm/plan/phones_invalid.sql"), {"crm_ids": invalid})
 
     def _read_phones(self, cursor: Cursor) -> None:
         """Read the candidates' new phones as E.164 into the staging table, a chunk at a time."""
@@ -161,6 +183,14 @@ class PushPlanner:
             copy_lines(cursor, "staging_phone", ("crm_id", "phone"), lines)
         reader.close()
         cursor.execute("analyze staging_phone")
+
+
+@contextmanager
+def _one_at_a_time(connection: Connection, doing: str) -> Iterator[Cursor]:
+    """A transaction beside which no other plan is in one of its own."""
+    with transaction(connection, doing) as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", (PLAN_LOCK_KEY,))
+        yield cursor
 
 
 def shards_of(plan: PushPlan, *, shard_size: int, max_shards: int) -> list[dict[str, Any]]:

@@ -19,7 +19,15 @@ from syrve.api.errors import (
     Transient,
     UnsupportedByDialect,
 )
-from syrve.crm.changes import MembershipStep, customer_change, field_keys, membership_steps
+from syrve.api.models import Customer
+from syrve.crm.changes import (
+    MembershipStep,
+    customer_change,
+    field_keys,
+    flag_text,
+    membership_steps,
+    widened_consents,
+)
 from syrve.crm.errors import NotYetKnown, PushIncomplete
 from syrve.crm.ledger import Attempt, Outcome, PlannedRow, PushLedger
 from syrve.crm.settings import PushSettings
@@ -29,6 +37,10 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 CARD_IS_GONE_CODES = frozenset({"Transport_WrongCarTrack", "Card_CanNotFindByTrack", "Transport_WrongCardNumber"})
+
+
+class _MovedError(Exception):
+    """The customer is not as planned: nothing is sent, and the next plan compares anew."""
 
 
 class Together:
@@ -78,11 +90,14 @@ class RowSender:
         row = self._recover(row)
         self._counts.requested += 1
         if row.moved is not None:
-            self._counts.unchanged += 1
-            self._ledger.finish(crm_id, "stale", reason=row.moved)
+            self._stale(crm_id, row.moved)
             return
         try:
             state = self._send(row)
+        except _MovedError as moved:
+            self._together.succeeded()
+            self._ledger.ask_again(crm_id)
+            self._stale(crm_id, str(moved))
         except LoyaltyNotConfigured:
             raise
         except (Rejected, MalformedAnswer, UnsupportedByDialect) as error:
@@ -94,6 +109,10 @@ class RowSender:
             self._ledger.finish(crm_id, state)
             self._counts.changed += state == "pushed"
             self._counts.found += state == "linked"
+
+    def _stale(self, crm_id: int, reason: str) -> None:
+        self._counts.unchanged += 1
+        self._ledger.finish(crm_id, "stale", reason=reason)
 
     def _recover(self, row: PlannedRow) -> PlannedRow:
         """Move the agreement by acknowledgements that a task which died had written down and no more."""
@@ -114,12 +133,41 @@ class RowSender:
                 self._ledger.link(row.crm_id, found)
                 return "linked"
             customer_id, created = self._send_fields(row, keys), True
-        elif keys:
-            self._send_fields(row, keys)
+        else:
+            if not self._is_as_planned(row, keys):
+                return "linked"
+            if keys:
+                self._send_fields(row, keys)
         for membership in membership_steps(row.changes):
             if membership.key not in row.acknowledged:
                 self._send_membership(row, membership, customer_id, just_created=created)
         return "pushed"
+
+    def _is_as_planned(self, row: PlannedRow, keys: list[str]) -> bool:
+        """Look the customer up where the mirror is not enough: before the first write to one linked by phone, and before a yes is sent.
+
+        Return False once the row is linked to somebody else, whom the phone belongs to; raise `_MovedError` where the customer is not as
+        planned.
+        """
+        widened = widened_consents(row.changes, keys)
+        if row.link_phone is None and not widened:
+            return True
+        kind, value = ("id", row.customer_id) if row.link_phone is None else ("phone", row.link_phone)
+        assert value is not None
+        customer = self._see(row, kind, value)
+        if row.link_phone is not None:
+            if customer is None:
+                raise _MovedError("nobody has the phone any more by which the mirror linked the row")
+            if customer.customer_id != row.customer_id:
+                self._ledger.ask_again(row.crm_id)
+                self._ledger.link(row.crm_id, customer.customer_id)
+                return False
+            self._ledger.confirm_link(row.crm_id)
+        if customer is None:
+            raise NotYetKnown("the customer may not be known yet", operation="customer_info")
+        if any(flag_text(getattr(customer, key)) != row.changes[key].get("expected") for key in widened):
+            raise _MovedError("Syrve has changed the customer since it was planned")
+        return True
 
     def _look_for(self, row: PlannedRow) -> str | None:
         """Look for a customer to be created, first under the phone of a creation whose answer was lost."""
@@ -133,16 +181,25 @@ class RowSender:
         return self._look_up(row, row.phone)
 
     def _look_up(self, row: PlannedRow, phone: str) -> str | None:
-        attempt = Attempt(0, "customer_info", ("phone",))
-        self._ledger.attempt(row.crm_id, attempt)
+        customer = self._see(row, "phone", phone)
+        return None if customer is None else customer.customer_id
 
-        def call() -> str | None:
+    def _see(self, row: PlannedRow, kind: str, value: str) -> Customer | None:
+        """Look a customer up now, by phone or id; None if Syrve knows nobody by it."""
+        attempt = Attempt(0, "customer_info", (kind,))
+        self._ledger.attempt(row.crm_id, attempt)
+        by = self._client.customer_by_phone if kind == "phone" else self._client.customer_by_id
+
+        def call() -> Customer | None:
             try:
-                return self._client.customer_by_phone(self._organization_id, phone).customer_id
+                return by(self._organization_id, value)
             except NotFound:
                 return None
 
-        return self._carry_out(row, attempt, call, told=lambda found: ("found" if found else "not_found", found))
+        def told(customer: Customer | None) -> tuple[str, str | None]:
+            return ("not_found", None) if customer is None else ("found", customer.customer_id)
+
+        return self._carry_out(row, attempt, call, told=told)
 
     def _send_fields(self, row: PlannedRow, keys: list[str]) -> str:
         attempt = Attempt(0, "create_or_update", tuple(keys))

@@ -1,10 +1,11 @@
-"""Says how a push went: a run whose rows were refused is not a success."""
+"""Reads a run's plan back: what an approval of it is about, and how the push went. A run whose rows were refused is not a success."""
 
 from __future__ import annotations
 
+from syrve.approvals.book import Content
 from syrve.crm.errors import PushRefused
 from syrve.crm.plan import COUNTS, PushPlan, customers_of_plan
-from syrve.warehouse.database import Warehouse
+from syrve.warehouse.database import Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
 
@@ -23,6 +24,14 @@ def plan_of_run(warehouse: Warehouse, run_id: str) -> tuple[PushPlan, bool] | No
             customers=customers_of_plan(cursor, plan_id),
         )
         return plan, is_dry_run
+
+
+def content_of_plan(warehouse: Warehouse, plan_id: int) -> Content:
+    """Return what an approval of a plan is about: its exact changes, by their digest."""
+    with warehouse.transaction("read the content of a push plan") as cursor:
+        cursor.execute(sql("crm/plan/digest.sql"), {"plan_id": plan_id})
+        digest, customers = fetch_one(cursor)
+    return Content("crm_push", f"plan {plan_id}", digest, customers)
 
 
 def check_refusals(warehouse: Warehouse, run_id: str, plan_id: int, *, max_refused_share: float) -> dict[str, int]:

@@ -7,19 +7,20 @@ has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-import pandas as pd
-
-from syrve.customers.identities import IdentityReader, IdentityRows, import_reject, stage_identities
+from syrve.customers.identities import ENTITY, SHOWN, Identity, IdentityReader, stage_identities
 from syrve.customers.plan import divide
+from syrve.sources.errors import BadRow
+from syrve.sources.rejects import ImportRejects
+from syrve.sources.source import Chunk, as_source
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, run_patiently, transaction
-from syrve.warehouse.runs import Counts, TaskKey, add_counts, add_rejects
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 
@@ -33,15 +34,15 @@ _NEVER = datetime(1, 1, 1, tzinfo=UTC)
 class BackfillChoice:
     """What a backfill is to look up: identities of `organization_ids`, chosen from those that are `visible` to the login.
 
-    `frames` name them, in rows as a roster import reads them; None is the whole roster. Of these it takes the ones without an answer since
-    `not_refreshed_since`. Where that is None, it takes all that are named, but of a whole roster those that were never answered.
-    `force` takes all. `source` is what the form calls the frames; `cap_per_minute` is kept for the record.
+    `frames` is a `Source` that names them, in rows as a roster import reads them; None is the whole roster. Of these it takes the ones
+    without an answer since `not_refreshed_since`. Where that is None, it takes all that are named, but of a whole roster those that were
+    never answered. `force` takes all. `source` is what the form calls the frames; `cap_per_minute` is kept for the record.
     """
 
     organization_ids: Sequence[str]
     visible: Sequence[str]
     source: str = "roster"
-    frames: Iterable[pd.DataFrame] | None = None
+    frames: Any = None
     not_refreshed_since: datetime | None = None
     force: bool = False
     cap_per_minute: float | None = None
@@ -111,6 +112,7 @@ class Backfill:
         self._key = key
         only = choice.organization_ids[0] if len(choice.organization_ids) == 1 else None
         self._reader = IdentityReader(region=region, organization_id=only)
+        self._rejects = ImportRejects(key, ENTITY, SHOWN)
 
     def estimate(self) -> BackfillPlan:
         """Count what would be chosen, and leave not a row changed.
@@ -161,8 +163,9 @@ class Backfill:
             values["organization_ids"] = list(self._choice.organization_ids)
             cursor.execute(sql("roster/choose_count.sql"), values)
         else:
-            for frame in self._choice.frames:
-                stage_identities(cursor, self._read(frame, named).identities)
+            for chunk in as_source(self._choice.frames).chunks(self._reader.columns):
+                stage_identities(cursor, self._read(chunk, named))
+                self._rejects.drop()
             cursor.execute(sql("roster/choose_known.sql"))
             cursor.execute(sql("roster/choose_named_count.sql"), values)
         return BackfillPlan({organization_id: int(count) for organization_id, count in cursor.fetchall()}, named)
@@ -173,40 +176,44 @@ class Backfill:
             for organization_id in self._choice.organization_ids:
                 _choose_roster(connection, organization_id, values)
             return named
-        for frame in self._choice.frames:
-            choose = partial(self._choose_rows, self._read(frame, named), values)
+        for chunk in as_source(self._choice.frames).chunks(self._reader.columns):
+            choose = partial(self._choose_rows, self._read(chunk, named), values)
             named.added += run_patiently(connection, "choose for the backfill", choose)
+            self._rejects.drop()
         return named
 
-    def _choose_rows(self, rows: IdentityRows, values: Mapping[str, Any], cursor: Cursor) -> int:
-        stage_identities(cursor, rows.identities)
+    def _choose_rows(self, identities: list[Identity], values: Mapping[str, Any], cursor: Cursor) -> int:
+        stage_identities(cursor, identities)
         cursor.execute(sql("roster/choose_known.sql"))
         cursor.execute(sql("roster/import.sql"), {"source_name": SOURCE})
         added: int = fetch_one(cursor)[0]
         cursor.execute(sql("roster/choose_named.sql"), values)
         cursor.execute(sql("backfill/add_chosen.sql"), dict(values) | {"chosen": fetch_one(cursor)[0]})
-        add_rejects(cursor, self._key.run_id, rows.rejects)
-        found, rejected = len(rows.identities), len(rows.rejects)
+        found, rejected = len(identities), self._rejects.write(cursor, keep=True)
         counts = Counts(found + rejected, found, changed=added, unchanged=found - added, rejected=rejected)
         add_counts(cursor, self._key, counts)
         return added
 
-    def _read(self, frame: pd.DataFrame, named: Named) -> IdentityRows:
-        """Read a frame and sort its rows by organization: one that the login does not see is a reject, one not asked for is left out."""
-        read = self._reader.read(frame)
-        found = IdentityRows(rejects=list(read.rejects))
+    def _read(self, chunk: Chunk, named: Named) -> list[Identity]:
+        """Read a chunk and sort its rows by organization: one that the login does not see is a reject, one not asked for is left out."""
+        found: list[Identity] = []
         visible, wanted = set(self._choice.visible), set(self._choice.organization_ids)
-        for one in read.identities:
+        for bad in chunk.bad:
+            self._rejects.line(bad)
+        for row in chunk.rows:
+            try:
+                one = self._reader.identity(row)
+                if one.organization_id not in visible:
+                    raise BadRow("organization_id is none that the api login sees")
+            except BadRow as problem:
+                self._rejects.row(row, str(problem), self._reader.organization_of(row))
+                continue
             if one.organization_id in wanted:
-                found.identities.append(one)
-            elif one.organization_id not in visible:
-                shown = f"{one.kind} {one.value}"
-                payload = {"organization_id": one.organization_id, one.kind: one.received_value or one.value}
-                reason = "organization_id is none that the api login sees"
-                found.rejects.append(import_reject(one.organization_id, shown, reason, payload))
-        named.rows += len(read.identities) + len(read.rejects)
-        named.usable += len(found.identities)
-        named.rejected += len(found.rejects)
+                found.append(one)
+        rows, rejected = len(chunk.rows) + len(chunk.bad), self._rejects.count
+        named.rows += rows
+        named.usable += len(found)
+        named.rejected += rejected
         named.elsewhere = named.rows - named.usable - named.rejected
         return found
 

@@ -9,24 +9,58 @@ from typing import NamedTuple
 import phonenumbers
 
 _SHAPED_AS_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_DIGITS_AND_SIGNS = re.compile(r"[\d\s().\-\u2010-\u2015\u00ad/]+")
 
 
 def to_e164(text: str, region: str) -> str | None:
-    """Return the number as E.164, reading national ones by region (`RU`); None where the text is no possible phone number.
+    """Return the number as E.164, reading national ones by region (`RU`); None if the text is no possible phone number.
 
-    A possible number is enough (right length for its country, with its area code): number ranges change faster than libraries, and a
-    wrong one costs a look-up that finds nothing, while a guest refused here would be lost.
+    A valid reading comes first: the national one, else the international one whose plus is missing; a country's code is not put before
+    digits that begin with it if they are valid as they are. Without a valid reading a possible one is enough (right length for its
+    country, with its area code): number ranges change faster than libraries, and a wrong one costs a look-up that finds nothing, while a
+    guest refused here would be lost. What creates a customer or changes a phone needs `is_valid_e164` as well.
     """
     if _SHAPED_AS_E164.fullmatch(text) and _is_e164(text):
         return text
+    national = _possible(text, region)
+    if "+" in text or "\uff0b" in text or not _DIGITS_AND_SIGNS.fullmatch(text):
+        return _formatted(national)
+    digits = phonenumbers.normalize_digits_only(text)
+    if digits.startswith("0"):  # a prefix of the region
+        return _formatted(national)
+    international = _possible("+" + digits, region)
+    if international is None:
+        return _formatted(national)
+    doubles_the_code = national is None or digits.startswith(str(national.country_code))
+    if doubles_the_code and not _is_valid(national):
+        return _formatted(international)
+    is_better = _is_valid(international) and (doubles_the_code or not _is_valid(national))
+    return _formatted(international if is_better else national)
+
+
+def is_valid_e164(number: str) -> bool:
+    """Return whether somebody can have this number: its range is in use, by the library's metadata."""
+    try:
+        return _is_valid(phonenumbers.parse(number, None))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _possible(text: str, region: str) -> phonenumbers.PhoneNumber | None:
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
     length = phonenumbers.is_possible_number_with_reason(number)
-    if number.extension or length != phonenumbers.ValidationResult.IS_POSSIBLE:
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return None if number.extension or length != phonenumbers.ValidationResult.IS_POSSIBLE else number
+
+
+def _is_valid(number: phonenumbers.PhoneNumber | None) -> bool:
+    return number is not None and bool(phonenumbers.is_valid_number(number))
+
+
+def _formatted(number: phonenumbers.PhoneNumber | None) -> str | None:
+    return None if number is None else str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 class _Numbering(NamedTuple):

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from syrve.api.bulk import LookupResult
-from syrve.api.errors import SyrveError, Transient
+from syrve.api.errors import RateLimited, SyrveError, Transient, UnreadableAnswer
 from syrve.api.models import Lookup
 from syrve.api.protocol import CallStats
 from syrve.customers.claims import Claimer, PullScope
@@ -82,8 +82,8 @@ class CustomerPull:
     def run(self, scope: PullScope) -> Counts:
         """Pull until nothing of the scope is left and return what was done.
 
-        Raises a `SyrveError` that concerns all look-ups (login, right, outage), `PullIncomplete` where more than the tolerated share got
-        no answer, `WarehouseError`. Whatever was committed before stays.
+        Raises a `SyrveError` that concerns all look-ups (login, right, outage, a pause that Syrve asked for), `PullIncomplete` where more
+        than the tolerated share got no answer, `WarehouseError`. Whatever was committed before stays.
         """
         total = Counts()
         with self._warehouse.connect() as connection:
@@ -126,6 +126,10 @@ class CustomerPull:
                 finally:
                     self._stop(under_way)
                 self._on_point(PullPoint.LOOKED_UP)
+                pause = _longest_pause(results)
+                if pause is not None:
+                    self._commit_before(connection, number, results, started, total)
+                    raise pause
                 _refuse_outage(results)
                 again = self._to_try_again(results, tries)
                 unfinished = set(again)
@@ -155,6 +159,15 @@ class CustomerPull:
         self._on_point(PullPoint.COMMITTED)
         return counts
 
+    def _commit_before(
+        self, connection: Connection, number: int, results: list[LookupResult], started: float, total: Counts
+    ) -> None:
+        """Commit what Syrve answered before it asked for a pause; the others stay due, with no failure counted against them."""
+        answered = [result for result in results if not isinstance(result.error, Transient)]
+        if answered:
+            total.add(self._commit(connection, number, answered, started))
+            self._on_progress(total)
+
     def _commit_calls(self, connection: Connection) -> None:
         """Count the calls of a batch that came to nothing, in a transaction of their own."""
         stats = self._bulk.stats.take()
@@ -163,10 +176,13 @@ class CustomerPull:
             add_counts(cursor, self._key, counts)
 
     def _to_try_again(self, results: list[LookupResult], tries: dict[Lookup, int]) -> list[Lookup]:
-        """Return the look-ups that failed for a passing reason and have rounds left; their leases are kept."""
+        """Return the look-ups that failed for a passing reason and have rounds left; their leases are kept.
+
+        Not those whose answer is no JSON: it was asked for until it was clear that it is the record's, and others wait.
+        """
         again = []
         for result in results:
-            if isinstance(result.error, Transient):
+            if isinstance(result.error, Transient) and not isinstance(result.error, UnreadableAnswer):
                 tries[result.lookup] = tries.get(result.lookup, 0) + 1
                 if tries[result.lookup] < self._settings.rounds:
                     again.append(result.lookup)
@@ -182,6 +198,14 @@ def _now(connection: Connection) -> datetime:
         cursor.execute("select now()")
         now: datetime = fetch_one(cursor)[0]
         return now
+
+
+def _longest_pause(results: list[LookupResult]) -> RateLimited | None:
+    """Return the longest pause that Syrve asked for and no call may wait for; None if there is none."""
+    pauses = [
+        result.error for result in results if isinstance(result.error, RateLimited) and result.error.outlasts_call
+    ]
+    return max(pauses, key=lambda pause: pause.wait_seconds or 0.0, default=None)
 
 
 def _refuse_outage(results: list[LookupResult]) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
-import pandas as pd
-
-from syrve.customers.identities import CHUNK_ROWS, IdentityReader, IdentityRows, stage_identities
+from syrve.customers.identities import ENTITY, SHOWN, Identity, IdentityReader, stage_identities
+from syrve.sources.bad_rows import BadRows
+from syrve.sources.errors import BadRow
+from syrve.sources.rejects import ImportRejects, Place
+from syrve.sources.source import CHUNK_ROWS, Chunk, as_source
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
-from syrve.warehouse.runs import Counts, TaskKey, add_counts, add_rejects
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
+from syrve.warehouse.trial import transaction_or_trial
 
 
 class RosterImport:
-    """Imports frames of rows under one source name; safe to repeat, a chunk commits at a time."""
+    """Imports a source under one source name; safe to repeat, a chunk commits at a time. A dry run counts the same and writes nothing."""
 
     def __init__(
         self,
@@ -26,32 +30,39 @@ class RosterImport:
         region: str,
         organization_id: str | None = None,
         priority: int = 0,
+        dry_run: bool = False,
+        place: Place | None = None,
+        bad_rows: BadRows | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._key = key
         self._source = source
         self._reader = IdentityReader(region=region, organization_id=organization_id, priority=priority)
+        self._dry_run = dry_run
+        self._rejects = ImportRejects(key, ENTITY, SHOWN, place=place, bad_rows=bad_rows)
 
-    def run(self, frames: Iterable[pd.DataFrame]) -> Counts:
-        """Import all frames and return what was done: `changed` counts new identities, `unchanged` known ones.
+    def run(self, source: Any) -> Counts:
+        """Import a `Source`, or rows from code, and return what was done: `changed` counts new identities, `unchanged` known ones.
 
-        Raises `UnusableSource` where the columns cannot give identities, and `WarehouseError`.
+        Raises `UnusableSource` if the columns cannot give identities, and `WarehouseError`.
         """
         total = Counts()
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
-            for frame in frames:
-                started = time.monotonic()
-                total.add(self._import_chunk(connection, self._reader.read(frame), started))
+            for chunk in as_source(source).chunks(self._reader.columns):
+                total.add(self._import_chunk(connection, chunk))
         return total
 
-    def _import_chunk(self, connection: Connection, rows: IdentityRows, started: float) -> Counts:
-        found, rejected = len(rows.identities), len(rows.rejects)
-        with transaction(connection, "import the roster") as cursor:
-            stage_identities(cursor, rows.identities)
+    def _import_chunk(self, connection: Connection, chunk: Chunk) -> Counts:
+        started = time.monotonic()
+        with transaction_or_trial(connection, "import the roster", is_trial=self._dry_run) as cursor:
+            self._rejects.prepare(cursor)
+            identities = self._identities(chunk)
+            stage_identities(cursor, identities)
             cursor.execute(sql("roster/import.sql"), {"source_name": self._source})
             added: int = fetch_one(cursor)[0]
-            add_rejects(cursor, self._key.run_id, rows.rejects)
+            rejected = self._rejects.write(cursor)
+            found = len(identities)
             counts = Counts(
                 requested=found + rejected,
                 found=found,
@@ -63,14 +74,27 @@ class RosterImport:
             add_counts(cursor, self._key, counts)
         return counts
 
+    def _identities(self, chunk: Chunk) -> list[Identity]:
+        found = []
+        for bad in chunk.bad:
+            self._rejects.line(bad)
+        for row in chunk.rows:
+            try:
+                identity = self._reader.identity(row)
+            except BadRow as problem:
+                self._rejects.row(row, str(problem), self._reader.organization_of(row))
+                continue
+            found.append(identity)
+            self._rejects.landed(row, identity.organization_id)
+        return found
 
-def crm_frames(warehouse: Warehouse) -> Iterator[pd.DataFrame]:
-    """Read the identities of `crm.customer`, a chunk at a time."""
-    query = "select organization_id::text, customer_id::text as id, phone from crm.customer order by crm_id"
+
+def crm_rows(warehouse: Warehouse) -> Iterator[dict[str, Any]]:
+    """Read the identities of `crm.customer`, a chunk at a time; without customers whom the roster finds already, under any identity."""
     with warehouse.connect() as connection, transaction(connection, "read crm.customer") as _:
         cursor = connection.cursor(name="crm_customer")
         cursor.itersize = CHUNK_ROWS
-        cursor.execute(query)
+        cursor.execute(sql("roster/crm_identities.sql"))
         while rows := cursor.fetchmany(CHUNK_ROWS):
-            yield pd.DataFrame(rows, columns=["organization_id", "id", "phone"], dtype="object")
+            yield from (dict(zip(("organization_id", "id", "phone"), row, strict=True)) for row in rows)
         cursor.close()

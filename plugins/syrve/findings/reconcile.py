@@ -151,6 +151,7 @@ def _evaluate(
         cursor.execute("set transaction isolation level repeatable read")
         cursor.execute(sql("reconcile/look_up.sql"))
         cursor.execute("truncate staging_finding")
+        cursor.execute("select wallet.follow_orders(%s)", (organization_id,))
         for rule in rules:
             if rule.name not in limits.rules_off:
                 began = time.monotonic()

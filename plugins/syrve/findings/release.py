@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from syrve.api.errors import SyrveError, UnsupportedByDialect
+from syrve.approvals.book import ApprovalBook
 from syrve.findings.release_book import AskedHold, Outcome, ReleaseBook
 from syrve.wallet.attempts import carry_out, latest_attempt
 from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway, PaymentUnsettled, ReleaseIncomplete
@@ -39,8 +40,14 @@ class HoldRelease:
     """Carries out what was approved under a question; safe to kill, to repeat, and to run twice at once."""
 
     def __init__(
-        self, money: Money, *, key: TaskKey, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        money: Money,
+        *,
+        key: TaskKey,
+        approvals: ApprovalBook,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._approvals = approvals
         self._money = money
         self._ledger = money.ledger
         self._settler = Settler(money, clock=clock)
@@ -50,6 +57,7 @@ class HoldRelease:
     def release(self, request_id: str) -> Counts:
         """Cancel what was approved: `changed` counts holds released now, `rejected` those refused, `failed` those not settled.
 
+        Raises `NotApproved` where this run has no approval of the question as it was shown; a question that nobody answered is none.
         Raises `ReleaseIncomplete` where some could not be cancelled yet, and `PaymentUnsettled` where evidence is missing; in both cases
         all others are done. `WarehouseError` at once.
         """
@@ -74,7 +82,12 @@ class HoldRelease:
 
     def _release_all(self, request_id: str, counts: Counts, problems: list[str]) -> None:
         failures = 0
-        for asked in self._book.holds(request_id):
+        holds = self._book.holds(request_id)
+        if any(each.state not in ("left", "kept", "expired", "withdrawn") for each in holds):
+            content = self._book.content(request_id)
+            with self._ledger.warehouse.transaction("check the approval of a release") as cursor:
+                self._approvals.require(cursor, content)
+        for asked in holds:
             if asked.state in ("approved", "unsettled", "released", "refused"):
                 counts.requested += 1
             if asked.state in ("released", "refused"):
@@ -195,7 +208,7 @@ class HoldRelease:
         if reading.change != asked.shown.amount:
             return None
         seen = {"reason": "balance", "refusal": evidence["refusal"]} | reading.as_evidence
-        self._ledger.observe(replace(_cancellation(asked), source=EVIDENCE_SOURCE), "confirmed", seen)
+        self._ledger.observe(replace(_cancellation(asked), source=EVIDENCE_SOURCE), "confirmed", seen, basis="balance")
         return "cancelled"
 
 

@@ -6,6 +6,7 @@
 | `order_grace_seconds` | how long a hold may be open before its order must be known | `3600` |
 | `settle_grace_seconds` | how long settling may take after an order failed or was charged | `1800` |
 | `unknown_grace_seconds` | how long an operation may be without an outcome; 60 at least | `900` |
+| `planned_grace_seconds` | how long an operation of ours may be planned and not sent; 60 at least | `86400` (a day) |
 | `duplicate_window_seconds` | two holds without an order, of one wallet and sum, count as one made twice within this | `300` |
 | `charge_window_seconds` | a charge that names no hold may be for one that was opened this long before it | `86400` (a day) |
 | `lookback_seconds` | how far back charges and changes of balance are looked at | `604800` (7 days) |
@@ -29,7 +30,7 @@ from typing import Any
 
 from syrve.findings.errors import UnusableThresholds
 
-LEAST_SECONDS = {"unknown_grace_seconds": 60.0, "balance_skew_seconds": 60.0}
+LEAST_SECONDS = {"unknown_grace_seconds": 60.0, "planned_grace_seconds": 60.0, "balance_skew_seconds": 60.0}
 """The ledger forgets how long an operation was under way that had its outcome within a minute."""
 DEFAULT = "default"
 
@@ -42,6 +43,7 @@ class Limits:
     order_grace_seconds: float = 3600.0
     settle_grace_seconds: float = 1800.0
     unknown_grace_seconds: float = 900.0
+    planned_grace_seconds: float = 24 * 3600.0
     duplicate_window_seconds: float = 300.0
     charge_window_seconds: float = 24 * 3600.0
     lookback_seconds: float = 7 * 24 * 3600.0

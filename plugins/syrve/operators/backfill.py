@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,11 @@ from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_w
 from syrve.operators.base import task_key
 from syrve.operators.progress import backfill_told
 from syrve.operators.rendered import as_flag, as_moment, as_number, as_text, as_texts
-from syrve.operators.sources import frames_of_file, frames_of_query
+from syrve.operators.sources import opened_source
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import pandas as pd
     from airflow.sdk import Context
 
     from syrve.customers.backfill import BackfillPlan
@@ -47,6 +47,7 @@ class SyrvePlanBackfillOperator(BaseOperator):
         "path_conn_id",
         "query",
         "query_conn_id",
+        "file_format",
         "not_refreshed_since",
         "force",
         "cap_per_minute",
@@ -65,6 +66,7 @@ class SyrvePlanBackfillOperator(BaseOperator):
         path_conn_id: str | None = None,
         query: str | None = None,
         query_conn_id: str | None = None,
+        file_format: Mapping[str, Any] | None = None,
         not_refreshed_since: str | None = None,
         force: bool | str = False,
         cap_per_minute: int | str | None = None,
@@ -84,6 +86,7 @@ class SyrvePlanBackfillOperator(BaseOperator):
         self.path_conn_id = path_conn_id
         self.query = query
         self.query_conn_id = query_conn_id
+        self.file_format = file_format
         self.not_refreshed_since = not_refreshed_since
         self.force = force
         self.cap_per_minute = cap_per_minute
@@ -96,13 +99,17 @@ class SyrvePlanBackfillOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Plan the backfill, or count what it would look up."""
+        with self._frames(context) as frames:
+            return self._planned(context, frames)
+
+    def _planned(self, context: Context, frames: Any) -> list[dict[str, Any]]:
         from syrve.customers.backfill import Backfill, BackfillChoice
         from syrve.organizations import chosen, write_organizations
 
         hook = SyrveHook(self.syrve_conn_id)
         config, warehouse, key = hook.config(), open_warehouse(self.warehouse_conn_id), task_key(context)
         is_dry_run, cap = as_flag(self.count_only), as_number(self.cap_per_minute)
-        frames, since = self._frames(context), self._since()
+        since = self._since()
         with open_budget(warehouse, config, bulk=True, backfill=True) as budget, hook.get_conn(budget) as client:
             organizations = client.organizations()
             calls_per_minute = min(budget.calls_per_minute("customer"), cap or float("inf"))
@@ -135,7 +142,8 @@ class SyrvePlanBackfillOperator(BaseOperator):
         except ValueError:
             raise UnusableSource("not_refreshed_since must be a date or time, such as 2026-09-01T00:00Z") from None
 
-    def _frames(self, context: Context) -> Iterable[pd.DataFrame] | None:
+    @contextmanager
+    def _frames(self, context: Context) -> Iterator[Any]:
         """Open what the form names; a field that its source does not read is refused, so that nobody refreshes what they did not mean."""
         from syrve.customers.errors import UnusableSource
 
@@ -147,15 +155,22 @@ class SyrvePlanBackfillOperator(BaseOperator):
             if is_given and source != self.source:
                 field = {"ids": "customer_ids", "file": "path"}.get(source, source)
                 raise UnusableSource(f"{field} is filled, but source is {self.source}: choose {source}, or empty it")
-        if self.source == "file":
-            return frames_of_file(self.path, self.path_conn_id)
-        if self.source == "query":
-            return frames_of_query(self.query, self.query_conn_id)
         if self.source == "roster":
-            return None
-        if not ids:
-            raise UnusableSource("the source is ids, but customer_ids is empty")
-        return [_frame_of_ids(ids)]
+            yield None
+        elif self.source == "ids":
+            if not ids:
+                raise UnusableSource("the source is ids, but customer_ids is empty")
+            yield _rows_of_ids(ids)
+        else:
+            with opened_source(
+                self.source,
+                path=self.path,
+                path_conn_id=self.path_conn_id,
+                query=self.query,
+                query_conn_id=self.query_conn_id,
+                file_format=self.file_format,
+            ) as opened:
+                yield opened.source
 
 
 class SyrveFinishBackfillOperator(BaseOperator):
@@ -195,11 +210,9 @@ class SyrveFinishBackfillOperator(BaseOperator):
         RunNote(context["ti"].dag_id, run_id, conn_id=self.airflow_api_conn_id).write(summary)
 
 
-def _frame_of_ids(ids: list[str]) -> pd.DataFrame:
-    """Make a frame of customer ids; raise `UnusableSource`, without repeating it, where one is none."""
+def _rows_of_ids(ids: list[str]) -> list[dict[str, str]]:
+    """Make rows of customer ids; raise `UnusableSource`, without repeating it, where one is none."""
     from uuid import UUID
-
-    import pandas as pd
 
     from syrve.customers.errors import UnusableSource
 
@@ -210,7 +223,7 @@ def _frame_of_ids(ids: list[str]) -> pd.DataFrame:
             raise UnusableSource(
                 f"customer_ids: entry {number} is no customer id; phones and cards go into a file or a query"
             ) from None
-    return pd.DataFrame({"id": ids}, dtype="object")
+    return [{"id": each} for each in ids]
 
 
 def _tell(plan: BackfillPlan, names: Mapping[str, str | None], calls_per_minute: float) -> str:

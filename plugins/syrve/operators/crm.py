@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -11,9 +11,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
-from syrve.operators.base import organization_served, task_key, told
+from syrve.operators.base import organization_served, run_of, task_key, told
+from syrve.operators.forms import PREVIEW
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
-from syrve.operators.sources import source_frames
+from syrve.operators.sources import opened_source, report_import
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,11 +27,14 @@ SOURCES = ("file", "query")
 
 
 def reads_as_dry_run(flag: bool | str | None, context: Context) -> bool:
-    """Read the form's flag; left empty, a run started by hand is a dry run and any other applies."""
-    if as_text(flag) is not None:
-        return as_flag(flag)
-    run = context.get("dag_run")
-    return getattr(run, "run_type", None) == "manual"
+    """Read the form's choice: a run by schedule or asset, which no form precedes, sends, for a setting has armed its schedule.
+
+    Any other run does what the form says; where an operator is given no choice, only a run that a person started is a preview.
+    """
+    run_type, choice = getattr(context.get("dag_run"), "run_type", None), as_text(flag)
+    if choice == PREVIEW and run_type in ("scheduled", "asset_triggered"):
+        return False
+    return run_type == "manual" if choice is None else as_flag(flag)
 
 
 class SyrvePlanPushOperator(BaseOperator):
@@ -123,7 +127,7 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
 
 
 class SyrveApplyPushOperator(BaseOperator):
-    """Sends open rows of a plan for one organization and returns the counts.
+    """Sends open rows of a plan for one organization and returns the counts. Raises `NotApproved` where this run has no approval of it.
 
     Skips itself where loyalty is not set up for the organization. `max_refused_share` is judged afterwards, by `SyrvePushVerdictOperator`.
     """
@@ -149,10 +153,15 @@ class SyrveApplyPushOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the rows."""
+        from syrve.approvals.book import ApprovalBook
         from syrve.crm.apply import ApplyScope, PushApply
+        from syrve.crm.verdict import content_of_plan
 
         hook = SyrveHook(self.syrve_conn_id)
         warehouse = open_warehouse(self.warehouse_conn_id)
+        content = content_of_plan(warehouse, int(self.plan_id))
+        with warehouse.transaction("check the approval of a push") as cursor:
+            ApprovalBook(warehouse, run_of(context)).require(cursor, content)
         key = task_key(context)
         with (
             organization_served(warehouse, self.organization_id, operation="create_or_update", key=key),
@@ -194,12 +203,22 @@ class SyrvePushVerdictOperator(BaseOperator):
 
 
 class SyrveCrmImportOperator(BaseOperator):
-    """Writes wishes from a file or a query into `crm.customer` and its memberships; returns the counts.
+    """Writes wishes from a file or a query into `crm.customer` and its memberships; returns the counts and the first bad rows.
 
-    `path` and `query` are as in `SyrveRosterImportOperator`; the columns are in docs/crm-push.md.
+    A dry run counts the same and writes nothing. `path`, `query` and `file_format` are as in `SyrveRosterImportOperator`; the columns are
+    in docs/crm-push.md.
     """
 
-    template_fields: Sequence[str] = ("source", "path", "path_conn_id", "query", "query_conn_id", "organization_id")
+    template_fields: Sequence[str] = (
+        "source",
+        "path",
+        "path_conn_id",
+        "query",
+        "query_conn_id",
+        "file_format",
+        "organization_id",
+        "is_dry_run",
+    )
 
     def __init__(
         self,
@@ -209,7 +228,9 @@ class SyrveCrmImportOperator(BaseOperator):
         path_conn_id: str | None = None,
         query: str | None = None,
         query_conn_id: str | None = None,
+        file_format: Mapping[str, Any] | None = None,
         organization_id: str | None = None,
+        is_dry_run: bool | str = False,
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
@@ -220,34 +241,43 @@ class SyrveCrmImportOperator(BaseOperator):
         self.path_conn_id = path_conn_id
         self.query = query
         self.query_conn_id = query_conn_id
+        self.file_format = file_format
         self.organization_id = organization_id
+        self.is_dry_run = is_dry_run
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
         from syrve.crm.imports import CrmImport
-        from syrve.customers.errors import UnusableSource
+        from syrve.sources.bad_rows import BadRows
 
-        if self.source not in SOURCES:
-            raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
-        job = CrmImport(
-            open_warehouse(self.warehouse_conn_id),
-            key=task_key(context),
-            region=SyrveHook(self.syrve_conn_id).config().default_region,
-            organization_id=as_text(self.organization_id),
-        )
-        frames = source_frames(
-            self.source,
-            path=self.path,
-            path_conn_id=self.path_conn_id,
-            query=self.query,
-            query_conn_id=self.query_conn_id,
-        )
-        counts = job.run(frames)
-        log.info("Done: %s", told(counts))
-        if counts.rejected:
-            log.warning("%d row(s) could not be taken in; see sync.reject, stage import", counts.rejected)
+        dry_run = as_flag(self.is_dry_run)
+        region = SyrveHook(self.syrve_conn_id).config().default_region
+        with (
+            opened_source(
+                self.source,
+                path=self.path,
+                path_conn_id=self.path_conn_id,
+                query=self.query,
+                query_conn_id=self.query_conn_id,
+                file_format=self.file_format,
+            ) as opened,
+            BadRows() as bad_rows,
+        ):
+            job = CrmImport(
+                open_warehouse(self.warehouse_conn_id),
+                key=task_key(context),
+                region=region,
+                organization_id=as_text(self.organization_id),
+                dry_run=dry_run,
+                place=opened.place,
+                bad_rows=bad_rows,
+            )
+            counts = job.run(opened.source)
+            result = report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
+        if dry_run:
+            return result
         if not counts.changed:
             raise AirflowSkipException("Nothing changed, so the push is not woken")
-        return counts.as_dict()
+        return result

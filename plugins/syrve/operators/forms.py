@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from airflow.sdk import Param
 
 from syrve.customers.settings import BATCH_SIZE
 from syrve.operators import settings
 
-UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+FORMAT_FIELDS = ("encoding", "separator", "header_row", "sheet", "decimal_mark", "null_words", "columns")
+UUID = {"type": "string", "format": "uuid"}
+PREVIEW, SEND = "Preview", "Send"
+
+
+def preview_or_send(previewed: str, sent: str, armed: str) -> dict[str, Param]:
+    """Ask whether to look or to send, Preview unless chosen; the conf key is `dry_run`, which is also true or false.
+
+    `previewed` and `sent` say what each does, `armed` whether a schedule sends by itself.
+    """
+    return {
+        "dry_run": Param(
+            PREVIEW,
+            description=f"Preview: {previewed} Send: {sent} {armed}",
+            # Airflow shows a dropdown for an enum of texts only. In draft 7 what stands beside $ref is for the form alone, so that true and
+            # false are valid too.
+            schema={
+                "title": "Preview or send",
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "$ref": "#/definitions/choice",
+                "definitions": {"choice": {"enum": [True, False, PREVIEW, SEND]}},
+                "type": ["string", "boolean"],
+                "enum": [PREVIEW, SEND],
+            },
+        )
+    }
 
 
 def organization_ids(hint: str = "") -> dict[str, Param]:
@@ -18,7 +44,7 @@ def organization_ids(hint: str = "") -> dict[str, Param]:
         "organization_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": UUID},
+            items=UUID,
             title="Organizations",
             description=f"Ids, one a line; empty means all that the connection gives. {hint}".strip(),
         )
@@ -70,15 +96,20 @@ def source(sources: Sequence[str], default: str) -> dict[str, Param]:
 def file_or_query(
     example: str, *, hint: str = "", query: str | None = None, query_conn_id: str | None = None
 ) -> dict[str, Param]:
-    """Ask for the file or the query of a source of that name; `hint` is said of the query."""
+    """Ask for the file or the query of a source of that name, and what the file is like; `hint` is said of the query."""
     return {
         "path": Param(
             None,
             type=["null", "string"],
             title="File",
-            description=f"For source file: such as {example}; .csv, .csv.gz, .parquet or .xlsx.",
+            description=f"For source file: its path in the inbox, such as {example}; .csv, .csv.gz, .parquet or .xlsx. See docs/files.md.",
         ),
-        "path_conn_id": Param(None, type=["null", "string"], title="Connection of the file's storage"),
+        "path_conn_id": Param(
+            None,
+            type=["null", "string"],
+            title="Connection of the file's storage",
+            description="Empty: that of the inbox.",
+        ),
         "query": Param(
             query,
             type=["null", "string"],
@@ -86,14 +117,93 @@ def file_or_query(
             title="Query",
             description=f"For source query: one select. {hint}".strip(),
         ),
-        "query_conn_id": Param(query_conn_id, type=["null", "string"], title="Connection of the query"),
+        "query_conn_id": Param(
+            query_conn_id,
+            type=["null", "string"],
+            title="Connection of the query",
+            description="One of SYRVE_SOURCE_CONNECTIONS; empty means the first of them.",
+        ),
+        **_file_format(),
     }
+
+
+FILE_FORMAT = {name: f"{{{{ params.{name} }}}}" for name in FORMAT_FIELDS}
+"""The argument `file_format` of operators, from the fields of `file_or_query`."""
+
+
+def _file_format() -> dict[str, Param]:
+    words: dict[str, Any] = {"type": ["null", "string"], "section": "What the file is like"}
+    return {
+        "encoding": Param(
+            None,
+            **words,
+            title="Encoding",
+            description="Such as windows-1251. Empty: UTF-8, UTF-16, or what is beyond doubt; otherwise the file is refused.",
+        ),
+        "separator": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, ",", ";", "tab", "|"],
+            section="What the file is like",
+            title="Separator",
+            description="Of CSV. Empty: the one that gives known headings.",
+        ),
+        "header_row": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=1_000,
+            section="What the file is like",
+            title="Row of the headings",
+            description="Empty: the one with the most known headings among the first 20.",
+        ),
+        "sheet": Param(None, **words, title="Sheet", description="Of Excel. Empty: the one that has known headings."),
+        "decimal_mark": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, ".", ","],
+            section="What the file is like",
+            title="Decimal mark",
+            description="Empty: amounts that can be read in two ways, such as 1,000, are rejected.",
+        ),
+        "null_words": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            section="What the file is like",
+            title="Words for an empty cell",
+            description="One a line, such as NULL. Empty: only an empty cell is empty, and rows with NULL are rejected.",
+        ),
+        "columns": Param(
+            None,
+            type=["null", "object"],
+            section="What the file is like",
+            title="Columns",
+            description='Headings of the file that are not known: {"Телефон гостя": "phone"}; null leaves a column alone.',
+        ),
+    }
+
+
+def dry_run() -> dict[str, Param]:
+    """Ask whether to count only; runs by schedule or by an asset are none."""
+    return {
+        "dry_run": Param(
+            True,
+            type="boolean",
+            title="Dry run",
+            description="Only say what would be created, changed and rejected. Scheduled runs import.",
+        )
+    }
+
+
+IS_DRY_RUN = "{{ (dag_run.conf or {}).get('dry_run', dag_run.run_type == 'manual') }}"
+"""The argument `is_dry_run` of operators: what the run was given, else yes by hand and no by schedule."""
 
 
 def organization_of_rows() -> dict[str, Param]:
     """Ask whose the rows are that name no organization."""
     return {
         "organization_id": Param(
-            None, type=["null", "string"], pattern=UUID, title="Organization", description="For rows that name none."
+            None, type=["null", "string"], format="uuid", title="Organization", description="For rows that name none."
         )
     }

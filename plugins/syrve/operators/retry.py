@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 class SyrveRetryPolicy(ExceptionRetryPolicy):
     """Fails at once what cannot pass by itself, and lets the rest wait as long as its class says.
 
-    The rules are made at the first failure: making them imports the database driver, which a DAG file must not do when it is parsed.
+    Where Syrve asked for a longer wait (`RateLimited.wait_seconds`), the task waits that long. The rules are made at the first failure:
+    making them imports the database driver, which a DAG file must not do when it is parsed.
     """
 
     def __init__(self) -> None:
@@ -27,7 +29,12 @@ class SyrveRetryPolicy(ExceptionRetryPolicy):
         """Decide by the first rule that the exception matches; one from outside the trees gets Airflow's usual retries."""
         if not self.rules:
             self.rules = [_rule(cls) for cls in _error_classes()]
-        return super().evaluate(exception, try_number, max_tries, context)
+        decision = super().evaluate(exception, try_number, max_tries, context)
+        asked_wait_seconds: float | None = getattr(exception, "wait_seconds", None)  # of `RateLimited`
+        if decision.action is RetryAction.RETRY and decision.retry_delay is not None and asked_wait_seconds:
+            longer = max(decision.retry_delay, timedelta(seconds=asked_wait_seconds))
+            return replace(decision, retry_delay=longer)
+        return decision
 
 
 def syrve_retry_policy() -> SyrveRetryPolicy:
@@ -38,9 +45,11 @@ def syrve_retry_policy() -> SyrveRetryPolicy:
 def _error_classes() -> list[type[BaseException]]:
     """List every class of the trees, the most special first: the first rule that matches wins."""
     from syrve.api.errors import SyrveError
+    from syrve.approvals.errors import ApprovalError
     from syrve.customers.errors import UnusableSource
     from syrve.findings.errors import FindingsError
     from syrve.notifications.errors import NotificationError
+    from syrve.operators.conf import UnknownConf
     from syrve.wallet.errors import WalletError
     from syrve.warehouse.errors import WarehouseError
 
@@ -49,7 +58,16 @@ def _error_classes() -> list[type[BaseException]]:
 
     return [
         cls
-        for root in (SyrveError, WarehouseError, UnusableSource, WalletError, FindingsError, NotificationError)
+        for root in (
+            SyrveError,
+            WarehouseError,
+            ApprovalError,
+            UnknownConf,
+            UnusableSource,
+            WalletError,
+            FindingsError,
+            NotificationError,
+        )
         for cls in below(root)
     ]
 

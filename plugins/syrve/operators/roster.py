@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
-from syrve.operators.base import task_key, told
-from syrve.operators.rendered import as_number, as_text
-from syrve.operators.sources import frames_of_file, frames_of_query
+from syrve.operators.base import task_key
+from syrve.operators.rendered import as_flag, as_number, as_text
+from syrve.operators.sources import Opened, opened_source, report_import
 
 if TYPE_CHECKING:
-    import pandas as pd
     from airflow.sdk import Context
-
-log = logging.getLogger(__name__)
 
 SOURCES = ("crm", "file", "query")
 
 
 class SyrveRosterImportOperator(BaseOperator):
-    """Adds identities to `sync.roster` from `crm.customer`, from a file, or from a query; returns the counts.
+    """Adds identities to `sync.roster` from `crm.customer`, from a file, or from a query; returns the counts and the first bad rows.
 
-    `path` is a CSV, Parquet or Excel file at any path that Airflow's object storage reads, with `path_conn_id` where it needs a
-    connection. `query` runs on the SQL connection `query_conn_id`. Rows need one of the columns `id`, `phone`, `card`, and
-    `organization_id` unless the parameter of that name is given.
+    `path` is a CSV, Parquet or Excel file of an inbox (`SYRVE_INBOX`), `file_format` says what it is like (`syrve.sources.file_format`).
+    `query` runs on `query_conn_id`, one of `SYRVE_SOURCE_CONNECTIONS`. Rows need one of the columns `id`, `phone`, `card`, and
+    `organization_id` unless the parameter of that name is given. A dry run counts the same and writes nothing.
     """
 
     template_fields: Sequence[str] = (
@@ -37,8 +34,10 @@ class SyrveRosterImportOperator(BaseOperator):
         "path_conn_id",
         "query",
         "query_conn_id",
+        "file_format",
         "organization_id",
         "priority",
+        "is_dry_run",
     )
 
     def __init__(
@@ -49,7 +48,9 @@ class SyrveRosterImportOperator(BaseOperator):
         path_conn_id: str | None = None,
         query: str | None = None,
         query_conn_id: str | None = None,
+        file_format: Mapping[str, Any] | None = None,
         organization_id: str | None = None,
+        is_dry_run: bool | str = False,
         priority: int | str | None = 0,
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
@@ -61,7 +62,9 @@ class SyrveRosterImportOperator(BaseOperator):
         self.path_conn_id = path_conn_id
         self.query = query
         self.query_conn_id = query_conn_id
+        self.file_format = file_format
         self.organization_id = organization_id
+        self.is_dry_run = is_dry_run
         self.priority = priority
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
@@ -69,29 +72,41 @@ class SyrveRosterImportOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
         from syrve.customers.roster import RosterImport
+        from syrve.sources.bad_rows import BadRows
 
-        job = RosterImport(
-            open_warehouse(self.warehouse_conn_id),
-            key=task_key(context),
-            source=self.source,
-            region=SyrveHook(self.syrve_conn_id).config().default_region,
-            organization_id=as_text(self.organization_id),
-            priority=as_number(self.priority) or 0,
-        )
-        counts = job.run(self._frames())
-        log.info("Done: %s", told(counts))
-        if counts.rejected:
-            log.warning("%d row(s) could not be taken in; see sync.reject, stage import", counts.rejected)
-        return counts.as_dict()
+        dry_run = as_flag(self.is_dry_run)
+        region = SyrveHook(self.syrve_conn_id).config().default_region
+        with self._opened() as (opened, rows), BadRows() as bad_rows:
+            job = RosterImport(
+                open_warehouse(self.warehouse_conn_id),
+                key=task_key(context),
+                source=self.source,
+                region=region,
+                organization_id=as_text(self.organization_id),
+                priority=as_number(self.priority) or 0,
+                dry_run=dry_run,
+                place=opened.place if opened else None,
+                bad_rows=bad_rows,
+            )
+            counts = job.run(rows)
+            return report_import(opened, counts, bad_rows, dry_run=dry_run)
 
-    def _frames(self) -> Iterator[pd.DataFrame]:
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Opened | None, Any]]:
         from syrve.customers.errors import UnusableSource
-        from syrve.customers.roster import crm_frames
+        from syrve.customers.roster import crm_rows
 
+        if self.source not in SOURCES:
+            raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
         if self.source == "crm":
-            return crm_frames(open_warehouse(self.warehouse_conn_id))
-        if self.source == "file":
-            return frames_of_file(self.path, self.path_conn_id)
-        if self.source == "query":
-            return frames_of_query(self.query, self.query_conn_id)
-        raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
+            yield None, crm_rows(open_warehouse(self.warehouse_conn_id))
+            return
+        with opened_source(
+            self.source,
+            path=self.path,
+            path_conn_id=self.path_conn_id,
+            query=self.query,
+            query_conn_id=self.query_conn_id,
+            file_format=self.file_format,
+        ) as opened:
+            yield opened, opened.source

@@ -207,7 +207,6 @@ class SyrvePaymentSettleOperator(_PaymentOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Settle the payment."""
         with self.payment() as payment:
-            payment.begin()
             return _told(payment.complete())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -11,9 +11,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
+from syrve.operators import settings
 from syrve.operators.base import task_key, told
-from syrve.operators.rendered import as_number, as_text, as_texts
-from syrve.operators.sources import source_frames
+from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
+from syrve.operators.sources import opened_source, report_import
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,7 +25,11 @@ SOURCES = ("none", "file", "query")
 
 
 class SyrveWalletImportOperator(BaseOperator):
-    """Imports holds, charges, cancellations and order states from a file or a query, as docs/wallet.md says; returns the counts."""
+    """Imports holds, charges, cancellations and order states from a file or a query, as docs/wallet.md says.
+
+    Returns the counts and the first bad rows; a dry run counts the same and writes nothing. `path`, `query` and `file_format` are as in
+    `SyrveRosterImportOperator`.
+    """
 
     template_fields: Sequence[str] = (
         "source",
@@ -33,7 +38,9 @@ class SyrveWalletImportOperator(BaseOperator):
         "path_conn_id",
         "query",
         "query_conn_id",
+        "file_format",
         "organization_id",
+        "is_dry_run",
     )
 
     def __init__(
@@ -45,7 +52,9 @@ class SyrveWalletImportOperator(BaseOperator):
         path_conn_id: str | None = None,
         query: str | None = None,
         query_conn_id: str | None = None,
+        file_format: Mapping[str, Any] | None = None,
         organization_id: str | None = None,
+        is_dry_run: bool | str = False,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
@@ -56,33 +65,49 @@ class SyrveWalletImportOperator(BaseOperator):
         self.path_conn_id = path_conn_id
         self.query = query
         self.query_conn_id = query_conn_id
+        self.file_format = file_format
         self.organization_id = organization_id
+        self.is_dry_run = is_dry_run
         self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
+        from syrve.sources.bad_rows import BadRows
         from syrve.wallet.importing import WalletImport
 
         if as_text(self.source) is None:
             raise AirflowSkipException("No source is set; see SYRVE_WALLET_IMPORT_SOURCE")
-        frames = source_frames(
-            self.source,
-            path=self.path,
-            path_conn_id=self.path_conn_id,
-            query=self.query,
-            query_conn_id=self.query_conn_id,
+        dry_run = as_flag(self.is_dry_run)
+        with (
+            opened_source(
+                self.source,
+                path=self.path,
+                path_conn_id=self.path_conn_id,
+                query=self.query,
+                query_conn_id=self.query_conn_id,
+                file_format=self.file_format,
+                is_saved=self._is_saved(),
+            ) as opened,
+            BadRows() as bad_rows,
+        ):
+            job = WalletImport(
+                open_warehouse(self.warehouse_conn_id),
+                key=task_key(context),
+                source=str(self.source_name),
+                organization_id=as_text(self.organization_id),
+                dry_run=dry_run,
+                place=opened.place,
+                bad_rows=bad_rows,
+            )
+            counts = job.run(opened.source)
+            return report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
+
+    def _is_saved(self) -> bool:
+        """Whether the query is the one of the settings, which whoever runs the deployment chose."""
+        saved = (settings.WALLET_IMPORT_QUERY, settings.WALLET_IMPORT_DATABASE)
+        return None not in map(as_text, saved) and (as_text(self.query), as_text(self.query_conn_id)) == tuple(
+            map(as_text, saved)
         )
-        job = WalletImport(
-            open_warehouse(self.warehouse_conn_id),
-            key=task_key(context),
-            source=str(self.source_name),
-            organization_id=as_text(self.organization_id),
-        )
-        counts = job.run(frames)
-        log.info("Done: %s", told(counts))
-        if counts.rejected:
-            log.warning("%d row(s) could not be taken in; see sync.reject, entity wallet_operation", counts.rejected)
-        return counts.as_dict()
 
 
 class SyrveTransactionsOperator(BaseOperator):

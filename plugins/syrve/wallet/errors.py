@@ -4,7 +4,6 @@
 
     WalletError                  never retry unless said
     ├── UnusableOperation        an amount, comment or id that can't be taken into the ledger
-    ├── UnusableList             a list of top-ups or an import whose columns can't be read
     ├── LedgerConflict           the same key with other content
     ├── PaymentRefused           Syrve refused: the order is not paid
     ├── PaymentUnsettled         nobody knows whether money moved, or evidence is missing: a person must look
@@ -33,10 +32,6 @@ class WalletError(Exception):
 
 class UnusableOperation(WalletError):
     """The operation can't be taken into the ledger as it is."""
-
-
-class UnusableList(WalletError):
-    """The list as a whole can't be read; the text says what it must have."""
 
 
 class LedgerConflict(WalletError):

@@ -1,43 +1,49 @@
-"""Takes in what tills, sites and apps did: holds, charges, cancellations and order states. The contract is in docs/wallet.md."""
+"""Imports what tills, sites and apps did: holds, charges, cancellations and order states. The contract is in docs/wallet.md."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
-import pandas as pd
-
+from syrve.sources.bad_rows import BadRows
+from syrve.sources.columns import Columns
+from syrve.sources.errors import BadRow
+from syrve.sources.rejects import ImportRejects, Place
+from syrve.sources.row import Row
+from syrve.sources.source import Chunk, as_source
 from syrve.wallet.errors import UnusableOperation
 from syrve.wallet.operations import KINDS, STATES, Kind, Operation, State
 from syrve.wallet.orders import ORDER_STATES
-from syrve.wallet.rows import BadRow, Row, known_columns
 from syrve.wallet.take_in import Told, prepare, take_in
 from syrve.warehouse.copy_text import copy_line, copy_lines
-from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
-from syrve.warehouse.runs import Counts, Reject, TaskKey, add_counts, add_rejects
+from syrve.warehouse.database import Connection, Cursor, Warehouse
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
+from syrve.warehouse.trial import transaction_or_trial
 
-COLUMNS = (
-    "record",
-    "organization_id",
-    "key",
-    "customer_id",
-    "wallet_id",
-    "amount",
-    "order_id",
-    "hold_id",
-    "state",
-    "occurred_at",
-    "consumes_hold",
+COLUMNS = Columns(
+    (
+        "record",
+        "organization_id",
+        "key",
+        "customer_id",
+        "wallet_id",
+        "amount",
+        "order_id",
+        "hold_id",
+        "state",
+        "occurred_at",
+        "consumes_hold",
+    ),
+    needed=("record", "occurred_at"),
 )
-ALIASES = {"kind": "record", "transaction_id": "hold_id", "state_at": "occurred_at", "sum": "amount"}
 RECORDS = (*KINDS, "order")
 ENTITY = "wallet_operation"
+SHOWN = ("key", "hold_id", "customer_id", "order_id")
 _ORDER_COLUMNS = ("organization_id", "order_id", "state", "amount", "state_at", "source", "turn")
 
 
@@ -51,46 +57,70 @@ class _Order:
 
 
 class WalletImport:
-    """Imports frames under one source name; safe to repeat, a chunk commits at a time. Raises `UnusableList` and `WarehouseError`."""
+    """Imports a source under one source name; safe to repeat, a chunk commits at a time. A dry run counts the same and writes nothing."""
 
-    def __init__(self, warehouse: Warehouse, *, key: TaskKey, source: str, organization_id: str | None = None) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        *,
+        key: TaskKey,
+        source: str,
+        organization_id: str | None = None,
+        dry_run: bool = False,
+        place: Place | None = None,
+        bad_rows: BadRows | None = None,
+    ) -> None:
         self._warehouse = warehouse
         self._key = key
         self._source = f"import:{source}"
         self._organization_id = organization_id
+        self._dry_run = dry_run
+        self._rejects = ImportRejects(key, ENTITY, SHOWN, place=place or Place(self._source), bad_rows=bad_rows)
+        self.created = 0
+        """How many operations are new, of those that `changed` counts."""
 
-    def run(self, frames: Iterable[pd.DataFrame]) -> Counts:
-        """Import all frames: `changed` counts what was new or moved on, `unchanged` what was known."""
+    def run(self, source: Any) -> Counts:
+        """Import a `Source`, or rows from code: `changed` counts what was new or moved on, `unchanged` what was known.
+
+        Raises `UnusableSource` if a needed column is missing, and `WarehouseError`.
+        """
         total = Counts()
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
             prepare(connection)
-            for frame in frames:
-                total.add(self._chunk(connection, known_columns(frame, COLUMNS, ALIASES, ("record", "occurred_at"))))
+            for chunk in as_source(source).chunks(COLUMNS):
+                total.add(self._chunk(connection, chunk))
         return total
 
-    def _chunk(self, connection: Connection, rows: list[Row]) -> Counts:
+    def _chunk(self, connection: Connection, chunk: Chunk) -> Counts:
         started = time.monotonic()
         told: list[Told] = []
         orders: list[_Order] = []
-        rejects: list[Reject] = []
-        for place, row in enumerate(rows):
+        for bad in chunk.bad:
+            self._rejects.line(bad)
+        good: dict[int, Row] = {}
+        for place, row in enumerate(chunk.rows):
             try:
                 self._read(place, row, told, orders)
+                good[place] = row
             except (BadRow, UnusableOperation) as problem:
-                rejects.append(row.reject(ENTITY, str(problem)))
-        with transaction(connection, "import wallet operations") as cursor:
+                self._rejects.row(row, str(problem))
+        with transaction_or_trial(connection, "import wallet operations", is_trial=self._dry_run) as cursor:
+            self._rejects.prepare(cursor)
             taken = take_in(cursor, told)
             changed = taken.added + taken.progressed + _take_orders(cursor, orders, self._source)
-            rejects += [rows[place].reject(ENTITY, reason) for place, reason in sorted(taken.conflicts.items())]
-            add_rejects(cursor, self._key.run_id, rejects)
-            found = len(rows) - len(rejects)
+            for place, reason in sorted(taken.conflicts.items()):
+                self._rejects.row(good.pop(place), reason)
+            for row in good.values():
+                self._rejects.landed(row, None)
+            self.created += taken.added
+            rejected = self._rejects.write(cursor)
             counts = Counts(
-                requested=len(rows),
-                found=found,
+                requested=len(good) + rejected,
+                found=len(good),
                 changed=changed,
-                unchanged=max(0, found - changed),
-                rejected=len(rejects),
+                unchanged=max(0, len(good) - changed),
+                rejected=rejected,
                 seconds=time.monotonic() - started,
             )
             add_counts(cursor, self._key, counts)
@@ -101,9 +131,10 @@ class WalletImport:
         organization_id = row.uuid("organization_id") or self._organization_id
         if organization_id is None:
             raise BadRow("organization_id is missing")
-        occurred_at = row.moment("occurred_at")
+        occurred_at = row.moment("occurred_at", needed=True)
+        assert occurred_at is not None
         if record == "order":
-            order_id = row.text("order_id", needed=True)
+            order_id = row.code("order_id", needed=True)
             assert order_id is not None
             amount = row.amount("amount")
             if amount is not None and not (amount.is_finite() and amount >= 0):
@@ -111,7 +142,7 @@ class WalletImport:
             orders.append(_Order(organization_id, order_id, row.one_of("state", ORDER_STATES), amount, occurred_at))
             return
         hold_id = row.uuid("hold_id", needed=record == "hold")
-        key = row.text("key") or (f"{record}:{hold_id}" if record in ("hold", "cancel_hold") and hold_id else None)
+        key = row.code("key") or (f"{record}:{hold_id}" if record in ("hold", "cancel_hold") and hold_id else None)
         if key is None:
             raise BadRow("key is missing")
         operation = Operation(
@@ -120,9 +151,9 @@ class WalletImport:
             customer_id=row.uuid("customer_id"),
             wallet_id=row.uuid("wallet_id"),
             amount=row.amount("amount"),
-            order_id=row.text("order_id"),
+            order_id=row.code("order_id"),
             hold_id=None if record == "hold" else hold_id,
-            consumes_hold=row.flag("consumes_hold"),
+            consumes_hold=bool(row.flag("consumes_hold")),
             source=self._source,
             key=key,
             requested_at=occurred_at,

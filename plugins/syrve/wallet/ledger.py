@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from psycopg2.extensions import Binary
 
 from syrve.wallet.errors import LedgerConflict, WalletError
-from syrve.wallet.operations import Operation, OperationState, State
+from syrve.wallet.operations import Basis, Operation, OperationState, State
 from syrve.warehouse.copy_text import json_text
-from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
+from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
+from syrve.warehouse.errors import WarehouseUnavailable, warehouse_errors
 from syrve.warehouse.sql_files import sql
+
+_HOLDS_LOCKED: ContextVar[frozenset[tuple[int, str]]] = ContextVar("holds_locked", default=frozenset())
+"""Holds whose lock this thread of this process has."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnd:
+    """How a hold ended: `by` is rejected, cancelled or consumed, `operation_id` what ended it."""
+
+    by: str
+    basis: Basis | None
+    operation_id: str | None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether more than a balance shows it: only then may another money call rest on it."""
+        return self.basis != "balance"
 
 
 class Ledger:
@@ -28,13 +48,19 @@ class Ledger:
 
         Raises `LedgerConflict` where the key is taken by other content, `UnusableOperation` where it can't be taken in.
         """
-        return self._take_in(operation, "planned", {})
+        return self._take_in(operation, "planned", {}, None)
 
-    def observe(self, operation: Operation, state: State, evidence: Mapping[str, Any]) -> OperationState:
-        """Write down what somebody else did, with what is known of its outcome; otherwise like `plan`. It is never sent."""
+    def observe(
+        self, operation: Operation, state: State, evidence: Mapping[str, Any], *, basis: Basis = "report"
+    ) -> OperationState:
+        """Record what others did, with what is known of its outcome; otherwise like `plan`. It is never sent."""
         if state == "planned":
             raise WalletError("what others did can't be planned")
-        return self._take_in(operation, state, evidence)
+        return self._take_in(operation, state, evidence, basis)
+
+    def check(self, operation: Operation) -> None:
+        """Raise `UnusableOperation` if the operation could not be taken in."""
+        operation.checked(self._amount_scale)
 
     def state(self, operation_id: str, connection: Connection | None = None) -> OperationState:
         """Read an operation; raises `WalletError` where there is none of that id."""
@@ -55,6 +81,7 @@ class Ledger:
         state: State,
         evidence: Mapping[str, Any],
         *,
+        basis: Basis = "answer",
         correlation_id: str | None = None,
         connection: Connection | None = None,
     ) -> OperationState:
@@ -68,6 +95,7 @@ class Ledger:
             "state": state,
             "correlation_id": correlation_id,
             "evidence": json_text(dict(evidence)),
+            "basis": basis,
             "occurred_at": None,
         }
         with self._transaction(f"record that an operation is {state}", connection) as cursor:
@@ -90,29 +118,115 @@ class Ledger:
 
     def hold_ended_by(self, hold_id: str) -> str | None:
         """Return what ended a hold: `rejected`, `cancelled` or `consumed`; None while it is open or was not sent."""
+        end = self.hold_end(hold_id)
+        return None if end is None else end.by
+
+    def hold_end(self, hold_id: str) -> HoldEnd | None:
+        """Return how a hold ended, given by its operation's id; None while it is open or was not sent."""
         with self._transaction("look for a hold") as cursor:
-            cursor.execute("select closed_by from wallet.hold where hold_id = %s", (hold_id,))
+            cursor.execute(
+                "select closed_by, closed_basis, closing_operation_id::text from wallet.hold "
+                "where hold_id = %s and closed_at is not null",
+                (hold_id,),
+            )
             row = cursor.fetchone()
-        return None if row is None else row[0]
+        return None if row is None else HoldEnd(*row)
+
+    def cancel_is_unknown(self, hold_id: str) -> bool:
+        """Say whether a cancellation of the hold was sent, by whom ever, of which nobody knows what came."""
+        with self._transaction("look for cancellations of a hold") as cursor:
+            cursor.execute(
+                "select count(*) from wallet.unsettled_operation where kind = 'cancel_hold' and state in ('sent', 'unknown') "
+                "and hold_id in (select unnest(array[hold_id, transaction_id]) from wallet.hold where hold_id = %s)",
+                (hold_id,),
+            )
+            return bool(fetch_one(cursor)[0])
+
+    def send(self, operation: OperationState, evidence: Mapping[str, Any], connection: Connection) -> OperationState:
+        """Record `sent`, the one place that does, or `rejected` if the operation must not be sent any more; commit, and return it.
+
+        `wallet.refusal_to_send` has the reasons: the hold is closed, another cancellation of it is unknown, the payment has ended or may
+        be charged already.
+        """
+        with self._transaction("record that an operation is sent", connection) as cursor:
+            cursor.execute("select wallet.refusal_to_send(%s)", (operation.operation_id,))
+            refusal: str | None = fetch_one(cursor)[0]
+            values = {
+                "operation_id": operation.operation_id,
+                "after": operation.sequence,
+                "state": "sent" if refusal is None else "rejected",
+                "correlation_id": None,
+                "evidence": json_text(dict(evidence) if refusal is None else {"reason": refusal}),
+                "basis": "answer",
+                "occurred_at": None,
+            }
+            cursor.execute(sql("wallet/event.sql"), values)
+            found = self._read(cursor, operation_id=operation.operation_id)
+        assert found is not None
+        return found
 
     @contextmanager
-    def alone(self, what: str, *, wait_seconds: float) -> Iterator[Connection]:
-        """Hold the lock of that name for the block, on the connection given; it ends with the process. Raises `WarehouseUnavailable`."""
-        with self.warehouse.connect() as connection:
-            with transaction(connection, f"wait for another process at {what}") as cursor:
-                milliseconds = max(1, int(wait_seconds * 1000))
-                cursor.execute("select set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
-                cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (f"wallet {what}",))
+    def alone(self, what: str, *, wait_seconds: float, connection: Connection | None = None) -> Iterator[Connection]:
+        """Hold the lock of that name for the block, on the connection given or one of its own; it ends with the process.
+
+        Raises `WarehouseUnavailable`.
+        """
+        if connection is None:
+            with self.warehouse.connect() as own:
+                _lock(own, what, wait_seconds)
+                yield own
+            return
+        _lock(connection, what, wait_seconds)
+        try:
             yield connection
+        finally:
+            _unlock(connection, what)
+
+    @contextmanager
+    def alone_with_hold(
+        self, hold_id: str, *, wait_seconds: float, connection: Connection | None = None
+    ) -> Iterator[None]:
+        """Keep every other process of ours off a hold for the block: payment, release and settling take the same lock.
+
+        The lock that the caller has already is not taken again. Raises `WarehouseUnavailable`.
+        """
+        name = (os.getpid(), hold_id)
+        if name in _HOLDS_LOCKED.get():
+            yield
+            return
+        with self.alone(f"hold {hold_id}", wait_seconds=wait_seconds, connection=connection):
+            token = _HOLDS_LOCKED.set(_HOLDS_LOCKED.get() | {name})
+            try:
+                yield
+            finally:
+                _HOLDS_LOCKED.reset(token)
 
     @contextmanager
     def alone_with(self, operation_id: str, *, wait_seconds: float) -> Iterator[tuple[Connection, OperationState]]:
-        """Keep every other process of ours off an operation's wallet for the block; gives the operation as it is then."""
+        """Keep every other process of ours off an operation's hold and wallet for the block; gives the operation as it is then."""
         known = self.state(operation_id)
-        whose = f"{known.organization_id} {known.customer_id} {known.wallet_id}"
-        what = f"wallet {whose}" if known.wallet_id else f"operation {operation_id}"
-        with self.alone(what, wait_seconds=wait_seconds) as connection:
+        wallet = known.wallet_id  # through any organization: those of one network share their wallets
+        what = f"wallet {known.customer_id} {wallet}" if wallet else f"operation {operation_id}"
+        hold_id = self._hold_of(known)
+        with self.warehouse.connect() as connection, ExitStack() as stack:
+            if hold_id is not None:
+                stack.enter_context(self.alone_with_hold(hold_id, wait_seconds=wait_seconds, connection=connection))
+            stack.enter_context(self.alone(what, wait_seconds=wait_seconds, connection=connection))
             yield connection, self.state(operation_id, connection)
+
+    def _hold_of(self, operation: OperationState) -> str | None:
+        """Return the hold that an operation is, ends or settles, by its operation's id where the ledger has it."""
+        if operation.kind == "hold":
+            return operation.operation_id
+        if operation.hold_id is None:
+            return None
+        with self._transaction("look for a hold") as cursor:
+            cursor.execute(
+                "select hold_id::text from wallet.hold where %(id)s in (hold_id, transaction_id) order by hold_id = %(id)s desc limit 1",
+                {"id": operation.hold_id},
+            )
+            row = cursor.fetchone()
+        return operation.hold_id if row is None else str(row[0])
 
     def drop(self, operation_id: str, why: str, *, wait_seconds: float = 60.0) -> OperationState:
         """Give up an operation that was not sent, so that it never will be; one that was is returned as it is."""
@@ -121,7 +235,9 @@ class Ledger:
                 return operation
             return self.record(operation, "rejected", {"reason": "dropped", "why": why}, connection=connection)
 
-    def _take_in(self, operation: Operation, state: State, evidence: Mapping[str, Any]) -> OperationState:
+    def _take_in(
+        self, operation: Operation, state: State, evidence: Mapping[str, Any], basis: Basis | None
+    ) -> OperationState:
         operation.checked(self._amount_scale)
         values = asdict(operation) | {"fingerprint": Binary(operation.fingerprint)}
         with self._transaction("take an operation into the ledger") as cursor:
@@ -129,7 +245,7 @@ class Ledger:
             row = cursor.fetchone()
             if row is not None:
                 event = {"operation_id": row[0], "after": 0, "state": state, "correlation_id": None}
-                event |= {"evidence": json_text(dict(evidence)), "occurred_at": operation.requested_at}
+                event |= {"evidence": json_text(dict(evidence)), "basis": basis, "occurred_at": operation.requested_at}
                 cursor.execute(sql("wallet/event.sql"), event)
             found = self._read(cursor, source=operation.source, key=operation.key, fingerprint=operation.fingerprint)
         if found is None:
@@ -159,3 +275,20 @@ class Ledger:
                 "use a new key for a new wish, and the same content for the same one"
             )
         return OperationState(*fields)
+
+
+def _lock(connection: Connection, what: str, wait_seconds: float) -> None:
+    with transaction(connection, f"wait for another process at {what}") as cursor:
+        milliseconds = max(1, int(wait_seconds * 1000))
+        cursor.execute("select set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
+        cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (f"wallet {what}",))
+
+
+def _unlock(connection: Connection, what: str) -> None:
+    """Give a lock up; with a connection that is gone, it is gone too."""
+    if connection.closed:
+        return
+    with suppress(WarehouseUnavailable), warehouse_errors("end what is left of a transaction"):
+        connection.rollback()
+        with transaction(connection, f"let other processes at {what}") as cursor:
+            cursor.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (f"wallet {what}",))

@@ -81,9 +81,9 @@ class Money:
                 reason = {"reason": "hold_id_unknown"}
                 return self.ledger.record(operation, "rejected", reason, connection=connection)
             evidence = self._before(operation)
-            sent = self.ledger.record(operation, "sent", evidence, connection=connection)
+            sent = self.ledger.send(operation, evidence, connection)
             if (sent.state, sent.sequence) != ("sent", operation.sequence + 1):
-                return sent  # somebody took the lock over while our connection was down
+                return sent  # refused, or another process took the lock over while our connection was down
             self.step(f"{operation.kind} sent")
             outcome = self._call(sent, hold_id)
             self.step(f"{operation.kind} called")
@@ -181,8 +181,8 @@ class Money:
                 log.warning("The outcome of operation %s can't be written yet", operation.operation_id)
                 self._sleep(_FIRST_WAIT_SECONDS * 2**attempt)
                 continue
-            if done.state == "unknown" and outcome.state in ("confirmed", "rejected"):
-                operation = done  # somebody thought that we had died; our own answer settles it
+            if (done.state == "unknown" or done.is_by_balance) and outcome.state in ("confirmed", "rejected"):
+                operation = done  # another process took us for dead; our own answer settles it
                 continue
             return done
         raise WarehouseUnavailable(

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from syrve.values import storable_text
 from syrve.wallet.errors import UnusableOperation
 
 Kind = Literal["hold", "cancel_hold", "topup", "chargeoff"]
 State = Literal["planned", "sent", "confirmed", "rejected", "unknown"]
+Basis = Literal["answer", "report", "balance", "person"]
 KINDS: tuple[Kind, ...] = ("hold", "cancel_hold", "topup", "chargeoff")
 STATES: tuple[State, ...] = ("planned", "sent", "confirmed", "rejected", "unknown")
 
@@ -25,10 +26,13 @@ MAX_AMOUNT_DIGITS = 18
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _LIKE_A_PHONE = re.compile(r"\d(?:[\s().-]{0,2}\d){9,}")
 
-NOTHING_MOVED_TRY_AGAIN = frozenset({"not_sent", "rate_limited", "no_access", "not_carried_out"})
+CANCEL_IS_UNKNOWN = "cancel_is_unknown"
+NOTHING_MOVED_TRY_AGAIN = frozenset({"not_sent", "rate_limited", "no_access", "not_carried_out", CANCEL_IS_UNKNOWN})
 """Reasons of a rejection after which another attempt may work: the call was not carried out."""
 NEEDS_SOMEBODY = frozenset({"no_access", "not_carried_out"})
 """Those of them that last until a person changes something; `what_to_do` of the evidence says what."""
+
+_OPERATION_IDS = UUID("5f4e51e0-0000-4000-8000-000000000000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Operation:
     consumes_hold: bool = False
     requested_at: datetime | None = None
     operation_id: str | None = None
+    payment_id: str | None = None
+    refund_of: str | None = None
 
     @property
     def fingerprint(self) -> bytes:
@@ -62,6 +68,7 @@ class Operation:
             self.hold_id,
             self.comment,
             self.consumes_hold,
+            *([] if self.refund_of is None else [self.refund_of]),
         ]
         return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).digest()
 
@@ -75,12 +82,22 @@ class Operation:
     def _problem(self, amount_scale: int | None) -> str | None:
         if self.kind not in KINDS:
             return f"the kind must be one of {', '.join(KINDS)}"
-        for name in ("organization_id", "customer_id", "wallet_id", "hold_id", "operation_id"):
+        for name in (
+            "organization_id",
+            "customer_id",
+            "wallet_id",
+            "hold_id",
+            "operation_id",
+            "payment_id",
+            "refund_of",
+        ):
             value = getattr(self, name)
             if value is not None and not _is_uuid(value):
                 return f"{name} is not a uuid"
         if (self.kind == "cancel_hold" or self.consumes_hold) and self.hold_id is None:
             return "hold_id is missing"
+        if self.refund_of is not None and self.kind != "topup":
+            return "only a top-up gives a charge back"
         if self.kind != "cancel_hold" and (self.customer_id is None or self.wallet_id is None or self.amount is None):
             return "customer_id, wallet_id and amount are needed"
         for name in ("source", "key"):
@@ -91,7 +108,9 @@ class Operation:
         texts = (self.source, self.key, self.order_id or "", self.comment or "")
         if any(storable_text(text) != text for text in texts):
             return "a text holds what Postgres can't"
-        return amount_problem(self.amount, amount_scale) or comment_problem(self.comment)
+        # A cancellation sends no amount: the hold's own, however many decimals it has, is only written down.
+        scale = None if self.kind == "cancel_hold" else amount_scale
+        return amount_problem(self.amount, scale) or comment_problem(self.comment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +132,19 @@ class OperationState:
     sequence: int
     state_at: datetime | None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    basis: Basis | None = None
+    payment_id: str | None = None
+    refund_of: str | None = None
 
     @property
     def is_final(self) -> bool:
         """Whether the outcome is known."""
         return self.state in ("confirmed", "rejected")
+
+    @property
+    def is_by_balance(self) -> bool:
+        """Whether the outcome is believed by balance only: it authorizes no further money call."""
+        return self.basis == "balance"
 
     @property
     def may_be_tried_again(self) -> bool:
@@ -133,6 +160,11 @@ class OperationState:
     def why_nothing_moved(self) -> str:
         """The reason of a rejection, with what to do about it where that is known."""
         return ": ".join(str(self.evidence[name]) for name in ("reason", "what_to_do") if self.evidence.get(name))
+
+
+def imported_operation_id(source: str, key: str) -> str:
+    """Return the id of what others did under a key: always the same, so that a refund can name a charge that is not imported yet."""
+    return str(uuid5(_OPERATION_IDS, f"{source}\n{key}"))
 
 
 def amount_problem(amount: Decimal | None, scale: int | None) -> str | None:

@@ -1,15 +1,19 @@
 """A payment from a wallet: hold, run the order, settle; correct when the process ends between any two steps.
 
-Everything that was done is in the ledger under the payment's id, so whoever begins the same payment again goes on where it stopped: each
-step is carried out at most once, and tried again only where Syrve certainly did not carry it out.
+A payment is a row of its own (`wallet.payment`). Its state follows from its own operations and its caller's reports; never from the order's
+state, which several payments and others write. Whoever begins the same payment again goes on where it stopped: each step is carried out
+at most once, and tried again only if Syrve certainly did not carry it out.
 
-`charge_off_then_cancel_hold`: the charge comes first, so that the money is never free in between; the hold is cancelled after. Where the
-wallet does not hold the sum twice, Syrve refuses that charge: the money it needs is the money set aside. Only then is the hold cancelled
+Before any charge the end of the hold is read, under the lock that release and settling take too. A hold that was consumed is paid. A hold
+that was cancelled, by whom ever, leaves an order that ran to be charged. An outcome that only a balance shows authorizes no further call.
+
+`charge_off_then_cancel_hold`: the charge comes first, so that the money is never free in between; the hold is cancelled after. If the
+wallet does not have the sum twice, Syrve refuses that charge: the money it needs is the money set aside. Only then is the hold cancelled
 first and the charge made right after; and only if the cancellation is confirmed, because a hold that can't be cancelled may have been
 consumed at the till, and charging would then take the money twice.
 
 `pos_consumes_hold`: the till takes the held money while it processes the order, so there is nothing to charge. That it did is recorded
-where the order says so (`note_consumed`), or by an import; until then the hold counts as open.
+if the order says so (`note_consumed`), or by an import; until then the hold counts as open.
 """
 
 from __future__ import annotations
@@ -17,8 +21,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
@@ -32,11 +34,16 @@ from syrve.wallet.errors import (
     UnusableOperation,
     WalletError,
 )
+from syrve.wallet.ledger import HoldEnd
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Kind, Operation, OperationState
-from syrve.wallet.orders import OrderState, order_state, record_order
+from syrve.wallet.payment_book import KnownPayment, PaymentBook, PaymentRequest, PaymentResult, Reported
 from syrve.wallet.settings import POLICIES, PaymentPolicy
+from syrve.wallet.settle import Settler
+from syrve.warehouse.database import Connection
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
+
+__all__ = ["OrderOutcomeUnknown", "Payment", "PaymentRequest", "PaymentResult"]
 
 log = logging.getLogger(__name__)
 
@@ -45,36 +52,7 @@ _LOCK_WAIT_SECONDS = 0.2
 
 
 class OrderOutcomeUnknown(Exception):
-    """Raise it in the block of a payment where nobody knows whether the order went through: the hold is then left as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentRequest:
-    """What to pay; the same `payment_id` (the order's id where left out) is the same payment, a new try after a refusal needs a new one."""
-
-    organization_id: str
-    customer_id: str
-    wallet_id: str
-    amount: Decimal
-    order_id: str
-    payment_id: str = ""
-    comment: str | None = None
-
-    @property
-    def key(self) -> str:
-        """The payment's id."""
-        return self.payment_id or self.order_id
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentResult:
-    """How a payment ended: `is_paid` where the money was taken; `unsettled` are operations that somebody has to look at."""
-
-    hold_id: str | None
-    charge_id: str | None
-    is_paid: bool
-    hold_is_open: bool
-    unsettled: tuple[str, ...] = field(default=())
+    """Raise it in the block of a payment if nobody knows whether the order went through: the hold is then left as it is."""
 
 
 class Payment:
@@ -93,8 +71,12 @@ class Payment:
         self._money = money
         self._ledger = money.ledger
         self._request = request
+        self._book = PaymentBook(money.ledger, request)
         self._policy = policy
         self._stack = ExitStack()
+        self._locks: ExitStack | None = None
+        self._lock_connection: Connection | None = None
+        self._known: KnownPayment | None = None
         self.order_is_completed = False
         self.result: PaymentResult | None = None
 
@@ -118,13 +100,19 @@ class Payment:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process off this payment for the block; raises `PaymentBusy` where one is at it."""
+        """Keep every other process off this payment and its hold for the block; raises `PaymentBusy` if one is at it."""
         with ExitStack() as stack:
             try:
-                stack.enter_context(self._ledger.alone(f"payment {self._key('lock')}", wait_seconds=_LOCK_WAIT_SECONDS))
+                connection = stack.enter_context(
+                    self._ledger.alone(f"payment {self._key('lock')}", wait_seconds=_LOCK_WAIT_SECONDS)
+                )
             except WarehouseUnavailable:
                 raise PaymentBusy("another process is at this payment, or the warehouse is away") from None
-            yield
+            self._lock_connection, self._locks = connection, stack
+            try:
+                yield
+            finally:
+                self._lock_connection = self._locks = None
 
     def note_consumed(self, **evidence: str) -> None:
         """Record that the till took the held money, and commit; `evidence` is such as the receipt's id, and the same when repeated."""
@@ -134,50 +122,62 @@ class Payment:
 
     def begin(self) -> None:
         """Set the money aside, or find that it was; afterwards the order may be run."""
-        order = self._order()
-        hold = self._latest("hold")
-        if hold is None:
-            self._set_order("open")
-            self._money.step("order opened")
-        elif order in ("failed", "cancelled"):
+        self._known = self._book.begin(self._policy)
+        self._money.step("payment begun")
+        self.order_is_completed = self._known.reported == "order_completed"
+        if self.order_is_completed:
+            return
+        if self._known.reported == "order_failed":
             self._give_back()
-            if hold.state == "rejected":
-                raise PaymentRefused("Syrve refused to set the money aside; nothing was taken")
             raise OrderFailed("the order of this payment failed or was cancelled; its hold was given back")
+        if self._latest("hold") is None:
+            self._book.report_order(self._known, "open")
+            self._money.step("order opened")
         hold = self._carry_out("hold", "hold")
         if hold.state == "rejected":
-            self._set_order("failed")
+            self._book.report_order(self._known, "failed")
             raise PaymentRefused(f"Syrve refused to set the money aside ({hold.evidence.get('code', 'no code')})")
         if hold.state != "confirmed" or self._ledger.transaction_id(hold.operation_id) is None:
-            self._set_order("failed")
+            self._report_failed(why="hold_unsettled")
             self._give_back()
             raise PaymentUnsettled(
                 f"whether the hold {hold.operation_id} was made, or its id at Syrve, is not known; the order is not run"
             )
-        self.order_is_completed = order == "completed"
-        if not self.order_is_completed and self._ledger.hold_ended_by(hold.operation_id) == "cancelled":
-            raise PaymentRefused("the hold of this payment was cancelled meanwhile; begin a payment of a new id")
+        self._lock_for_the_block(hold)
+        if self._ledger.hold_ended_by(hold.operation_id) == "cancelled":
+            raise PaymentRefused(
+                "the hold of this payment was cancelled before its order was reported: if the order did not run, begin a payment of a "
+                "new id; if it did, complete this one and it is charged"
+            )
 
     def complete(self) -> PaymentResult:
-        """Say that the order went through, and settle the payment by its policy."""
-        if not self.order_is_completed:
-            self._set_order("completed")
-            self.order_is_completed = True
+        """Report that the order went through, and settle the payment by its policy; what became of the hold does not matter.
+
+        Raises `OrderFailed` if the payment failed before and its money was given back: that one is never charged any more.
+        """
+        known = self._report("order_completed")
+        self._book.report_order(known, "completed")
+        if known.reported == "order_failed":
+            raise OrderFailed(
+                "this payment failed before, so it is never charged; if its order went through after all, pay by a payment of a new id"
+            )
+        self.order_is_completed = True
         self._money.step("order completed")
-        if self._policy == "pos_consumes_hold":
-            self.result = self._expect_consumption()
-        else:
-            self.result = self._charge_off_then_cancel_hold()
+        hold = self._latest("hold")
+        if hold is None or hold.state == "planned":
+            raise UnusableOperation("the payment was not begun: it has no hold; begin it, then complete it")
+        with self._alone_with(hold):
+            self._settle_what_is_unknown()
+            self.result = self._collect(hold)
         return self.result
 
     def fail(self) -> PaymentResult:
-        """Say that the order failed, and give the held money back; one that was completed can't fail any more."""
-        if self._order() == "completed":
+        """Report that the order failed, and give the held money back; one that was completed can't fail any more."""
+        known = self._report_failed(why="order_failed")
+        if known.reported == "order_completed":
             raise PaymentUnsettled("the order was completed before; begin the payment again to settle it")
-        self._set_order("failed")
         self._money.step("order failed")
-        cancelled = self._give_back()
-        self.result = self._result(None, cancelled)
+        self.result = self._result(None, self._give_back())
         return self.result
 
     def _fail_because_of(self, error: Exception) -> None:
@@ -192,31 +192,78 @@ class Payment:
             )
             log.warning("The hold of payment %s is not given back yet: %s", self._request.key, type(problem).__name__)
 
-    def _charge_off_then_cancel_hold(self) -> PaymentResult:
-        charge = self._carry_out("charge", "chargeoff", of_hold=True)
-        if charge.state == "rejected":
-            return self._cancel_hold_then_charge_off()
+    def _collect(self, hold: OperationState) -> PaymentResult:
+        """Take the money of an order that ran, once, by what is known of the hold and of charges before."""
+        end = self._ledger.hold_end(hold.operation_id)
+        if end is None and hold.state == "rejected":
+            end = HoldEnd("rejected", hold.basis, None)
+        if end is not None and end.by == "consumed":
+            return self._result(self._ending(end))
+        if self._policy == "pos_consumes_hold":
+            return self._expect_consumption(end)
+        charge = self._latest("charge_after_cancel") or self._latest("charge")
+        if charge is None or charge.state in ("planned", "rejected"):
+            charge = self._charge(hold, end, charge)
+            end = self._ledger.hold_end(hold.operation_id)
         if charge.state != "confirmed":
+            if end is not None and end.by == "consumed":
+                return self._result(self._ending(end))
+            raise PaymentUnsettled(f"it is not known whether the charge {charge.operation_id} was made")
+        if end is None and charge.is_by_balance:
             raise PaymentUnsettled(
-                f"it is not known whether the charge {charge.operation_id} was made; the hold is left open"
+                f"only the balance shows the charge {charge.operation_id}: the hold is left open until a report or a person confirms it"
             )
-        return self._result(charge, self._give_back())
+        return self._result(charge, self._give_back() if end is None else None)
 
-    def _cancel_hold_then_charge_off(self) -> PaymentResult:
+    def _charge(self, hold: OperationState, end: HoldEnd | None, before: OperationState | None) -> OperationState:
+        """Charge for the order; returns the charge, which is not rejected. Raises `PaymentRefused` and `PaymentUnsettled`."""
+        if before is not None and before.state == "rejected" and before.is_by_balance:
+            raise PaymentUnsettled(
+                f"only the balance shows that the charge {before.operation_id} was not made: nothing more is charged until a report "
+                "or a person confirms it"
+            )
+        if self._ledger.cancel_is_unknown(hold.operation_id):
+            raise PaymentUnsettled("it is not known whether the hold was cancelled, so nothing is charged yet")
+        if end is None:
+            charge = self._carry_out("charge", "chargeoff", of_hold=True)
+            end = self._ledger.hold_end(hold.operation_id)
+            if charge.state != "rejected" or (end is not None and end.by == "consumed"):
+                return charge
+            if charge.is_by_balance:
+                raise PaymentUnsettled(f"only the balance shows that the charge {charge.operation_id} was not made")
+            if end is None:
+                end = self._cancel_before_charge(hold)
+        if not end.is_certain:
+            raise PaymentUnsettled(
+                "only the balance shows that the hold was cancelled: nothing is charged until more does"
+            )
+        charge = self._carry_out("charge_after_cancel", "chargeoff", of_hold=True)
+        if charge.state == "rejected" and self._ledger.hold_ended_by(hold.operation_id) != "consumed":
+            if charge.is_by_balance:
+                raise PaymentUnsettled(f"only the balance shows that the charge {charge.operation_id} was not made")
+            raise PaymentRefused("the order is completed, but Syrve refuses to charge for it; its hold was given back")
+        return charge
+
+    def _cancel_before_charge(self, hold: OperationState) -> HoldEnd:
+        """Give the hold back, since the money for the charge is in it."""
         cancelled = self._give_back()
-        if cancelled is None or cancelled.state != "confirmed":
+        end = self._ledger.hold_end(hold.operation_id)
+        if end is None or end.by == "consumed" or cancelled is None:
             raise PaymentUnsettled(
                 "the charge was refused and the hold could not be cancelled: it may have been consumed, so nothing more is charged"
             )
-        charge = self._carry_out("charge_after_cancel", "chargeoff", of_hold=True)
-        if charge.state == "rejected":
-            raise PaymentRefused("the order is completed, but Syrve refuses to charge for it; its hold was given back")
-        if charge.state != "confirmed":
-            raise PaymentUnsettled(f"it is not known whether the charge {charge.operation_id} was made")
-        return self._result(charge)
+        return end
 
-    def _expect_consumption(self) -> PaymentResult:
-        return self._result(self._ledger.find(SOURCE, self._key("consumption")))
+    def _expect_consumption(self, end: HoldEnd | None) -> PaymentResult:
+        if end is not None and end.by == "cancelled":
+            raise PaymentRefused(
+                "the order is completed, but its hold was cancelled before the till took the money; nothing is charged, because the "
+                "till may have taken it in another way"
+            )
+        return self._result(None)
+
+    def _ending(self, end: HoldEnd) -> OperationState | None:
+        return None if end.operation_id is None else self._ledger.state(end.operation_id)
 
     def _result(self, charge: OperationState | None, cancelled: OperationState | None = None) -> PaymentResult:
         hold = self._latest("hold")
@@ -232,18 +279,65 @@ class Payment:
         )
 
     def _give_back(self) -> OperationState | None:
-        """Cancel the hold; None where there is none to cancel, or its id at Syrve is not known."""
+        """Cancel the hold; None if there is none to cancel, another process ended it, or its id at Syrve is not known."""
         hold = self._latest("hold")
         if hold is None or hold.state in ("planned", "rejected"):
             if hold is not None:
                 self._ledger.drop(hold.operation_id, "the order failed first")
             return None
-        if self._ledger.transaction_id(hold.operation_id) is None or self._is_consumed(hold):
-            return None
-        return self._carry_out("cancel", "cancel_hold", of_hold=True)
+        with self._alone_with(hold):
+            if self._ledger.transaction_id(hold.operation_id) is None:
+                return None
+            known = self._latest("cancel")
+            if known is None and self._ledger.hold_ended_by(hold.operation_id) is not None:
+                return None
+            return self._carry_out("cancel", "cancel_hold", of_hold=True)
 
-    def _is_consumed(self, hold: OperationState) -> bool:
-        return self._ledger.hold_ended_by(hold.operation_id) == "consumed"
+    def _settle_what_is_unknown(self) -> None:
+        """Look for evidence of what earlier processes of this payment left without an outcome."""
+        for step in ("hold", "charge", "charge_after_cancel", "cancel"):
+            known = self._latest(step)
+            if known is not None and known.state in ("sent", "unknown"):
+                Settler(self._money).settle(known.operation_id)
+
+    def _report(self, reported: Reported, *, why: str = "caller") -> KnownPayment:
+        """Record what the caller reports of its order; returns the payment with the report that counts, which is the first."""
+        known = self._payment()
+        if known.reported == "begun":
+            known = self._known = self._book.report(known, reported, {"reason": why})
+        return known
+
+    def _report_failed(self, *, why: str) -> KnownPayment:
+        known = self._report("order_failed", why=why)
+        if known.reported == "order_failed":
+            self._book.report_order(known, "failed")
+        return known
+
+    def _payment(self) -> KnownPayment:
+        self._known = self._known or self._book.find()
+        if self._known is None:
+            raise UnusableOperation("the payment was not begun; begin it first")
+        return self._known
+
+    def _lock_for_the_block(self, hold: OperationState) -> None:
+        """Keep release and settling off the hold while the order runs, if the caller locks the payment."""
+        if self._locks is not None:
+            self._locks.enter_context(self._alone_with(hold))
+
+    @contextmanager
+    def _alone_with(self, hold: OperationState) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(
+                    self._ledger.alone_with_hold(
+                        hold.operation_id,
+                        wait_seconds=self._money.settings.lock_wait_seconds,
+                        connection=self._lock_connection,
+                    )
+                )
+            except WarehouseUnavailable:
+                raise PaymentBusy("another process is at the hold of this payment, or the warehouse is away") from None
+            yield
 
     def _carry_out(self, step: str, kind: Kind, *, of_hold: bool = False) -> OperationState:
         return carry_out(self._money, self._operation(kind, step, of_hold=of_hold))
@@ -266,21 +360,8 @@ class Payment:
             consumes_hold=consumes_hold,
             source=SOURCE,
             key=self._key(step),
+            payment_id=self._payment().payment_id,
         )
 
     def _key(self, step: str) -> str:
         return f"{self._request.organization_id}:{self._request.key}:{step}"
-
-    def _order(self) -> OrderState | None:
-        return order_state(self._ledger.warehouse, self._request.organization_id, self._request.order_id)
-
-    def _set_order(self, state: OrderState) -> None:
-        request = self._request
-        record_order(
-            self._ledger.warehouse,
-            request.organization_id,
-            request.order_id,
-            state,
-            amount=request.amount,
-            source=SOURCE,
-        )

@@ -15,7 +15,7 @@ from typing import Any
 from syrve.api.errors import UnsupportedByDialect
 from syrve.api.models import Transaction
 from syrve.wallet.money import Money
-from syrve.wallet.operations import OperationState, State, marked_operations
+from syrve.wallet.operations import Basis, OperationState, State, marked_operations
 from syrve.warehouse.database import Connection, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
 
@@ -55,6 +55,7 @@ class BalanceReading:
 @dataclass(frozen=True, slots=True)
 class _Finding:
     state: State
+    basis: Basis
     evidence: Mapping[str, Any]
 
 
@@ -81,7 +82,9 @@ class Settler:
             found = self._look(operation, sent_at, sent, connection)
             if isinstance(found, str):
                 return Settlement(operation, found)
-            return Settlement(self._ledger.record(operation, found.state, found.evidence, connection=connection))
+            return Settlement(
+                self._ledger.record(operation, found.state, found.evidence, basis=found.basis, connection=connection)
+            )
 
     def read_back(self, operation_id: str, *, within_seconds: float | None = None) -> BalanceReading:
         """Read the balance again after an operation, whatever came of it; older than `within_seconds` it is no evidence."""
@@ -117,7 +120,7 @@ class Settler:
             }
             if operation.kind == "hold":
                 evidence["transaction_id"] = operation.operation_id
-            return _Finding("confirmed", evidence)
+            return _Finding("confirmed", "report", evidence)
         return self._by_balance(operation, sent_at, sent, connection, balance_shows_success=False)
 
     def _reported(self, operation: OperationState, sent_at: datetime) -> list[Transaction] | None:
@@ -159,14 +162,18 @@ class Settler:
         assert before is not None
         assert after is not None
         if after - before == _DIRECTION[operation.kind] * operation.amount:
-            return _Finding("confirmed", evidence) if balance_shows_success else "the report does not show it yet"
+            return (
+                _Finding("confirmed", "balance", evidence)
+                if balance_shows_success
+                else "the report does not show it yet"
+            )
         if after != before:
             return "the balance changed by another amount, so something else moved"
         if operation.kind in ("hold", "cancel_hold"):
             return "the balance is the same, which it may be with held money in it"
         if age_seconds < self._settings.quiet_seconds:
             return "nothing moved so far, but the service may still be at it"
-        return _Finding("rejected", evidence)
+        return _Finding("rejected", "balance", evidence)
 
     def _reading(
         self,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
-from syrve.wallet.operations import Operation, State
+from syrve.wallet.operations import Basis, Operation, State, imported_operation_id
 from syrve.warehouse.copy_text import copy_line, copy_lines, json_text
 from syrve.warehouse.database import Connection, Cursor, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
@@ -28,8 +27,10 @@ _COLUMNS = (
     "consumes_hold",
     "idempotency_key",
     "fingerprint",
+    "refund_of",
     "state",
     "evidence",
+    "basis",
 )
 
 
@@ -41,6 +42,7 @@ class Told:
     operation: Operation
     state: State
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    basis: Basis = "report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _line(told: Told) -> tuple[object, ...]:
     one = told.operation
     return (
         told.place,
-        one.operation_id or str(uuid4()),
+        one.operation_id or imported_operation_id(one.source, one.key),
         one.kind,
         one.organization_id,
         one.customer_id,
@@ -91,6 +93,8 @@ def _line(told: Told) -> tuple[object, ...]:
         one.consumes_hold,
         one.key,
         one.fingerprint,
+        one.refund_of,
         told.state,
         json_text(dict(told.evidence)) if told.evidence else "{}",
+        told.basis,
     )

@@ -1,4 +1,4 @@
-"""`python -m syrve.warehouse`: apply, take back or list the migrations of the warehouse."""
+"""`python -m syrve.warehouse`: apply, take back or list the migrations of the warehouse, and the rights of its roles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sqlalchemy.engine import URL
 
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
-from syrve.warehouse.migrate import migrate, roll_back, state
+from syrve.warehouse.grants import MissingRight
+from syrve.warehouse.migrate import grant, migrate, missing, roll_back, state
 
 DSN_VARIABLES = ("SYRVE_WAREHOUSE_DSN", "AIRFLOW_CONN_SYRVE_WAREHOUSE")
 
@@ -20,22 +21,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m syrve.warehouse", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("migrate", help="apply every pending migration")
+    commands.add_parser("migrate", help="apply every pending migration, and grants")
+    commands.add_parser("grants", help="make the rights of all roles what sql/grants states")
     back = commands.add_parser("rollback", help="take migrations back; their data goes with them")
     target = back.add_mutually_exclusive_group(required=True)
     target.add_argument("--to", metavar="ID", help="the migration to stop at; it stays applied")
     target.add_argument("--all", action="store_true", help="every migration")
-    commands.add_parser("status", help="list applied and pending migrations")
+    commands.add_parser("status", help="list applied and pending migrations, and what the rights of the roles lack")
     options = parser.parse_args(arguments)
     try:
-        _run(options, _url())
+        return _run(options, _url())
     except WarehouseError as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
-def _run(options: argparse.Namespace, url: URL) -> None:
+def _run(options: argparse.Namespace, url: URL) -> int:
+    if options.command == "grants":
+        _tell("changed", grant(url), nothing="nothing to do: every right is as stated")
+        lacking = missing(url)
+        _report_missing(lacking)
+        return int(any(right.is_needed for right in lacking))
     if options.command == "migrate":
         _tell("applied", migrate(url), nothing="nothing to do: the warehouse is up to date")
     elif options.command == "rollback":
@@ -44,6 +50,13 @@ def _run(options: argparse.Namespace, url: URL) -> None:
         found = state(url)
         _tell("applied", found.applied, nothing="no migration is applied")
         _tell("pending", found.pending, nothing="none is pending")
+        _report_missing(missing(url))
+    return 0
+
+
+def _report_missing(rights: Sequence[MissingRight]) -> None:
+    if rights:
+        print("\n".join(f"missing  {right}" for right in rights))
 
 
 def _tell(what: str, names: Sequence[str], *, nothing: str) -> None:

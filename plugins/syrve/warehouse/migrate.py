@@ -14,14 +14,18 @@ from dataclasses import dataclass
 import yoyo
 from sqlalchemy.engine import URL
 
-from syrve.warehouse.database import Warehouse
+from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.errors import WarehouseConfigError, WarehouseError, warehouse_errors
+from syrve.warehouse.grants import MissingRight, apply_grants, missing_rights
 from syrve.warehouse.sql_files import sql_folder
 
 log = logging.getLogger(__name__)
 
 _LOCK_KEY = 0x5379727665  # "Syrve"
 _WAIT_FOR_OTHERS_MS = 600_000
+
+BOOKKEEPING_SCHEMA = "syrve_migrations"
+"""Where yoyo keeps its list of what is applied: a schema of its own, since few owners may create tables in `public`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,30 @@ def migrate(url: URL) -> list[str]:
         pending = backend.to_apply(_migrations())
         names = [migration.id for migration in pending]
         backend.apply_migrations(pending)
+        _grant(url)
         return names
+
+
+def grant(url: URL) -> list[str]:
+    """Make every right what `sql/grants/` states and return what changed; raises `WarehouseConfigError` while migrations are pending."""
+    with _alone(url, "grant rights") as backend:
+        if backend.to_apply(_migrations()):
+            raise WarehouseConfigError("grant rights: migrations are pending; run: python -m syrve.warehouse migrate")
+        return _grant(url)
+
+
+def missing(url: URL) -> list[MissingRight]:
+    """Name what keeps the roles from holding; nothing while migrations are pending."""
+    with _alone(url, "compare rights") as backend:
+        if backend.to_apply(_migrations()):
+            return []
+        with Warehouse(url, application_name="syrve migrate").connect() as connection:
+            return missing_rights(connection)
+
+
+def _grant(url: URL) -> list[str]:
+    with Warehouse(url, application_name="syrve migrate").connect() as connection:
+        return apply_grants(connection)
 
 
 def roll_back(url: URL, *, to: str | None) -> list[str]:
@@ -79,8 +106,10 @@ def _alone(url: URL, doing: str) -> Iterator[yoyo.backends.DatabaseBackend]:
         with warehouse_errors("wait for another migration to end"), connection.cursor() as cursor:
             cursor.execute("select set_config('lock_timeout', %s, false)", (f"{_WAIT_FOR_OTHERS_MS}ms",))
             cursor.execute("select pg_advisory_lock(%s)", (_LOCK_KEY,))
+            _make_bookkeeping_schema(cursor)
         with warehouse_errors("open the warehouse for migration"):
-            backend = yoyo.get_backend(url.set(drivername="postgresql").render_as_string(hide_password=False))
+            own = url.set(drivername="postgresql").update_query_dict({"schema": BOOKKEEPING_SCHEMA})
+            backend = yoyo.get_backend(own.render_as_string(hide_password=False))
         try:
             with warehouse_errors(doing):
                 backend.break_lock()  # whoever left it is dead: the advisory lock is ours
@@ -89,3 +118,25 @@ def _alone(url: URL, doing: str) -> Iterator[yoyo.backends.DatabaseBackend]:
             raise WarehouseError(f"migrate: {error}") from error
         finally:
             backend.connection.close()
+
+
+def _make_bookkeeping_schema(cursor: Cursor) -> None:
+    cursor.execute(
+        """
+        select current_user, current_database(), has_database_privilege(current_database(), 'create'),
+            exists (select from pg_namespace where nspname = %s and pg_has_role(nspowner, 'usage')),
+            exists (select from pg_namespace where nspname = %s)
+        """,
+        (BOOKKEEPING_SCHEMA, BOOKKEEPING_SCHEMA),
+    )
+    user, database, creates_schemas, is_own, exists = fetch_one(cursor)
+    if exists and not is_own:
+        raise WarehouseConfigError(
+            f"{user} does not own the warehouse: the DAGs need the grants of syrve_loader, migrations the owner's role"
+        )
+    if not exists and not creates_schemas:
+        raise WarehouseConfigError(
+            f'{user} may not create schemas in {database}: its owner runs: grant create on database "{database}" to "{user}"'
+        )
+    cursor.execute(f"create schema if not exists {BOOKKEEPING_SCHEMA}")
+    cursor.execute(f"comment on schema {BOOKKEEPING_SCHEMA} is 'Which migrations of the other schemas are applied.'")

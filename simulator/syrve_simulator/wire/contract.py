@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from syrve_simulator.access import Access
 from syrve_simulator.bank import Bank
 from syrve_simulator.behaviour import Behaviour
-from syrve_simulator.model import CouponSeries, Customer, IdentityKind
+from syrve_simulator.model import CouponSeries, Customer, IdentityKind, Organization
 from syrve_simulator.world import World
 
 Body = Mapping[str, Any]
@@ -43,6 +43,12 @@ class Service:
     bank: Bank
     behaviour: Behaviour
     without_loyalty: frozenset[str] = field(default_factory=frozenset)
+
+    def home_of(self, organization: Organization) -> Organization:
+        """Return where an organization's customers and their money are kept: with the first one, in a loyalty network."""
+        if self.behaviour.one_loyalty_network:
+            return next(iter(self.world.organizations.values()))
+        return organization
 
 
 class BadRequestError(Exception):

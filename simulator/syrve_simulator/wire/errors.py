@@ -70,6 +70,21 @@ def loyalty_error(code: str | None, error_code: str, message: str) -> Answer:
     )
 
 
+def error_in_body(status: int, error_code: str) -> bytes:
+    """Return the body of an error that comes with 200 and has a status of its own."""
+    return encode(
+        {
+            "code": None,
+            "description": None,
+            "errorCode": error_code,
+            "httpStatusCode": status,
+            "isIntegrationError": status >= 500,
+            "message": "The service failed" if status >= 500 else "The service refuses",
+            "uiMessage": None,
+        }
+    )
+
+
 def customer_not_found(kind: IdentityKind, value: str) -> Answer:
     """Return the answer for an identity that nobody has."""
     code, error_code = _NOT_FOUND[kind]

@@ -99,13 +99,13 @@ def is_hidden(service: Service, organization: Organization, ordinal: int) -> boo
 
 
 def organization_with_loyalty(service: Service, organization_id: str) -> Organization:
-    """Return an organization that loyalty is set up for, or refuse as the loyalty back end does."""
+    """Return the organization whose loyalty programme it takes part in, or refuse as the loyalty back end does."""
     organization = service.world.organizations.get(organization_id) or service.world.organizations.get(
         organization_id.lower()
     )
     if organization is None or organization.organization_id in service.without_loyalty:
         raise BadRequestError(loyalty_not_set_up(organization_id))
-    return organization
+    return service.home_of(organization)
 
 
 @dataclass(frozen=True, slots=True)

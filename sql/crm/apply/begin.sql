@@ -4,7 +4,7 @@ with held as (
     update crm.push_state
     set leased_until = now() + make_interval(secs => %(lease_seconds)s)
     where crm_id = %(crm_id)s and lease = %(lease)s
-    returning crm_id, customer_id, agreed_version, unsure_phone, unsure_at
+    returning crm_id, customer_id, agreed_version, link_phone, unsure_phone, unsure_at
 )
 
 select
@@ -13,6 +13,7 @@ select
     planned.phone,
     planned.changes,
     planned.acknowledged,
+    held.link_phone,
     held.unsure_phone,
     extract(epoch from now() - held.unsure_at)::double precision as unsure_seconds,
     case
@@ -28,11 +29,23 @@ select
             or held.agreed_version <> planned.agreed_version
             then 'the row was pushed or linked since it was planned'
         when
+            exists (
+                select 1
+                from crm.conflict as judged
+                where
+                    judged.crm_id = planned.crm_id
+                    and judged.closed_at is null
+                    and judged.decision = 'syrve'
+                    and planned.changes ? judged.field
+                    and judged.field <> all(planned.acknowledged)
+            )
+            then 'a person has decided for Syrve since it was planned'
+        when
             planned.customer_id is null
             and exists (
                 select 1
                 from syrve.customer as other
-                where other.organization_id = planned.organization_id and other.phone = planned.phone and not other.is_deleted
+                where other.organization_id = planned.organization_id and other.phone = planned.phone
             )
             then 'the customer was found in Syrve since it was planned'
         when

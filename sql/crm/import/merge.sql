@@ -1,42 +1,14 @@
--- Writes a chunk of wishes into crm.customer and its memberships, and tells how many rows it changed. A row is found by crm_id, else by
--- customer_id, else by phone. What a row leaves empty stays as it is; of several lines about one customer the last value of each field counts.
-update staging_crm as staged
-set
-    crm_id = coalesce(
-        (
-            select min(wished.crm_id)
-            from crm.customer as wished
-            where wished.organization_id = staged.organization_id and wished.customer_id = staged.customer_id
-        ),
-        (
-            select min(wished.crm_id)
-            from crm.customer as wished
-            where wished.organization_id = staged.organization_id and wished.phone = staged.phone
-        ),
-        (
-            select min(known.crm_id)
-            from crm.push_state as known
-            where known.organization_id = staged.organization_id and known.phone = staged.phone
-        )
-    )
-where staged.crm_id is null;
-
--- Lines about the same customer who is not there yet get one number together.
-update staging_crm as staged
-set crm_id = numbered.crm_id
+-- Writes a chunk of wishes into crm.customer, and gives how many rows it changed, and how many of these it made. What a line leaves empty stays as
+-- it is; of several lines about one customer the last value of each field counts; a row that has a customer keeps it. The rows are locked in the
+-- order of their key, for the memberships as well.
+select count(*)
 from (
-    select
-        organization_id,
-        coalesce(customer_id::text, phone) as identity,
-        nextval(pg_get_serial_sequence('crm.customer', 'crm_id')) as crm_id
-    from staging_crm
-    where crm_id is null
-    group by organization_id, coalesce(customer_id::text, phone)
-) as numbered
-where
-    staged.crm_id is null
-    and staged.organization_id = numbered.organization_id
-    and coalesce(staged.customer_id::text, staged.phone) = numbered.identity;
+    select 1
+    from crm.customer as wished
+    where wished.crm_id in (select staged.crm_id from staging_crm as staged)
+    order by wished.crm_id
+    for no key update of wished
+) as locked;
 
 with merged as (
     select
@@ -62,7 +34,7 @@ next as (
     select
         merged.crm_id,
         coalesce(known.organization_id, merged.organization_id) as organization_id,
-        coalesce(merged.customer_id, known.customer_id) as customer_id,
+        coalesce(known.customer_id, merged.customer_id) as customer_id,
         coalesce(merged.phone, known.phone) as phone,
         coalesce(merged.name, case when 'name' = any(merged.clear) then null else known.name end) as name,
         coalesce(merged.surname, case when 'surname' = any(merged.clear) then null else known.surname end) as surname,
@@ -131,8 +103,10 @@ written as (
             excluded.customer_id, excluded.phone, excluded.name, excluded.surname, excluded.middle_name, excluded.email, excluded.birthday,
             excluded.sex, excluded.receives_order_status, excluded.receives_promo, excluded.clear
         )
-    returning wished.crm_id
+    returning wished.xmax = 0 as is_new
 )
 
-select count(*) as changed
+select
+    count(*) as changed,
+    count(*) filter (where is_new) as created
 from written;

@@ -18,5 +18,9 @@ create temporary table if not exists staging_crm (
     card_track text,
     card_number text,
     program_id uuid,
-    wanted boolean not null
+    wanted boolean not null,
+    is_by_phone boolean not null default false,
+    reason text
 ) on commit delete rows;
+
+create temporary table if not exists staging_phone (crm_id bigint primary key, received text not null, phone text) on commit delete rows;

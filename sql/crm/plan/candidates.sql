@@ -11,6 +11,7 @@ where
     wished.organization_id = any(%(organization_ids)s::uuid[])
     and (
         known.is_settled is not true
+        or known.joined_to is not null
         or known.settled_edit <> wished.edited_at
         or known.organization_id <> wished.organization_id
         or known.customer_id is distinct from wished.customer_id
@@ -29,4 +30,17 @@ where
         or blocked.edited_at <> wished.edited_at
         or blocked.memberships_edited_at is distinct from wished.memberships_edited_at
         or (blocked.stage = 'plan' and blocked.mirror_fetched_at is distinct from mirrored.fetched_at)
+        or (
+            blocked.stage = 'plan'
+            and exists (
+                select 1
+                from sync.roster as found
+                where
+                    found.organization_id = wished.organization_id
+                    and found.identity_kind = 'phone'
+                    and found.identity_value = known.phone
+                    and found.outcome = 'found'
+                    and found.checked_at > blocked.blocked_at
+            )
+        )
     );

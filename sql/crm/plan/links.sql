@@ -1,34 +1,131 @@
--- Finds rows without an id whose customer the mirror already has under that phone, and notes the id. A customer whom another row has is left.
-with found as (
+-- Who are the rows about that name no customer, or one who is deleted, or one whom the mirror gave them by a phone that it no longer shows?
+-- standing  link     the mirror has one customer under the row's phone whom no other row has, or a look-up under it has named one
+--           unlink   nobody is known under the phone: a new customer
+--           look_up  the mirror knows the phone and cannot tell: its customer is deleted, another row's, or one of several
+--           gone     the mirror knows the phone, and the look-up under it found nobody: never created over
+-- An answer counts if it is newer than the row and than the deletion. Rows of crm.push_state first, then rows of crm.customer.
+insert into staging_standing (crm_id, standing, target_id, phone, is_by_mirror)
+with unknown as (
     select
         candidate.crm_id,
-        (array_agg(mirrored.customer_id))[1] as customer_id
+        wished.organization_id,
+        wished.edited_at,
+        coalesce(known.phone, own.phone) as phone,
+        own.customer_id as deleted_id,
+        own.fetched_at as deleted_at,
+        wished.customer_id is not null as is_linked
     from staging_candidate as candidate
     inner join crm.customer as wished on candidate.crm_id = wished.crm_id
     inner join crm.push_state as known on candidate.crm_id = known.crm_id
-    inner join syrve.customer as mirrored
-        on wished.organization_id = mirrored.organization_id and known.phone = mirrored.phone
+    left join syrve.customer as linked
+        on wished.organization_id = linked.organization_id and wished.customer_id = linked.customer_id
+    left join syrve.customer as own
+        on linked.organization_id = own.organization_id and linked.customer_id = own.customer_id and own.is_deleted
     where
-        wished.customer_id is null
-        and not mirrored.is_deleted
-        and not exists (
-            select 1
-            from crm.customer as other
-            where other.organization_id = mirrored.organization_id and other.customer_id = mirrored.customer_id
+        (
+            wished.customer_id is null
+            or linked.is_deleted
+            or (known.link_phone is not null and linked.phone is distinct from known.link_phone)
         )
-    group by candidate.crm_id
-    having count(*) = 1
+        and coalesce(known.phone, own.phone) is not null
+        and known.joined_to is null
 ),
 
-linked as (
-    update crm.customer as wished
-    set customer_id = found.customer_id
-    from found
-    where wished.crm_id = found.crm_id and wished.customer_id is null
-    returning wished.crm_id, wished.customer_id
+mirrored as (
+    select
+        unknown.crm_id,
+        count(*) filter (where not found.is_deleted) as live,
+        (array_agg(found.customer_id) filter (where not found.is_deleted))[1] as live_id,
+        max(found.fetched_at) filter (where found.is_deleted) as deleted_at,
+        bool_or(
+            exists (
+                select 1
+                from crm.customer as other
+                where
+                    other.organization_id = found.organization_id
+                    and other.customer_id = found.customer_id
+                    and other.crm_id <> unknown.crm_id
+            )
+        ) as is_taken
+    from unknown
+    inner join syrve.customer as found on unknown.organization_id = found.organization_id and unknown.phone = found.phone
+    group by unknown.crm_id
+),
+
+answered as (
+    select
+        unknown.crm_id,
+        answer.outcome,
+        answer.customer_id
+    from unknown
+    left join mirrored on unknown.crm_id = mirrored.crm_id
+    inner join sync.roster as answer
+        on
+            unknown.organization_id = answer.organization_id
+            and answer.identity_kind = 'phone'
+            and unknown.phone = answer.identity_value
+    where
+        answer.outcome in ('found', 'not_found')
+        and answer.checked_at > greatest(unknown.edited_at, unknown.deleted_at, mirrored.deleted_at)
+),
+
+judged as (
+    select
+        unknown.crm_id,
+        unknown.phone,
+        unknown.is_linked,
+        mirrored.live_id,
+        answered.customer_id as answered_id,
+        case
+            when answered.outcome = 'found' and (answered.customer_id is distinct from unknown.deleted_id) then 'answer'
+            when mirrored.live = 1 and not mirrored.is_taken then 'mirror'
+            when mirrored.crm_id is null and unknown.deleted_id is null then 'unlink'
+            when answered.outcome = 'not_found' and coalesce(mirrored.live, 0) = 0 then 'gone'
+            else 'look_up'
+        end as verdict
+    from unknown
+    left join mirrored on unknown.crm_id = mirrored.crm_id
+    left join answered on unknown.crm_id = answered.crm_id
 )
 
+select
+    crm_id,
+    case when verdict in ('answer', 'mirror') then 'link' else verdict end as standing,
+    case verdict when 'answer' then answered_id when 'mirror' then live_id end as target_id,
+    phone,
+    verdict = 'mirror' as is_by_mirror
+from judged
+where verdict <> 'unlink' or is_linked;
+
+-- Of several rows that would get one customer by this, the first gets it: the others are looked at again by the next plan.
+update staging_standing as later
+set standing = 'look_up', target_id = null
+from staging_standing as sooner
+where later.standing = 'link' and sooner.standing = 'link' and later.target_id = sooner.target_id and sooner.crm_id < later.crm_id;
+
 update crm.push_state as known
-set customer_id = linked.customer_id
-from linked
-where known.crm_id = linked.crm_id;
+set
+    customer_id = staged.target_id,
+    link_phone = case when staged.is_by_mirror then staged.phone end,
+    agreed = '{}',
+    agreed_version = known.agreed_version + 1,
+    pushed = null,
+    is_settled = false
+from staging_standing as staged
+where staged.standing in ('link', 'unlink') and known.crm_id = staged.crm_id;
+
+with locked as materialized (
+    select
+        wished.crm_id,
+        staged.target_id
+    from crm.customer as wished
+    inner join staging_standing as staged on wished.crm_id = staged.crm_id
+    where staged.standing in ('link', 'unlink')
+    order by wished.crm_id
+    for no key update of wished
+)
+
+update crm.customer as wished
+set customer_id = locked.target_id
+from locked
+where wished.crm_id = locked.crm_id;

@@ -1,12 +1,13 @@
 -- Looks at what look-ups after a push show. What they show as acknowledged is confirmed; what they do not is a finding in sync.reject (entity
 -- crm_customer, stage read_back), unless the answer may have been on its way already when the push was acknowledged. Either way the mirror
--- speaks for itself again from here on.
+-- speaks for itself again from here on. What was acknowledged while this looked (another version) is left for the next plan.
 with awaited as (
     select
         known.crm_id,
         known.organization_id,
         known.pushed,
         known.pushed_at,
+        known.agreed_version,
         state.fields,
         greatest(
             state.fetched_at,
@@ -40,7 +41,9 @@ differing as (
 ),
 
 looked as (
-    select awaited.crm_id
+    select
+        awaited.crm_id,
+        awaited.agreed_version
     from awaited
     left join differing on awaited.crm_id = differing.crm_id
     where
@@ -51,18 +54,18 @@ looked as (
         )
 ),
 
-unshown as (
-    select differing.*
-    from differing
-    inner join looked on differing.crm_id = looked.crm_id
-),
-
 shown as (
     update crm.push_state as known
     set pushed = null, is_settled = false
     from looked
-    where known.crm_id = looked.crm_id
+    where known.crm_id = looked.crm_id and known.agreed_version = looked.agreed_version
     returning known.crm_id
+),
+
+unshown as (
+    select differing.*
+    from differing
+    inner join shown on differing.crm_id = shown.crm_id
 ),
 
 found as (

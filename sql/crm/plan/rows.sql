@@ -4,9 +4,10 @@ with sent as (
         wish.crm_id,
         jsonb_object_agg(
             wish.key,
-            jsonb_build_object('from', wish.actual, 'to', wish.wanted)
+            jsonb_build_object('from', wish.actual, 'to', coalesce(wish.placeholder, wish.wanted))
             || case
                 when wish.field = 'card' then jsonb_build_object('number', coalesce(nullif(card.number, ''), card.track))
+                when wish.field in ('receives_promo', 'receives_order_status') then jsonb_build_object('expected', wish.mirrored)
                 else '{}'
             end
         ) as changes,

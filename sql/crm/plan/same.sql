@@ -31,5 +31,6 @@ from staging_same as same
 inner join staging_subject as subject on same.crm_id = subject.crm_id
 where
     known.crm_id = same.crm_id
+    and known.agreed_version = subject.agreed_version
     and (known.agreed, known.is_settled, known.settled_edit, known.settled_memberships, known.settled_mirror)
     is distinct from (same.fields, true, subject.edited_at, subject.memberships_edited_at, subject.fetched_at);

@@ -1,7 +1,34 @@
--- Session-local tables in which a plan is worked out. They empty themselves at each commit.
-create temporary table if not exists staging_candidate (crm_id bigint primary key) on commit delete rows;
+-- Session-local tables in which a plan is made. Who the rows are about is settled in transactions of its own, so the first three live as long
+-- as the session; the others empty themselves at each commit.
+create temporary table if not exists staging_candidate (crm_id bigint primary key);
 
-create temporary table if not exists staging_phone (crm_id bigint primary key, phone text) on commit delete rows;
+create temporary table if not exists staging_phone (crm_id bigint primary key, phone text);
+
+create temporary table if not exists staging_standing (
+    crm_id bigint primary key,
+    standing text not null,
+    target_id uuid,
+    phone text,
+    is_by_mirror boolean not null
+);
+
+truncate staging_candidate, staging_phone, staging_standing;
+
+create temporary table if not exists staging_join (
+    crm_id bigint primary key,
+    kept_id bigint not null,
+    fields jsonb not null
+) on commit delete rows;
+
+create temporary table if not exists staging_taken (kept_id bigint primary key, fields jsonb not null) on commit delete rows;
+
+create temporary table if not exists staging_due (
+    organization_id uuid not null,
+    identity_kind text not null,
+    identity_value text not null,
+    is_added boolean not null,
+    primary key (organization_id, identity_kind, identity_value)
+) on commit delete rows;
 
 create temporary table if not exists staging_subject (
     crm_id bigint primary key,
@@ -13,7 +40,8 @@ create temporary table if not exists staging_subject (
     edited_at timestamptz not null,
     memberships_edited_at timestamptz,
     fetched_at timestamptz,
-    changed_at timestamptz,
+    field_changed_at jsonb,
+    look_up_phone text,
     agreed jsonb not null,
     agreed_version bigint not null,
     pushed jsonb
@@ -34,5 +62,6 @@ create temporary table if not exists staging_wish (
     verdict text not null,
     outcome text,
     is_sent boolean not null,
+    placeholder text,
     primary key (crm_id, key)
 ) on commit delete rows;

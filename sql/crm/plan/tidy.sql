@@ -5,6 +5,14 @@ with gone as (
     returning known.crm_id
 ),
 
+parted as (
+    update crm.push_state as known
+    set joined_to = null, joined_fields = null, is_settled = false
+    where
+        known.joined_to in (select gone.crm_id from gone)
+        and exists (select 1 from crm.customer as wished where wished.crm_id = known.crm_id)
+),
+
 unblocked as (
     delete from crm.push_blocked
     where crm_id in (select gone.crm_id from gone)

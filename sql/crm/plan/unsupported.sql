@@ -24,4 +24,4 @@ where subject.crm_id = unsupported.crm_id;
 
 delete from staging_wish as wish
 using staging_subject as subject
-where wish.crm_id = subject.crm_id and subject.kind = 'refused';
+where wish.crm_id = subject.crm_id and subject.kind in ('refused', 'waits');

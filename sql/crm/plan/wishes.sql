@@ -2,7 +2,7 @@
 -- same on both sides are settled already (same.sql).
 --
 -- verdict   equal     both sides have the same: agreed without a call
---           remote    only Syrve changed: nothing to push, shown in crm.remote_change
+--           remote    only Syrve changed: nothing to push, shown in crm.remote_change; but a no to messages stands against a later yes
 --           push      only the CRM changed, or Syrve has nothing there yet
 --           conflict  both changed, or nothing was agreed and they differ: outcome says who wins
 --           skip      nothing to do for a customer who is still to be created
@@ -52,7 +52,11 @@ judged as (
                         else 'push'
                     end
             when (compared.wanted is not distinct from compared.mirrored) then 'equal'
-            when compared.has_agreed and (compared.wanted is not distinct from compared.agreed_value) then 'remote'
+            when
+                compared.has_agreed
+                and (compared.wanted is not distinct from compared.agreed_value)
+                and (coalesce(policy.policy, 'ask') <> 'narrower' or compared.wanted <> 'false')
+                then 'remote'
             when compared.has_agreed and (compared.mirrored is not distinct from compared.agreed_value) then 'push'
             when
                 not compared.has_agreed
@@ -76,9 +80,8 @@ decided as (
             when judged.verdict <> 'conflict' then null
             when open.decision is not null then open.decision
             when judged.policy in ('crm', 'syrve') then judged.policy
-            when judged.policy = 'newest' then case when judged.changed_at >= judged.edited_at then 'syrve' else 'crm' end
-            when judged.policy = 'narrower'
-                then case when judged.wanted = 'false' and judged.mirrored = 'true' then 'crm' else 'syrve' end
+            when judged.policy = 'newest' then case when (judged.field_changed_at ->> judged.key)::timestamptz >= judged.edited_at then 'syrve' else 'crm' end
+            when judged.policy = 'narrower' then case when judged.wanted = 'false' then 'crm' else 'syrve' end
             else 'waits'
         end as outcome
     from judged

@@ -1,6 +1,9 @@
 -- The roles stay: they belong to the server, and another database may use them.
+drop schema secret;
 drop schema analytics;
 drop schema wallet;
 drop schema crm;
 drop schema sync;
 drop schema syrve;
+-- What the owner creates later is for everybody again, as Postgres has it.
+alter default privileges grant execute on functions to public;

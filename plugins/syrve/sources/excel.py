@@ -1,0 +1,220 @@
+"""Reads .xlsx row by row; what claims to be huge is refused before it is unpacked."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice, zip_longest
+from typing import IO, Any
+from xml.etree.ElementTree import ParseError
+
+from syrve.sources.columns import Columns
+from syrve.sources.errors import UnusableSource
+from syrve.sources.file_format import FileFormat
+from syrve.sources.limits import LIMITS, Deadline, Limits
+from syrve.sources.row import BadCell
+from syrve.sources.source import BadLine, Chunk, Facts, Line, tabulate
+
+HEADER_WITHIN_ROWS = 20
+_MAX_DIGITS = 15
+_MAX_EMPTY_ROWS = 20_000
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
+_ROUNDED = BadCell(
+    "is a number of more than 15 digits, of which the spreadsheet has lost the last ones; store the column as text"
+)
+_NOT_CALCULATED = BadCell(
+    "holds a formula without its result; open the file in a spreadsheet and save it, or paste values"
+)
+
+
+def excel_chunks(
+    file: IO[bytes], columns: Columns, file_format: FileFormat, facts: Facts, limits: Limits = LIMITS
+) -> Iterator[Chunk]:
+    """Give the rows of the sheet that has the headings, or of the stated one; raise `UnusableSource`."""
+    facts.format = "Excel"
+    has_formulas = _check_size(file, limits)
+    with _Book(file, has_formulas, limits) as book:
+        facts.sheet, facts.header_line, headings = _find_header(book, columns, file_format)
+        body = (line for line in book.rows(facts.sheet) if line[0] > (facts.header_line or 0))
+        yield from tabulate(headings, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
+
+
+class _Book:
+    """An open workbook; `rows` gives lines of cells, with the results of formulas where they are stored."""
+
+    def __init__(self, file: IO[bytes], has_formulas: bool, limits: Limits) -> None:
+        import openpyxl
+
+        self._limits = limits
+        try:
+            self._values = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            self._formulas = (
+                openpyxl.load_workbook(file, read_only=True, data_only=False, keep_links=False)
+                if has_formulas
+                else None
+            )
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+            OSError,
+            ParseError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise UnusableSource(f"the file is not readable as .xlsx ({type(error).__name__})") from None
+
+    def __enter__(self) -> _Book:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for book in (self._values, self._formulas):
+            if book is not None:
+                book.close()
+
+    def sheets(self) -> list[str]:
+        """The names of the sheets that people see."""
+        return [sheet.title for sheet in self._values.worksheets if sheet.sheet_state == "visible"]
+
+    def all_sheets(self) -> list[str]:
+        """The names of all sheets of cells, hidden ones included."""
+        return [sheet.title for sheet in self._values.worksheets]
+
+    def rows(self, title: str) -> Iterator[tuple[int, list[Any]]]:
+        """Give the rows with their numbers; rows that are not in the file are left out."""
+        deadline, empty = Deadline(self._limits), 0
+        try:
+            for number, cells in self._cells(title):
+                if not cells:
+                    empty += 1
+                    if empty > _MAX_EMPTY_ROWS:
+                        raise UnusableSource(
+                            f"the sheet goes on for more than {_MAX_EMPTY_ROWS:,} empty rows; delete them"
+                        )
+                    continue
+                if number % 1_000 == 0:
+                    deadline.check(number)
+                empty = 0
+                yield number, cells
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+            OSError,
+            ParseError,
+            zipfile.BadZipFile,
+        ) as error:
+            if isinstance(error, UnusableSource):
+                raise
+            raise UnusableSource(f"the file is not readable as .xlsx ({type(error).__name__})") from None
+
+    def _cells(self, title: str) -> Iterator[tuple[int, list[Any]]]:
+        values = self._sheet_rows(self._values, title)
+        if self._formulas is None:
+            yield from ((number, [_value(cell) for cell in cells]) for number, cells in values)
+            return
+        for (number, cells), (_, formulas) in zip(values, self._sheet_rows(self._formulas, title), strict=True):
+            yield number, [_calculated(cell, formula) for cell, formula in zip_longest(cells, formulas)]
+
+    def _sheet_rows(self, book: Any, title: str) -> Iterator[tuple[int, Sequence[Any]]]:
+        sheet = book[title]
+        sheet.reset_dimensions()
+        for number, cells in enumerate(sheet.rows, start=1):
+            if len(cells) > self._limits.max_columns:
+                filled = max((place for place, cell in enumerate(cells, start=1) if cell.value is not None), default=0)
+                if filled > self._limits.max_columns:
+                    raise UnusableSource(f"row {number} of the sheet has more than {self._limits.max_columns} columns")
+                cells = cells[:filled]
+            yield number, () if all(cell.value is None and cell.data_type != "f" for cell in cells) else cells
+
+
+def _value(cell: Any) -> Any:
+    value = cell.value
+    if value is None or isinstance(value, str | bool | datetime | date):
+        return BadCell("holds an error of the spreadsheet, such as #N/A") if cell.data_type == "e" else value
+    if isinstance(value, int | float):
+        # A spreadsheet keeps 15 digits and shows no more: 0.30000000000000004 is 0.3 there.
+        if abs(value) >= 10**_MAX_DIGITS:
+            return _ROUNDED
+        number = Decimal(f"{value:.{_MAX_DIGITS}g}")
+        return int(number) if number == number.to_integral_value() else number
+    return BadCell(f"holds a {type(value).__name__}, not a text, number or date")
+
+
+def _calculated(cell: Any, formula: Any) -> Any:
+    if formula is None or formula.data_type != "f":
+        return None if cell is None else _value(cell)
+    text = formula.value if isinstance(formula.value, str) else ""
+    constant = _TEXT_FORMULA.fullmatch(text)
+    if constant:
+        return constant[1].replace('""', '"')
+    return _NOT_CALCULATED if cell is None or cell.value is None else _value(cell)
+
+
+def _check_size(file: IO[bytes], limits: Limits) -> bool:
+    """Refuse a file that unpacks to too much; return whether any sheet holds a formula."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            parts = archive.infolist()
+            if sum(part.file_size for part in parts) > limits.max_bytes or len(parts) > 10_000:
+                raise UnusableSource("the file unpacks to more than a spreadsheet may hold; save the table as .csv")
+            for part in parts:
+                bound = limits.max_sheet_bytes if "sheet" in part.filename else limits.max_sheet_bytes // 10
+                packed = max(1, part.compress_size)
+                is_bomb = part.file_size > limits.ratio_free_bytes and part.file_size > packed * limits.max_ratio
+                if part.file_size > bound or is_bomb:
+                    raise UnusableSource("the file unpacks to more than a spreadsheet may hold; save the table as .csv")
+            return any(_has_formula(archive, part) for part in parts if "worksheets/" in part.filename)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+        raise UnusableSource(f"the file is not readable as .xlsx ({type(error).__name__})") from None
+    finally:
+        file.seek(0)
+
+
+def _has_formula(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    before = b""
+    with archive.open(part) as sheet:
+        while piece := sheet.read(1 << 20):
+            if re.search(rb"<(?:\w+:)?f[ >/]", before + piece):
+                return True
+            before = piece[-8:]
+    return False
+
+
+def _find_header(book: _Book, columns: Columns, file_format: FileFormat) -> tuple[str, int, list[Any]]:
+    if file_format.sheet is not None and file_format.sheet not in book.all_sheets():
+        raise UnusableSource("the file has no sheet of the name that the form states")
+    sheets = [file_format.sheet] if file_format.sheet is not None else book.sheets()
+    found: list[tuple[str, int, list[Any]]] = []
+    empty = True
+    for title in sheets:
+        best: tuple[int, int, list[Any]] | None = None
+        for number, cells in islice(book.rows(title), file_format.header_row or HEADER_WITHIN_ROWS):
+            empty = False
+            known = columns.recognized(cells, file_format.columns) if file_format.header_row in (None, number) else 0
+            if known and (best is None or known > best[0]):
+                best = (known, number, cells)
+        if best:
+            found.append((title, best[1], best[2]))
+    if len(found) > 1:
+        raise UnusableSource(f"{len(found)} sheets of the file name columns; state the sheet in the form")
+    if found:
+        return found[0]
+    if empty:
+        raise UnusableSource("the file must begin with a line of column names")
+    columns.check(set())
+    raise UnusableSource("no column of the file is known")
+
+
+def _fitted(lines: Iterator[tuple[int, list[Any]]], width: int) -> Iterator[Line]:
+    for number, cells in lines:
+        if any(cell is not None and str(cell).strip() for cell in cells[width:]):
+            yield BadLine(number, f"has a value to the right of the {width} columns", cells)
+        else:
+            yield number, [*cells, *[None] * (width - len(cells))][:width]

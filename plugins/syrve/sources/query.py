@@ -1,0 +1,162 @@
+"""Reads the rows of one SELECT on any SQL database: as it is written, in a read-only transaction, within a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import sqlalchemy
+import sqlalchemy.exc
+from sqlalchemy.engine import Connection, CursorResult, Engine
+
+from syrve.sources.columns import Columns
+from syrve.sources.errors import UnreadableSource, UnusableSource
+from syrve.sources.file_format import FileFormat
+from syrve.sources.limits import LIMITS, Limits
+from syrve.sources.source import CHUNK_ROWS, Chunk, Facts, Line, tabulate
+
+QUERY_SECONDS = 600
+_TOKEN = re.compile(
+    r"""
+      (?P<comment>--[^\n]*|/\*)
+    | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)
+    | (?P<quote>[eE]?'|"|`)
+    | (?P<semicolon>;)
+    | (?P<word>\w+)
+    """,
+    re.VERBOSE,
+)
+_READ_ONLY = {
+    "postgresql": ("set transaction read only", "set local statement_timeout = {milliseconds}"),
+    "mysql": ("set session transaction read only", "set session max_execution_time = {milliseconds}"),
+    "mariadb": ("set session transaction read only", "set session max_statement_time = {seconds}"),
+    "oracle": ("set transaction read only",),
+    "sqlite": ("pragma query_only = on",),
+}
+_BEGINNINGS = ("select", "with", "values", "table")
+
+
+class QuerySource:
+    """The rows of a query; the engine is the caller's, who disposes of it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        query: str,
+        file_format: FileFormat | None = None,
+        *,
+        limits: Limits = LIMITS,
+        timeout_seconds: float = QUERY_SECONDS,
+    ) -> None:
+        self._engine = engine
+        self._query = query
+        self._format = file_format or FileFormat()
+        self._limits = limits
+        self._timeout_seconds = timeout_seconds
+        self.facts = Facts("query")
+
+    def chunks(self, columns: Columns) -> Iterator[Chunk]:
+        """Run the query and give its rows.
+
+        Raises `UnusableSource` if it is not one SELECT or the database refuses it, `UnreadableSource` if the database is out of reach or
+        gives up. The database's own message is dropped: it may quote rows.
+        """
+        statement = one_select(self._query)
+        try:
+            with self._engine.connect() as connection:
+                self._make_read_only(connection)
+                result = connection.execution_options(
+                    stream_results=True, max_row_buffer=CHUNK_ROWS, no_parameters=True
+                ).exec_driver_sql(statement)
+                with result:
+                    yield from self._tabulated(result, columns)
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            raise _described(error, self._timeout_seconds) from None
+
+    def _tabulated(self, result: CursorResult[tuple[object, ...]], columns: Columns) -> Iterator[Chunk]:
+        names = list(result.keys())
+        if len(names) > self._limits.max_columns:
+            raise UnusableSource(f"the query has more than {self._limits.max_columns} columns")
+        yield from tabulate(
+            names, _lines(result), columns, self._format, self.facts, limits=self._limits, keep_blank=True
+        )
+
+    def _make_read_only(self, connection: Connection) -> None:
+        dialect = connection.dialect.name
+        for statement in _READ_ONLY.get(dialect, ()):
+            milliseconds = int(self._timeout_seconds * 1_000)
+            connection.exec_driver_sql(
+                statement.format(milliseconds=milliseconds, seconds=int(self._timeout_seconds) or 1)
+            )
+
+
+def one_select(query: str) -> str:
+    """Return the query without semicolons at its end; raise `UnusableSource` unless it is one statement that reads."""
+    first, place, end = "", 0, len(query)
+    while place < end:
+        token = _TOKEN.search(query, place)
+        if token is None:
+            break
+        place = token.end()
+        kind = token.lastgroup
+        if kind == "semicolon":
+            if query[place:].strip("; \t\r\n"):
+                raise UnusableSource("the query must be one statement: there is more after a semicolon")
+            query = query[: token.start()]
+            break
+        if kind == "word":
+            first = first or token.group().lower()
+        elif kind != "comment" or token.group() == "/*":
+            place = _end_of(query, token)
+    if first not in _BEGINNINGS:
+        raise UnusableSource(f"the query must begin with one of {', '.join(_BEGINNINGS)}: it may only read")
+    return query
+
+
+def _end_of(query: str, token: re.Match[str]) -> int:
+    """Return where a quoted text or a comment ends; a text that databases end in different places is refused."""
+    mark, start = token.group(), token.end()
+    if mark == "/*":
+        depth = 1
+        for each in re.finditer(r"/\*|\*/", query[start:]):
+            depth += 1 if each.group() == "/*" else -1
+            if not depth:
+                return start + each.end()
+        raise UnusableSource("a comment of the query is not closed")
+    if token.lastgroup == "dollar":
+        close = query.find(mark, start)
+        end = close + len(mark) if close >= 0 else -1
+    else:
+        closing = re.compile(re.escape(mark[-1]) + "(?:" + re.escape(mark[-1]) + ")?")
+        place, end = start, -1
+        while found := closing.search(query, place):
+            place = found.end()
+            if len(found.group()) == 1:
+                end = place
+                break
+        if end > 0 and ";" in query and "\\" + mark[-1] in query[start:end]:
+            raise UnusableSource(
+                "the query has a backslash before a quote and a semicolon; write it without one of them"
+            )
+    if end < 0:
+        raise UnusableSource("a quoted text of the query is not closed")
+    return end
+
+
+def _lines(result: CursorResult[tuple[object, ...]]) -> Iterator[Line]:
+    number = 0
+    while rows := result.fetchmany(CHUNK_ROWS):
+        for row in rows:
+            number += 1
+            yield number, tuple(row)
+
+
+def _described(error: sqlalchemy.exc.SQLAlchemyError, timeout_seconds: float) -> UnusableSource:
+    cause = getattr(error, "orig", None) or error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    kind = type(cause).__name__ + (f", {state}" if state else "")
+    if state == "57014":
+        return UnusableSource(f"the query took longer than {timeout_seconds:,.0f} s, or somebody ended it ({kind})")
+    if isinstance(error, sqlalchemy.exc.OperationalError):
+        return UnreadableSource(f"the database of the query is out of reach or gave up ({kind})")
+    return UnusableSource(f"the database refuses the query ({kind}); try it there by hand")

@@ -1,0 +1,141 @@
+-- Finds the row of each line: by crm_id, else by customer_id, else by phone; and takes the lines out that cannot have one, with the reason. A row
+-- that has a customer is never given another: a line with another id is about another row, whatever its phone. Lines about one customer who has
+-- no row yet get one number together, those that name only the phone too.
+update staging_crm as staged
+set reason = 'the row with this crm_id is about another customer'
+from crm.customer as wished
+where wished.crm_id = staged.crm_id and wished.customer_id <> staged.customer_id;
+
+update staging_crm as staged
+set reason = 'an earlier line gives this crm_id to another customer'
+from staging_crm as earlier
+where
+    staged.reason is null
+    and earlier.reason is null
+    and earlier.crm_id = staged.crm_id
+    and earlier.line < staged.line
+    and earlier.customer_id <> staged.customer_id;
+
+update staging_crm as staged
+set
+    crm_id = (
+        select wished.crm_id
+        from crm.customer as wished
+        left join crm.push_state as known on wished.crm_id = known.crm_id
+        where wished.organization_id = staged.organization_id and wished.customer_id = staged.customer_id
+        order by known.joined_to is not null, wished.crm_id
+        limit 1
+    )
+where staged.crm_id is null and staged.customer_id is not null and staged.reason is null;
+
+with matched as (
+    select
+        staged.line,
+        wished.crm_id,
+        wished.customer_id,
+        wished.joined_to
+    from staging_crm as staged
+    inner join lateral (
+        select
+            written.crm_id,
+            written.customer_id,
+            known.joined_to
+        from crm.customer as written
+        left join crm.push_state as known on written.crm_id = known.crm_id
+        where written.organization_id = staged.organization_id and written.phone = staged.phone
+        union
+        select
+            written.crm_id,
+            written.customer_id,
+            known.joined_to
+        from crm.customer as written
+        inner join crm.push_state as known on written.crm_id = known.crm_id
+        where
+            known.organization_id = staged.organization_id
+            and known.phone = staged.phone
+            and known.phone_read = %(region)s || ' ' || written.phone
+    ) as wished on true
+    where
+        staged.crm_id is null
+        and staged.reason is null
+        and (staged.customer_id is null or wished.customer_id is null)
+),
+
+judged as (
+    select
+        line,
+        count(distinct customer_id) as customers,
+        (array_agg(crm_id order by joined_to is not null, customer_id is null, crm_id))[1] as crm_id
+    from matched
+    group by line
+)
+
+update staging_crm as staged
+set
+    crm_id = case when judged.customers < 2 then judged.crm_id end,
+    is_by_phone = true,
+    reason = case when judged.customers > 1 then 'rows about several customers have this phone: name the customer by id' end
+from judged
+where staged.line = judged.line;
+
+-- A row without a customer is given one: that of the first line. Lines with other ids are about other rows.
+update staging_crm as staged
+set crm_id = null
+where
+    staged.is_by_phone
+    and staged.customer_id is not null
+    and exists (
+        select 1
+        from staging_crm as earlier
+        where
+            earlier.crm_id = staged.crm_id
+            and earlier.customer_id <> staged.customer_id
+            and earlier.reason is null
+            and earlier.line < staged.line
+    );
+
+with named as (
+    select
+        organization_id,
+        phone,
+        count(distinct customer_id) as customers,
+        (array_agg(customer_id))[1] as customer_id,
+        max(crm_id) as crm_id
+    from staging_crm
+    where customer_id is not null and phone is not null and reason is null
+    group by organization_id, phone
+)
+
+update staging_crm as staged
+set
+    customer_id = case when named.customers = 1 then named.customer_id end,
+    crm_id = case when named.customers = 1 then named.crm_id end,
+    reason = case when named.customers > 1 then 'lines about several customers have this phone: name the customer by id' end
+from named
+where
+    staged.crm_id is null
+    and staged.customer_id is null
+    and staged.reason is null
+    and staged.organization_id = named.organization_id
+    and staged.phone = named.phone;
+
+update staging_crm as staged
+set crm_id = numbered.crm_id
+from (
+    select
+        organization_id,
+        coalesce(customer_id::text, phone) as identity,
+        nextval(pg_get_serial_sequence('crm.customer', 'crm_id')) as crm_id
+    from staging_crm
+    where crm_id is null and reason is null
+    group by organization_id, coalesce(customer_id::text, phone)
+) as numbered
+where
+    staged.crm_id is null
+    and staged.reason is null
+    and staged.organization_id = numbered.organization_id
+    and coalesce(staged.customer_id::text, staged.phone) = numbered.identity;
+
+delete from staging_crm
+where reason is not null
+returning line, reason;

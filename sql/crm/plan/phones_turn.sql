@@ -1,0 +1,52 @@
+-- Phones that change hands between rows go in turn: Syrve refuses a phone that another customer still has. A row waits for the one that gives its
+-- phone up. Where they wait for each other in a circle (two customers swap phones), the one with the lowest crm_id first steps aside, to a number
+-- of a range that is reserved for fiction and nobody has; the next plans bring all of them to what the CRM wants.
+with recursive waiting as (
+    select
+        wish.crm_id,
+        min(giving.crm_id) as holder_id
+    from staging_wish as wish
+    inner join staging_subject as subject on wish.crm_id = subject.crm_id
+    inner join syrve.customer as holder
+        on
+            subject.organization_id = holder.organization_id
+            and wish.wanted = holder.phone
+            and subject.customer_id is distinct from holder.customer_id
+            and not holder.is_deleted
+    inner join staging_subject as giving
+        on holder.organization_id = giving.organization_id and holder.customer_id = giving.customer_id
+    inner join staging_wish as given on giving.crm_id = given.crm_id and given.key = 'phone'
+    where wish.key = 'phone' and wish.is_sent and given.is_sent and given.mirrored = wish.wanted
+    group by wish.crm_id
+),
+
+chain as (
+    select
+        crm_id as first_id,
+        holder_id as at_id,
+        least(crm_id, holder_id) as lowest_id,
+        1 as steps
+    from waiting
+    union all
+    select
+        chain.first_id,
+        waiting.holder_id as at_id,
+        least(chain.lowest_id, waiting.holder_id) as lowest_id,
+        chain.steps + 1 as steps
+    from chain
+    inner join waiting on chain.at_id = waiting.crm_id
+    where chain.at_id <> chain.first_id and chain.steps < 100
+),
+
+stepping as (
+    update staging_wish as wish
+    set placeholder = '+120255501' || lpad(mod(wish.crm_id, 100)::text, 2, '0')
+    from chain
+    where wish.crm_id = chain.first_id and wish.key = 'phone' and chain.at_id = chain.first_id and chain.first_id = chain.lowest_id
+    returning wish.crm_id
+)
+
+update staging_subject as subject
+set kind = 'waits'
+from waiting
+where subject.crm_id = waiting.crm_id and subject.crm_id not in (select stepping.crm_id from stepping);

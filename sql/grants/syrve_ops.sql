@@ -1,0 +1,48 @@
+-- Operations: what runs did, what waits for a person, money and findings. Where a row holds a phone, a card or another value of a person, that column
+-- is withheld, and a view by the name of the table with _masked shows its end; syrve_ops_clear is granted to those who need to see it.
+grant usage on schema sync, crm, wallet, analytics to syrve_ops;
+
+grant select on sync.run, sync.backfill, sync.roster_masked, sync.reject_masked to syrve_ops;
+grant select (
+    organization_id, identity_kind, source, priority, due_at, checked_at, outcome, customer_id, misses, changes, exposure_days, weight, lease, leased_until,
+    added_at, active_until, confirmed_at, backfill_id
+) on sync.roster to syrve_ops;
+grant
+select (reject_id, run_id, entity, organization_id, stage, reason, occurrences, first_seen_at, last_seen_at, resolved_at),
+update (resolved_at)
+on sync.reject to syrve_ops;
+grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
+grant select, insert, update, delete on sync.refresh_policy to syrve_ops;
+grant select on sync.refresh_fit, sync.refresh_evidence to syrve_ops;
+grant execute on function
+sync.explain_due(uuid, text),
+sync.change_band(text, double precision),
+sync.change_rate(double precision, double precision, double precision, double precision, double precision),
+sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
+to syrve_ops;
+
+grant select, update (policy) on crm.field_policy to syrve_ops;
+grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict_masked to syrve_ops;
+grant delete on crm.push_blocked to syrve_ops;
+-- Letting a row go forgets its refusals, by a trigger.
+grant select (crm_id), update (failures, refusals, refusal, retry_at) on crm.push_state to syrve_ops;
+grant
+select (conflict_id, crm_id, organization_id, customer_id, policy, outcome, decision, found_at, closed_at),
+update (decision)
+on crm.conflict to syrve_ops;
+
+grant select on
+wallet.payment, wallet.payment_event, wallet.payment_state, wallet.contested_ending,
+wallet.operation, wallet.operation_event, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge,
+wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.transaction_bookmark,
+wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,
+wallet.release, wallet.release_event, wallet.release_state, wallet.notification, wallet.finding_told
+to syrve_ops;
+grant update (status, resolved_at) on wallet.finding to syrve_ops;
+grant execute on function
+wallet.open_hold_as_of(timestamptz),
+wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
+wallet.finding_as_of(timestamptz)
+to syrve_ops;
+
+grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;

@@ -1,0 +1,11 @@
+drop trigger touched on wallet.payment_order_version;
+drop trigger d_touched on wallet.operation_event;
+drop function wallet.follow_orders(uuid);
+drop function wallet.order_doubt(uuid, text);
+drop function wallet.touch_by_order();
+drop function wallet.touch_by_event();
+drop table wallet.hold_ended_again;
+drop table wallet.order_in_doubt;
+drop table wallet.touched;
+drop view wallet.order_balance;
+drop function wallet.order_balance_as_of(timestamptz, uuid, text);

@@ -1,0 +1,10 @@
+drop table wallet.contested_ending;
+drop view wallet.payment_state;
+drop trigger reopen on wallet.transaction;
+drop function wallet.reopen_by_report();
+drop trigger d_reopen on wallet.operation_event;
+drop function wallet.reopen_by_balance();
+drop trigger a_may_be_sent on wallet.operation_event;
+drop function wallet.refuse_to_send();
+drop function wallet.refusal_to_send(uuid);
+drop function wallet.clock_skew();

@@ -1,0 +1,31 @@
+-- What the database itself gives to everybody, and whether this login could take it away.
+select
+    pg_get_userbyid(ours.nspowner)::text as owner_name,
+    owner.rolsuper as owner_is_superuser,
+    own.rolsuper as is_superuser,
+    pg_has_role(current_user, place.datdba, 'usage') as owns_database,
+    (
+        select bool_or(acl.grantee = 0 and acl.privilege_type = 'TEMPORARY')
+        from aclexplode(coalesce(place.datacl, acldefault('d', place.datdba))) as acl
+    ) as everybody_makes_temporary_tables,
+    array(
+        select routine.oid::regprocedure::text
+        from pg_proc as routine
+        cross join lateral aclexplode(coalesce(routine.proacl, acldefault('f', routine.proowner))) as acl
+        where
+            routine.pronamespace = 'pg_catalog'::regnamespace
+            and routine.proname ~ '^pg_(try_)?advisory_(xact_)?lock'
+            and acl.grantee = 0
+        order by 1
+    ) as locks_for_everybody,
+    (
+        select count(*) > 0
+        from pg_namespace as common
+        cross join lateral aclexplode(coalesce(common.nspacl, acldefault('n', common.nspowner))) as acl
+        where common.nspname = 'public' and acl.grantee = 0 and acl.privilege_type = 'CREATE'
+    ) as everybody_creates_in_public
+from pg_namespace as ours
+inner join pg_roles as owner on ours.nspowner = owner.oid
+inner join pg_roles as own on own.rolname = current_user
+inner join pg_database as place on place.datname = current_database()
+where ours.nspname = 'sync';

@@ -1,0 +1,358 @@
+"""Rules about orders as a whole: each story gives the one finding that it should, as of every moment, in any order of asking."""
+
+from datetime import datetime
+from decimal import Decimal
+from itertools import permutations
+
+from fixtures.books import ORGANIZATION, OTHER_ORGANIZATION, Book, after
+
+OTHER_GUEST = "5f4e000a-0000-4000-8000-000000000002"
+ORDER = f"{ORGANIZATION}:o1"
+LATER = after(hours=2)
+
+
+def consumed(book: Book, hold: str, at: datetime | None = None, **fields: str) -> str:
+    return book.charge(at or after(minutes=5), hold_id=hold, consumes=True, **({"order": "o1"} | fields))
+
+
+def balance(book: Book, order: str = "o1") -> dict[str, object]:
+    names = "state, expected, held, open_amount, charged, consumed, refunded, unpaid, not_given_back, refunded_too_much, sources"
+    (row,) = book.rows(f"select {names} from wallet.order_balance where order_id = %s", order)
+    return {name: value for name, value in zip(names.split(", "), row, strict=True) if value not in (None, Decimal(0))}
+
+
+# completed_order_unpaid
+
+
+def test_completed_order_unpaid_when_its_hold_was_cancelled(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.cancel(hold, after(minutes=10))
+
+    assert book.found(after(minutes=39)) == set()
+    assert book.found(LATER) == {("completed_order_unpaid", ORDER)}
+    finding = book.finding("completed_order_unpaid")
+    assert (finding["amount_at_risk"], finding["severity"]) == (Decimal(100), "high")
+    assert finding["evidence"]["hold_ids"] == [hold]
+
+
+def test_completed_order_unpaid_stays_open_for_years(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.cancel(hold, after(minutes=10))
+
+    assert book.found(after(days=800)) == {("completed_order_unpaid", ORDER)}
+
+
+def test_completed_order_unpaid_closes_when_it_is_charged(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.cancel(hold, after(minutes=10))
+    book.found(LATER)
+
+    book.charge(after(hours=3), order="o1")
+
+    assert book.found(after(hours=4)) == set()
+    assert book.open_at(LATER) == {("completed_order_unpaid", ORDER)}
+
+
+def test_completed_order_unpaid_closes_when_it_is_written_off(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.cancel(hold, after(minutes=10))
+    book.found(LATER)
+
+    book.order("o1", "completed", after(hours=3), amount="0")
+
+    assert book.found(after(hours=4)) == set()
+
+
+def test_completed_order_is_no_finding_while_a_hold_is_open(book: Book) -> None:
+    book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+
+    assert book.found(LATER) == set()
+
+
+def test_completed_order_with_unknown_charge_has_one_finding(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.cancel(hold, after(minutes=10))
+    charge = book.charge(after(minutes=11), order="o1", hold_id=hold, state=("sent", "unknown"))
+
+    assert book.found(LATER) == {("movement_outcome_unknown", charge)}
+
+
+def test_completed_order_whose_charge_was_refused_is_unpaid(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.cancel(hold, after(minutes=10))
+    book.charge(after(minutes=11), order="o1", hold_id=hold, state=("sent", "rejected"))
+
+    assert book.found(LATER) == {("completed_order_unpaid", ORDER)}
+
+
+def test_split_bill_of_which_one_part_was_not_taken(book: Book) -> None:
+    mine = book.hold(order="o1", amount="70")
+    theirs = book.hold(order="o1", amount="30", guest=OTHER_GUEST)
+    book.order("o1", "completed", after(minutes=5), amount="100")
+    consumed(book, mine, amount="70")
+    book.cancel(theirs, after(minutes=10))
+
+    assert book.found(LATER) == {("completed_order_unpaid", ORDER)}
+    assert book.finding("completed_order_unpaid")["amount_at_risk"] == Decimal(30)
+    assert balance(book) == {
+        "state": "completed",
+        "expected": Decimal(100),
+        "held": Decimal(100),
+        "consumed": Decimal(70),
+        "unpaid": Decimal(30),
+        "sources": ["import:till"],
+    }
+
+
+def test_split_bill_that_all_paid_is_no_finding(book: Book) -> None:
+    mine = book.hold(order="o1", amount="70")
+    theirs = book.hold(order="o1", amount="30", guest=OTHER_GUEST)
+    book.order("o1", "completed", after(minutes=5), amount="100")
+    consumed(book, mine, amount="70")
+    consumed(book, theirs, amount="30", guest=OTHER_GUEST)
+
+    assert book.found(LATER) == set()
+
+
+def test_order_held_twice_and_paid_once_is_no_finding(book: Book) -> None:
+    first, second = book.hold(order="o1"), book.hold(after(minutes=1), order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    consumed(book, second)
+    book.cancel(first, after(minutes=10))
+
+    assert book.found(LATER) == set()
+
+
+def test_order_of_which_a_part_was_paid_in_cash_is_no_finding(book: Book) -> None:
+    consumed(book, book.hold(order="o1"))
+    book.order("o1", "completed", after(minutes=5), amount="250")
+
+    assert book.found(LATER) == set()
+
+
+def test_order_paid_by_a_charge_that_names_nothing_is_no_finding(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.charge(after(minutes=6))
+    book.cancel(hold, after(minutes=10))
+
+    assert book.found(LATER) == set()
+
+
+def test_order_that_never_held_money_is_no_finding(book: Book) -> None:
+    book.order("o1", "completed", after(minutes=5), amount="100")
+
+    assert book.found(LATER) == set()
+
+
+# charged_order_cancelled, refund_exceeds_charge
+
+
+def test_cancelled_order_that_was_paid_must_be_given_back(book: Book) -> None:
+    consumed(book, book.hold(order="o1"))
+    book.order("o1", "completed", after(minutes=5))
+    book.order("o1", "cancelled", after(minutes=30))
+
+    assert book.found(after(minutes=59)) == set()
+    assert book.found(LATER) == {("charged_order_cancelled", ORDER)}
+    assert book.finding("charged_order_cancelled")["amount_at_risk"] == Decimal(100)
+
+
+def test_refund_of_a_cancelled_order_closes_its_finding(book: Book) -> None:
+    consumed(book, book.hold(order="o1"))
+    book.order("o1", "cancelled", after(minutes=30))
+    book.found(LATER)
+
+    book.topup(after(hours=3), "60", order="o1")
+    assert book.found(after(hours=4)) == {("charged_order_cancelled", ORDER)}
+    assert book.finding("charged_order_cancelled")["amount_at_risk"] == Decimal(40)
+
+    book.topup(after(hours=5), "40", order="o1")
+    assert book.found(after(hours=6)) == set()
+
+
+def test_cancelled_order_with_unknown_refund_has_one_finding(book: Book) -> None:
+    consumed(book, book.hold(order="o1"))
+    book.order("o1", "cancelled", after(minutes=30))
+    refund = book.topup(after(minutes=31), order="o1", state=("sent", "unknown"))
+
+    assert book.found(LATER) == {("movement_outcome_unknown", refund)}
+
+
+def test_refund_given_twice_is_one_finding(book: Book) -> None:
+    consumed(book, book.hold(order="o1"))
+    book.order("o1", "cancelled", after(minutes=30))
+    refunds = [book.topup(after(minutes=each), order="o1") for each in (31, 32)]
+
+    assert book.found(LATER) == {("refund_exceeds_charge", ORDER)}
+    finding = book.finding("refund_exceeds_charge")
+    assert (finding["amount_at_risk"], finding["evidence"]["refund_ids"]) == (Decimal(100), refunds)
+
+
+def test_refund_of_an_order_that_was_never_paid_is_found(book: Book) -> None:
+    book.order("o1", "cancelled", after(minutes=30))
+    book.topup(after(minutes=31), order="o1")
+
+    assert book.found(LATER) == {("refund_exceeds_charge", ORDER)}
+
+
+def test_bonus_for_an_order_is_no_refund(book: Book) -> None:
+    book.order("o1", "completed", after(minutes=5))
+    book.topup(after(minutes=5), order="o1")
+
+    assert book.found(LATER) == set()
+
+
+# hold_ended_twice
+
+
+def test_hold_that_was_cancelled_and_consumed_ended_twice(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.cancel(hold, after(minutes=4))
+    consumed(book, hold)
+    book.order("o1", "completed", after(minutes=5))
+
+    assert book.found(after(minutes=34)) == set()
+    assert book.found(LATER) == {("hold_ended_twice", hold)}
+
+
+def test_hold_that_was_consumed_and_cancelled_ended_twice(book: Book) -> None:
+    hold = book.hold()
+    consumed(book, hold)
+    book.cancel(hold, after(minutes=8))
+
+    assert book.found(LATER) == {("hold_ended_twice", hold)}
+
+
+def test_hold_that_one_till_consumed_twice_ended_twice(book: Book) -> None:
+    hold = book.hold(order="o1")
+    consumed(book, hold)
+    consumed(book, hold, after(minutes=6))
+    book.order("o1", "completed", after(minutes=6))
+
+    assert book.found(LATER) == {("hold_ended_twice", hold)}
+
+
+def test_hold_consumed_for_two_orders_ended_twice(book: Book) -> None:
+    hold = book.hold()
+    consumed(book, hold)
+    consumed(book, hold, after(minutes=6), order="o2", source="import:other")
+
+    assert book.found(LATER) == {("hold_ended_twice", hold)}
+
+
+def test_hold_that_two_reported_cancelled_ended_once(book: Book) -> None:
+    hold = book.hold()
+    book.cancel(hold, after(minutes=4))
+    book.cancel(hold, after(minutes=4), source="transactions")
+
+    assert book.found(LATER) == set()
+
+
+# operation_left_planned
+
+
+def test_planned_topup_is_found_after_a_day(book: Book) -> None:
+    topup = book.topup(after(minutes=0), "1000", state="planned", source="dag")
+
+    assert book.found(after(hours=23)) == set()
+    assert book.found(after(days=30)) == {("operation_left_planned", topup)}
+
+
+def test_rows_of_a_campaign_left_planned_are_one_finding(book: Book) -> None:
+    for minute in range(3):
+        book.topup(after(minutes=minute), "5", state="planned", source="topup:spring")
+
+    assert book.found(after(days=3)) == {("operation_left_planned", f"{ORGANIZATION}:topup:spring")}
+    finding = book.finding("operation_left_planned")
+    assert (finding["amount_at_risk"], finding["evidence"]["operations"]) == (Decimal(15), 3)
+
+
+def test_planned_operation_is_found_as_of_then_though_sent_since(book: Book) -> None:
+    topup = book.topup(after(minutes=0), state="planned", source="dag")
+    book.event(topup, "sent", after(days=3))
+    book.event(topup, "confirmed", after(days=3, seconds=2))
+
+    assert book.found(after(days=4)) == set()
+    assert book.found(after(days=2)) == {("operation_left_planned", topup)}
+
+
+# as of any moment
+
+
+def test_order_rules_say_the_same_in_any_order_of_asking(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.cancel(hold, after(minutes=10))
+    book.charge(after(days=1), order="o1")
+    book.order("o1", "cancelled", after(days=2))
+    book.topup(after(days=3), order="o1")
+    book.topup(after(days=4), order="o1")
+    wanted = {
+        after(hours=3): "completed_order_unpaid",
+        after(days=1, hours=3): None,
+        after(days=2, hours=3): "charged_order_cancelled",
+        after(days=3, hours=3): None,
+        after(days=4, hours=3): "refund_exceeds_charge",
+    }
+    for moments in list(permutations(wanted))[::11]:
+        book.run("truncate wallet.finding, wallet.finding_evaluation cascade")
+        found = {moment: {rule for rule, _ in book.found(moment)} for moment in moments}
+        assert found == {moment: {rule} if rule else set() for moment, rule in wanted.items()}
+
+
+def test_late_rows_change_what_was_found_of_an_order(book: Book) -> None:
+    hold = book.hold(order="o1")
+    book.order("o1", "completed", after(minutes=5))
+    book.cancel(hold, after(minutes=10))
+    book.found(LATER)
+
+    book.charge(after(minutes=12), order="o1")
+
+    assert book.found(LATER) == set()
+    assert [reason for _, _, reason in book.versions("completed_order_unpaid")] == [
+        "opened",
+        "closed: no longer so, by a row that arrived late",
+    ]
+
+
+def test_orders_of_two_organizations_with_one_id_are_two(book: Book) -> None:
+    for organization in (ORGANIZATION, OTHER_ORGANIZATION):
+        hold = book.hold(order="o1", organization=organization)
+        book.order("o1", "completed", after(minutes=5), organization=organization)
+        book.cancel(hold, after(minutes=10), organization=organization)
+    book.reconcile(LATER, ORGANIZATION, OTHER_ORGANIZATION)
+
+    assert book.open_at(LATER) == {
+        ("completed_order_unpaid", f"{each}:o1") for each in (ORGANIZATION, OTHER_ORGANIZATION)
+    }
+
+
+def test_order_queue_is_empty_after_reconciliation(book: Book) -> None:
+    consumed(book, book.hold(order="o1"))
+    book.order("o1", "completed", after(minutes=5))
+    assert book.rows("select count(*) > 0 from wallet.touched") == [(True,)]
+
+    book.found(LATER)
+
+    assert book.rows("select count(*) from wallet.touched") == [(0,)]
+    assert book.rows("select count(*) from wallet.order_in_doubt") == [(0,)]
+
+
+def test_order_balance_counts_a_consumption_once(book: Book) -> None:
+    hold = book.hold(order="o1")
+    consumed(book, hold, source="payment")
+    consumed(book, hold, source="import:till")
+
+    assert balance(book) == {
+        "held": Decimal(100),
+        "consumed": Decimal(100),
+        "sources": ["import:till", "payment"],
+    }
