@@ -114,7 +114,6 @@ with DAG(
         task_id="approve",
         campaign="{{ params.campaign }}",
         digest="{{ ti.xcom_pull(task_ids='plan')['digest'] }}",
-        plan="{{ ti.xcom_pull(task_ids='plan') }}",
         answer_hours=7 * 24,
     )
     send = SyrveSendTopupOperator(

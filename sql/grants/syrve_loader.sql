@@ -22,8 +22,12 @@ sync.change_band(text, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
 to syrve_loader;
+grant select, insert, update, delete on sync.breaker_count, sync.breaker, sync.held_back to syrve_loader;
+-- Approvals and campaigns are append-only.
+grant select, insert on sync.approval, sync.approval_event to syrve_loader;
+grant select on sync.approval_state to syrve_loader;
 grant usage on all sequences in schema sync to syrve_loader;
-grant execute on function sync.lease_is_held(integer, integer) to syrve_loader;
+grant execute on function sync.lease_is_held(integer, integer), syrve.lasting_fields(jsonb) to syrve_loader;
 
 grant select, insert, update on crm.customer, crm.customer_category, crm.customer_card, crm.customer_program to syrve_loader;
 grant select on crm.field_policy, crm.desired_state, crm.syrve_state to syrve_loader;
@@ -32,7 +36,7 @@ crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_blocked, crm.conf
 to syrve_loader;
 grant select, insert on crm.push to syrve_loader;
 grant usage on all sequences in schema crm to syrve_loader;
-grant execute on function crm.prune_push(integer, integer, integer) to syrve_loader;
+grant execute on function crm.prune_push(integer, integer, integer), crm.written_text(text) to syrve_loader;
 
 grant select, insert on wallet.payment, wallet.payment_event, wallet.operation, wallet.operation_event, wallet.contested_ending to syrve_loader;
 grant select on wallet.payment_state, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge to syrve_loader;
@@ -46,6 +50,7 @@ grant select, insert on wallet.finding_version to syrve_loader;
 grant select, insert, update, delete on wallet.finding_count to syrve_loader;
 grant select, insert on wallet.release, wallet.release_event to syrve_loader;
 grant select on wallet.release_state to syrve_loader;
+grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
 grant select, insert on wallet.notification to syrve_loader;
 grant select, insert, update on wallet.finding_told to syrve_loader;
 grant execute on function

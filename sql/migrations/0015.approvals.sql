@@ -111,16 +111,3 @@ comment on column sync.approval_state.decided_by_id is 'Airflow''s id of the use
 comment on column sync.approval_state.decided_by is 'That user''s name in Airflow.';
 comment on column sync.approval_state.approved_amount is 'Money approved, in the wallets'' currency.';
 comment on column sync.approval_state.decided_at is 'When it was decided.';
-
--- Append-only for the DAGs.
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert on sync.approval, sync.approval_event to syrve_loader;
-        grant select on sync.approval_state to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
-    end if;
-end
-$$;

@@ -89,6 +89,18 @@ begin
         return 'hold_is_not_of_this_money';
     end if;
     if held.closed_at is null then
+        if exists (
+            select
+            from wallet.contested_ending as reported
+            where
+                reported.hold_id = held.hold_id
+                and reported.kind = 'chargeoff'
+                and reported.reported_organization_id = held.organization_id
+                and reported.reported_customer_id = held.customer_id
+                and reported.reported_wallet_id = held.wallet_id
+        ) then
+            return 'hold_end_is_contested';
+        end if;
         return null;
     end if;
     if operation.kind = 'cancel_hold' then

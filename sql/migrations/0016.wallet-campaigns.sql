@@ -48,14 +48,3 @@ comment on column wallet.campaign_row.customer_id is 'Customer to be credited.';
 comment on column wallet.campaign_row.wallet_id is 'Wallet to be credited.';
 comment on column wallet.campaign_row.amount is 'Amount to credit, in the wallet''s currency.';
 comment on column wallet.campaign_row.comment is 'Sent along with the top-up.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
-    end if;
-end
-$$;

@@ -326,7 +326,7 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
     assert schedules({}, monkeypatch) == {
         "syrve_customers": "17 * * * *",
         "syrve_coupons": "47 4 * * *",
-        "syrve_balances": "*/10 * * * *",
+        "syrve_balances": "*/5 * * * *",
         "syrve_crm_push": None,
         "syrve_crm_import": None,
         "syrve_roster_import": None,

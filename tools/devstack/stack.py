@@ -184,6 +184,7 @@ class _Start:
         self.state = state
         self.purpose = purpose
         self.server = stack.postgres(durable=purpose.durable)
+        self.makes_source_login = False
         self.environment = settings.inherited_environment(
             stack.environ, with_own_connections=purpose.uses_own_connections
         )
@@ -201,6 +202,8 @@ class _Start:
         components = [self._spawn(airflow_command(self.paths, n, self.environment)) for n in self.purpose.components]
         finish(migration, "Applying the warehouse's migrations")
         self._forget(migration)
+        if self.makes_source_login:
+            self.server.ensure_reading_login(names.SOURCE_LOGIN, names.SOURCE_ROLE)
         self.stack.say("the warehouse has its tables")
         api = self.stack.api(self.state)
         with blaming_ended(self.state.components):
@@ -245,6 +248,9 @@ class _Start:
             self.state.warehouse_dsn = extra[names.WAREHOUSE_DSN_VARIABLE] = self.server.dsn(names.WAREHOUSE_DATABASE)
             connection = settings.warehouse_connection(self.server.socket_directory, SUPERUSER, PORT)
             self.environment[names.WAREHOUSE_CONNECTION_VARIABLE] = connection
+            source = settings.warehouse_connection(self.server.socket_directory, names.SOURCE_LOGIN, PORT)
+            self.environment.setdefault(names.SOURCE_CONNECTION_VARIABLE, source)
+            self.makes_source_login = True
         return self._spawn(warehouse_migration_command(self.paths, self.environment | extra))
 
     def _choose_port(self) -> int:

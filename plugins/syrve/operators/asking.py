@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REJECT = "Reject"
+RETRY_DELAY = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
     stays open. Raises `QuestionOutdated` where Airflow shows a question about other content: that run can't go on, start another.
     """
 
+    template_fields: Sequence[str] = ("answer_hours",)
     inherits_from_skipmixin = True
     two_people: ClassVar[bool] = True
 
@@ -72,6 +74,10 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
         kwargs.setdefault("subject", "Send to Syrve?")
         kwargs.setdefault("options", [REJECT])
         kwargs.setdefault("response_timeout", timedelta(hours=24))
+        # Airflow 3.3.2 takes a task for failed whose question was answered before the scheduler noticed that it waits. So it tries again
+        # soon,
+        # whatever the DAG says of other tasks: it finds the answer, or asks again.
+        kwargs |= {"retry_delay": RETRY_DELAY, "retry_exponential_backoff": 0}
         super().__init__(**kwargs)
         self.answer_hours = answer_hours
         self.approvers = tuple(approvers)
@@ -202,8 +208,8 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
 class SyrveApproveOperator(SyrveAskOperator):
     """Asks a yes or a no about all of the content."""
 
-    def __init__(self, *, limits: MoneyLimits | None = None, **kwargs: Any) -> None:
-        super().__init__(multiple=False, **kwargs)
+    def __init__(self, *, answer_hours: float | str = 24.0, limits: MoneyLimits | None = None, **kwargs: Any) -> None:
+        super().__init__(multiple=False, answer_hours=answer_hours, **kwargs)
         self.limits = limits
 
     def decide(self, context: Context, question: Question, chosen: Sequence[str], user: User) -> Approval:

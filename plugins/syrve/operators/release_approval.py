@@ -14,6 +14,7 @@ from syrve.findings.release_question import body, options, read_answer, subject
 from syrve.hooks.warehouse import open_warehouse
 from syrve.operators import settings
 from syrve.operators.asking import Question, SyrveAskOperator
+from syrve.operators.release import DEFAULT_ANSWER_HOURS
 from syrve.operators.rendered import as_text
 
 if TYPE_CHECKING:
@@ -36,9 +37,14 @@ class SyrveApproveReleaseOperator(SyrveAskOperator):
     template_fields: Sequence[str] = ("request_id", "answer_hours")
 
     def __init__(
-        self, *, request_id: str | None, limits: MoneyLimits | None = settings.RELEASE_LIMITS, **kwargs: Any
+        self,
+        *,
+        request_id: str | None,
+        answer_hours: float | str = DEFAULT_ANSWER_HOURS,
+        limits: MoneyLimits | None = settings.RELEASE_LIMITS,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(multiple=True, **kwargs)
+        super().__init__(multiple=True, answer_hours=answer_hours, **kwargs)
         self.request_id = request_id
         self.limits = limits
 

@@ -3,7 +3,7 @@
 | variable | meaning | default |
 | --- | --- | --- |
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
-| `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/10 * * * *` |
+| `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/5 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
@@ -27,6 +27,8 @@
 | `SYRVE_TASK_TIMEOUT_HOURS` | hours after which a try of a task is ended and retried; what it committed stays | `6` |
 | `SYRVE_BACKFILL_TIMEOUT_HOURS` | the same for the tasks of a backfill, which may take days at its share of the budget | `168` |
 | `SYRVE_BACKFILL_TASKS` | pulls of backfills at once: the pool's other slots stay free for scheduled work | `2` |
+| `SYRVE_BREAKER_SHARE` | share of the customers of one run who may be gone, or change in one field, without a question | `0.02` |
+| `SYRVE_BREAKER_AT_LEAST` | so many may in any case | `20` |
 | `SYRVE_PUSH_SHARD_SIZE` | customers a mapped task of a push is planned for | `2000` |
 | `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first; a run's form may only lower it | `1000` |
 | `SYRVE_APPROVERS` | who may approve: Airflow's user names or ids, separated by commas; empty: all whom Airflow lets answer | |
@@ -89,6 +91,8 @@ MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
 TASK_TIMEOUT_HOURS = float(os.environ.get("SYRVE_TASK_TIMEOUT_HOURS", "6"))
 BACKFILL_TIMEOUT_HOURS = float(os.environ.get("SYRVE_BACKFILL_TIMEOUT_HOURS", "168"))
 BACKFILL_TASKS = int(os.environ.get("SYRVE_BACKFILL_TASKS", "2"))
+BREAKER_SHARE = float(os.environ.get("SYRVE_BREAKER_SHARE", "0.02"))
+BREAKER_AT_LEAST = int(os.environ.get("SYRVE_BREAKER_AT_LEAST", "20"))
 PUSH_SHARD_SIZE = int(os.environ.get("SYRVE_PUSH_SHARD_SIZE", "2000"))
 APPROVAL_CUSTOMERS = int(os.environ.get("SYRVE_APPROVAL_CUSTOMERS", "1000"))
 WALLET_IMPORT_SOURCE = os.environ.get("SYRVE_WALLET_IMPORT_SOURCE", "none")

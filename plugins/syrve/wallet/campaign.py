@@ -67,6 +67,7 @@ class Version:
     number: int
     digest: str
     is_given_up: bool
+    rejected_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,17 @@ def credited_elsewhere(cursor: Cursor, campaign: str, version: int) -> set[str]:
     values = {"source": source_of(campaign), "campaign": campaign, "version": version, "days": CREDITED_LATELY_DAYS}
     cursor.execute(sql("wallet/credited_elsewhere.sql"), values)
     return {row_key for (row_key,) in cursor.fetchall()}
+
+
+def changes_since(former: Iterable[CampaignRow], rows: Iterable[CampaignRow]) -> dict[str, int]:
+    """Count the rows of a list that were added, changed and removed against the one before."""
+    was = {row.row_key: row.content for row in former if row.is_listed}
+    now = {row.row_key: row.content for row in rows if row.is_listed}
+    return {
+        "added": len(now.keys() - was.keys()),
+        "changed": sum(content != was[key] for key, content in now.items() if key in was),
+        "removed": len(was.keys() - now.keys()),
+    }
 
 
 def summary(campaign: str, version: Version, rows: Sequence[CampaignRow], rejected_rows: int, **more: Any) -> TopupPlan:

@@ -21,6 +21,8 @@ from syrve.wallet.campaign import (
     TopupPlan,
     Version,
     campaign_rows,
+    changes_since,
+    credited_elsewhere,
     digest_of_rows,
     latest_version,
     lock_campaign,
@@ -174,7 +176,12 @@ def present_plan(cursor: Cursor, campaign: str, digest: str) -> TopupPlan:
     version = latest_version(cursor, campaign)
     if version.is_given_up or version.digest != digest:
         raise PlanChanged("the campaign has got another list, or was given up; start another run")
-    return summary(campaign, version, campaign_rows(cursor, campaign, version.number), 0)
+    rows = campaign_rows(cursor, campaign, version.number)
+    former = campaign_rows(cursor, campaign, version.number - 1)
+    sending = {row.row_key for row in rows if row.is_to_be_sent}
+    elsewhere = len(credited_elsewhere(cursor, campaign, version.number) & sending)
+    changes = changes_since(former, rows)
+    return summary(campaign, version, rows, version.rejected_rows, credited_elsewhere=elsewhere, **changes)
 
 
 def _refusal(row: CampaignRow, done: OperationState) -> Reject:

@@ -20,6 +20,7 @@ from syrve.wallet.campaign import (
     TopupPlan,
     Version,
     campaign_rows,
+    changes_since,
     checked_name,
     credited_elsewhere,
     digest_of_rows,
@@ -152,16 +153,13 @@ class TopupList:
     def _sum_up(self, cursor: Cursor, version: Version, former: dict[str, CampaignRow]) -> TopupPlan:
         rows = campaign_rows(cursor, self._campaign, version.number)
         sending = {row.row_key: row for row in rows if row.is_to_be_sent}
-        listed = {row.row_key: row for row in rows if row.is_listed}
         amount = sum((row.amount for row in sending.values()), Decimal(0))
         return summary(
             self._campaign,
             version,
             rows,
             self._rejects.count,
-            added=len(listed.keys() - former.keys()),
-            changed=sum(row.content != former[key].content for key, row in listed.items() if key in former),
-            removed=len(former.keys() - listed.keys()),
+            **changes_since(former.values(), rows),
             credited_elsewhere=len(credited_elsewhere(cursor, self._campaign, version.number) & sending.keys()),
             problem=None if self._limits is None else self._limits.run_problem(amount),
         )
