@@ -3,6 +3,7 @@
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from syrve.warehouse.leases import lease
 MINUTES, HOURS, DAYS = 60, 3600, 86400
 DAY = timedelta(days=1)
 KNOWN = by_phone(1)
+near = partial(pytest.approx, rel=2e-3)
 FIT = """
 insert into sync.refresh_fit (
     organization_id, shape, mean_per_day, calibration, theta, max_interval_days, observed, expected, identities, lookups_per_day,
@@ -52,15 +54,15 @@ def one(chain: Chain) -> Chain:
     """A chain with one guest, pulled once."""
     chain.know([KNOWN], poor(0))
     fit(chain)
-    chain.now = datetime.now(UTC)
+    chain.now = datetime.now(UTC) - timedelta(days=300)
     chain.pull()
     return chain
 
 
 def interval(chain: Chain) -> float:
-    """Days from the last answer to the next look-up."""
+    """Days to the next look-up, from the moment of the last merge, which is just now."""
     found = chain.value(
-        "select extract(epoch from due_at - checked_at) / 86400 from sync.roster where identity_kind = 'phone'"
+        "select extract(epoch from due_at - now()) / 86400 from sync.roster where identity_kind = 'phone'"
     )
     return float(found)
 
@@ -87,7 +89,7 @@ def set_policy(chain: Chain, **values: float) -> None:
 
 def test_first_look_up_teaches_nothing_and_takes_the_mean_rate(one: Chain) -> None:
     assert learned(one) == (0, 0)
-    assert interval(one) == pytest.approx(math.sqrt(60))
+    assert interval(one) == near(math.sqrt(60))
     assert one.value("select count(*) from sync.refresh_evidence") == 0
 
 
@@ -115,14 +117,14 @@ def test_interval_is_theta_over_the_root_of_the_rate(one: Chain) -> None:
     (short,) = intervals(one, poor(0))
     changes, days = learned(one)
 
-    assert short == pytest.approx(0.3 / math.sqrt((changes + 1) / (days + 60)), rel=1e-5)
+    assert short == pytest.approx(0.3 / math.sqrt((changes + 1) / (days + 60)), rel=2e-3)
 
 
 def test_interval_stays_within_the_bounds(one: Chain) -> None:
     fit(one, theta=1e-6)
-    assert intervals(one, poor(0)) == [pytest.approx(15 / 1440)]
+    assert intervals(one, poor(0)) == [near(15 / 1440)]
     fit(one, theta=1e4)
-    assert intervals(one, poor(0)) == [pytest.approx(28)]
+    assert intervals(one, poor(0)) == [near(28)]
 
 
 def moments(changes: float, days: float, shape: float, mean: float, gap: float, changed: bool) -> tuple[float, float]:
@@ -144,7 +146,7 @@ def test_what_is_learned_has_mean_and_variance_of_the_exact_likelihood(chain: Ch
     shape, mean = 0.6, 1 / 20
     fit(chain, shape=shape, mean=mean)
     kept = 0.5 ** (1 / 100)
-    chain.now = datetime.now(UTC)
+    chain.now = datetime.now(UTC) - 2 * DAY
     cases = {}
     for number in range(1, 13):
         chain.know([by_phone(number)], customer(number))
@@ -183,7 +185,7 @@ def test_who_is_not_found_or_unusable_counts_a_tenth(one: Chain, miss: Ending, o
     intervals(one, *[miss] * 3)
 
     assert one.rows("select outcome, misses, weight from sync.roster where identity_kind = 'phone'") == [
-        (outcome, 3, pytest.approx(0.1))
+        (outcome, 3, near(0.1))
     ]
     found = intervals(one, poor(0))
     assert one.value("select weight from sync.roster where identity_kind = 'phone'") is None
@@ -192,7 +194,7 @@ def test_who_is_not_found_or_unusable_counts_a_tenth(one: Chain, miss: Ending, o
 
 def test_deleted_customer_counts_a_tenth_and_one_of_the_crm_twice(one: Chain) -> None:
     intervals(one, customer(1, is_deleted=True))
-    assert one.value("select weight from sync.roster") == pytest.approx(0.1)
+    assert one.value("select weight from sync.roster") == near(0.1)
 
     one.execute(
         "insert into crm.customer (organization_id, customer_id, phone) values (%s, %s, %s)",
@@ -221,7 +223,7 @@ def test_who_got_no_answer_is_due_in_a_minute_and_learns_nothing(one: Chain) -> 
     waits = []
     for _ in range(3):
         intervals(one, FAILED)
-        waits.append(one.value("select extract(epoch from due_at - %s) / 60 from sync.roster", one.now))
+        waits.append(one.value("select extract(epoch from due_at - now()) / 60 from sync.roster"))
 
     assert list(map(float, waits)) == [pytest.approx(each, rel=0.1) for each in (1, 2, 4)]
     assert one.rows("select outcome, checked_at from sync.roster") == [("failed", checked)]
@@ -229,9 +231,9 @@ def test_who_got_no_answer_is_due_in_a_minute_and_learns_nothing(one: Chain) -> 
 
 
 def test_who_is_looked_at_by_the_clock_is_due_every_quarter_hour(one: Chain) -> None:
-    one.execute("update sync.roster set active_until = now() + interval '3 days'")
+    one.execute("update sync.roster set active_until = %s", one.now + 3 * DAY)
 
-    assert intervals(one, poor(0), poor(7)) == [pytest.approx(15 / 1440)] * 2
+    assert intervals(one, poor(0), poor(7)) == [near(15 / 1440)] * 2
     assert one.value("select active_until from sync.roster") is not None
 
     (after,) = intervals(one, poor(7), later=timedelta(days=2))
@@ -259,9 +261,9 @@ def test_settings_of_an_organization_come_before_the_projects(
     set_policy(one, **policy)
     fit(one, theta=theta)
     if "watch_seconds" in policy:
-        one.execute("update sync.roster set active_until = now() + interval '3 days'")
+        one.execute("update sync.roster set active_until = %s", one.now + 3 * DAY)
 
-    assert intervals(one, ending) == [pytest.approx(expected, rel=1e-3)]
+    assert intervals(one, ending) == [pytest.approx(expected, rel=2e-3)]
 
 
 def test_weights_of_an_organization_come_before_the_projects(one: Chain) -> None:
