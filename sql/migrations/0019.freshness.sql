@@ -1,4 +1,4 @@
--- depends: 0014.analytics
+-- depends: 0018.approvals
 -- How look-ups are spent: what is learned of each organization, the interval that follows for each identity, and how fresh that keeps the mirror.
 
 create table sync.refresh_fit (
