@@ -65,7 +65,7 @@ with DAG(
         "customer_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": forms.UUID},
+            items=forms.UUID,
             maxItems=1_000,
             title="Customer ids",
             description="For source ids: one a line. Never phones or cards, for Airflow keeps what is typed here: use a file or a query.",

@@ -8,7 +8,8 @@ distance doubles, up to the shortest of everybody else. Both times can be set by
 **Safe to** run twice, run beside itself and beside `syrve_customers`, clear, or kill. While it is paused, `syrve_customers` takes its
 customers along once they are an hour overdue.
 
-**Tasks**, and what to do **when it fails**, are those of `syrve_customers`.
+**Tasks**, and what to do **when it fails**, are those of `syrve_customers`; and `settle`, which looks every five minutes for evidence of
+money operations without an outcome (`docs/wallet.md`), and asks nothing if there are none.
 
 **Where to look.** `analytics.sync_freshness`, tier `active`: how fresh, how much is overdue, how long a round takes at the present budget.
 """
@@ -20,13 +21,14 @@ from airflow.sdk import DAG, TriggerRule
 
 from syrve.operators import assets, forms, settings
 from syrve.operators.customers import SyrvePlanPullOperator, SyrvePullCustomersOperator
+from syrve.operators.findings import SyrveSettleOperator
 from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_balances",
     description="Refreshes, more often, the customers whose wallet moved lately",
     doc_md=__doc__,
-    schedule=settings.schedule("balances", "*/10 * * * *"),
+    schedule=settings.schedule("balances", "*/5 * * * *"),
     catchup=False,
     max_active_runs=2,
     render_template_as_native_obj=True,
@@ -60,5 +62,13 @@ with DAG(
         count_task_id="pull",
         trigger_rule=TriggerRule.ALL_DONE,
         outlets=[assets.CUSTOMER, assets.WALLET_BALANCE, assets.CARD, assets.CUSTOMER_CATEGORY],
+    )
+    # Beside the pull: under `reference` a balance is evidence for some minutes only.
+    SyrveSettleOperator(
+        task_id="settle",
+        organization_ids="{{ params.organization_ids }}",
+        operations=100,
+        pool=settings.POOL,
+        outlets=[assets.OPERATION],
     )
     pull >> [publish, EmptyOperator(task_id="all_pulled", trigger_rule=TriggerRule.NONE_FAILED)]

@@ -1,15 +1,19 @@
 """
 ### Credit a campaign's list, each row at most once
 
-Reads a list of customers and amounts, plans a top-up for each row in the ledger (`wallet.operation`), shows count and total to a person,
-and after approval sends the rows one by one. The campaign's id is the namespace of the rows: running the same list again, or one that
-overlaps it, credits nobody twice. A row is `key` if the list has it, else customer and wallet.
+Reads a list of customers and amounts, keeps it as a version of the campaign, shows count, total and what changed against the version before
+to a person, and after approval sends the rows one by one. The campaign's id is the namespace of the rows: running the same list again, or
+one
+that overlaps it, credits nobody twice. A row is `key` if the list has it, else customer and wallet.
 
 **Rows** have the columns `customer_id` or `phone`, `amount`, and may have `organization_id`, `wallet_id`, `key`. Customers and wallets are
-those of the mirror (`syrve.customer`, `syrve.wallet_balance`).
+those of the mirror (`syrve.customer`, `syrve.wallet_balance`). A row that is in the list twice, or whose `customer_id` and `phone`
+disagree, is
+a reject.
 
-**Tasks.** `plan` reads and plans (a dry run, the default, only tells); `gate` ends a dry run; `approve` waits for a person
-(*Required actions*); `send` sends what was approved and no more.
+**Tasks.** `plan` reads the list (Preview, the default, keeps nothing); `gate` ends a preview; `approve` waits for a person other than the
+one who started the run (*Required actions*); `send` sends what this run's approval names, and no more. Who asked and who approved is in
+`sync.approval_state`. Amounts are limited per row, run and day (`SYRVE_TOPUP_MAX_AMOUNT_PER_ROW`, `_PER_RUN`, `_PER_DAY`).
 
 **Safe to** run twice, run beside itself, clear, or kill at any moment. A row whose outcome is unknown is never sent again; it is settled by
 evidence when `send` runs the next time, or by a person.
@@ -18,24 +22,24 @@ evidence when `send` runs the next time, or by a person.
 
 | the task says | do |
 | --- | --- |
-| `UnusableSource` | put the list or the form right, start another run |
-| `PlanChanged` | the campaign got other rows meanwhile: start another run and approve its total |
+| `UnusableSource`, `UnusableOperation` | put the list or the form right, start another run |
+| `PlanChanged`, `QuestionOutdated` | the campaign got another list after the question was shown: start another run and approve its total |
+| `NotApproved` | nobody approved: answer `approve`, or start another run; marking `approve` as success approves nothing |
+| `LimitExceeded` | raise the limit that it names, or send less |
 | `TopupIncomplete` | nothing: it is retried; if it keeps failing, mend what it names and clear `send` |
 | `PaymentUnsettled` | all other rows are done; look at `wallet.unsettled_operation`, and clear `send` to look for evidence again |
 
 Rows that could not be taken in, or were refused by Syrve, are in `sync.reject`, entity `topup`. To give a campaign up, run it with
-*Give up*: what was not sent never will be.
+*Give up* and *Send*: what was not sent never will be, unless another list is planned and approved.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param
 
 from syrve.operators import assets, forms, settings
 from syrve.operators.topup import SOURCES, SyrvePlanTopupOperator, SyrveSendTopupOperator, SyrveTopupGateOperator
+from syrve.operators.topup_approval import SyrveApproveTopupOperator
 
 with DAG(
     dag_id="syrve_bulk_topup",
@@ -49,13 +53,17 @@ with DAG(
     tags=["syrve", "wallet"],
     params={
         "campaign": Param(
-            "unnamed",
+            "",
             type="string",
-            pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+            maxLength=100,
             title="Campaign",
             description="Its id: letters, digits, dots and dashes. The same id is the same campaign, which credits each row once.",
         ),
-        "dry_run": Param(True, type="boolean", title="Dry run", description="Tell what would be credited, and stop."),
+        **forms.preview_or_send(
+            "show what would be credited, and stop.",
+            "credit the list once another person has approved it.",
+            "It has no schedule.",
+        ),
         **forms.source(SOURCES, "file"),
         **forms.file_or_query("spring.csv"),
         **forms.organization_of_rows(),
@@ -75,7 +83,10 @@ with DAG(
             description="Sent along with each top-up; no personal data.",
         ),
         "give_up": Param(
-            False, type="boolean", title="Give up", description="Drop what the campaign has planned and not sent."
+            False,
+            type="boolean",
+            title="Give up",
+            description="Leave nothing of the campaign to send; no list is read. Preview only says what that is.",
         ),
     },
 ) as dag:
@@ -97,20 +108,13 @@ with DAG(
     gate = SyrveTopupGateOperator(
         task_id="gate",
         is_dry_run="{{ params.dry_run }}",
-        to_send="{{ ti.xcom_pull(task_ids='plan')['to_credit'] + ti.xcom_pull(task_ids='plan')['unknown'] }}",
+        to_send="{{ ti.xcom_pull(task_ids='plan')['is_to_be_asked'] }}",
     )
-    approve = ApprovalOperator(
+    approve = SyrveApproveTopupOperator(
         task_id="approve",
-        subject="Credit campaign {{ params.campaign }}?",
-        body=(
-            "**{{ ti.xcom_pull(task_ids='plan')['to_credit'] }}** row(s) would be credited with "
-            "**{{ ti.xcom_pull(task_ids='plan')['to_credit_amount'] }}** in all. "
-            "Credited before: {{ ti.xcom_pull(task_ids='plan')['credited'] }} with "
-            "{{ ti.xcom_pull(task_ids='plan')['credited_amount'] }}; outcome unknown, not sent again: "
-            "{{ ti.xcom_pull(task_ids='plan')['unknown'] }}; could not be taken in: "
-            "{{ ti.xcom_pull(task_ids='plan')['rejected_rows'] }}."
-        ),
-        response_timeout=timedelta(days=7),
+        campaign="{{ params.campaign }}",
+        digest="{{ ti.xcom_pull(task_ids='plan')['digest'] }}",
+        answer_hours=7 * 24,
     )
     send = SyrveSendTopupOperator(
         task_id="send",

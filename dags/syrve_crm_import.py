@@ -2,15 +2,18 @@
 ### Import the CRM's wishes
 
 Brings desired states into `crm.customer`, `crm.customer_category`, `crm.customer_card` and `crm.customer_program`, from a CSV, Parquet or
-Excel file at any path that Airflow's object storage reads, or from a query on any SQL connection. A CRM that writes these tables itself
-needs no import.
+Excel file of the inbox, or from a query; what these may look like is in `docs/files.md`. A CRM that writes these tables itself needs no
+import.
+
+**Dry run first** (the default): it counts what would be created, changed and rejected, and writes nothing but the file of bad rows beside
+the source.
 
 **Rows** name their customer by `crm_id`, `customer_id` or `phone`, and may have the other columns of `crm.customer`, `category_id`,
 `card_track` with `card_number`, `program_id`, `wanted` (no: take the membership away) and `clear` (names of fields to empty); see
 `docs/crm-push.md`. An empty cell leaves the field as it is.
 
 **Safe to** run twice: what is there already is left as it is. Each row is taken whole or lands in `sync.reject`, stage `import`, with the
-reason; correct it at its source and import again.
+reason, and in a file beside the source; correct it and import again, and it closes by itself.
 
 **When it fails** with `UnusableSource`, the text says what the form, the file or the query lacks: put it right and start another run.
 `UnreadableSource` is storage or a database out of reach, and is retried.

@@ -8,7 +8,8 @@ Compares `crm.customer` and its memberships with what was agreed and with the mi
 the plan is larger than `approval_customers` and passes otherwise; `apply` (mapped) sends a shard, a customer at a time; `publish` updates
 the asset `crm.push` if anything was sent; `all_pushed` makes the run fail if a shard failed or too many rows were refused.
 
-**By hand it is a dry run** unless the form says otherwise: it plans, tells, and sends nothing. By schedule it sends.
+**By hand it is a preview** unless *Send* is chosen (`"dry_run": false`): it plans and sends nothing. By itself it sends only where
+`SYRVE_CRM_PUSH_SCHEDULE` is set. What was approved, by whom and when is in `sync.approval_state`; `apply` sends nothing else.
 
 **Safe to** run twice, run beside itself, clear, or kill: only what is still as planned is sent, rows are leased, every call is noted before
 it is made, and a new customer whose answer was lost is looked for before anything is sent again.
@@ -21,6 +22,7 @@ it is made, and a new customer whose answer was lost is looked for before anythi
 | `PushIncomplete`, `ServiceUnavailable`, `ConnectionFailed` | nothing: what was acknowledged is kept, the rest is retried |
 | `PermissionDenied` | grant the named right to the api login in Syrve's back office; clear the task |
 | `AuthenticationFailed` | put the right api login into the connection's password field; clear the task |
+| `QuestionOutdated`, `NotApproved` | what was shown has changed, or nobody approved it: start another run |
 | skipped, `loyalty is not set up` | leave the organization out (`organization_ids` of the connection), or have loyalty set up |
 | `WarehouseConfigError` | apply the migrations (`python -m syrve.warehouse migrate`) or the grants of `syrve_loader` |
 
@@ -41,19 +43,14 @@ with DAG(
     dag_id="syrve_crm_push",
     description="Plans and applies the CRM's changes",
     doc_md=__doc__,
-    schedule=settings.schedule_or_asset("crm_push", "37 * * * *", assets.CRM_CUSTOMER),
+    schedule=settings.schedule_or_asset("crm_push", "none", assets.CRM_CUSTOMER),
     catchup=False,
     max_active_runs=2,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),
     tags=["syrve", "push"],
     params={
-        "dry_run": Param(
-            None,
-            type=["null", "boolean"],
-            title="Only look",
-            description="Plan and send nothing. Empty: yes for a run started by hand, no for any other.",
-        ),
+        **forms.preview_or_send("plan, and send nothing.", "send the plan.", settings.armed("crm_push")),
         **forms.organization_ids(),
         **forms.limit("customers", "all that have changed"),
         "release_blocked": Param(
@@ -66,8 +63,9 @@ with DAG(
             settings.APPROVAL_CUSTOMERS,
             type="integer",
             minimum=0,
+            maximum=settings.APPROVAL_CUSTOMERS,
             title="Ask a person above",
-            description="A plan of more customers than this waits for approval.",
+            description="A plan of more customers than this waits for approval; at most what SYRVE_APPROVAL_CUSTOMERS says.",
         ),
         "max_refused_share": Param(
             0.5,

@@ -4,7 +4,13 @@
 Shows the holds of the chosen findings to a person (*Required actions*): ids, amounts, ages, rules and severities. The person chooses all,
 none or some; the chosen holds are cancelled through the ledger, and their money is the guests' again. `docs/wallet.md` says more.
 
-**By hand it is a dry run** unless the form says otherwise: it tells what would be asked, and writes nothing.
+**By hand it is a preview** unless *Send* is chosen (`"dry_run": false`): it says what would be asked, and writes nothing. By itself it
+asks only
+where `SYRVE_RELEASE_HOLDS_SCHEDULE` is set.
+
+**Two people.** The one who started the run can't approve it (`SYRVE_SELF_APPROVAL`); a run by schedule needs one person. Amounts are
+limited
+per hold, run and day (`SYRVE_RELEASE_MAX_AMOUNT_PER_ROW`, `_PER_RUN`, `_PER_DAY`). Who asked and who approved is in `sync.approval_state`.
 
 **Which holds.** Those of open findings by rule, severity and age, the gravest and oldest first, up to a number and an amount; or those of
 the findings that are named by id, acknowledged ones too. A hold that another run asks about is left out. By default only the rules by
@@ -24,6 +30,9 @@ is not believed before evidence shows what ended it.
 
 | the task says | do |
 | --- | --- |
+| `QuestionOutdated` | what was shown has changed since: start another run |
+| `NotApproved` | nobody approved: answer `approve`, or start another run; marking `approve` as success approves nothing |
+| `LimitExceeded` | raise the limit that it names, or release less |
 | `AnswerUnclear` | nothing was released: clear `approve`, and answer again |
 | `ReleaseIncomplete` | nothing: it is retried; if it keeps failing, mend what it names and clear `release` |
 | `PaymentUnsettled` | all other holds are done; `wallet.release_state` says what is missing; clear `release` to look for evidence again |
@@ -36,7 +45,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.release import (
     DEFAULT_ANSWER_HOURS,
     DEFAULT_RULES,
@@ -58,19 +67,12 @@ with DAG(
     default_args=settings.default_args(),
     tags=["syrve", "wallet"],
     params={
-        "dry_run": Param(
-            None,
-            type=["null", "boolean"],
-            title="Only look",
-            description="Ask nobody and release nothing. Empty: yes for a run started by hand, no for any other.",
+        **forms.preview_or_send(
+            "show which holds would be asked about; ask nobody and release nothing.",
+            "ask another person, and release what they choose.",
+            settings.armed("release_holds"),
         ),
-        "organization_ids": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
-            title="Organizations",
-            description="Ids, one a line; empty means all that the connection gives.",
-        ),
+        **forms.organization_ids(),
         "rules": Param(
             list(DEFAULT_RULES),
             type="array",
@@ -91,7 +93,7 @@ with DAG(
         "finding_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"},
+            items=forms.UUID,
             maxItems=100,
             title="Findings",
             description="Ids of wallet.finding, one a line: these, whatever their rule, severity and age.",
@@ -107,9 +109,11 @@ with DAG(
         "max_amount": Param(
             None,
             type=["null", "string"],
-            pattern=r"^[0-9]{1,11}(\.[0-9]{1,4})?$",
             title="At most so much money",
-            description="Of all holds together, such as 5000.00; empty means any.",
+            description=(
+                f"Of all holds together, such as 5000.00; empty means {settings.RELEASE_LIMITS.per_run:f}, "
+                "the limit of a run (SYRVE_RELEASE_MAX_AMOUNT_PER_RUN)."
+            ),
         ),
         "answer_hours": Param(
             DEFAULT_ANSWER_HOURS,

@@ -2,13 +2,15 @@
 ### Import identities into the roster
 
 Syrve cannot list its customers, so the pull looks up the identities of `sync.roster`. This DAG adds to them, from `crm.customer`, from a
-CSV, Parquet or Excel file at any path that Airflow's object storage reads, or from a query on any SQL connection.
+CSV, Parquet or Excel file of the inbox, or from a query; what these may look like is in `docs/files.md`.
+
+**Dry run first** (the default): it counts what would be added and rejected, and writes nothing but the file of bad rows beside the source.
 
 **Rows** have the columns `organization_id` and one of `id`, `phone`, `card` (the first of these that is filled counts), and may have
 `priority`. Phones become E.164 by the region of the connection `syrve_default`.
 
 **Safe to** run twice: what the roster already has is left as it is. Rows that give no identity land in `sync.reject`, stage `import`, with
-the reason; correct them at their source and import again.
+the reason, and in a file beside the source; correct them and import again, and they close by themselves.
 
 **When it fails** with `UnusableSource`, the text says what the form, the file or the query lacks: put it right and start another run.
 `UnreadableSource` is storage or a database out of reach, and is retried.

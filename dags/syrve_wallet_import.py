@@ -1,11 +1,14 @@
 """
 ### Take into the ledger what others did with wallets
 
-Imports holds, charges, cancellations and order states that tills, sites and apps made, from a query on any SQL connection or from a file,
-and under the dialect `cloud` reads Syrve's transactions of customers with open holds. The columns are the contract in `docs/wallet.md`.
+Imports holds, charges, cancellations and order states that tills, sites and apps made, from a query or from a file of the inbox
+(`docs/files.md`), and under the dialect `cloud` reads Syrve's transactions of customers with open holds. The columns are the
+contract in `docs/wallet.md`.
 
 **Tasks.** `import_records` reads the source of the form (by default that of `SYRVE_WALLET_IMPORT_SOURCE`; none: it is skipped);
 `read_transactions` reads so many customers, those read longest ago first (skipped under `reference`, which has no such report).
+
+**Dry run** by hand unless the form says otherwise: it counts, and writes nothing but the file of bad rows. By schedule it imports.
 
 **Safe to** run twice, clear, or kill: a record that the ledger has is left as it is, and a chunk commits as a whole. Late rows are welcome:
 each counts from when it happened.

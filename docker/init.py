@@ -21,10 +21,27 @@ from psycopg2.extensions import encrypt_password
 
 LOADER_LOGIN = "syrve_airflow"
 LOADER_ROLE = "syrve_loader"
+SOURCE_LOGIN = "syrve_forms"
+SOURCE_ROLE = "syrve_source"
 POOL = "syrve_api"
+ADDED_ATTRIBUTES = """
+    select taken.attribute
+    from pg_roles
+    cross join lateral (
+        values ('nosuperuser', rolsuper), ('nocreatedb', rolcreatedb), ('nocreaterole', rolcreaterole),
+            ('noreplication', rolreplication), ('nobypassrls', rolbypassrls)
+    ) as taken (attribute, is_held)
+    where rolname = %(login)s and taken.is_held
+"""
 
-# These four become part of a connection URL, which a stray @ or / would turn into another URL.
-URL_SAFE = ("METADATA_DB_PASSWORD", "REDIS_PASSWORD", "WAREHOUSE_LOADER_PASSWORD", "WAREHOUSE_OWNER_PASSWORD")
+# These become part of a connection URL, which a stray @ or / would turn into another URL.
+URL_SAFE = (
+    "METADATA_DB_PASSWORD",
+    "REDIS_PASSWORD",
+    "WAREHOUSE_LOADER_PASSWORD",
+    "WAREHOUSE_OWNER_PASSWORD",
+    "WAREHOUSE_SOURCE_PASSWORD",
+)
 MINIMUM_LENGTHS = {"AIRFLOW_JWT_SECRET": 64, "AIRFLOW_API_SECRET_KEY": 32, "AIRFLOW_ADMIN_PASSWORD": 8} | dict.fromkeys(
     URL_SAFE, 8
 )
@@ -103,28 +120,41 @@ def run_step(title: str, command: list[str], environment: Mapping[str, str], sta
 
 
 def ensure_loader_login(owner_dsn: str, password: str) -> None:
-    """Make the login of the DAGs, a member of the loader role and nothing more, and set its password.
+    """Make the login of the DAGs, a member of the loader role and nothing more, and set its password; raises as `_ensure_login`."""
+    _ensure_login(owner_dsn, LOADER_LOGIN, LOADER_ROLE, password)
 
-    The server gets the password as a SCRAM verifier. Raises StepFailedError when the migrations made no loader role, and
+
+def ensure_source_login(owner_dsn: str, password: str) -> None:
+    """Make the login of the queries of forms, which may only read the views of the schema source; raises as `_ensure_login`."""
+    _ensure_login(owner_dsn, SOURCE_LOGIN, SOURCE_ROLE, password, "set default_transaction_read_only = on")
+
+
+def _ensure_login(owner_dsn: str, login_name: str, role_name: str, password: str, setting: str | None = None) -> None:
+    """Make a login that is a member of one role, and set its password.
+
+    The server gets the password as a SCRAM verifier. Raises StepFailedError when the migrations made no such role, and
     psycopg2.Error when the server refuses.
     """
-    print(f"init: warehouse login {LOADER_LOGIN} ...", flush=True)
-    login, role = sql.Identifier(LOADER_LOGIN), sql.Identifier(LOADER_ROLE)
+    print(f"init: warehouse login {login_name} ...", flush=True)
+    login, role = sql.Identifier(login_name), sql.Identifier(role_name)
     connection = psycopg2.connect(owner_dsn)
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute("select rolname from pg_roles where rolname = any(%s)", [[LOADER_LOGIN, LOADER_ROLE]])
+            cursor.execute("select rolname from pg_roles where rolname = any(%s)", [[login_name, role_name]])
             existing = {name for (name,) in cursor.fetchall()}
-            if LOADER_ROLE not in existing:
-                raise StepFailedError(
-                    f"the warehouse has no role {LOADER_ROLE}: the migrations' owner lacks CREATEROLE"
-                )
-            if LOADER_LOGIN not in existing:
+            if role_name not in existing:
+                raise StepFailedError(f"the warehouse has no role {role_name}: the migrations' owner lacks CREATEROLE")
+            if login_name not in existing:
                 cursor.execute(sql.SQL("create role {}").format(login))
-            verifier = encrypt_password(password, LOADER_LOGIN, scope=connection, algorithm="scram-sha-256")
-            attributes = "login inherit nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
-            cursor.execute(sql.SQL(f"alter role {{}} {attributes} password {{}}").format(login, sql.Literal(verifier)))
+            verifier = encrypt_password(password, login_name, scope=connection, algorithm="scram-sha-256")
+            cursor.execute(sql.SQL("alter role {} login inherit password {}").format(login, sql.Literal(verifier)))
+            # Only what it has too much of: an owner who is no superuser may not even mention the others.
+            cursor.execute(ADDED_ATTRIBUTES, {"login": login_name})
+            for (attribute,) in cursor.fetchall():
+                cursor.execute(sql.SQL(f"alter role {{}} {attribute}").format(login))
             cursor.execute(sql.SQL("grant {} to {}").format(role, login))
+            if setting:
+                cursor.execute(sql.SQL(f"alter role {{}} {setting}").format(login))
     finally:
         connection.close()
 
@@ -143,6 +173,7 @@ def prepare(environment: Mapping[str, str]) -> None:
     as_owner = {name: value for name, value in environment.items() if name != "AIRFLOW_CONN_SYRVE_WAREHOUSE"}
     run_step("warehouse migrations", [sys.executable, "-m", "syrve.warehouse", "migrate"], as_owner)
     ensure_loader_login(environment["SYRVE_WAREHOUSE_DSN"], environment["WAREHOUSE_LOADER_PASSWORD"])
+    ensure_source_login(environment["SYRVE_WAREHOUSE_DSN"], environment["WAREHOUSE_SOURCE_PASSWORD"])
 
 
 def main(environment: Mapping[str, str]) -> int:

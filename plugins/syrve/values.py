@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 MAX_NUMBER_DIGITS = 30
 MAX_NESTING = 32
+CURRENCY_DECIMALS = 6
+DOUBLE_DIGITS = 15
 _SHORT_INT: int = 10**MAX_NUMBER_DIGITS
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -52,3 +54,11 @@ def _is_short(number: Decimal | int) -> bool:
     if abs(number.adjusted()) > MAX_NUMBER_DIGITS:
         return False
     return len(str(number)) <= MAX_NUMBER_DIGITS
+
+
+def without_float_noise(amount: Decimal) -> Decimal:
+    """Return an amount as it was before a double carried it: of more decimals than any currency has, 15 digits are certain."""
+    if not amount.is_finite() or -int(amount.as_tuple().exponent) <= CURRENCY_DECIMALS:
+        return amount
+    certain = Context(prec=DOUBLE_DIGITS).plus(amount).normalize()
+    return certain.quantize(Decimal(1)) if int(certain.as_tuple().exponent) > 0 else certain

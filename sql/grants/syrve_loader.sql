@@ -15,17 +15,21 @@ to syrve_loader;
 grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
 grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
 grant select on sync.refresh_policy to syrve_loader;
+grant select, insert, update, delete on sync.breaker_count, sync.breaker, sync.held_back to syrve_loader;
+-- Approvals and campaigns are append-only.
+grant select, insert on sync.approval, sync.approval_event to syrve_loader;
+grant select on sync.approval_state to syrve_loader;
 grant usage on all sequences in schema sync to syrve_loader;
-grant execute on function sync.lease_is_held(integer, integer) to syrve_loader;
+grant execute on function sync.lease_is_held(integer, integer), syrve.lasting_fields(jsonb) to syrve_loader;
 
 grant select, insert, update on crm.customer, crm.customer_category, crm.customer_card, crm.customer_program to syrve_loader;
 grant select on crm.field_policy, crm.desired_state, crm.syrve_state to syrve_loader;
 grant select, insert, update, delete on
-crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_blocked, crm.conflict, crm.remote_change
+crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_held_back, crm.push_blocked, crm.conflict, crm.remote_change
 to syrve_loader;
 grant select, insert on crm.push to syrve_loader;
 grant usage on all sequences in schema crm to syrve_loader;
-grant execute on function crm.prune_push(integer, integer, integer) to syrve_loader;
+grant execute on function crm.prune_push(integer, integer, integer), crm.written_text(text) to syrve_loader;
 
 grant select, insert on wallet.payment, wallet.payment_event, wallet.operation, wallet.operation_event, wallet.contested_ending to syrve_loader;
 grant select on wallet.payment_state, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge to syrve_loader;
@@ -39,6 +43,7 @@ grant select, insert on wallet.finding_version to syrve_loader;
 grant select, insert, update, delete on wallet.finding_count to syrve_loader;
 grant select, insert on wallet.release, wallet.release_event to syrve_loader;
 grant select on wallet.release_state to syrve_loader;
+grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
 grant select, insert on wallet.notification to syrve_loader;
 grant select, insert, update on wallet.finding_told to syrve_loader;
 grant execute on function
@@ -47,3 +52,11 @@ wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
 wallet.finding_as_of(timestamptz),
 wallet.refusal_to_send(uuid)
 to syrve_loader;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_loader;
+grant execute on function
+wallet.order_balance_as_of(timestamptz, uuid, text),
+wallet.follow_orders(uuid)
+to syrve_loader;
+grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
+grant select, insert on sync.approval, sync.approval_event to syrve_loader;
+grant select on sync.approval_state to syrve_loader;

@@ -11,10 +11,17 @@ grant
 select (reject_id, run_id, entity, organization_id, stage, reason, occurrences, first_seen_at, last_seen_at, resolved_at),
 update (resolved_at)
 on sync.reject to syrve_ops;
+grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
 grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
 grant select, insert, update, delete on sync.refresh_policy to syrve_ops;
+grant select on sync.breaker_count, sync.breaker to syrve_ops;
+grant
+select (organization_id, identity_kind, breaker_id, customer_id, answer, held_at, last_seen_at, let_through_at)
+on sync.held_back to syrve_ops;
+grant execute on function sync.let_through(bigint, text), sync.drop_held_back(bigint, text) to syrve_ops;
 
 grant select, update (policy) on crm.field_policy to syrve_ops;
+grant select (crm_id, key, organization_id, breaker_id, held_at) on crm.push_held_back to syrve_ops;
 grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict_masked to syrve_ops;
 grant delete on crm.push_blocked to syrve_ops;
 -- Letting a row go forgets its refusals, by a trigger.
@@ -29,8 +36,10 @@ wallet.payment, wallet.payment_event, wallet.payment_state, wallet.contested_end
 wallet.operation, wallet.operation_event, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge,
 wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.transaction_bookmark,
 wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,
-wallet.release, wallet.release_event, wallet.release_state, wallet.notification, wallet.finding_told
+wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_version, wallet.campaign_row, wallet.notification, wallet.finding_told
 to syrve_ops;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_ops;
+grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
 grant update (status, resolved_at) on wallet.finding to syrve_ops;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),
@@ -39,3 +48,5 @@ wallet.finding_as_of(timestamptz)
 to syrve_ops;
 
 grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
+grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
+grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;

@@ -1,5 +1,5 @@
--- Brings the category memberships of the customers that differ into step: what an answer no longer has is removed, what is new or different is written, and
--- every version that this ends goes to the history.
+-- Brings the category memberships of the customers that differ into step: what an answer's list no longer has is removed (an answer
+-- without the list removes nothing), what is new or different is written, and every version that this ends goes to the history.
 with gone as (
     delete from syrve.customer_category as mirrored
     using staging_merged as merged
@@ -14,6 +14,14 @@ with gone as (
                 staged.organization_id = mirrored.organization_id
                 and staged.customer_id = mirrored.customer_id
                 and staged.category_id = mirrored.category_id
+        )
+        and not exists (
+            select 1
+            from staging_absent as absent
+            where
+                absent.organization_id = mirrored.organization_id
+                and absent.customer_id = mirrored.customer_id
+                and absent.list = 'categories'
         )
     returning
         mirrored.organization_id,

@@ -115,3 +115,17 @@ create temporary table if not exists staging_roster (
     received_value text,
     priority smallint not null
 ) on commit delete rows;
+
+create temporary table if not exists staging_gone (
+    organization_id uuid not null,
+    identity_kind text not null,
+    identity_value text not null,
+    customer_id uuid not null,
+    answer text not null
+) on commit delete rows;
+
+create temporary table if not exists staging_absent (
+    organization_id uuid not null,
+    customer_id uuid not null,
+    list text not null
+) on commit delete rows;

@@ -1,5 +1,6 @@
--- Brings the wallets of the customers that differ into step: what an answer no longer has is removed, what is new or different is written, and
--- every version that this ends goes to the history. A wallet that only has another name is no other balance: no version, no activity.
+-- Brings the wallets of the customers that differ into step: what an answer's list no longer has is removed (an answer
+-- without the list removes nothing), what is new or different is written, and every version that this ends goes to the history.
+-- A wallet that only has another name is no other balance: no version, no activity.
 with gone as (
     delete from syrve.wallet_balance as mirrored
     using staging_merged as merged
@@ -14,6 +15,14 @@ with gone as (
                 staged.organization_id = mirrored.organization_id
                 and staged.customer_id = mirrored.customer_id
                 and staged.wallet_id = mirrored.wallet_id
+        )
+        and not exists (
+            select 1
+            from staging_absent as absent
+            where
+                absent.organization_id = mirrored.organization_id
+                and absent.customer_id = mirrored.customer_id
+                and absent.list = 'walletBalances'
         )
     returning
         mirrored.organization_id,

@@ -1,5 +1,6 @@
 -- The roles stay: they belong to the server, and another database may use them.
 drop schema secret;
+drop schema source cascade; -- its views are whoever's made them, and stand on tables that are gone
 drop schema analytics;
 drop schema wallet;
 drop schema crm;

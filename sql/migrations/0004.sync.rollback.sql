@@ -1,3 +1,9 @@
+drop function sync.let_through(bigint, text);
+drop function sync.drop_held_back(bigint, text);
+drop function sync.make_held_back_due(bigint);
+drop table sync.held_back;
+drop table sync.breaker;
+drop table sync.breaker_count;
 drop table sync.call_budget;
 drop table sync.backfill;
 drop table sync.refresh_policy;

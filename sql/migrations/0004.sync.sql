@@ -6,7 +6,7 @@ comment on sequence sync.lease_id is 'Numbers of leases; the holder keeps an adv
 
 create table sync.roster (
     organization_id uuid not null,
-    identity_kind text not null check (identity_kind in ('phone', 'id', 'card')),
+    identity_kind text not null check (identity_kind in ('phone', 'id', 'card', 'card_number')),
     identity_value text not null,
     source text not null,
     received_value text,
@@ -32,7 +32,7 @@ create index roster_backfill on sync.roster (backfill_id, organization_id, ident
 create index roster_customer on sync.roster (organization_id, customer_id) where customer_id is not null;
 comment on table sync.roster is 'Identities to look up: Syrve has no list of customers, so the pull walks this one. A row needs only its key and source.';
 comment on column sync.roster.organization_id is 'Organization to ask; it may not have been seen yet.';
-comment on column sync.roster.identity_kind is 'What the value is: phone, id or card.';
+comment on column sync.roster.identity_kind is 'What the value is: phone, id, card (its track) or card_number (what is printed on it).';
 comment on column sync.roster.identity_value is 'Phone as E.164, customer id, or card track.';
 comment on column sync.roster.source is 'Where the identity came from, such as crm, file or query.';
 comment on column sync.roster.received_value is 'The value as it was received, where it was put into another form.';
@@ -68,6 +68,7 @@ create table sync.run (
     calls bigint not null default 0,
     retries bigint not null default 0,
     rate_limited bigint not null default 0,
+    held_back bigint not null default 0,
     seconds numeric not null default 0,
     started_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -88,6 +89,7 @@ comment on column sync.run.cleaned is 'Fields that were put right on the way in.
 comment on column sync.run.calls is 'Requests sent to Syrve, repeats included.';
 comment on column sync.run.retries is 'Requests that had to be repeated.';
 comment on column sync.run.rate_limited is 'Answers with status 429.';
+comment on column sync.run.held_back is 'Look-ups whose answer a breaker held back; see sync.breaker.';
 comment on column sync.run.seconds is 'Time that the task worked, all tries together.';
 comment on column sync.run.started_at is 'First count of the task.';
 comment on column sync.run.updated_at is 'Last count of the task.';
@@ -290,3 +292,158 @@ comment on column sync.call_budget.priority_at is 'When somebody other than a pu
 comment on column sync.call_budget.paused_until is 'No call before this moment: Syrve answered 429.';
 comment on column sync.call_budget.pull_at is 'When a scheduled pull last took a permit.';
 comment on column sync.call_budget.next_backfill_at is 'Moment until which backfills have used up what is left to them.';
+
+-- Breakers: a change of too many customers at once is no longer believed. What a pull would delete is held back until a person decides; a mass change
+-- of one field lands, and is told of.
+
+create table sync.breaker_count (
+    organization_id uuid not null,
+    run_id text not null,
+    kind text not null,
+    field text not null default '',
+    task text not null,
+    map_index integer not null,
+    looked bigint not null default 0 check (looked >= 0),
+    affected bigint not null default 0 check (affected >= 0),
+    counted_at timestamptz not null default now(),
+    primary key (organization_id, run_id, kind, field, task, map_index)
+);
+comment on table sync.breaker_count is 'How many customers each task of a run looked at or would write, and how many of them a change of one kind concerned.';
+comment on column sync.breaker_count.organization_id is 'Organization concerned.';
+comment on column sync.breaker_count.run_id is 'Airflow''s run id.';
+comment on column sync.breaker_count.kind is 'Kind of change: customers_gone, field_changed or push.';
+comment on column sync.breaker_count.field is 'Field that changed; empty where the kind has none.';
+comment on column sync.breaker_count.task is 'DAG id and task id, with a dot between.';
+comment on column sync.breaker_count.map_index is 'Index of the mapped task, -1 where it is not mapped.';
+comment on column sync.breaker_count.looked is 'Customers looked at.';
+comment on column sync.breaker_count.affected is 'Customers whom the change concerned.';
+comment on column sync.breaker_count.counted_at is 'Last count of the task.';
+
+create table sync.breaker (
+    breaker_id bigint generated always as identity primary key,
+    organization_id uuid not null,
+    kind text not null,
+    field text not null default '',
+    run_id text not null,
+    looked bigint not null,
+    affected bigint not null,
+    allowed bigint not null,
+    tripped_at timestamptz not null default now(),
+    alerted_at timestamptz,
+    decision text check (decision in ('let_through', 'dropped', 'recovered', 'landed')),
+    decided_at timestamptz,
+    decided_by text,
+    check ((decision is null) = (decided_at is null))
+);
+create unique index breaker_undecided on sync.breaker (organization_id, kind, field) where decision is null;
+create unique index breaker_landed on sync.breaker (organization_id, kind, field, run_id) where decision = 'landed';
+comment on table sync.breaker is 'Changes of too many customers at once: what was held back until a person decides, and what landed and was told of.';
+comment on column sync.breaker.breaker_id is 'Number to decide by: sync.let_through(breaker_id) or sync.drop_held_back(breaker_id).';
+comment on column sync.breaker.organization_id is 'Organization concerned.';
+comment on column sync.breaker.kind is 'Kind of change: customers_gone (newly deleted or not found), field_changed (by a pull), or push.';
+comment on column sync.breaker.field is 'Field that changed; empty where the kind has none.';
+comment on column sync.breaker.run_id is 'Run that tripped it first.';
+comment on column sync.breaker.looked is 'Customers looked at in that run when it tripped.';
+comment on column sync.breaker.affected is 'Customers whom the change concerned when it tripped.';
+comment on column sync.breaker.allowed is 'How many would have been let through without a question.';
+comment on column sync.breaker.tripped_at is 'When it tripped.';
+comment on column sync.breaker.alerted_at is 'When people were told; once for each breaker.';
+comment on column sync.breaker.decision is
+'let_through or dropped (by a person), recovered (later answers showed every customer again), landed (nothing was held back); null: undecided.';
+comment on column sync.breaker.decided_at is 'When it was decided.';
+comment on column sync.breaker.decided_by is 'Who decided; null where no person did.';
+
+create table sync.held_back (
+    organization_id uuid not null,
+    identity_kind text not null,
+    identity_value text not null,
+    breaker_id bigint not null references sync.breaker (breaker_id) on delete cascade,
+    customer_id uuid not null,
+    answer text not null check (answer in ('not_found', 'other_customer', 'deleted')),
+    held_at timestamptz not null default now(),
+    last_seen_at timestamptz not null default now(),
+    let_through_at timestamptz,
+    primary key (organization_id, identity_kind, identity_value)
+);
+create index held_back_breaker on sync.held_back (breaker_id);
+create index held_back_customer on sync.held_back (organization_id, customer_id);
+comment on table sync.held_back is
+'Answers that a breaker held back: the mirror still has these customers as they were. They are looked up again, later and later. Holds personal data.';
+comment on column sync.held_back.organization_id is 'Organization concerned.';
+comment on column sync.held_back.identity_kind is 'As in sync.roster.';
+comment on column sync.held_back.identity_value is 'As in sync.roster.';
+comment on column sync.held_back.breaker_id is 'Breaker that holds it.';
+comment on column sync.held_back.customer_id is 'Customer whom the mirror has under this identity.';
+comment on column sync.held_back.answer is 'What Syrve answered: not_found, other_customer (the id leads to somebody else), or deleted.';
+comment on column sync.held_back.held_at is 'When it was first held back.';
+comment on column sync.held_back.last_seen_at is 'When Syrve last answered so.';
+comment on column sync.held_back.let_through_at is 'When a person let it through: the next answer of this kind is believed.';
+
+create function sync.make_held_back_due(breaker bigint) returns bigint
+language sql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with locked as materialized (
+        select roster.organization_id, roster.identity_kind, roster.identity_value
+        from sync.roster as roster
+        inner join sync.held_back as held using (organization_id, identity_kind, identity_value)
+        where held.breaker_id = breaker
+        order by roster.organization_id, roster.identity_kind, roster.identity_value
+        for no key update of roster
+    ),
+
+    made_due as (
+        update sync.roster as roster
+        set due_at = now(), misses = 0
+        from locked
+        where
+            (roster.organization_id, roster.identity_kind, roster.identity_value)
+            = (locked.organization_id, locked.identity_kind, locked.identity_value)
+        returning 1
+    )
+
+    select count(*) from made_due
+$$;
+comment on function sync.make_held_back_due(bigint) is 'Makes every identity that a breaker holds due now, in key order as every other writer of the roster.';
+
+create function sync.let_through(breaker bigint, decided_by text default session_user) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    due bigint;
+begin
+    update sync.breaker as known
+    set decision = 'let_through', decided_at = now(), decided_by = let_through.decided_by
+    where known.breaker_id = breaker and known.decision is null;
+    if not found then
+        raise exception 'breaker % is not undecided; see sync.breaker', breaker using errcode = 'no_data_found';
+    end if;
+    due := sync.make_held_back_due(breaker);
+    update sync.held_back as held set let_through_at = now() where held.breaker_id = breaker;
+    return due;
+end
+$$;
+comment on function sync.let_through(bigint, text) is
+'Lets what a breaker holds back through: its customers are looked up again now, and what Syrve then answers is believed. Returns how many are due.';
+
+create function sync.drop_held_back(breaker bigint, decided_by text default session_user) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    due bigint;
+begin
+    update sync.breaker as known
+    set decision = 'dropped', decided_at = now(), decided_by = drop_held_back.decided_by
+    where known.breaker_id = breaker and known.decision is null;
+    if not found then
+        raise exception 'breaker % is not undecided; see sync.breaker', breaker using errcode = 'no_data_found';
+    end if;
+    due := sync.make_held_back_due(breaker);
+    delete from sync.held_back as held where held.breaker_id = breaker;
+    return due;
+end
+$$;
+comment on function sync.drop_held_back(bigint, text) is
+'Drops what a breaker holds back: the mirror keeps its customers, who are looked up again now and counted anew. Returns how many are due.';

@@ -75,6 +75,9 @@ create table wallet.operation (
 create index operation_hold on wallet.operation (hold_id) where hold_id is not null;
 create index operation_order on wallet.operation (organization_id, order_id) where order_id is not null;
 create index operation_wallet on wallet.operation (organization_id, customer_id, wallet_id, requested_at);
+-- Organizations of one network share their customers' wallets.
+create index operation_customer on wallet.operation (customer_id, requested_at);
+create index operation_without_wallet on wallet.operation (requested_at) where customer_id is null;
 create index operation_payment on wallet.operation (payment_id) where payment_id is not null;
 create index operation_refund on wallet.operation (refund_of) where refund_of is not null;
 create index operation_requested_at on wallet.operation (requested_at);

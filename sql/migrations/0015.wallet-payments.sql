@@ -5,6 +5,7 @@ create function wallet.clock_skew() returns interval
 language sql
 immutable
 parallel safe
+set search_path = pg_catalog, pg_temp
 as $$ select interval '10 minutes' $$;
 comment on function wallet.clock_skew() is 'How far the clocks of tills and of Syrve may be from ours; what is reported from later than that is refused.';
 
@@ -89,6 +90,18 @@ begin
         return 'hold_is_not_of_this_money';
     end if;
     if held.closed_at is null then
+        if exists (
+            select
+            from wallet.contested_ending as reported
+            where
+                reported.hold_id = held.hold_id
+                and reported.kind = 'chargeoff'
+                and reported.reported_organization_id = held.organization_id
+                and reported.reported_customer_id = held.customer_id
+                and reported.reported_wallet_id = held.wallet_id
+        ) then
+            return 'hold_end_is_contested';
+        end if;
         return null;
     end if;
     if operation.kind = 'cancel_hold' then
@@ -109,6 +122,7 @@ comment on function wallet.refusal_to_send(uuid) is
 
 create function wallet.refuse_to_send() returns trigger
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     wanted uuid;

@@ -81,6 +81,9 @@ WRONG: list[tuple[str, Any, str]] = [
     ("dialect", "legacy", "dialect: must be one of reference, cloud"),
     ("path_segment", "loyalty", "path_segment: must be one of iiko, syrve"),
     ("organization_ids", 7, "organization_ids: must be a list"),
+    ("organization_ids", '["a1", ', "organization_ids: is JSON that cannot be read"),
+    ("organization_ids", "[7]", "organization_ids: must be a list"),
+    ("organization_ids", "Tverskaya", "organization_ids: must be a list"),
     ("organization_ids", [7], "organization_ids: must be a list"),
     ("organization_ids", {"a": 1}, "organization_ids: must be a list"),
     ("time_zone", "Mars/Olympus", "time_zone: not a name"),
@@ -129,7 +132,9 @@ def test_settings_are_read_tolerantly() -> None:
     assert read.budgets == DEFAULT_BUDGETS | {"customer": 30, "coupon": 1}
 
 
-@pytest.mark.parametrize("value", ["A1, b2  A1", ["A1", " b2", "a1", ""], ("a1", "b2")])
+@pytest.mark.parametrize(
+    "value", ["A1, b2  A1", ["A1", " b2", "a1", ""], ("a1", "b2"), '["A1", "{b2}"]', "{A1};{b2}".replace(";", ",")]
+)
 def test_organization_ids_are_a_list_or_a_line_and_each_counts_once(value: Any) -> None:
     assert config(organization_ids=value).organization_ids == ("a1", "b2")
 

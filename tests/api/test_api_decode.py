@@ -39,7 +39,8 @@ CLOUD: dict[str, Any] = {
     "birthday": "1990-05-15 00:00:00.000",
     "sex": 1,
     "walletBalances": [{"id": WALLETS[0].upper(), "name": "Bonus", "type": 1, "balance": 12.5}],
-    "cards": None,
+    "cards": [],
+    "categories": [],
     "shouldReceiveOrderStatusInfo": True,
     "shouldReceivePromoActionsInfo": False,
     "personalDataConsentFrom": "2025-01-09 10:00:00.000",
@@ -50,6 +51,14 @@ CLOUD: dict[str, Any] = {
 
 def customer(answer: Any) -> Customer:
     return decode.customer(decode.parse_json(json.dumps(answer).encode()), time_zone=MOSCOW)
+
+
+@pytest.mark.parametrize("changes", [{}, {"surname": 7}], ids=["clean", "tolerant"])
+def test_list_that_is_missing_or_null_is_named(changes: dict[str, Any]) -> None:
+    lacking = {name: value for name, value in REFERENCE.items() if name != "categories"} | {"cards": None} | changes
+
+    assert customer(lacking).absent == ("cards", "categories")
+    assert customer(REFERENCE | changes).absent == ()
 
 
 def test_both_dialects_say_the_same_customer() -> None:
@@ -101,8 +110,9 @@ def test_unknown_fields_are_kept_by_their_names_and_are_no_problem() -> None:
     assert read.problems == ()
 
 
-def test_missing_lists_and_fields_are_empty() -> None:
-    assert customer({"id": CUSTOMER_ID}) == Customer(customer_id=CUSTOMER_ID)
+def test_missing_fields_are_none_and_missing_lists_named() -> None:
+    lists = ("walletBalances", "cards", "categories")
+    assert customer({"id": CUSTOMER_ID}) == Customer(customer_id=CUSTOMER_ID, absent=lists)
 
 
 def test_order_of_children_in_the_answer_does_not_matter() -> None:

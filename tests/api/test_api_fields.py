@@ -238,7 +238,17 @@ def test_impossible_time_is_none_and_what_came_is_kept(value: Any) -> None:
     assert [(each.lossy, each.value) for each in read.problems] == [(True, str(value))] * 2
 
 
-@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00", "0001-01-01", "01.01.0001 0:00:00", "0001-01-01T00:00:00+14:00"]
+)
+def test_first_time_of_dotnet_is_no_time_and_no_problem(text: str) -> None:
+    read = reader(text)
+
+    assert (read.moment("field"), read.day("field")) == (None, None)
+    assert problems(read) == []
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "9999-12-31T20:00:00-05:00"])
 def test_moment_that_utc_cannot_say_is_impossible(text: str) -> None:
     read = reader(text)
 

@@ -93,6 +93,7 @@ _HELD_BY = {
     "AIRFLOW_JWT_SECRET": {"api-server", "init", "scheduler"},
     "AIRFLOW_CONN_SYRVE_DEFAULT": {"init", "worker"},
     "WAREHOUSE_LOADER_PASSWORD": {"init", "worker"},
+    "WAREHOUSE_SOURCE_PASSWORD": {"init", "worker"},
     "WAREHOUSE_OWNER_PASSWORD": {"init", "warehouse-db"},
     "AIRFLOW_ADMIN_PASSWORD": {"init"},
 }

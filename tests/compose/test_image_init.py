@@ -33,6 +33,7 @@ def environment() -> dict[str, str]:
         "SYRVE_WAREHOUSE_DSN": "postgresql://syrve_owner:canary-owner@warehouse-db/warehouse",
         "WAREHOUSE_LOADER_PASSWORD": "canary-loader",
         "WAREHOUSE_OWNER_PASSWORD": "canary-owner",
+        "WAREHOUSE_SOURCE_PASSWORD": "canary-source",
     }
 
 
@@ -61,6 +62,7 @@ def steps(init: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Steps:
     noted = Steps()
     monkeypatch.setattr(init, "run_step", noted.run)
     monkeypatch.setattr(init, "ensure_loader_login", lambda dsn, password: noted.commands.append(["loader login"]))
+    monkeypatch.setattr(init, "ensure_source_login", lambda dsn, password: noted.commands.append(["source login"]))
     return noted
 
 
@@ -124,7 +126,7 @@ def test_all_wrong_settings_are_named_at_once(init: ModuleType) -> None:
 def test_no_secret_is_on_a_command_line(init: ModuleType, environment: dict[str, str], steps: Steps) -> None:
     init.prepare(environment)
 
-    assert len(steps.commands) == 5
+    assert len(steps.commands) == 6
     assert "canary" not in json.dumps(steps.commands)
 
 
@@ -153,7 +155,11 @@ def test_roles_exist_before_the_login_that_needs_them(
 ) -> None:
     init.prepare(environment)
 
-    assert steps.commands[-2:] == [[sys.executable, "-m", "syrve.warehouse", "migrate"], ["loader login"]]
+    assert steps.commands[-3:] == [
+        [sys.executable, "-m", "syrve.warehouse", "migrate"],
+        ["loader login"],
+        ["source login"],
+    ]
 
 
 def test_pool_gets_its_slots_from_the_environment(init: ModuleType, environment: dict[str, str], steps: Steps) -> None:

@@ -47,7 +47,7 @@ def test_generated_secrets_satisfy_init_but_for_the_account(init: ModuleType, tm
     made = {name: value or "" for name, value in dotenv_values(tmp_path / ".env").items()}
     assert [problem.split()[0] for problem in init.find_problems(made)] == [ACCOUNT]
     secret_values = [value for name, value in made.items() if not FILES.example[name] and value]
-    assert len(secret_values) == len(set(secret_values)) == 8
+    assert len(secret_values) == len(set(secret_values)) == 9
     assert {name: value for name, value in made.items() if FILES.example[name]} == {
         n: v for n, v in FILES.example.items() if v
     }

@@ -73,6 +73,7 @@ def test_dag_settings_are_passed_on_with_the_defaults_that_they_document() -> No
     documented = dict(re.findall(r"^\| `(SYRVE_\w+)` \|.*\| `([^`]*)` \|$", settings.__doc__ or "", re.MULTILINE))
     # The pool is made by init under its one name.
     assert documented.pop("SYRVE_POOL") == "syrve_api"
+    documented["SYRVE_INBOX"] = "file:///opt/airflow/inbox"  # a volume of the stack
     shared = FILES.compose["x-airflow-environment"]
     assert {name: shared.get(name) for name in documented} == {
         name: f"${{{name}:-{default}}}" for name, default in documented.items()

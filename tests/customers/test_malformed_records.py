@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.pulls import Syncing
+from syrve.warehouse.limits import BreakerSettings
 from syrve_simulator.control import RawAnswer
 
 CUSTOMER_ID = "5f4e0002-0000-4000-8000-000000000001"
@@ -242,3 +243,55 @@ def test_naive_time_is_read_in_the_time_zone_of_the_connection(syncing: Syncing)
     pull_one(syncing, answer(personalDataProcessingConsentFrom="2024-01-31 12:00:00.000"))
 
     assert landed(syncing, "consent_from::text") == ("2024-01-31 09:00:00+00",)
+
+
+LISTS = {"walletBalances": "wallet_balance", "cards": "card", "categories": "customer_category"}
+
+
+@pytest.mark.parametrize("shape", ["missing", "null"])
+def test_list_that_an_answer_lacks_is_not_an_empty_one(syncing: Syncing, shape: str) -> None:
+    guests = syncing.customers(60)
+    syncing.add(id=[each["customer_id"] for each in guests])
+    syncing.pull()
+
+    def children() -> dict[str, list[Any]]:
+        return {table: syncing.rows(f"select * from syrve.{table} order by 1, 2, 3") for table in LISTS.values()}
+
+    before = children()
+    lists = dict.fromkeys(LISTS) if shape == "null" else {}
+    for each in guests:
+        body = json.dumps({"id": each["customer_id"], "phone": each["phone"], "name": "Новое"} | lists).encode()
+        syncing.simulator.control.put_raw_answers([RawAnswer(syncing.organization_id, each["customer_id"], body)])
+
+    for _ in range(2):
+        syncing.make_due()
+        syncing.pull(breaker=BreakerSettings(at_least=1000))
+        assert children() == before
+        noted = dict(
+            syncing.rows(
+                "select split_part(reason, ' ', 1), count(*) from sync.reject where resolved_at is null group by 1"
+            )
+        )
+        for name, table in LISTS.items():
+            assert noted[name] == len({row[1] for row in before[table]}), "noted where something was there to lose"
+
+    syncing.simulator.control.clear_raw_answers()
+    syncing.make_due()
+    syncing.pull(breaker=BreakerSettings(at_least=1000))
+    assert children() == before
+    assert syncing.value("select count(*) from sync.reject where resolved_at is null") == 0
+
+
+def test_empty_list_of_an_answer_removes_what_was_there(syncing: Syncing) -> None:
+    guests = syncing.customers(20)
+    syncing.add(id=[each["customer_id"] for each in guests])
+    syncing.pull()
+    for each in guests:
+        body = json.dumps({"id": each["customer_id"]} | dict.fromkeys(LISTS, ())).encode()
+        syncing.simulator.control.put_raw_answers([RawAnswer(syncing.organization_id, each["customer_id"], body)])
+    syncing.make_due()
+
+    syncing.pull()
+
+    for table in LISTS.values():
+        assert syncing.value(f"select count(*) from syrve.{table}") == 0

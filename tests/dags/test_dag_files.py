@@ -18,6 +18,7 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
 from syrve.operators import settings
+from syrve.operators.conf import refuse_unknown_conf
 
 DAGS = Path(__file__).parents[2] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
@@ -325,8 +326,8 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
     assert schedules({}, monkeypatch) == {
         "syrve_customers": "17 * * * *",
         "syrve_coupons": "47 4 * * *",
-        "syrve_balances": "*/10 * * * *",
-        "syrve_crm_push": "37 * * * *",
+        "syrve_balances": "*/5 * * * *",
+        "syrve_crm_push": None,
         "syrve_crm_import": None,
         "syrve_roster_import": None,
         "syrve_backfill": None,
@@ -360,7 +361,7 @@ def test_push_asks_before_it_applies_and_is_judged_at_the_end(dagbag: DagBag) ->
         "publish": "all_done",
         "all_pushed": "none_failed",
     }
-    assert dag.params["dry_run"] is None
+    assert dag.params["dry_run"] == "Preview"
 
 
 def test_sizes_and_pool_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,7 +394,7 @@ def test_release_asks_before_it_cancels_and_asks_by_hand_only_where_it_is_told_t
 
     assert dag.get_task("plan").downstream_task_ids == {"approve"}
     assert dag.get_task("approve").downstream_task_ids == {"release"}
-    assert dag.params["dry_run"] is None
+    assert dag.params["dry_run"] == "Preview"
     assert set(dag.params["rules"]) == {"charged_hold_open", "order_failed_hold_open"}
 
 
@@ -413,7 +414,6 @@ def test_release_by_asset_does_not_start_itself(monkeypatch: pytest.MonkeyPatch,
         ("rules", []),
         ("min_severity", "mild"),
         ("max_holds", 0),
-        ("max_amount", "-1"),
         ("max_amount", 1.5),
         ("answer_hours", 0),
     ],
@@ -423,6 +423,52 @@ def test_form_of_the_release_refuses_what_makes_no_sense(dagbag: DagBag, name: s
 
     with pytest.raises(ParamValidationError):
         dagbag.dags["syrve_release_holds"].params.get_param(name).resolve(value)
+
+
+WRITES_TO_SYRVE = ("syrve_bulk_topup", "syrve_crm_push", "syrve_release_holds")
+
+
+@pytest.mark.parametrize("dag_id", WRITES_TO_SYRVE)
+def test_form_that_can_send_asks_preview_or_send(dagbag: DagBag, dag_id: str) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    choice = dagbag.dags[dag_id].params.get_param("dry_run")
+
+    assert (choice.value, choice.schema["title"], choice.schema["enum"]) == (
+        "Preview",
+        "Preview or send",
+        ["Preview", "Send"],
+    )
+    assert choice.schema["type"][0] == "string", "Airflow makes a dropdown of an enum of texts, and of no other"
+    for value in (True, False, "Send", "Preview"):
+        assert choice.resolve(value) is value
+    for value in (None, "", "yes", 1, 0):
+        with pytest.raises(ParamValidationError):
+            choice.resolve(value)
+
+
+def test_form_says_whether_the_schedule_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYRVE_CRM_PUSH_SCHEDULE", "37 * * * *")
+    monkeypatch.setenv("SYRVE_RELEASE_HOLDS_SCHEDULE", "none")
+
+    assert "is ON (SYRVE_CRM_PUSH_SCHEDULE): it also sends by itself at 37 * * * *" in settings.armed("crm_push")
+    assert "is off: nothing is sent by itself" in settings.armed("release_holds")
+    bag = DagBag(dag_folder=DAGS, bundle_name="dags")
+    assert settings.armed("crm_push") in str(bag.dags["syrve_crm_push"].params.get_param("dry_run").description)
+
+
+def test_every_task_refuses_unknown_conf_before_it_begins(dag: DAG) -> None:
+    assert {
+        task.partial_kwargs.get("pre_execute") if task.is_mapped else task._pre_execute_hook for task in dag.tasks
+    } == {refuse_unknown_conf}
+
+
+@pytest.mark.parametrize("name", ["SYRVE_SELF_APPROVAL", "SYRVE_TOPUP_MAX_AMOUNT_PER_ROW"])
+def test_setting_that_makes_no_sense_is_refused_by_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "maybe")
+
+    with pytest.raises(ValueError, match=name):
+        runpy.run_path(settings.__file__)
 
 
 @pytest.mark.parametrize(

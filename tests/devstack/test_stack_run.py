@@ -13,7 +13,7 @@ from devstack.airflow_api import AirflowApi, TaskState
 from devstack.console import Teller
 from devstack.errors import StackError
 from devstack.processes import ProcessRecord
-from devstack.run import TaskChanges, parse_conf, run
+from devstack.run import TaskChanges, check_conf_keys, parse_conf, run
 from devstack.settings import StackPaths
 from devstack.stack import RUN, UP, Purpose, Stack
 from devstack.state import StackState
@@ -229,3 +229,20 @@ def test_only_news_about_tasks_are_told() -> None:
     assert changes.since_last([TaskState("pull", 0, "running", 1)]) == []
     again = changes.since_last([TaskState("pull", 0, "running", 2)])
     assert [line.split(maxsplit=1)[1] for line in again] == ["running (try 2)"]
+
+
+def test_unknown_key_of_conf_is_refused_with_what_was_meant() -> None:
+    known = ["force", "organization_ids"]
+
+    check_conf_keys("d", {"organization_ids": [], "force": True}, known)
+    with pytest.raises(StackError, match=r"d knows no organisation_ids in CONF\. Did you mean organization_ids\?"):
+        check_conf_keys("d", {"organisation_ids": []}, known)
+
+
+def test_run_with_an_unknown_key_of_conf_does_not_start(stack: FakeStack, airflow: FakeAirflow) -> None:
+    airflow.known_keys = ["force"]
+
+    with pytest.raises(StackError, match="It may have: force"):
+        run(stack, stack.teller, "d", '{"limit": 1}')
+
+    assert airflow.triggered == []

@@ -84,6 +84,25 @@ class LiveAirflow:
 
         wait_until(is_asked, f"{task_id} asks a person")
 
+    def answer(self, run: DagRun, *beginnings: str, task_id: str = "approve", as_admin: bool = False) -> list[str]:
+        """Choose the options that hold these texts, as the second person unless said otherwise; returns them."""
+        offered = self.api.required_options(run.dag_id, run.run_id, task_id)
+        chosen = [option for option in offered if any(text in option for text in beginnings)]
+        api = self.api if as_admin else self.stack.approver_api(self.state)
+        api.answer_required_action(run.dag_id, run.run_id, task_id, *chosen)
+        return chosen
+
+    def clear(self, run: DagRun, task_id: str) -> None:
+        """Clear a task and those after it, as the UI does."""
+        body = {"dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id], "only_failed": False}
+        body |= {"include_downstream": True, "reset_dag_runs": True}
+        self.api._call("POST", f"/dags/{run.dag_id}/clearTaskInstances", "clear tasks", body=body)
+
+    def mark_success(self, run: DagRun, task_id: str) -> None:
+        """Mark a task as success by hand."""
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
+        self.api._call("PATCH", path, "mark a task", body={"new_state": "success"})
+
     def task_states(self) -> dict[str, str | None]:
         return {task.label: task.state for task in self.last_tasks}
 

@@ -28,13 +28,13 @@ def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -
 
     refused = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
     airflow.wait_for_question(refused, "approve")
-    airflow.api.answer_required_action(refused.dag_id, refused.run_id, "approve", "Reject")
+    airflow.answer(refused, "Reject", as_admin=True)
     assert airflow.finish(refused) == "success"
     assert "create_or_update" not in airflow.simulator.calls()["operations"]
 
     approved = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
     airflow.wait_for_question(approved, "approve")
-    airflow.api.answer_required_action(approved.dag_id, approved.run_id, "approve", "Approve")
+    airflow.answer(approved, "Approve", as_admin=True)
     assert airflow.finish(approved) == "success"
 
     assert airflow.simulator.calls()["operations"]["create_or_update"]["received"] == 10

@@ -3,8 +3,6 @@
 from decimal import Decimal
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-
 from devstack import names
 
 HOLD = "5f4e0005-0000-4000-8000-000000000010"
@@ -42,8 +40,8 @@ def test_campaign_waits_for_a_person_and_is_credited_once(airflow: Any) -> None:
     )
     assert "**3** row(s) would be credited with **15.75** in all" in asked[0]
 
-    airflow.api.answer_required_action(refused.dag_id, refused.run_id, "approve", ApprovalOperator.REJECT)
-    airflow.api.answer_required_action(approved.dag_id, approved.run_id, "approve", ApprovalOperator.APPROVE)
+    airflow.answer(refused, "Reject")
+    airflow.answer(approved, "Approve")
 
     assert airflow.finish(refused) == "success"
     assert airflow.task_states()["send"] == "skipped"

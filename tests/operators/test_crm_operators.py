@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from fixtures.airflow import Running
+from syrve.approvals.errors import NotApproved
 from syrve.crm.errors import PushRefused
 from syrve.operators.approval import SyrveApprovePushOperator
 from syrve.operators.crm import (
@@ -49,6 +50,11 @@ def mirrored(running: Running, count: int) -> list[Any]:
         (None, "backfill", False),
         (False, "manual", False),
         ("True", "scheduled", True),
+        ("Preview", "manual", True),
+        ("Preview", "backfill", True),
+        ("Preview", "scheduled", False),
+        ("Preview", "asset_triggered", False),
+        ("Send", "manual", False),
     ],
 )
 def test_run_by_hand_only_looks_unless_its_form_says_otherwise(flag: Any, run_type: str, expected: bool) -> None:
@@ -109,16 +115,37 @@ def test_large_plan_asks_a_person_with_counts_and_field_names(
     running.execute(SyrvePlanPushOperator, is_dry_run=False)
     monkeypatch.setattr(
         "fixtures.airflow.task_context",
-        lambda *_: {"ti": SimpleNamespace(id="1"), "task_instance": SimpleNamespace(id="1"), "run_id": "run-1"},
+        lambda *_: {
+            "ti": SimpleNamespace(id="1", dag_id="dag"),
+            "task_instance": SimpleNamespace(id="1"),
+            "run_id": "run-1",
+        },
     )
 
     with pytest.raises(TaskAwaitingInput):
         running.execute(SyrveApprovePushOperator, approval_customers="1")
 
-    assert asked["defaults"] == ["Reject"]
+    assert (asked["defaults"], asked["options"][1]) == (None, "Reject")
+    assert asked["options"][0].startswith("Approve: send 2 customer(s) [")
     assert "2 customer(s) to send" in asked["body"]
     assert "surname 2" in asked["body"]
     assert SECRET not in asked["body"]
+
+
+def test_plan_that_nobody_approved_is_not_sent(running: Running) -> None:
+    [person] = mirrored(running, 1)
+    wish(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
+    [shard] = running.execute(SyrvePlanPushOperator, is_dry_run=False)
+    running.syncing.simulator.control.reset_calls()
+
+    with pytest.raises(NotApproved):
+        running.execute(SyrveApplyPushOperator, **shard)
+
+    running.execute(SyrveApprovePushOperator)
+    running.syncing.execute("update crm.push_plan set changes = jsonb_set(changes, '{surname,to}', '\"x\"')")
+    with pytest.raises(NotApproved):
+        running.execute(SyrveApplyPushOperator, **shard)
+    assert "create_or_update" not in running.syncing.simulator.control.calls()["operations"]
 
 
 def test_run_whose_rows_were_all_refused_is_not_green(running: Running, caplog: pytest.LogCaptureFixture) -> None:
@@ -150,6 +177,7 @@ def test_organization_without_loyalty_is_passed_over_with_a_finding(running: Run
     [person] = mirrored(running, 1)
     wish(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
     [shard] = running.execute(SyrvePlanPushOperator, is_dry_run=False)
+    running.execute(SyrveApprovePushOperator)
     running.syncing.simulator.control.set_switches(organizations_without_loyalty=[running.syncing.organization_id])
 
     with pytest.raises(AirflowSkipException, match="loyalty is not set up"):

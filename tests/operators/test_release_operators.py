@@ -17,10 +17,11 @@ from fixtures.releases import Releasing
 from fixtures.wallets import Purse, open_purse
 from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
 from syrve.api.errors import ConfigurationError
+from syrve.approvals.errors import NotApproved, QuestionOutdated
 from syrve.findings.release_question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
 from syrve.operators.release import SyrvePlanReleaseOperator, SyrveReleaseHoldsOperator
 from syrve.operators.release_approval import SyrveApproveReleaseOperator
-from syrve.wallet.errors import AnswerUnclear
+from syrve.wallet.errors import AnswerUnclear, UnusableOperation
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.process import SimulatorProcess, start_simulator
 
@@ -52,6 +53,7 @@ class Run:
         self.releasing = Releasing(purse)
         self.asked: dict[str, Any] = {}
         self.plan: dict[str, Any] = {}
+        self.started_by = "asker"
 
     def execute(self, operator_class: Callable[..., Any], run_type: str = "manual", **params: Any) -> Any:
         return self._operator(operator_class, **params).execute(self._context(run_type))
@@ -88,7 +90,8 @@ class Run:
     def _context(self, run_type: str) -> Any:
         context = task_context(run_id="run-1")
         context["ti"].id = "1"
-        return context | {"task_instance": context["ti"], "dag_run": SimpleNamespace(run_type=run_type)}
+        started = SimpleNamespace(run_type=run_type, triggering_user_name=self.started_by)
+        return context | {"task_instance": context["ti"], "dag_run": started}
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ def test_run_by_hand_only_looks_unless_its_form_says_otherwise(run: Run, caplog:
     plan = run.choose(is_dry_run=None)
 
     assert (plan["request_id"], plan["holds"]) == (None, 1)
-    assert "Dry run, nobody is asked: 1 hold(s) of 30.00 in all" in caplog.text
+    assert "Preview, nobody is asked: 1 hold(s) of 30.00 in all" in caplog.text
     assert f"Hold {hold_id}" in caplog.text
     with pytest.raises(AirflowSkipException):
         run.ask()
@@ -208,6 +211,47 @@ def test_tasks_that_are_cleared_ask_nobody_and_cancel_nothing_again(run: Run) ->
     assert run.ask() == {"released": 1}
     assert run.release()["unchanged"] == 1
     assert run.releasing.cancels == 1
+
+
+def test_who_started_the_run_can_not_approve_it(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    hold_id = run.releasing.dangling()
+    run.started_by = "OPS"
+    run.choose()
+    with pytest.raises(TaskAwaitingInput):
+        run.ask()
+
+    with pytest.raises(TaskAwaitingInput) as waiting:
+        run.answer(RELEASE_ALL)
+
+    assert waiting.value.timeout <= timedelta(minutes=30)
+    assert "the approval of ops does not count: the user started the run" in caplog.text
+    assert run.releasing.states(hold_id) == ["asked"]
+    with pytest.raises(NotApproved):
+        run.release()
+    told = "select state, requested_by, decided_by, decided_by_id from sync.approval_event"
+    assert run.releasing.purse.rows(told) == [("not_counted", "OPS", "ops", "7")]
+    assert run.answer(RELEASE_NONE) == {"left": 1}, "anybody may say no"
+
+
+def test_answer_to_a_question_about_other_content_does_not_count(run: Run) -> None:
+    run.releasing.dangling("10.00")
+    run.choose()
+    with pytest.raises(TaskAwaitingInput):
+        run.ask()
+    run.releasing.dangling("20.00")
+    run.choose()
+
+    with pytest.raises(QuestionOutdated):
+        run.answer(RELEASE_ALL)
+
+    assert run.releasing.cancels == 0
+    assert run.releasing.purse.value("select count(*) from sync.approval_event") == 0
+
+
+def test_amount_that_is_none_is_refused_in_words(run: Run) -> None:
+    for amount in ("-1", "0", "much"):
+        with pytest.raises(UnusableOperation, match="amount"):
+            run.choose(max_amount=amount)
 
 
 def test_choice_of_the_form_reaches_the_plan(run: Run) -> None:

@@ -15,6 +15,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from fixtures.airflow import Running, SetConnection
 from fixtures.wallets import Purse, open_purse
 from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
+from syrve.approvals.book import ApprovalBook, Content, RunOf
+from syrve.approvals.errors import NotApproved
+from syrve.approvals.rules import ApproverRules, User
 from syrve.customers.errors import UnusableSource
 from syrve.hooks.wallet import SyrveWalletHook
 from syrve.operators.topup import SyrvePlanTopupOperator, SyrveSendTopupOperator, SyrveTopupGateOperator
@@ -213,6 +216,15 @@ def known(purse: Purse) -> None:
     )
 
 
+def approve(purse: Purse, plan: dict[str, Any]) -> None:
+    """Approve a campaign as the question's task does."""
+    subject = f"campaign {plan['campaign']}, version {plan['version']}"
+    content = Content("topup", subject, plan["digest"], plan["to_credit"], Decimal(plan["to_credit_amount"]))
+    book = ApprovalBook(purse.warehouse, RunOf("dag", "run-1", "asker"))
+    book.ask(content)
+    book.approve(content, User("7", "boss"), ApproverRules())
+
+
 def test_campaign_from_a_file_is_planned_and_sent(
     purse: Purse, run: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -224,8 +236,13 @@ def test_campaign_from_a_file_is_planned_and_sent(
 
     dry = run(SyrvePlanTopupOperator, task_id="plan", **options)
     plan = run(SyrvePlanTopupOperator, task_id="plan", is_dry_run="False", **options)
-    counts = run(SyrveSendTopupOperator, task_id="send", campaign="spring", digest=plan["digest"])
+    chosen = {"campaign": "spring", "digest": plan["digest"]}
+    with pytest.raises(NotApproved):
+        run(SyrveSendTopupOperator, task_id="send", **chosen)
+    approve(purse, plan)
+    counts = run(SyrveSendTopupOperator, task_id="send", **chosen)
 
+    assert (dry.pop("is_to_be_asked"), plan.pop("is_to_be_asked")) == (False, True)
     assert dry == plan
     assert (plan["to_credit"], plan["to_credit_amount"], plan["rejected_rows"]) == (1, "5.50", 1)
     assert (counts["changed"], purse.balance) == (1, Decimal("105.50"))

@@ -90,7 +90,7 @@ def test_rejection_cancels_nothing(reference: Releasing) -> None:
 def test_no_answer_in_time_cancels_nothing_and_a_late_one_does_not_count(reference: Releasing) -> None:
     hold_id = reference.dangling()
     plan = reference.plan()
-    reference.book().expire(str(plan.request_id))
+    reference.expire(plan)
     reference.answer(plan, RELEASE_ALL)
 
     assert reference.release(str(plan.request_id)).requested == 0

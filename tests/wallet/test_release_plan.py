@@ -193,6 +193,9 @@ def test_decision_stands_whatever_is_answered_later(releasing: Releasing) -> Non
 # The question itself.
 
 
+DIGEST = "0123456789abcdef" * 4
+
+
 def shown(count: int) -> list[ShownHold]:
     return [
         ShownHold(
@@ -213,11 +216,11 @@ def shown(count: int) -> list[ShownHold]:
 def test_question_names_every_hold_with_its_amount_age_rule_and_severity() -> None:
     (hold,) = shown(1)
 
-    assert options([hold]) == [
-        RELEASE_ALL,
+    assert options([hold], DIGEST) == [
+        f"{RELEASE_ALL} [0123456789ab]",
         RELEASE_NONE,
-        f"1. Release 30.00, stale_hold, 3 d, hold {hold.hold_id}",
-        KEEP_REST,
+        f"1. Release 30.00, stale_hold, hold {hold.hold_id} [0123456789ab]",
+        f"{KEEP_REST} [0123456789ab]",
     ]
     assert f"| 1 | 30.00 | 3 d | high | stale_hold | not known | {hold.hold_id} |" in body([hold])
 
@@ -239,10 +242,11 @@ def test_age_is_told_in_a_fitting_unit(age: timedelta, told: str) -> None:
 @given(data=st.data(), count=st.integers(1, 6))
 def test_every_hold_has_one_decision_and_only_what_was_named_is_approved(data: st.DataObject, count: int) -> None:
     holds = shown(count)
-    chosen = data.draw(st.sets(st.sampled_from(options(holds)), min_size=1))
+    tagged = data.draw(st.sets(st.sampled_from(options(holds, DIGEST)), min_size=1))
+    chosen = {each.removesuffix(" [0123456789ab]") for each in tagged}
     named = {each.release_id for each in holds if each.option in chosen}
     try:
-        decision = read_answer(holds, chosen)
+        decision = read_answer(holds, tagged)
     except AnswerUnclear:
         assert RELEASE_NONE in chosen
         assert named or RELEASE_ALL in chosen

@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 from fixtures.wallets import AT_ONCE, Purse, in_another_process, killed_at, start_process, wait_for
+from syrve.approvals.book import ApprovalBook, RunOf
+from syrve.approvals.errors import LimitExceeded, NotApproved
+from syrve.approvals.rules import ApproverRules, MoneyLimits, User
 from syrve.customers.phones import to_e164
 from syrve.sources.errors import UnusableSource
 from syrve.wallet.campaign import TopupPlan
-from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete
+from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete, UnusableOperation
 from syrve.wallet.topup import TopupList, TopupRun
 from syrve.warehouse.runs import Counts
 
@@ -44,12 +47,24 @@ class Campaign:
             organization_id=self.purse.organization_id,
             **({"wallet_type": None, "comment": "spring"} | options),
         )
-        return job.give_up() if give_up else job.plan(frames, dry_run=dry_run)
+        return job.give_up(dry_run=dry_run) if give_up else job.plan(frames, dry_run=dry_run)
 
-    def send(self, plan: TopupPlan, **options: Any) -> Counts:
+    def approvals(self, run: str = "run-1") -> ApprovalBook:
+        return ApprovalBook(self.purse.warehouse, RunOf("dag", run, "asker"))
+
+    def approve(self, plan: TopupPlan, run: str = "run-1") -> None:
+        self.approvals(run).ask(plan.content)
+        self.approvals(run).approve(plan.content, User("7", "boss"), ApproverRules())
+
+    def send(self, plan: TopupPlan, *, run: str = "run-1", is_approved: bool = True, **options: Any) -> Counts:
+        """Send a plan; it is approved first unless the test says otherwise."""
+        if is_approved:
+            self.approve(plan, run)
+        limits = options.pop("limits", None)
         settings = options.pop("settings", AT_ONCE)
-        money = self.purse.money(settings=settings, **options)
-        return TopupRun(money, key=self.purse.key("send"), campaign=plan.campaign).send(plan.digest)
+        money, key = self.purse.money(settings=settings, **options), self.purse.key("send")
+        approvals = self.approvals(run)
+        return TopupRun(money, key=key, campaign=plan.campaign, approvals=approvals, limits=limits).send(plan.digest)
 
     def send_to_the_end(self, plan: TopupPlan) -> None:
         for _ in range(4):
@@ -138,6 +153,11 @@ BAD_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "no amount": ({"amount": ""}, "amount is missing"),
     "a word": ({"amount": "five"}, "amount is not a number"),
     "below zero": ({"amount": "-5"}, "the amount must be a Decimal greater than zero"),
+    "two people": (
+        {"phone": "+79750000001"},
+        "customer_id and phone disagree: the mirror has another phone of this customer, or none",
+    ),
+    "no phone": ({"phone": "Ivan"}, "phone is not a phone number"),
     "too fine": ({"amount": "0.001"}, "the amount has more than 2 decimals"),
 }
 
@@ -155,15 +175,24 @@ def test_bad_row_is_kept_with_its_reason_and_the_others_go_on(campaign: Campaign
     assert sorted(campaign.credited.values()) == [0, Decimal("5.00"), Decimal("5.00"), Decimal("5.00")]
 
 
-def test_same_row_with_another_amount_is_refused(campaign: Campaign) -> None:
-    plan = campaign.plan(campaign.frame(1), campaign.frame(1, "6.00"))
+def test_row_that_is_in_the_list_twice_is_refused(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame(1), campaign.frame(1, "6.00"), campaign.frame(1))
+
+    assert (plan.to_credit, plan.to_credit_amount, plan.rejected_rows) == (1, "5.00", 2)
+    assert set(campaign.rejects) == {
+        "the list has this row before; rows that credit a customer twice need keys of their own"
+    }
+
+
+def test_credited_row_with_another_amount_is_refused(campaign: Campaign) -> None:
+    campaign.send(campaign.plan(campaign.frame(1)))
+
     again = campaign.plan(campaign.frame(1, "7.00"))
 
-    assert plan.to_credit_amount == again.to_credit_amount == "5.00"
-    assert campaign.rejects == [
-        "key is taken by an operation of other content",
-        "the campaign has this row with another customer, wallet or amount",
-    ]
+    assert (again.to_credit, campaign.rejects) == (
+        0,
+        ["the campaign has this row with another customer, wallet or amount"],
+    )
 
 
 def test_rows_with_keys_of_their_own_may_credit_a_guest_more_than_once(campaign: Campaign) -> None:
@@ -189,14 +218,136 @@ def test_what_was_not_approved_is_not_sent(campaign: Campaign) -> None:
     assert campaign.purse.received == {}
 
 
+def test_corrected_list_credits_none_of_the_rows_before(campaign: Campaign) -> None:
+    wrong = campaign.plan(campaign.frame(3, "1000.00"))
+    campaign.approve(wrong)
+    fixed = campaign.plan(campaign.frame(2, "10.00"))
+
+    campaign.send(fixed)
+
+    assert (fixed.version, fixed.added, fixed.changed, fixed.removed) == (2, 0, 2, 1)
+    assert (fixed.to_credit, fixed.to_credit_amount, fixed.rejected_rows) == (2, "20.00", 0)
+    assert sorted(campaign.credited.values()) == [0, 0, Decimal("10.00"), Decimal("10.00")]
+
+
+def test_planned_rows_that_a_new_list_lacks_are_dropped(campaign: Campaign) -> None:
+    half_sent(campaign, campaign.frame(4))
+    fixed = campaign.plan(campaign.frame(3, "6.00"))
+    campaign.send(fixed)
+
+    assert (fixed.rejected_rows, fixed.to_credit) == (2, 1), "two are credited with 5.00 already, and stay so"
+    assert sorted(campaign.credited.values()) == [0, Decimal("5.00"), Decimal("5.00"), Decimal("6.00")]
+    assert campaign.purse.value("select count(*) from wallet.operation_state where state = 'planned'") == 0
+
+
+def half_sent(campaign: Campaign, frame: pd.DataFrame) -> TopupPlan:
+    """Send two rows of a list, the others are planned in the ledger."""
+    plan = campaign.plan(frame)
+    campaign.purse.simulator.control.set_faults([{"operation": "wallet_topup", "fault": "rate_limit", "after": 2}])
+    with pytest.raises(TopupIncomplete):
+        campaign.send(plan)
+    campaign.purse.simulator.control.clear_faults()
+    return plan
+
+
 def test_campaign_that_was_given_up_is_never_sent(campaign: Campaign) -> None:
+    plan = half_sent(campaign, campaign.frame())
+
+    looked = campaign.plan(give_up=True, dry_run=True)
+    assert campaign.plan(campaign.frame(), dry_run=True).to_credit == 2, "a dry run gives nothing up"
+    given_up = campaign.plan(give_up=True)
+    with pytest.raises(PlanChanged):
+        campaign.send(plan)
+
+    assert given_up == looked
+    assert (given_up.to_credit, given_up.removed, given_up.credited) == (0, 4, 2)
+    assert sorted(campaign.credited.values()) == [0, 0, Decimal("5.00"), Decimal("5.00")]
+    assert campaign.purse.value("select count(*) from wallet.operation_state where state = 'planned'") == 0
+
+
+def test_rest_of_a_campaign_given_up_is_credited_by_its_name(campaign: Campaign) -> None:
+    half_sent(campaign, campaign.frame())
+    campaign.plan(give_up=True)
+
+    again = campaign.plan(campaign.frame())
+    campaign.send(again)
+
+    assert (again.to_credit, again.credited) == (2, 2)
+    assert everybody_got(campaign)
+
+
+def test_renamed_campaign_says_who_was_credited_lately(campaign: Campaign) -> None:
+    campaign.send(campaign.plan(campaign.frame(3)))
+
+    assert campaign.plan(campaign.frame(), name="spring-2").credited_elsewhere == 3
+    assert campaign.plan(campaign.frame()).credited_elsewhere == 0
+
+
+def test_list_that_changes_while_it_is_sent_stops_it(campaign: Campaign) -> None:
     plan = campaign.plan(campaign.frame())
 
-    given_up = campaign.plan(give_up=True)
-    campaign.send(plan)
+    def change(step: str) -> None:
+        if step == "topup called" and len(campaign.purse.rows("select from wallet.campaign_version")) == 1:
+            campaign.plan(campaign.frame(1))
 
-    assert (given_up.to_credit, given_up.refused) == (0, 4)
+    with pytest.raises(PlanChanged, match="while it was sent"):
+        campaign.send(plan, step=change)
+
+    assert campaign.purse.received["wallet_topup"] == 1
+
+
+def test_campaign_without_an_approval_of_its_run_is_not_sent(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame())
+
+    with pytest.raises(NotApproved, match="nobody was asked"):
+        campaign.send(plan, is_approved=False)
+    campaign.approvals().ask(plan.content)
+    with pytest.raises(NotApproved, match="it is asked"):
+        campaign.send(plan, is_approved=False)
+    campaign.approve(plan, "run-2")
+    with pytest.raises(NotApproved):
+        campaign.send(plan, is_approved=False)
+
     assert campaign.purse.received == {}
+    assert campaign.purse.value("select count(*) from wallet.operation") == 0
+    campaign.send(plan, is_approved=False, run="run-2")
+    assert everybody_got(campaign)
+
+
+def test_amounts_above_a_limit_are_refused_in_words(campaign: Campaign) -> None:
+    limits = MoneyLimits(Decimal("6.00"), Decimal("12.00"), Decimal("15.00"))
+
+    plan = campaign.plan(campaign.frame(1, "7.00"), campaign.frame(2, "6.00", key=["a", "b"]), limits=limits)
+    preview = campaign.plan(campaign.frame(3, "6.00"), limits=limits, dry_run=True)
+    with pytest.raises(LimitExceeded, match=r"18\.00 is above the limit of one run, 12\.00"):
+        campaign.plan(campaign.frame(3, "6.00"), limits=limits)
+
+    assert plan.to_credit_amount == "12.00"
+    assert campaign.rejects == ["7.00 is above the limit of one row, 6.00 (SYRVE_TOPUP_MAX_AMOUNT_PER_ROW)"]
+    assert preview.problem == "18.00 is above the limit of one run, 12.00 (SYRVE_TOPUP_MAX_AMOUNT_PER_RUN)"
+    with pytest.raises(LimitExceeded):
+        campaign.send(plan, limits=MoneyLimits(Decimal("5.00"), Decimal("12.00"), Decimal("15.00")))
+    assert campaign.purse.received == {}
+
+
+@pytest.mark.parametrize("name", ["", "unnamed", " ", "spring 2027", "-x"])
+def test_campaign_without_a_name_of_its_own_is_refused(campaign: Campaign, name: str) -> None:
+    with pytest.raises(UnusableOperation, match="the campaign"):
+        campaign.plan(campaign.frame(), name=name)
+
+
+def test_maintenance_page_stops_the_run_and_burns_no_row(campaign: Campaign) -> None:
+    plan = campaign.plan(campaign.frame())
+    page = {"operation": "wallet_topup", "fault": "status", "status": 302, "body": "maintenance"}
+    campaign.purse.simulator.control.set_faults([page])
+
+    with pytest.raises(TopupIncomplete):
+        campaign.send(plan)
+    assert campaign.purse.received["wallet_topup"] == 1, "the first row stops the run"
+    campaign.purse.simulator.control.clear_faults()
+    campaign.send(campaign.plan(campaign.frame()))
+
+    assert everybody_got(campaign)
 
 
 @pytest.mark.parametrize("step", ["topup sent", "topup called", "topup recorded"])

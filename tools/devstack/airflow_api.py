@@ -14,6 +14,8 @@ HTTP_UNAUTHORIZED = 401
 HTTP_NOT_FOUND = 404
 HTTP_CONFLICT = 409
 FINAL_RUN_STATES = frozenset({"success", "failed"})
+ASKING = "awaiting_input"
+"""State of a task that waits for a person."""
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 FINAL_TASK_STATES = FAILED_TASK_STATES | {"success", "skipped", "removed"}
 
@@ -146,6 +148,17 @@ class AirflowApi:
     def cancel(self, dag_id: str, run_id: str) -> None:
         """End a run as failed; its running tasks are stopped."""
         self._call("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", "cancel the run", body={"state": "failed"})
+
+    def conf_keys(self, dag_id: str) -> list[str]:
+        """Return the keys that the configuration of a DAG's runs may have."""
+        fields = self._call("GET", f"/dags/{dag_id}/details", "look up the DAG's parameters").json()
+        return sorted(fields.get("params") or {})
+
+    def required_options(self, dag_id: str, run_id: str, task_id: str) -> list[str]:
+        """Return the options that a task which waits for a person offers."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        options: list[str] = self._call("GET", path, "read the required action").json()["options"]
+        return options
 
     def answer_required_action(self, dag_id: str, run_id: str, task_id: str, *options: str) -> None:
         """Choose options for a task that waits for a person, as the UI's form does."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from devstack import names
-from devstack.airflow_api import TaskState
+from devstack import names, settings
+from devstack.airflow_api import ASKING, TaskState
 from devstack.console import Teller
 from devstack.counts import RunCounts, Warehouse
 from devstack.dag_runs import describe_failure, follow, start_run, wait_until_parsed
@@ -34,7 +34,6 @@ DAGS = (
     names.RECONCILE_DAG,
     names.RELEASE_HOLDS_DAG,
 )
-ASKING = "awaiting_input"
 ANSWER_SECONDS = 2.0
 """How long the demo thinks before it answers as the person would: Airflow takes an answer in the first moments for a failed task."""
 NEW_BALANCE_STEP = Decimal("0.30")
@@ -143,7 +142,7 @@ class _Demo:
             if answer is not None and any(task.task_id == answer[0] and task.state == ASKING for task in tasks):
                 asked_at.append(time.monotonic())
                 if asked_at[-1] - asked_at[0] > ANSWER_SECONDS:
-                    self.api.answer_required_action(dag_id, run.run_id, *answer)
+                    self._answer(dag_id, run.run_id, *answer)
             self.teller.progressing(progress_line(dag_id, tasks, self.warehouse.run_counts(run.run_id)))
 
         with self.teller.progress():
@@ -154,6 +153,14 @@ class _Demo:
         calls = self.warehouse.run_counts(run.run_id).calls
         self.teller.say(f"{dag_id}: success, {len(tasks)} tasks, {calls:,} calls")
         return run.run_id
+
+    def _answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Choose the option that begins so, as the second person: the one who started a run can't approve it."""
+        approver = self.stack.approver_api(self.state)
+        offered = approver.required_options(dag_id, run_id, task_id)
+        chosen = next(each for each in offered if each.startswith(option))
+        approver.answer_required_action(dag_id, run_id, task_id, chosen)
+        self.teller.say(f"{dag_id}: the user {settings.APPROVER_USER} answers: {chosen}")
 
     def _change_one_balance(self, customers: list[CustomerState]) -> Change:
         customer = next(c for c in customers if c["phone"] and c["wallets"])
@@ -220,8 +227,8 @@ class _Demo:
         )
         self.teller.paragraph(
             "And a site took two payments as many do: it held a guest's money and charged the sum besides, and it forgot the hold of an "
-            "order that failed. Reconciliation flagged both holds; the demo answered Airflow's question as a person would; the holds were "
-            "cancelled, and Syrve was asked: the money is the guests' again."
+            "order that failed. Reconciliation flagged both holds; a second user answered Airflow's question, since money takes two "
+            "people; the holds were cancelled, and Syrve was asked: the money is the guests' again."
         )
 
 

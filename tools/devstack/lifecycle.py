@@ -103,6 +103,7 @@ def _introduce(stack: Stack, state: StackState, teller: Teller) -> None:
     teller.plain(f"Airflow    {state.api_url}")
     teller.plain(f"user       {settings.ADMIN_USER}")
     teller.plain(f"password   {stack.secrets.admin_password}")
+    teller.plain(f"approver   {settings.APPROVER_USER}, password {stack.secrets.approver_password}")
     teller.plain(f"Syrve      {syrve}")
     if state.warehouse_dsn:
         teller.plain(f'warehouse  {_psql()} "{state.warehouse_dsn}"')

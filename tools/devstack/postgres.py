@@ -154,6 +154,14 @@ class PostgresServer:
         """Tell whether a database of that name exists."""
         return bool(self._query(sql.SQL("select 1 from pg_database where datname = {}").format(sql.Literal(name))))
 
+    def ensure_reading_login(self, name: str, role: str) -> None:
+        """Make a login that is a member of one role and reads only; one that is there stays."""
+        login = sql.Identifier(name)
+        if not self._query(sql.SQL("select 1 from pg_roles where rolname = {}").format(sql.Literal(name))):
+            self._execute(sql.SQL("create role {} login").format(login))
+        self._execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), login))
+        self._execute(sql.SQL("alter role {} set default_transaction_read_only = on").format(login))
+
     def comment_on(self, database: str, text: str) -> None:
         """Write a comment on a database: what is known about it travels with it."""
         self._execute(sql.SQL("comment on database {} is {}").format(sql.Identifier(database), sql.Literal(text)))

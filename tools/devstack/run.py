@@ -2,12 +2,13 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 from devstack import settings
-from devstack.airflow_api import AirflowApi, TaskState
+from devstack.airflow_api import ASKING, AirflowApi, TaskState
 from devstack.console import Teller
 from devstack.dag_runs import (
     DagRun,
@@ -37,6 +38,7 @@ def run(stack: Stack, teller: Teller, dag_id: str, conf_text: str) -> int:
         api = stack.api(state)
         processor = next(c for c in state.components if c.name == "dag-processor")
         wait_until_parsed(api, stack.paths.dags, dag_id, processor.started_at)
+        check_conf_keys(dag_id, conf, _known_keys(api, dag_id, conf))
         with _unpaused(stack, teller, api, dag_id, me):
             return _run_once(stack, state, teller, api, dag_id, conf)
 
@@ -50,6 +52,18 @@ def parse_conf(text: str) -> dict[str, Any]:
     if not isinstance(conf, dict):
         raise StackError("CONF must be a JSON object. Like this: CONF='{\"force\": true}'")
     return conf
+
+
+def check_conf_keys(dag_id: str, conf: Iterable[str], known: Sequence[str]) -> None:
+    """Raise StackError that names the keys that the DAG does not know: a misspelt one could widen what the run does."""
+    unknown = sorted(set(conf) - set(known))
+    if not unknown:
+        return
+    meant = [found for each in unknown for found in get_close_matches(each, known, n=1)]
+    hint = f" Did you mean {', '.join(meant)}?" if meant else ""
+    raise StackError(
+        f"{dag_id} knows no {', '.join(unknown)} in CONF.{hint} It may have: {', '.join(known) or 'nothing'}"
+    )
 
 
 class TaskChanges:
@@ -75,11 +89,17 @@ def _run_once(
 ) -> int:
     run = start_run(api, dag_id, conf)
     teller.say(f"{dag_id}: run {run.run_id}")
-    changes = TaskChanges()
+    changes, told = TaskChanges(), set[str]()
 
     def show(tasks: list[TaskState]) -> None:
         for line in changes.since_last(tasks):
             teller.say(line)
+        for task in tasks:
+            if task.state == ASKING and task.label not in told:
+                told.add(task.label)
+                teller.say(
+                    f"{task.label} waits for a person: {api.base_url}/dags/{dag_id}/runs/{run.run_id}/required_actions"
+                )
 
     try:
         outcome = follow(api, run, state.components, show)
@@ -92,6 +112,14 @@ def _run_once(
     for line in describe_failure(stack.paths.airflow_home, run, api.tasks(dag_id, run.run_id)):
         teller.plain(line)
     return 1
+
+
+def _known_keys(api: AirflowApi, dag_id: str, conf: Iterable[str]) -> list[str]:
+    """Return the keys that a DAG knows; where Airflow does not say, all count as known, for the run's first task looks too."""
+    try:
+        return api.conf_keys(dag_id)
+    except StackError:
+        return list(conf)
 
 
 def _cancel(api: AirflowApi, run: DagRun, teller: Teller) -> None:

@@ -1,21 +1,29 @@
-"""The keys and the password of a stack: random, made once, readable by their owner only."""
+"""The keys and the passwords of a stack: random, made once, readable by their owner only."""
 
 import base64
+import hmac
 import json
 import os
 import secrets as random_secrets
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 
 @dataclass(frozen=True, repr=False)
 class Secrets:
-    """What Airflow needs to keep secret, and the password of its one user."""
+    """What Airflow needs to keep secret, and the passwords of its users."""
 
     fernet_key: str
     api_secret_key: str
     jwt_secret: str
     admin_password: str
+
+    @property
+    def approver_password(self) -> str:
+        """The password of the user who approves, made from a key of the stack."""
+        made = hmac.new(self.jwt_secret.encode(), b"approver", sha256).digest()
+        return base64.urlsafe_b64encode(made[:12]).decode()
 
     @classmethod
     def generate(cls) -> "Secrets":

@@ -11,6 +11,8 @@ from devstack import names
 from devstack.secret_store import Secrets
 
 ADMIN_USER = "admin"
+APPROVER_USER = "approver"
+"""Money takes two people: this user approves what the admin has started."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -154,7 +156,7 @@ _CORE_SETTINGS = {
     "executor": "LocalExecutor",
     "parallelism": "4",
     "auth_manager": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
-    "simple_auth_manager_users": f"{ADMIN_USER}:admin",
+    "simple_auth_manager_users": f"{ADMIN_USER}:admin,{APPROVER_USER}:user",
     "test_connection": "Enabled",
     # Airflow's audit log keeps the form of a run even where it is refused: a phone pasted here by mistake is masked there.
     "sensitive_var_conn_names": "customer_ids",

@@ -1,5 +1,6 @@
 """Brings one stack up, finds it again and takes it down."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -100,6 +101,10 @@ class Stack:
         """Return a client of a running stack's Airflow, as its admin."""
         return AirflowApi(state.api_url, settings.ADMIN_USER, self.secrets.admin_password)
 
+    def approver_api(self, state: StackState) -> AirflowApi:
+        """Return a client of a running stack's Airflow, as the user who approves."""
+        return AirflowApi(state.api_url, settings.APPROVER_USER, self.secrets.approver_password)
+
     def bring_up(self, purpose: Purpose) -> StackState:
         """Start everything and wait until it works; whatever fails, nothing keeps running. Raises StackError."""
         state = StackState(
@@ -179,6 +184,7 @@ class _Start:
         self.state = state
         self.purpose = purpose
         self.server = stack.postgres(durable=purpose.durable)
+        self.makes_source_login = False
         self.environment = settings.inherited_environment(
             stack.environ, with_own_connections=purpose.uses_own_connections
         )
@@ -196,6 +202,8 @@ class _Start:
         components = [self._spawn(airflow_command(self.paths, n, self.environment)) for n in self.purpose.components]
         finish(migration, "Applying the warehouse's migrations")
         self._forget(migration)
+        if self.makes_source_login:
+            self.server.ensure_reading_login(names.SOURCE_LOGIN, names.SOURCE_ROLE)
         self.stack.say("the warehouse has its tables")
         api = self.stack.api(self.state)
         with blaming_ended(self.state.components):
@@ -240,6 +248,9 @@ class _Start:
             self.state.warehouse_dsn = extra[names.WAREHOUSE_DSN_VARIABLE] = self.server.dsn(names.WAREHOUSE_DATABASE)
             connection = settings.warehouse_connection(self.server.socket_directory, SUPERUSER, PORT)
             self.environment[names.WAREHOUSE_CONNECTION_VARIABLE] = connection
+            source = settings.warehouse_connection(self.server.socket_directory, names.SOURCE_LOGIN, PORT)
+            self.environment.setdefault(names.SOURCE_CONNECTION_VARIABLE, source)
+            self.makes_source_login = True
         return self._spawn(warehouse_migration_command(self.paths, self.environment | extra))
 
     def _choose_port(self) -> int:
@@ -253,8 +264,12 @@ class _Start:
         return port
 
     def _configure_airflow(self, port: int) -> None:
-        passwords = f'{{"{settings.ADMIN_USER}": "{self.stack.secrets.admin_password}"}}'
-        secret_store.write_private(self.paths.passwords, passwords)
+        secrets = self.stack.secrets
+        passwords = {
+            settings.ADMIN_USER: secrets.admin_password,
+            settings.APPROVER_USER: secrets.approver_password,
+        }
+        secret_store.write_private(self.paths.passwords, json.dumps(passwords))
         dsn = self.server.dsn(names.METADATA_DATABASE)
         airflow = settings.airflow_environment(self.paths, self.stack.secrets, dsn, port, self.purpose.airflow)
         self.environment |= airflow

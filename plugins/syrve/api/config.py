@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +13,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from syrve.api.errors import ConfigurationError
+
+_AN_ID = re.compile(r"[0-9a-f-]{1,36}")
 
 DIALECTS = ("reference", "cloud")
 PATH_SEGMENTS = ("iiko", "syrve")
@@ -130,12 +134,21 @@ def _choice(settings: Mapping[str, Any], name: str, allowed: tuple[str, ...]) ->
 
 
 def _organization_ids(value: Any) -> tuple[str, ...]:
+    """Read ids given as a list, as JSON in a text, or separated by commas or spaces, with or without braces."""
     if value is None:
         return ()
-    items = value.replace(",", " ").split() if isinstance(value, str) else value
+    items = value
+    if isinstance(value, str):
+        try:
+            items = json.loads(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
+        except ValueError:
+            raise _wrong("organization_ids", "is JSON that cannot be read") from None
     if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
         raise _wrong("organization_ids", "must be a list of ids, or ids separated by commas")
-    return tuple(dict.fromkeys(item.strip().lower() for item in items if item.strip()))
+    ids = [item.strip().strip("{}").lower() for item in items if item.strip()]
+    if not all(_AN_ID.fullmatch(each) for each in ids):
+        raise _wrong("organization_ids", "must be a list of ids (uuid), or ids separated by commas")
+    return tuple(dict.fromkeys(ids))
 
 
 def _app_id(value: Any, dialect: str, password: str) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from syrve.api import decode_cloud
-from syrve.api.decode_clean import clean_customer, sex_named, unmodelled
+from syrve.api.decode_clean import absent_lists, clean_customer, sex_named, unmodelled
 from syrve.api.fields import BadField, FieldReader
 from syrve.api.models import (
     Card,
@@ -115,6 +115,7 @@ def tolerant_customer(answer: Any, time_zone: tzinfo) -> Customer:
         cards=_children(reader, "cards", _card, lambda card: card.card_id),
         categories=_children(reader, "categories", _category, lambda category: category.category_id),
         extra=_extra(reader),
+        absent=absent_lists(reader.record),
         problems=tuple(problems),
     )
 

@@ -7,7 +7,7 @@ impossible date, a repeated child) is left to the tolerant reading of `decode.cu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from operator import attrgetter
 from typing import Annotated, Any, TypeVar
@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from syrve.api.fields import MAX_TEXT_LENGTH, calendar_day, exact_number, utc_moment
+from syrve.api.fields import MAX_TEXT_LENGTH, calendar_day, exact_number, is_no_date, utc_moment
 from syrve.api.models import Card, Category, Customer, Sex, WalletBalance
 from syrve.values import storable_json, storable_text
 
@@ -75,6 +75,7 @@ class _Record(msgspec.Struct, rename="camel", gc=False):
 
 
 _MODELLED = frozenset(_Record.__struct_encode_fields__) | {"correlationId"}
+CHILD_LISTS = ("walletBalances", "cards", "categories")
 _SEXES: dict[str, Sex] = {
     "male": "male",
     "1": "male",
@@ -106,6 +107,11 @@ def unmodelled(record: Mapping[str, Any]) -> dict[str, Any]:
     return storable_json({key: value for key, value in record.items() if key not in _MODELLED})  # type: ignore[no-any-return]
 
 
+def absent_lists(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the lists of children that a record does not have, or has as null."""
+    return tuple([name for name in CHILD_LISTS if record.get(name) is None])
+
+
 def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Customer:
     order_status = read.should_receive_order_status_notifications
     if "shouldReceiveOrderStatusNotifications" not in record:
@@ -123,15 +129,15 @@ def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Cu
         name=_text(read.name),
         surname=_text(read.surname),
         middle_name=_text(read.middle_name),
-        birthday=calendar_day(read.birthday) if read.birthday else None,
+        birthday=_day(read.birthday),
         sex=_sex(read.sex),
         referrer_id=read.referrer_id or None,
         program_id=read.program_id or None,
         program_name=_text(read.program_name),
         receives_order_status=order_status,
         receives_promo=read.should_receive_promo_actions_info,
-        consent_from=utc_moment(consent_from, time_zone) if consent_from else None,
-        consent_to=utc_moment(consent_to, time_zone) if consent_to else None,
+        consent_from=_moment(consent_from, time_zone),
+        consent_to=_moment(consent_to, time_zone),
         is_deleted=bool(read.is_deleted),
         wallets=tuple(
             [
@@ -145,7 +151,7 @@ def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Cu
                     each.id,
                     _text(each.track),
                     _text(each.number),
-                    utc_moment(each.valid_to_date, time_zone) if each.valid_to_date else None,
+                    _moment(each.valid_to_date, time_zone),
                 )
                 for each in _in_order(read.cards)
             ]
@@ -157,7 +163,16 @@ def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Cu
             ]
         ),
         extra=unmodelled(record),
+        absent=absent_lists(record),
     )
+
+
+def _day(text: str | None) -> date | None:
+    return calendar_day(text) if text and not is_no_date(text) else None
+
+
+def _moment(text: str | None, time_zone: tzinfo) -> datetime | None:
+    return utc_moment(text, time_zone) if text and not is_no_date(text) else None
 
 
 def _in_order(children: list[Child] | None) -> Sequence[Child]:

@@ -151,7 +151,7 @@ class FieldReader:
 
     def _time(self, name: str, parse: Callable[[str], T], problem: str) -> T | None:
         value = self.record.get(name)
-        if value is None or value == "":
+        if value is None or value == "" or is_no_date(value):
             return None
         try:
             return parse(value)
@@ -182,6 +182,11 @@ def exact_number(value: Any) -> Decimal | None:
     if len(str(number)) > MAX_NUMBER_DIGITS and len(number.as_tuple().digits) > MAX_NUMBER_DIGITS:
         return None  # the text is never shorter than the digits, and is had sooner
     return number
+
+
+def is_no_date(value: Any) -> bool:
+    """Whether a time is the first one that .NET knows, which is how Syrve's services write that there is none."""
+    return isinstance(value, str) and value.lstrip().startswith(("0001-01-01", "01.01.0001"))
 
 
 def utc_moment(text: str, time_zone: tzinfo) -> datetime:

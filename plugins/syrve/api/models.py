@@ -15,8 +15,8 @@ from typing import Any, Literal
 import msgspec
 
 Sex = Literal["male", "female", "not_specified"]
-IdentityKind = Literal["phone", "id", "card"]
-LookupKind = Literal["phone", "id", "card", "email"]
+IdentityKind = Literal["phone", "id", "card", "card_number"]
+LookupKind = Literal["phone", "id", "card", "card_number", "email"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,10 @@ class Category(msgspec.Struct, frozen=True, gc=False):
 
 
 class Customer(msgspec.Struct, frozen=True, gc=False):
-    """A customer as one organization knows it; `extra` holds every field that is not modelled here, by its name in the answer."""
+    """A customer as one organization knows it; `extra` holds every field that is not modelled here, by its name in the answer.
+
+    `absent` names the lists (wallets, cards, categories) that the answer did not have, or had as null: they are not known to be empty.
+    """
 
     customer_id: str
     phone: str | None = None
@@ -91,6 +94,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     cards: tuple[Card, ...] = ()
     categories: tuple[Category, ...] = ()
     extra: Mapping[str, Any] = {}
+    absent: tuple[str, ...] = ()
     problems: tuple[FieldProblem, ...] = ()
 
 

@@ -12,6 +12,7 @@ from syrve.api.endpoints import COUPON_INFO
 from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, RateLimited, Rejected, SyrveError, Transient
 from syrve.api.models import Coupon, FieldProblem, SeriesListing
 from syrve.coupons.verdict import coupon_verdict
+from syrve.warehouse.clock import WarehouseClock
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
 from syrve.warehouse.runs import Counts, Reject, TaskKey, add_counts, add_rejects
@@ -63,11 +64,12 @@ class CouponPull:
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
             started = time.monotonic()
+            clock = WarehouseClock(connection)
             listing = self._client.coupon_series(organization_id)
-            total.add(self._merge_series(connection, listing, datetime.now(UTC), started))
+            total.add(self._merge_series(connection, listing, clock.now(), started))
             numbers = self._watched(connection, organization_id)
             for batch in _batches(numbers):
-                counts, problem = self._merge_coupons(connection, organization_id, batch)
+                counts, problem = self._merge_coupons(connection, clock, organization_id, batch)
                 watched.add(counts)
                 if problem is not None:
                     raise problem
@@ -122,12 +124,12 @@ class CouponPull:
             return [number for (number,) in cursor.fetchall()]
 
     def _merge_coupons(
-        self, connection: Connection, organization_id: str, numbers: list[str]
+        self, connection: Connection, clock: WarehouseClock, organization_id: str, numbers: list[str]
     ) -> tuple[Counts, SyrveError | None]:
         """Look a batch up and commit what was answered; returns its counts, and the error that ends the whole pull, if any."""
         started = time.monotonic()
         counts = Counts()
-        lines: list[str] = []
+        found: list[tuple[str, list[Coupon], datetime]] = []
         rejects: list[Reject] = []
         answered: list[str] = []
         failures_in_a_row = 0
@@ -154,7 +156,13 @@ class CouponPull:
             counts.not_found += not coupons
             counts.cleaned += sum(len(coupon.problems) for coupon in coupons)
             rejects += [_field_reject(organization_id, number, lost) for coupon in coupons for lost in coupon.lost]
-            lines.extend(_coupon_lines(organization_id, number, coupons, datetime.now(UTC)))
+            found.append((number, coupons, datetime.now(UTC)))
+        latest = clock.now()
+        lines = [
+            line
+            for number, coupons, at in found
+            for line in _coupon_lines(organization_id, number, coupons, clock.put_right(at, latest))
+        ]
         with transaction(connection, "merge coupons") as cursor:
             copy_lines(cursor, "staging_coupon", _COUPON_COLUMNS, lines)
             cursor.execute(sql("merge/coupon.sql"))

@@ -1,10 +1,11 @@
-"""Says how a push went: a run whose rows were refused is not a success."""
+"""Reads a run's plan back: what an approval of it is about, and how the push went. A run whose rows were refused is not a success."""
 
 from __future__ import annotations
 
-from syrve.crm.errors import PushRefused
+from syrve.approvals.book import Content
+from syrve.crm.errors import PushHeldBack, PushRefused
 from syrve.crm.plan import COUNTS, PushPlan, customers_of_plan
-from syrve.warehouse.database import Warehouse
+from syrve.warehouse.database import Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
 
@@ -23,6 +24,34 @@ def plan_of_run(warehouse: Warehouse, run_id: str) -> tuple[PushPlan, bool] | No
             customers=customers_of_plan(cursor, plan_id),
         )
         return plan, is_dry_run
+
+
+def content_of_plan(warehouse: Warehouse, plan_id: int) -> Content:
+    """Return what an approval of a plan is about: its exact changes, by their digest."""
+    with warehouse.transaction("read the content of a push plan") as cursor:
+        cursor.execute(sql("crm/plan/digest.sql"), {"plan_id": plan_id})
+        digest, customers = fetch_one(cursor)
+    return Content("crm_push", f"plan {plan_id}", digest, customers)
+
+
+def organizations_held(warehouse: Warehouse) -> list[str]:
+    """Return the organizations whose pushes a breaker holds back."""
+    with warehouse.transaction("look for what is held back") as cursor:
+        cursor.execute(
+            "select distinct organization_id::text from sync.breaker where kind = 'push' and decision is null order by 1"
+        )
+        return [organization_id for (organization_id,) in cursor.fetchall()]
+
+
+def check_held_back(plan: PushPlan) -> None:
+    """Raise `PushHeldBack` if the plan held rows back; the others have been sent."""
+    if plan.held_back:
+        raise PushHeldBack(
+            f"{plan.held_back:,} row(s) are held back: one field of more customers would change than may without a question. "
+            "Look at sync.breaker (kind push) and crm.push_held_back, then decide: select sync.let_through(breaker_id) or "
+            "sync.drop_held_back(breaker_id). All other rows were sent",
+            operation="push",
+        )
 
 
 def check_refusals(warehouse: Warehouse, run_id: str, plan_id: int, *, max_refused_share: float) -> dict[str, int]:

@@ -12,12 +12,14 @@ import psycopg2.errors
 from syrve.api.bulk import LookupResult
 from syrve.api.errors import MalformedAnswer, NotFound, Rejected, UnreadableAnswer
 from syrve.api.models import Customer, Lookup
+from syrve.customers.holding import hold_back, note_changed_fields
 from syrve.customers.records import (
     CARD_COLUMNS,
     CATEGORY_COLUMNS,
     CUSTOMER_COLUMNS,
     WALLET_COLUMNS,
     CustomerRecord,
+    absent_lines,
     card_lines,
     category_lines,
     customer_lines,
@@ -29,10 +31,11 @@ from syrve.customers.settings import PullSettings
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.errors import WarehouseUnavailable
-from syrve.warehouse.runs import Counts, Reject, add_rejects
+from syrve.warehouse.runs import Counts, Reject, TaskKey, add_rejects
 from syrve.warehouse.sql_files import sql
 
 _LOOKUP_COLUMNS = ("organization_id", "identity_kind", "identity_value", "outcome", "customer_id", "checked_at")
+_ABSENT_COLUMNS = ("organization_id", "customer_id", "list")
 _DIGEST_COLUMNS = ("organization_id", "customer_id", "digest", "fetched_at")
 
 
@@ -44,6 +47,8 @@ class Batch:
     customers: dict[tuple[str, str], CustomerRecord] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
+    changed_fields: dict[str, int] = field(default_factory=dict)
+    newly_held: int = 0
 
 
 def prepare_batch(results: Iterable[LookupResult], region: str) -> Batch:
@@ -74,19 +79,21 @@ def prepare_batch(results: Iterable[LookupResult], region: str) -> Batch:
 
 
 def merge_batch(
-    cursor: Cursor, batch: Batch, *, lease: int, run_id: str, region: str, settings: PullSettings
+    cursor: Cursor, batch: Batch, *, lease: int, key: TaskKey, region: str, settings: PullSettings
 ) -> Counts:
     """Merge a batch inside the caller's transaction and return its counts, `changed` and `unchanged` included.
 
     Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
     copy_lines(cursor, "staging_lookup", _LOOKUP_COLUMNS, _lookup_lines(batch))
+    hold_back(cursor, batch, key, settings.breaker)
     differing = merge_customers(cursor, batch, region=region)
     # First of these: an id that a phone has just left may itself have been looked up in this batch, and its miss must count.
     cursor.execute(sql("roster/moved.sql"))
     cursor.execute(sql("merge/deleted_customer.sql"))
     deleted: int = fetch_one(cursor)[0]
-    add_rejects(cursor, run_id, batch.rejects)
+    _note_absent_lists(cursor, batch)
+    add_rejects(cursor, key.run_id, batch.rejects)
     cursor.execute(sql("merge/reject_resolved.sql"))
     cursor.execute(
         sql("roster/finish.sql"),
@@ -101,6 +108,7 @@ def merge_batch(
             "failed_seconds": settings.failed_seconds,
         },
     )
+    note_changed_fields(cursor, batch, key, settings.breaker, batch.changed_fields)
     counts = batch.counts
     counts.changed = differing + deleted
     counts.unchanged = len(batch.customers) - differing
@@ -113,6 +121,7 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
     Digests go first. New customers are copied straight into the mirror, known ones that differ go by way of staging.
     """
     copy_lines(cursor, "staging_digest", _DIGEST_COLUMNS, digest_lines(batch.customers.values()))
+    copy_lines(cursor, "staging_absent", _ABSENT_COLUMNS, absent_lines(batch.customers.values()))
     for _ in range(
         2 * len(batch.customers) + 1
     ):  # each round that fails leaves at least one new customer, or one orphan, less
@@ -129,7 +138,7 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
             # Else somebody has just written one of them: now that their transaction is over, it is a known one.
             continue
         changed = [record for record, is_new in differing if not is_new]
-        return len(differing) - len(changed) + _merge_changed(cursor, changed, region)
+        return len(differing) - len(changed) + _merge_changed(cursor, batch, changed, region)
     raise WarehouseUnavailable("merge customers: others keep writing the same new customers; try again")
 
 
@@ -156,13 +165,23 @@ def _copy_new(cursor: Cursor, records: Sequence[CustomerRecord], region: str) ->
         copy_lines(cursor, table, (*columns, *times), child_lines(records, times=len(times)))
 
 
-def _merge_changed(cursor: Cursor, records: Sequence[CustomerRecord], region: str) -> int:
+def _note_absent_lists(cursor: Cursor, batch: Batch) -> None:
+    if any(record.customer.absent for record in batch.customers.values()):
+        cursor.execute(sql("merge/absent_children.sql"))
+        for organization_id, kind, value, name in cursor.fetchall():
+            lookup = Lookup(organization_id, kind, value)
+            batch.rejects.append(_reject(lookup, "field", f"{name} is missing; what the mirror has stays", None))
+
+
+def _merge_changed(cursor: Cursor, batch: Batch, records: Sequence[CustomerRecord], region: str) -> int:
     if not records:
         return 0
     copy_lines(cursor, "staging_customer", CUSTOMER_COLUMNS, customer_lines(records, region))
     copy_lines(cursor, "staging_wallet_balance", WALLET_COLUMNS, wallet_lines(records))
     copy_lines(cursor, "staging_card", CARD_COLUMNS, card_lines(records))
     copy_lines(cursor, "staging_customer_category", CATEGORY_COLUMNS, category_lines(records))
+    cursor.execute(sql("merge/changed_fields.sql"))
+    batch.changed_fields = dict(cursor.fetchall())
     cursor.execute(sql("merge/customer.sql"))
     written: int = cursor.rowcount
     for name in ("wallet_balance", "card", "customer_category"):

@@ -7,10 +7,11 @@ nothing else.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from dataclasses import replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -19,12 +20,16 @@ from syrve.api.errors import RateLimited, SyrveError, Transient, UnreadableAnswe
 from syrve.api.models import Lookup
 from syrve.api.protocol import CallStats
 from syrve.customers.claims import Claimer, PullScope
+from syrve.customers.holding import CustomersHeldBack
 from syrve.customers.merge import merge_batch, prepare_batch
 from syrve.customers.settings import OUTAGE_BATCH_SIZE, PullSettings
-from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
+from syrve.warehouse.clock import WarehouseClock
+from syrve.warehouse.database import Connection, Warehouse, transaction
 from syrve.warehouse.leases import lease
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.staging import prepare_staging
+
+log = logging.getLogger(__name__)
 
 
 class PullIncomplete(Transient):
@@ -76,6 +81,7 @@ class CustomerPull:
         self._key = key
         self._region = region
         self._settings = settings or PullSettings()
+        self._newly_held = 0
         self._on_progress = on_progress or _nothing
         self._on_point = on_point or _nothing
 
@@ -83,7 +89,8 @@ class CustomerPull:
         """Pull until nothing of the scope is left and return what was done.
 
         Raises a `SyrveError` that concerns all look-ups (login, right, outage, a pause that Syrve asked for), `PullIncomplete` where more
-        than the tolerated share got no answer, `WarehouseError`. Whatever was committed before stays.
+        than the tolerated share got no answer, `CustomersHeldBack` where a breaker held answers back, `WarehouseError`. Whatever was
+        committed before stays.
         """
         total = Counts()
         with self._warehouse.connect() as connection:
@@ -94,6 +101,7 @@ class CustomerPull:
             except SyrveError:
                 self._commit_calls(connection)
                 raise
+        self._refuse_held_back(total, scope.organization_id)
         allowed = self._settings.failed_tolerance_share * total.requested
         if total.failed > allowed:
             raise PullIncomplete(
@@ -103,7 +111,8 @@ class CustomerPull:
         return total
 
     def _run(self, connection: Connection, number: int, scope: PullScope, total: Counts) -> None:
-        claimer = Claimer(scope, self._settings, lease=number, due_before=_now(connection))
+        clock = WarehouseClock(connection)
+        claimer = Claimer(scope, self._settings, lease=number, due_before=clock.now())
         half = max(1, self._settings.batch_size // 2)
         tries: dict[Lookup, int] = {}
         again: list[Lookup] = []
@@ -117,10 +126,10 @@ class CustomerPull:
                 under_way = looking.submit(self._bulk.look_up, asked) if asked else None
                 try:
                     if answered:
-                        total.add(self._commit(connection, number, answered, started))
+                        total.add(self._commit(connection, clock, number, answered, started))
                         self._on_progress(total)
                         started = time.monotonic()
-                    if under_way is None:
+                    if under_way is None or _says_all_are_gone(total):
                         return
                     results = under_way.result()
                 finally:
@@ -128,7 +137,7 @@ class CustomerPull:
                 self._on_point(PullPoint.LOOKED_UP)
                 pause = _longest_pause(results)
                 if pause is not None:
-                    self._commit_before(connection, number, results, started, total)
+                    self._commit_before(connection, clock, number, results, started, total)
                     raise pause
                 _refuse_outage(results)
                 again = self._to_try_again(results, tries)
@@ -140,14 +149,21 @@ class CustomerPull:
         if under_way is not None and not under_way.done():
             self._bulk.stop()
 
-    def _commit(self, connection: Connection, number: int, results: list[LookupResult], started: float) -> Counts:
-        batch = prepare_batch(results, self._region)
+    def _commit(
+        self,
+        connection: Connection,
+        clock: WarehouseClock,
+        number: int,
+        results: list[LookupResult],
+        started: float,
+    ) -> Counts:
+        batch = prepare_batch(_by_clock(clock, results), self._region)
         with transaction(connection, "merge customers") as cursor:
             counts = merge_batch(
                 cursor,
                 batch,
                 lease=number,
-                run_id=self._key.run_id,
+                key=self._key,
                 region=self._region,
                 settings=self._settings,
             )
@@ -156,17 +172,36 @@ class CustomerPull:
             counts.seconds = time.monotonic() - started
             add_counts(cursor, self._key, counts)
             self._on_point(PullPoint.MERGED)
+        self._newly_held += batch.newly_held
         self._on_point(PullPoint.COMMITTED)
         return counts
 
     def _commit_before(
-        self, connection: Connection, number: int, results: list[LookupResult], started: float, total: Counts
+        self,
+        connection: Connection,
+        clock: WarehouseClock,
+        number: int,
+        results: list[LookupResult],
+        started: float,
+        total: Counts,
     ) -> None:
         """Commit what Syrve answered before it asked for a pause; the others stay due, with no failure counted against them."""
         answered = [result for result in results if not isinstance(result.error, Transient)]
         if answered:
-            total.add(self._commit(connection, number, answered, started))
+            total.add(self._commit(connection, clock, number, answered, started))
             self._on_progress(total)
+
+    def _refuse_held_back(self, total: Counts, organization_id: str) -> None:
+        """Fail the run that held answers back; those that wait for a decision since an earlier run are only told in the log."""
+        told = (
+            f"{total.held_back} of {total.requested} answers are held back for organization {organization_id}: Syrve says of more "
+            "customers than is plausible that they are gone. Look at sync.breaker and sync.held_back, then decide: "
+            "select sync.let_through(breaker_id) or sync.drop_held_back(breaker_id)"
+        )
+        if self._newly_held:
+            raise CustomersHeldBack(f"{told}. All other answers are committed", operation="customer_info")
+        if total.held_back:
+            log.warning("Still undecided: %s", told)
 
     def _commit_calls(self, connection: Connection) -> None:
         """Count the calls of a batch that came to nothing, in a transaction of their own."""
@@ -189,15 +224,21 @@ class CustomerPull:
         return again
 
 
+def _says_all_are_gone(total: Counts) -> bool:
+    """Whether most answers had to be held back: the service is wrong, and asking it about the others only costs calls."""
+    return total.held_back * 2 > total.requested >= OUTAGE_BATCH_SIZE
+
+
 def _nothing(_: object) -> None:
     pass
 
 
-def _now(connection: Connection) -> datetime:
-    with transaction(connection, "read the clock") as cursor:
-        cursor.execute("select now()")
-        now: datetime = fetch_one(cursor)[0]
-        return now
+def _by_clock(clock: WarehouseClock, results: list[LookupResult]) -> Iterator[LookupResult]:
+    """Put the times of answers right: one in the database's future would keep every later answer out."""
+    latest = clock.now()
+    for result in results:
+        moment = clock.put_right(result.received_at, latest)
+        yield result if moment == result.received_at else replace(result, received_at=moment)
 
 
 def _longest_pause(results: list[LookupResult]) -> RateLimited | None:

@@ -85,6 +85,13 @@ def digest_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
         yield f"{organization_id}\t{customer.customer_id}\t\\\\x{digest.hex()}\t{fetched_at.isoformat()}"
 
 
+def absent_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
+    """Give the lines for `staging_absent`: a line for each list that an answer did not have."""
+    for organization_id, customer, *_ in records:
+        for name in customer.absent:
+            yield f"{organization_id}\t{customer.customer_id}\t{name}"
+
+
 def customer_lines(records: Iterable[CustomerRecord], region: str, *, times: int = 0) -> Iterator[str]:
     """Give the lines for `CUSTOMER_COLUMNS`, the phone as E.164 by the connection's region, and `times` columns of `fetched_at` more."""
     for each in records:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from syrve.warehouse.limits import BreakerSettings
 
 OUTAGE_BATCH_SIZE = 20
 """A batch of at least so many look-ups of which none got an answer is an outage, not a matter of single customers."""
@@ -18,7 +20,7 @@ class PullSettings:
     `ceiling_seconds` is the range in which the distance between two look-ups of the same identity moves; an organization's own settings
     (`sync.refresh_policy`) come before these. An active customer, one whose wallet moved in the last `active_for_seconds`, is looked up
     every `active_floor_seconds` to begin with. A transient failure is tried in `rounds` batches before it counts as failed; more than
-    `failed_tolerance_share` of those fails the task.
+    `failed_tolerance_share` of those fails the task. `breaker` says how many customers may be gone at once.
     """
 
     batch_size: int = BATCH_SIZE
@@ -33,6 +35,7 @@ class PullSettings:
     failed_seconds: float = 60.0
     rounds: int = 3
     failed_tolerance_share: float = 0.01
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
 def pull_settings(batch_size: int, calls_per_minute: float) -> PullSettings:

@@ -10,18 +10,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from syrve.api.errors import SyrveError, UnsupportedByDialect
+from syrve.approvals.book import ApprovalBook
 from syrve.findings.release_book import AskedHold, Outcome, ReleaseBook
 from syrve.wallet.attempts import carry_out, latest_attempt
-from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway, PaymentUnsettled, ReleaseIncomplete
+from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway, PaymentBusy, PaymentUnsettled, ReleaseIncomplete
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Operation, OperationState
 from syrve.wallet.settle import Settler
 from syrve.wallet.transactions import TransactionsImport
+from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 SOURCE = "release"
 EVIDENCE_SOURCE = "release:evidence"
 MAX_FAILURES_IN_A_ROW = 3
+HOLD_WAIT_SECONDS = 5.0
+"""How long to wait for another process at a hold: a payment keeps it while its order runs."""
 REFUSAL_WINDOW_SECONDS = 60.0
 """How soon after a refusal a balance must be read to show what ended the hold just before."""
 
@@ -39,8 +44,14 @@ class HoldRelease:
     """Carries out what was approved under a question; safe to kill, to repeat, and to run twice at once."""
 
     def __init__(
-        self, money: Money, *, key: TaskKey, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        money: Money,
+        *,
+        key: TaskKey,
+        approvals: ApprovalBook,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._approvals = approvals
         self._money = money
         self._ledger = money.ledger
         self._settler = Settler(money, clock=clock)
@@ -50,6 +61,7 @@ class HoldRelease:
     def release(self, request_id: str) -> Counts:
         """Cancel what was approved: `changed` counts holds released now, `rejected` those refused, `failed` those not settled.
 
+        Raises `NotApproved` where this run has no approval of the question as it was shown; a question that nobody answered is none.
         Raises `ReleaseIncomplete` where some could not be cancelled yet, and `PaymentUnsettled` where evidence is missing; in both cases
         all others are done. `WarehouseError` at once.
         """
@@ -74,7 +86,12 @@ class HoldRelease:
 
     def _release_all(self, request_id: str, counts: Counts, problems: list[str]) -> None:
         failures = 0
-        for asked in self._book.holds(request_id):
+        holds = self._book.holds(request_id)
+        if any(each.state not in ("left", "kept", "expired", "withdrawn") for each in holds):
+            content = self._book.content(request_id)
+            with self._ledger.warehouse.transaction("check the approval of a release") as cursor:
+                self._approvals.require(cursor, content)
+        for asked in holds:
             if asked.state in ("approved", "unsettled", "released", "refused"):
                 counts.requested += 1
             if asked.state in ("released", "refused"):
@@ -100,12 +117,24 @@ class HoldRelease:
             log.info("Hold %s: %s, %s", asked.shown.hold_id, outcome.state, outcome.reason)
 
     def _outcome(self, asked: AskedHold) -> Outcome:
-        """Cancel a hold unless that was done before, and look at what came of it."""
+        """Cancel a hold unless that was done before, with its payment kept off it, and look at the outcome."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._ledger.alone_with_hold(asked.shown.hold_id, wait_seconds=HOLD_WAIT_SECONDS))
+            except WarehouseUnavailable:
+                raise PaymentBusy(
+                    "another process is at the hold, such as its payment, or the warehouse is away"
+                ) from None
+            return self._outcome_alone(asked)
+
+    def _outcome_alone(self, asked: AskedHold) -> Outcome:
         known = latest_attempt(self._money, SOURCE, asked.shown.hold_id)
         if known is None or known.state == "planned" or known.may_be_tried_again:
             refusal = self._refusal(asked, known)
             if refusal is not None:
                 return refusal
+            if self._ledger.cancel_is_unknown(asked.shown.hold_id):
+                return Outcome("unsettled", "it is not known whether another cancellation of the hold was carried out")
             known = carry_out(self._money, _cancellation(asked))
         if not known.is_final:
             settled = self._settler.settle(known.operation_id)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from syrve.approvals.book import Content
+from syrve.approvals.digest import digest_of
 from syrve.findings.release_question import Decision, ShownHold
 from syrve.wallet.errors import WalletError
 from syrve.warehouse.copy_text import json_text
@@ -13,6 +16,7 @@ from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
 KEPT = "a person keeps the hold"
+AMOUNT_OF_CONTENT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +69,26 @@ class ReleaseBook:
             raise WalletError(f"there is no question {request_id} in wallet.release; run the plan again")
         return [_asked(row) for row in rows]
 
-    def decide(self, request_id: str, decision: Decision, *, decided_by: str | None) -> list[AskedHold]:
-        """Write a decision down, and acknowledge the findings of what is kept; what was decided before stays as it was."""
+    def content(self, request_id: str) -> Content:
+        """Return what an approval of the question is about: its holds as they were shown, by their digest."""
+        with self._warehouse.transaction("read the content of a question") as cursor:
+            cursor.execute(sql("release/content.sql"), {"request_id": request_id})
+            rows = cursor.fetchall()
+        amount = sum((row[AMOUNT_OF_CONTENT] for row in rows), Decimal(0))
+        return Content("release", f"question {request_id}", digest_of(("release",), rows), len(rows), amount)
+
+    def decide(self, cursor: Cursor, holds: Sequence[AskedHold], decision: Decision, *, decided_by: str | None) -> None:
+        """Write a decision down in the caller's transaction, and acknowledge the findings of what is kept; an earlier one stays."""
         states = {
             each: state
             for state, chosen in (("approved", decision.approved), ("kept", decision.kept), ("left", decision.left))
             for each in chosen
         }
-        return self._decide(request_id, states, decided_by)
+        self._decide(cursor, holds, states, decided_by)
 
-    def expire(self, request_id: str) -> list[AskedHold]:
-        """Write down that nobody answered in time."""
-        return self._decide(request_id, {each.shown.release_id: "expired" for each in self.holds(request_id)}, None)
+    def expire(self, cursor: Cursor, holds: Sequence[AskedHold]) -> None:
+        """Write down in the caller's transaction that nobody answered in time."""
+        self._decide(cursor, holds, {each.shown.release_id: "expired" for each in holds}, None)
 
     def changed(self, release_id: str) -> tuple[str | None, bool, str]:
         """Say why a hold must not be cancelled on the strength of what was shown, whether it is over, and in which state it is."""
@@ -113,17 +125,16 @@ class ReleaseBook:
             ended += self.end(asked, Outcome(state, reason, asked.evidence.get("operation_id"), evidence))
         return ended
 
-    def _decide(self, request_id: str, states: Mapping[str, str], decided_by: str | None) -> list[AskedHold]:
-        holds = self.holds(request_id)
-        with self._warehouse.transaction("record what a person decided") as cursor:
-            for asked in holds:
-                state = states.get(asked.shown.release_id)
-                if state is None or asked.is_decided:
-                    continue
-                is_written = self._event(cursor, asked, state, decided_by, {}, None)
-                if is_written and state == "kept":
-                    self._findings(cursor, asked, "acknowledged", KEPT, {"request_id": request_id, "reason": KEPT})
-        return self.holds(request_id)
+    def _decide(
+        self, cursor: Cursor, holds: Sequence[AskedHold], states: Mapping[str, str], decided_by: str | None
+    ) -> None:
+        for asked in holds:
+            state = states.get(asked.shown.release_id)
+            if state is None or asked.is_decided:
+                continue
+            is_written = self._event(cursor, asked, state, decided_by, {}, None)
+            if is_written and state == "kept":
+                self._findings(cursor, asked, "acknowledged", KEPT, {"reason": KEPT})
 
     def _event(
         self,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+from syrve.approvals.book import approved_lately
+from syrve.approvals.rules import MoneyLimits
 from syrve.findings.releasable import DEFAULT_RULES, RULES, severities_from
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Cursor, Warehouse, transaction
@@ -90,7 +92,10 @@ class _Offer:
 class ReleasePlanner:
     """Makes the question of one run; what the same run asked before and nobody answered is taken back. Raises `WarehouseError`."""
 
-    def __init__(self, warehouse: Warehouse, *, run_id: str, answer_seconds: float) -> None:
+    def __init__(
+        self, warehouse: Warehouse, *, run_id: str, answer_seconds: float, limits: MoneyLimits | None = None
+    ) -> None:
+        self._limits = limits
         self._warehouse = warehouse
         self._run_id = run_id
         self._answer_seconds = answer_seconds
@@ -121,6 +126,7 @@ class ReleasePlanner:
             },
         )
         offers, problems = _offers(cursor.fetchall())
+        choice = self._limited(cursor, offers, choice, problems)
         fitting = list(_fitting(offers, choice))
         request_id = str(uuid4()) if fitting and not dry_run else None
         if request_id is not None:
@@ -138,6 +144,21 @@ class ReleasePlanner:
             not_offered=dict(problems),
             hold_ids=[each.hold_id for each in fitting],
         )
+
+    def _limited(
+        self, cursor: Cursor, offers: list[_Offer], choice: ReleaseChoice, problems: Counter[str]
+    ) -> ReleaseChoice:
+        """Take holds above the limit of a row out of the offers, and bound the choice by what is left of a run's and a day's limit."""
+        if self._limits is None:
+            return choice
+        for offer in list(offers):
+            problem = self._limits.row_problem(offer.amount)
+            if problem is not None:
+                problems[f"the hold of {problem}"] += len(offer.findings)
+                offers.remove(offer)
+        left = max(Decimal(0), self._limits.per_day - approved_lately(cursor, "release"))
+        most = min(self._limits.per_run, left)
+        return replace(choice, max_amount=most if choice.max_amount is None else min(most, choice.max_amount))
 
 
 def _offers(rows: Sequence[tuple[Any, ...]]) -> tuple[list[_Offer], Counter[str]]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
+from syrve.approvals.rules import tag
 from syrve.wallet.errors import AnswerUnclear
 
 RELEASE_ALL = "Release all"
 RELEASE_NONE = "Release none"
 KEEP_REST = "Keep the rest: mark what is not released as acknowledged"
 FIXED_OPTIONS = (RELEASE_ALL, RELEASE_NONE, KEEP_REST)
+_TAG = re.compile(r" \[[0-9a-f]+\]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,7 @@ class ShownHold:
     @property
     def option(self) -> str:
         """The option that releases it; names the hold in full, so that no two are alike."""
-        return (
-            f"{self.place}. Release {self.amount:f}, {', '.join(self.rules)}, {told_age(self.age)}, hold {self.hold_id}"
-        )
+        return f"{self.place}. Release {self.amount:f}, {', '.join(self.rules)}, hold {self.hold_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,15 @@ class Decision:
     left: frozenset[str] = field(default_factory=frozenset)
 
 
-def options(holds: Sequence[ShownHold]) -> list[str]:
-    """Return the options: all, none, one a hold, and keep the rest."""
-    return [RELEASE_ALL, RELEASE_NONE, *(each.option for each in holds), KEEP_REST]
+def options(holds: Sequence[ShownHold], digest: str) -> list[str]:
+    """Return the options: all, none, one per hold, and keep the rest; those that change something end in the tag of what was shown."""
+    shown = tag(digest)
+    return [
+        f"{RELEASE_ALL} {shown}",
+        RELEASE_NONE,
+        *(f"{each.option} {shown}" for each in holds),
+        f"{KEEP_REST} {shown}",
+    ]
 
 
 def subject(holds: Sequence[ShownHold]) -> str:
@@ -74,7 +81,8 @@ def body(holds: Sequence[ShownHold]) -> str:
 
 
 def read_answer(holds: Sequence[ShownHold], chosen: Collection[str]) -> Decision:
-    """Return what the chosen options mean; raise `AnswerUnclear` where they contradict each other or are not of this question."""
+    """Return what the chosen options mean, whatever their tags; raise `AnswerUnclear` where they contradict each other or are unknown."""
+    chosen = {_TAG.sub("", each) for each in chosen}
     ticked = {each.release_id for each in holds if each.option in chosen}
     unknown = set(chosen) - {each.option for each in holds} - set(FIXED_OPTIONS)
     if unknown:

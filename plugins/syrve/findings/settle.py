@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.sql_files import sql
 
 log = logging.getLogger(__name__)
+
+MAX_FAILURES_IN_A_ROW = 3
 
 LEAST_AGE_SECONDS = 120.0
 """Whoever sent an operation may still be waiting for its answer."""
@@ -33,7 +36,7 @@ def settle_unknown(
 ) -> SettleResult:
     """Settle at most so many operations of these organizations (of all, where none is given), the youngest first. Raises `WarehouseError`.
 
-    An organization that can't be asked is left for this time, and the others go on.
+    One operation that can't be asked for does not stop the others; an organization where several in a row can't is left for this time.
     """
     with warehouse.transaction("choose operations without an outcome") as cursor:
         values = {
@@ -44,16 +47,19 @@ def settle_unknown(
         cursor.execute(sql("reconcile/unsettled.sql"), values)
         chosen = cursor.fetchall()
     result = SettleResult()
+    failures: Counter[str] = Counter()
     for operation_id, organization_id in chosen:
-        if organization_id in result.failed:
+        if failures[organization_id] >= MAX_FAILURES_IN_A_ROW:
             continue
         result.asked += 1
         try:
             settlement = settler.settle(operation_id)
         except (SyrveError, WarehouseUnavailable) as error:
-            result.failed[organization_id] = error
-            log.warning("%s: operations without an outcome can't be asked for now: %s", organization_id, error)
+            failures[organization_id] += 1
+            result.failed.setdefault(organization_id, error)
+            log.warning("Operation %s can't be asked for now: %s", operation_id, error)
             continue
+        failures[organization_id] = 0
         if settlement.missing is None:
             result.settled += 1
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -34,21 +35,22 @@ class SyrveWalletHook(BaseHook):
         *,
         settings: WalletSettings | None = None,
     ) -> None:
+        from syrve.wallet.settings import WalletSettings
+
         super().__init__()
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
-        self._settings = settings
+        self._settings = settings or WalletSettings(amount_scale=int(os.environ.get("SYRVE_WALLET_SCALE", "2")))
 
     @contextmanager
     def money(self) -> Iterator[Money]:
         """Open what carries operations out, within the call budget."""
         from syrve.wallet.ledger import Ledger
         from syrve.wallet.money import Money
-        from syrve.wallet.settings import WalletSettings
 
         hook = SyrveHook(self.syrve_conn_id)
         warehouse = open_warehouse(self.warehouse_conn_id)
-        settings = self._settings or WalletSettings()
+        settings = self._settings
         with (
             open_budget(warehouse, hook.config(), bulk=False) as budget,
             hook.get_conn(budget, keeps_connection=False) as client,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
-
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.hooks.warehouse import open_warehouse
+from syrve.operators.asking import Question, SyrveApproveOperator, yes_or_no
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -17,37 +15,38 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class SyrveApprovePushOperator(ApprovalOperator):
+class SyrveApprovePushOperator(SyrveApproveOperator):
     """Lets a plan of up to `approval_customers` customers pass, and asks a person about a larger one; no answer in time is a no.
 
-    The question shows counts and field names. A rejected plan is not sent; the next run plans anew.
+    The question shows counts and field names. A rejected plan is not sent; the next run plans anew. No money moves, so the one who
+    started the
+    run may approve it.
     """
 
     template_fields: Sequence[str] = ("approval_customers",)
+    two_people: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        *,
-        approval_customers: int | str = 1_000,
-        response_hours: float = 24.0,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("subject", "Send this push to Syrve?")
-        kwargs.setdefault("defaults", self.REJECT)
-        kwargs.setdefault("response_timeout", timedelta(hours=response_hours))
-        super().__init__(**kwargs)
+    def __init__(self, *, approval_customers: int | str = 1_000, response_hours: float = 24.0, **kwargs: Any) -> None:
+        super().__init__(**({"answer_hours": response_hours} | kwargs))
         self.approval_customers = approval_customers
-        self.response_hours = response_hours
-        self.warehouse_conn_id = warehouse_conn_id
 
-    def execute(self, context: Context) -> Any:
-        """Ask, or pass."""
-        from syrve.crm.verdict import plan_of_run
+    def question(self, context: Context) -> Question | None:
+        """Read what the run's latest plan would send; None in a dry run."""
+        from syrve.crm.verdict import content_of_plan, plan_of_run
 
-        found = plan_of_run(open_warehouse(self.warehouse_conn_id), context["run_id"])
-        if found is None or found[1] or found[0].size <= int(self.approval_customers):
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        found = plan_of_run(warehouse, context["run_id"])
+        if found is None or found[1]:
             log.info("No approval is needed")
             return None
-        self.body = f"{found[0].told()}\n\nThe exact changes are in crm.push_plan, plan_id {found[0].plan_id}."
-        return super().execute(context)
+        plan = found[0]
+        content = content_of_plan(warehouse, plan.plan_id)
+        body = f"{plan.told()}\n\nThe exact changes are in crm.push_plan, plan_id {plan.plan_id}."
+        return Question(
+            content, "Send this push to Syrve?", body, yes_or_no(content, f"send {content.rows} customer(s)")
+        )
+
+    def reason_for_no_person(self, question: Question) -> str | None:
+        """Ask nobody about a small plan."""
+        most = int(self.approval_customers)
+        return f"at most {most} customers" if question.content.rows <= most else None

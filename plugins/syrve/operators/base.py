@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from syrve.approvals.book import RunOf
     from syrve.warehouse.database import Warehouse
     from syrve.warehouse.runs import Counts, TaskKey
 
@@ -25,6 +26,14 @@ def task_key(context: Context) -> TaskKey:
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
     return TaskKey(context["run_id"], f"{ti.dag_id}.{ti.task_id}", map_index)
+
+
+def run_of(context: Context) -> RunOf:
+    """Return the running task's run with the user of Airflow who started it; a run by schedule or asset has none."""
+    from syrve.approvals.book import RunOf
+
+    run = context.get("dag_run")
+    return RunOf(context["ti"].dag_id, context["run_id"], getattr(run, "triggering_user_name", None) or "")
 
 
 def told(counts: Counts) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -12,6 +13,7 @@ from syrve.customers.settings import BATCH_SIZE
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
+from syrve.operators import settings
 from syrve.operators.base import organization_served, task_key, told
 from syrve.operators.progress import BackfillNote, ProgressLog
 from syrve.operators.rendered import as_flag, as_number, as_texts
@@ -120,9 +122,11 @@ class SyrvePullCustomersOperator(BaseOperator):
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         airflow_api_conn_id: str = DEFAULT_AIRFLOW_API_CONN_ID,
+        notifications_conn_id: str = settings.NOTIFICATIONS_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.notifications_conn_id = notifications_conn_id
         self.organization_id = organization_id
         self.shard = shard
         self.max_identities = max_identities
@@ -139,6 +143,7 @@ class SyrvePullCustomersOperator(BaseOperator):
         """Pull the shard."""
         from syrve.customers.claims import PullScope
         from syrve.customers.pull import CustomerPull
+        from syrve.notifications.breakers import tell_of_breakers
 
         hook = SyrveHook(self.syrve_conn_id)
         config = hook.config()
@@ -159,16 +164,22 @@ class SyrvePullCustomersOperator(BaseOperator):
                 on_progress=self._progress(warehouse, key, context),
             )
             scope = PullScope(self.organization_id, self.max_identities, self.tier, self.backfill_id)
-            counts = pull.run(scope)
+            try:
+                counts = pull.run(scope)
+            finally:
+                tell_of_breakers(warehouse, self.organization_id, conn_id=self.notifications_conn_id)
         log.info("Done: %s", told(counts))
         return counts.as_dict()
 
     def _settings(self, calls_per_minute: float, cap_per_minute: float | None) -> PullSettings:
         from syrve.customers.settings import backfill_settings, pull_settings
+        from syrve.warehouse.limits import BreakerSettings
 
         if self.backfill_id is None:
-            return pull_settings(int(self.batch_size), calls_per_minute)
-        return backfill_settings(int(self.batch_size), calls_per_minute, cap_per_minute)
+            chosen = pull_settings(int(self.batch_size), calls_per_minute)
+        else:
+            chosen = backfill_settings(int(self.batch_size), calls_per_minute, cap_per_minute)
+        return replace(chosen, breaker=BreakerSettings(settings.BREAKER_SHARE, settings.BREAKER_AT_LEAST))
 
     def _progress(self, warehouse: Warehouse, key: TaskKey, context: Context) -> Callable[[Counts], None]:
         told_in_log = ProgressLog(self.expected)

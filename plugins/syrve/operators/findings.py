@@ -96,10 +96,17 @@ class SyrveSettleOperator(BaseOperator):
         """Settle them; where an organization could not be asked its error is raised, after the others."""
         from syrve.findings.settle import settle_unknown
         from syrve.wallet.settle import Settler
+        from syrve.warehouse.database import fetch_one
 
         if is_past(context, self.as_of):
             raise AirflowSkipException("A past moment is worked out: nothing is settled")
         warehouse = open_warehouse(self.warehouse_conn_id)
+        with warehouse.transaction("look for operations without an outcome") as cursor:
+            cursor.execute(
+                "select count(*) from wallet.unsettled_operation where settled_at is null and state in ('sent', 'unknown')"
+            )
+            if not fetch_one(cursor)[0]:
+                return {"asked": 0, "settled": 0, "unknown": 0}
         with SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id).money() as money:
             result = settle_unknown(
                 Settler(money),

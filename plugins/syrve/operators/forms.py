@@ -11,7 +11,31 @@ from syrve.customers.settings import BATCH_SIZE
 from syrve.operators import settings
 
 FORMAT_FIELDS = ("encoding", "separator", "header_row", "sheet", "decimal_mark", "null_words", "columns")
-UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+UUID = {"type": "string", "format": "uuid"}
+PREVIEW, SEND = "Preview", "Send"
+
+
+def preview_or_send(previewed: str, sent: str, armed: str) -> dict[str, Param]:
+    """Ask whether to look or to send, Preview unless chosen; the conf key is `dry_run`, which is also true or false.
+
+    `previewed` and `sent` say what each does, `armed` whether a schedule sends by itself.
+    """
+    return {
+        "dry_run": Param(
+            PREVIEW,
+            description=f"Preview: {previewed} Send: {sent} {armed}",
+            # Airflow shows a dropdown for an enum of texts only. In draft 7 what stands beside $ref is for the form alone, so that true and
+            # false are valid too.
+            schema={
+                "title": "Preview or send",
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "$ref": "#/definitions/choice",
+                "definitions": {"choice": {"enum": [True, False, PREVIEW, SEND]}},
+                "type": ["string", "boolean"],
+                "enum": [PREVIEW, SEND],
+            },
+        )
+    }
 
 
 def organization_ids(hint: str = "") -> dict[str, Param]:
@@ -20,7 +44,7 @@ def organization_ids(hint: str = "") -> dict[str, Param]:
         "organization_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": UUID},
+            items=UUID,
             title="Organizations",
             description=f"Ids, one a line; empty means all that the connection gives. {hint}".strip(),
         )
@@ -180,6 +204,6 @@ def organization_of_rows() -> dict[str, Param]:
     """Ask whose the rows are that name no organization."""
     return {
         "organization_id": Param(
-            None, type=["null", "string"], pattern=UUID, title="Organization", description="For rows that name none."
+            None, type=["null", "string"], format="uuid", title="Organization", description="For rows that name none."
         )
     }

@@ -15,7 +15,7 @@ from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.wallet import SyrveWalletHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
-from syrve.operators.base import task_key, told
+from syrve.operators.base import run_of, task_key, told
 from syrve.operators.crm import reads_as_dry_run
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.wallet import as_amount
@@ -23,6 +23,7 @@ from syrve.operators.wallet import as_amount
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from syrve.approvals.rules import MoneyLimits
     from syrve.findings.release_plan import ReleaseChoice, ReleasePlan
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class SyrvePlanReleaseOperator(BaseOperator):
         max_amount: Decimal | str | int | None = None,
         answer_hours: float | str = DEFAULT_ANSWER_HOURS,
         is_dry_run: bool | str | None = None,
+        limits: MoneyLimits = settings.RELEASE_LIMITS,
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
@@ -76,6 +78,7 @@ class SyrvePlanReleaseOperator(BaseOperator):
         self.max_amount = max_amount
         self.answer_hours = answer_hours
         self.is_dry_run = is_dry_run
+        self.limits = limits
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
 
@@ -93,9 +96,10 @@ class SyrvePlanReleaseOperator(BaseOperator):
             warehouse,
             run_id=context["run_id"],
             answer_seconds=float(self.answer_hours) * 3600,
+            limits=self.limits,
         )
         plan = planner.plan(self._choice(), dry_run=dry_run)
-        _tell(plan, "Dry run, nobody is asked" if dry_run else "To be asked about")
+        _tell(plan, "Preview, nobody is asked" if dry_run else "To be asked about")
         return plan.as_dict()
 
     def _choice(self) -> ReleaseChoice:
@@ -113,7 +117,7 @@ class SyrvePlanReleaseOperator(BaseOperator):
             min_age_minutes=60 if min_age_minutes is None else min_age_minutes,
             finding_ids=as_texts(self.finding_ids),
             max_holds=20 if max_holds is None else max_holds,
-            max_amount=as_amount(as_text(self.max_amount)),
+            max_amount=_amount(self.max_amount),
         )
 
 
@@ -139,19 +143,32 @@ class SyrveReleaseHoldsOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Cancel."""
+        if as_text(self.request_id) is None:
+            raise AirflowSkipException("There is nothing to release")
+        from syrve.approvals.book import ApprovalBook
         from syrve.findings.release import HoldRelease
         from syrve.wallet.settings import WalletSettings
 
         wallet_settings = WalletSettings(amount_scale=self.amount_scale)
         hook = SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=wallet_settings)
         with hook.money() as money:
-            counts = HoldRelease(money, key=task_key(context)).release(str(self.request_id))
+            approvals = ApprovalBook(money.ledger.warehouse, run_of(context))
+            counts = HoldRelease(money, key=task_key(context), approvals=approvals).release(str(self.request_id))
         if not counts.requested:
             raise AirflowSkipException("No hold was approved")
         log.info("Done: %s", told(counts))
         if counts.rejected:
             log.warning("%d hold(s) were not cancelled; wallet.release_state says why", counts.rejected)
         return counts.as_dict()
+
+
+def _amount(value: object) -> Decimal | None:
+    from syrve.wallet.errors import UnusableOperation
+
+    amount = as_amount(as_text(value))
+    if amount is not None and not (amount.is_finite() and amount > 0):
+        raise UnusableOperation("max_amount must be an amount above zero, such as 5000.00, or empty")
+    return amount
 
 
 def _tell(plan: ReleasePlan, beginning: str) -> None:

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 _NOTHING = ("", "none")
-_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False, "none": False}
+_FLAGS = {
+    "preview": True,
+    "send": False,
+    "true": True,
+    "1": True,
+    "yes": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "": False,
+    "none": False,
+}
 
 
 def as_texts(value: Sequence[str] | str | None) -> list[str]:

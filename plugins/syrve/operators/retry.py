@@ -45,9 +45,11 @@ def syrve_retry_policy() -> SyrveRetryPolicy:
 def _error_classes() -> list[type[BaseException]]:
     """List every class of the trees, the most special first: the first rule that matches wins."""
     from syrve.api.errors import SyrveError
+    from syrve.approvals.errors import ApprovalError
     from syrve.customers.errors import UnusableSource
     from syrve.findings.errors import FindingsError
     from syrve.notifications.errors import NotificationError
+    from syrve.operators.conf import UnknownConf
     from syrve.wallet.errors import WalletError
     from syrve.warehouse.errors import WarehouseError
 
@@ -56,7 +58,16 @@ def _error_classes() -> list[type[BaseException]]:
 
     return [
         cls
-        for root in (SyrveError, WarehouseError, UnusableSource, WalletError, FindingsError, NotificationError)
+        for root in (
+            SyrveError,
+            WarehouseError,
+            ApprovalError,
+            UnknownConf,
+            UnusableSource,
+            WalletError,
+            FindingsError,
+            NotificationError,
+        )
         for cls in below(root)
     ]
 

@@ -3,9 +3,9 @@
 | variable | meaning | default |
 | --- | --- | --- |
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
-| `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/10 * * * *` |
+| `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/5 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
-| `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `37 * * * *` |
+| `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
 | `SYRVE_WALLET_IMPORT_SOURCE` | where it imports records from by default: `none` or `query` | `none` |
 | `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
@@ -27,8 +27,20 @@
 | `SYRVE_TASK_TIMEOUT_HOURS` | hours after which a try of a task is ended and retried; what it committed stays | `6` |
 | `SYRVE_BACKFILL_TIMEOUT_HOURS` | the same for the tasks of a backfill, which may take days at its share of the budget | `168` |
 | `SYRVE_BACKFILL_TASKS` | pulls of backfills at once: the pool's other slots stay free for scheduled work | `2` |
+| `SYRVE_BREAKER_SHARE` | share of the customers of one run who may be gone, or change in one field, without a question | `0.02` |
+| `SYRVE_BREAKER_AT_LEAST` | so many may in any case | `20` |
 | `SYRVE_PUSH_SHARD_SIZE` | customers a mapped task of a push is planned for | `2000` |
-| `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first | `1000` |
+| `SYRVE_PUSH_CHANGED_SHARE` | share of an organization's customers in the CRM of whom a push may change one field unasked | `0.2` |
+| `SYRVE_PUSH_CHANGED_AT_LEAST` | so many may in any case | `100` |
+| `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first; a run's form may only lower it | `1000` |
+| `SYRVE_APPROVERS` | who may approve: Airflow's user names or ids, separated by commas; empty: all whom Airflow lets answer | |
+| `SYRVE_SELF_APPROVAL` | `true` lets the one who started a top-up or a release approve it: for shops of one person | `false` |
+| `SYRVE_TOPUP_MAX_AMOUNT_PER_ROW` | most that one row of a campaign credits, in the wallets' currency | `1000` |
+| `SYRVE_TOPUP_MAX_AMOUNT_PER_RUN` | most that one run credits | `10000` |
+| `SYRVE_TOPUP_MAX_AMOUNT_PER_DAY` | most that is approved within 24 hours | `20000` |
+| `SYRVE_RELEASE_MAX_AMOUNT_PER_ROW` | largest hold that is released | `5000` |
+| `SYRVE_RELEASE_MAX_AMOUNT_PER_RUN` | most that one run releases | `20000` |
+| `SYRVE_RELEASE_MAX_AMOUNT_PER_DAY` | most that is approved within 24 hours | `50000` |
 
 They are read when a DAG file is parsed: no database, no network, no Airflow Variable.
 """
@@ -38,18 +50,53 @@ from __future__ import annotations
 import json
 import os
 from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow.sdk import Asset
 
+from syrve.approvals.rules import MoneyLimits
+from syrve.operators.conf import refuse_unknown_conf
 from syrve.operators.retry import syrve_retry_policy
 
+
+def flag(name: str, default: str) -> bool:
+    """Return a setting that is `true` or `false`; raise ValueError for any other word."""
+    word = (os.environ.get(name) or default).strip().lower()
+    if word not in ("true", "false"):
+        raise ValueError(f"{name} must be true or false")
+    return word == "true"
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """Return a setting that is a list separated by commas."""
+    return tuple(each.strip() for each in os.environ.get(name, "").split(",") if each.strip())
+
+
+def money_limits(name: str, *defaults: int) -> MoneyLimits:
+    """Return the limits `<name>_PER_ROW`, `_PER_RUN` and `_PER_DAY`; raise ValueError for what is no amount above zero."""
+    limits = []
+    for scope, default in zip(("ROW", "RUN", "DAY"), defaults, strict=True):
+        try:
+            limits.append(Decimal(os.environ.get(f"{name}_PER_{scope}") or default))
+        except InvalidOperation:
+            raise ValueError(f"{name}_PER_{scope} must be an amount") from None
+        if not (limits[-1].is_finite() and limits[-1] > 0):
+            raise ValueError(f"{name}_PER_{scope} must be an amount above zero")
+    per_row, per_run, per_day = limits
+    return MoneyLimits(per_row, per_run, per_day, name)
+
+
 POOL = os.environ.get("SYRVE_POOL", "syrve_api")
+PUSH_CHANGED_SHARE = float(os.environ.get("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
+PUSH_CHANGED_AT_LEAST = int(os.environ.get("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
 SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
 TASK_TIMEOUT_HOURS = float(os.environ.get("SYRVE_TASK_TIMEOUT_HOURS", "6"))
 BACKFILL_TIMEOUT_HOURS = float(os.environ.get("SYRVE_BACKFILL_TIMEOUT_HOURS", "168"))
 BACKFILL_TASKS = int(os.environ.get("SYRVE_BACKFILL_TASKS", "2"))
+BREAKER_SHARE = float(os.environ.get("SYRVE_BREAKER_SHARE", "0.02"))
+BREAKER_AT_LEAST = int(os.environ.get("SYRVE_BREAKER_AT_LEAST", "20"))
 PUSH_SHARD_SIZE = int(os.environ.get("SYRVE_PUSH_SHARD_SIZE", "2000"))
 APPROVAL_CUSTOMERS = int(os.environ.get("SYRVE_APPROVAL_CUSTOMERS", "1000"))
 WALLET_IMPORT_SOURCE = os.environ.get("SYRVE_WALLET_IMPORT_SOURCE", "none")
@@ -60,6 +107,10 @@ WALLET_SCALE = int(os.environ.get("SYRVE_WALLET_SCALE", "2"))
 REPORTS_PATH = os.environ.get("SYRVE_REPORTS_PATH", "none")
 REPORTS_CONNECTION = os.environ.get("SYRVE_REPORTS_CONNECTION", "none")
 REPORTS_URL = os.environ.get("SYRVE_REPORTS_URL", "none")
+APPROVERS = names_of("SYRVE_APPROVERS")
+SELF_APPROVAL = flag("SYRVE_SELF_APPROVAL", "false")
+TOPUP_LIMITS = money_limits("SYRVE_TOPUP_MAX_AMOUNT", 1_000, 10_000, 20_000)
+RELEASE_LIMITS = money_limits("SYRVE_RELEASE_MAX_AMOUNT", 5_000, 20_000, 50_000)
 NOTIFICATIONS_CONNECTION = os.environ.get("SYRVE_NOTIFICATIONS_CONNECTION", "syrve_notifications")
 
 
@@ -86,6 +137,16 @@ def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset
     return [asset] if value is not None and value.lower() == "asset" else value
 
 
+def armed(name: str, default: str = "none") -> str:
+    """Say whether a DAG sends by itself, and when, for its form."""
+    variable, value = f"SYRVE_{name.upper()}_SCHEDULE", schedule(name, default)
+    if value is None:
+        return f"The schedule is off: nothing is sent by itself ({variable} turns it on)."
+    if value.lower() == "asset":
+        return f"The schedule is ON ({variable}): it also sends by itself whenever its asset changes."
+    return f"The schedule is ON ({variable}): it also sends by itself at {value} (cron, UTC); the DAG's page shows the next run."
+
+
 def finding_thresholds() -> dict[str, Any]:
     """Return the object of `SYRVE_FINDING_THRESHOLDS`, empty where it is `none`; raise ValueError where it is no object."""
     text = os.environ.get("SYRVE_FINDING_THRESHOLDS", "none").strip()
@@ -104,6 +165,7 @@ def default_args() -> dict[str, Any]:
     """Return what all tasks share: owner, retries, the retry policy made from the error trees, and the longest that one may run."""
     return {
         "owner": "syrve",
+        "pre_execute": refuse_unknown_conf,
         "retries": 4,
         "retry_delay": timedelta(seconds=60),
         "retry_exponential_backoff": 2.0,

@@ -14,13 +14,14 @@ from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.wallet import SyrveWalletHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
-from syrve.operators.base import task_key, told
+from syrve.operators.base import run_of, task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_text
 from syrve.operators.sources import opened_source, report_bad_rows
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from syrve.approvals.rules import MoneyLimits
     from syrve.sources.bad_rows import BadRows
     from syrve.wallet.campaign import TopupPlan
     from syrve.wallet.topup import TopupList
@@ -31,9 +32,9 @@ SOURCES = ("file", "query")
 
 
 class SyrvePlanTopupOperator(BaseOperator):
-    """Reads a campaign's list and plans it in the ledger; returns counts, amounts as text, and the digest to approve.
+    """Reads a campaign's list and keeps it as a version; returns counts, amounts as text, and the digest to approve.
 
-    A dry run tells the same and plans nothing. `give_up` drops what the campaign has planned and not sent, and reads no list.
+    A dry run returns the same and keeps no version. `give_up` leaves nothing of the campaign to send, and reads no list.
     """
 
     template_fields: Sequence[str] = (
@@ -67,11 +68,13 @@ class SyrvePlanTopupOperator(BaseOperator):
         is_dry_run: bool | str = True,
         give_up: bool | str = False,
         amount_scale: int = settings.WALLET_SCALE,
+        limits: MoneyLimits = settings.TOPUP_LIMITS,
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.limits = limits
         self.campaign = campaign
         self.source = source
         self.path = path
@@ -95,6 +98,7 @@ class SyrvePlanTopupOperator(BaseOperator):
         from syrve.wallet.campaign import as_dict
         from syrve.wallet.topup import TopupList
 
+        dry_run = as_flag(self.is_dry_run)
         with BadRows() as bad_rows:
             job = TopupList(
                 open_warehouse(self.warehouse_conn_id),
@@ -106,15 +110,13 @@ class SyrvePlanTopupOperator(BaseOperator):
                 comment=as_text(self.comment),
                 amount_scale=self.amount_scale,
                 bad_rows=bad_rows,
+                limits=self.limits,
             )
-            plan = job.give_up() if as_flag(self.give_up) else self._planned(job, bad_rows)
-        log.info(
-            "Campaign %s: %d row(s) to credit with %s in all", plan.campaign, plan.to_credit, plan.to_credit_amount
-        )
-        log.info("Credited before: %d with %s; outcome unknown: %d", plan.credited, plan.credited_amount, plan.unknown)
-        if plan.rejected_rows:
-            log.warning("%d row(s) could not be taken in; see sync.reject, entity topup", plan.rejected_rows)
-        return as_dict(plan)
+            plan = job.give_up(dry_run=dry_run) if as_flag(self.give_up) else self._planned(job, bad_rows)
+        _report(plan)
+        return as_dict(plan) | {
+            "is_to_be_asked": not (dry_run or plan.is_given_up) and bool(plan.to_credit + plan.unknown)
+        }
 
     def _planned(self, job: TopupList, bad_rows: BadRows) -> TopupPlan:
         with opened_source(
@@ -131,11 +133,11 @@ class SyrvePlanTopupOperator(BaseOperator):
 
 
 class SyrveTopupGateOperator(BaseOperator):
-    """Lets a campaign go on to approval; skips itself in a dry run, and where there is nothing to send or to settle."""
+    """Lets a campaign go on to approval; skips itself in a dry run, for one given up, and where there is nothing to send or to settle."""
 
     template_fields: Sequence[str] = ("is_dry_run", "to_send")
 
-    def __init__(self, *, is_dry_run: bool | str, to_send: int | str, **kwargs: Any) -> None:
+    def __init__(self, *, is_dry_run: bool | str, to_send: bool | int | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.is_dry_run = is_dry_run
         self.to_send = to_send
@@ -143,13 +145,13 @@ class SyrveTopupGateOperator(BaseOperator):
     def execute(self, context: Context) -> None:
         """Pass, or skip."""
         if as_flag(self.is_dry_run):
-            raise AirflowSkipException("A dry run: nothing was planned and nothing is sent")
-        if not as_number(self.to_send):
+            raise AirflowSkipException("A preview: nothing was planned and nothing is sent")
+        if str(self.to_send).strip().lower() in ("0", "false", "none", ""):
             raise AirflowSkipException("Nothing is left to send")
 
 
 class SyrveSendTopupOperator(BaseOperator):
-    """Sends the rows of a campaign that were approved under the digest, each credited at most once; returns the counts."""
+    """Sends the rows of a campaign that this run has an approval of, each credited at most once; returns the counts."""
 
     template_fields: Sequence[str] = ("campaign", "digest")
 
@@ -159,11 +161,13 @@ class SyrveSendTopupOperator(BaseOperator):
         campaign: str,
         digest: str,
         amount_scale: int = settings.WALLET_SCALE,
+        limits: MoneyLimits = settings.TOPUP_LIMITS,
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.limits = limits
         self.campaign = campaign
         self.digest = digest
         self.amount_scale = amount_scale
@@ -172,14 +176,36 @@ class SyrveSendTopupOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the campaign."""
+        from syrve.approvals.book import ApprovalBook
         from syrve.wallet.settings import WalletSettings
         from syrve.wallet.topup import TopupRun
 
         wallet_settings = WalletSettings(amount_scale=self.amount_scale)
         hook = SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=wallet_settings)
         with hook.money() as money:
-            counts = TopupRun(money, key=task_key(context), campaign=str(self.campaign)).send(str(self.digest))
+            approvals = ApprovalBook(money.ledger.warehouse, run_of(context))
+            job = TopupRun(
+                money, key=task_key(context), campaign=str(self.campaign), approvals=approvals, limits=self.limits
+            )
+            counts = job.send(str(self.digest))
         log.info("Done: %s", told(counts))
         if counts.rejected:
             log.warning("%d row(s) were refused by Syrve; see sync.reject, stage wallet_topup", counts.rejected)
         return counts.as_dict()
+
+
+def _report(plan: TopupPlan) -> None:
+    if plan.is_given_up:
+        log.info("Campaign %s is given up: %d row(s) will not be sent", plan.campaign, plan.removed)
+    log.info(
+        "Campaign %s, version %d: %d row(s) to credit with %s in all",
+        *(plan.campaign, plan.version, plan.to_credit, plan.to_credit_amount),
+    )
+    log.info("Against the version before: %d added, %d changed, %d removed", plan.added, plan.changed, plan.removed)
+    log.info("Credited before: %d with %s; outcome unknown: %d", plan.credited, plan.credited_amount, plan.unknown)
+    if plan.credited_elsewhere:
+        log.warning("%d row(s) to credit were credited by another campaign within 30 days", plan.credited_elsewhere)
+    if plan.rejected_rows:
+        log.warning("%d row(s) could not be imported; see sync.reject, entity topup", plan.rejected_rows)
+    if plan.problem is not None:
+        log.warning("It can't be sent: %s", plan.problem)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, TaskGroup, TriggerRule
+from airflow.sdk import BaseOperator, TaskGroup, TaskInstanceState, TriggerRule
+from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.wallet import SyrveWalletHook
@@ -211,17 +212,36 @@ class SyrvePaymentSettleOperator(_PaymentOperator):
 
 
 class SyrvePaymentGiveBackOperator(_PaymentOperator):
-    """Gives the money of a payment back whose order failed; returns how it ended."""
+    """Gives the money of a payment back whose order did not go through; returns how it ended.
+
+    The tasks right before it are the order's last ones: if each of them succeeded it skips itself. One that failed, was skipped, or never
+    ran because of others before it means that the order did not go through.
+    """
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Cancel the hold."""
+        if self.upstream_task_ids and self._order_went_through(context):
+            raise AirflowSkipException("The order went through: there is nothing to give back")
         with self.payment() as payment:
+            if not payment.was_begun:
+                raise AirflowSkipException("The payment was not begun: there is nothing to give back")
             return _told(payment.fail())
+
+    def _order_went_through(self, context: Context) -> bool:
+        ti = context["ti"]
+        found = ti.get_task_states(
+            dag_id=ti.dag_id, task_ids=sorted(self.upstream_task_ids), run_ids=[context["run_id"]]
+        )
+        states = [str(state) for of_run in found.values() for state in of_run.values()]
+        ended = [state for state in states if state != TaskInstanceState.REMOVED]
+        return bool(ended) and all(state == TaskInstanceState.SUCCESS for state in ended)
 
 
 @contextmanager
 def wallet_payment(group_id: str = "payment", **payment: Any) -> Iterator[TaskGroup]:
-    """Make a task group `hold >> order >> settle`, with `give_back` where a task of the order failed; the block defines the order's tasks.
+    """Make a task group `hold >> order >> settle`, with `give_back` if the order did not go through; the block defines the order's tasks.
+
+    A task of the order that fails or is skipped, or one that its upstream keeps from running, gives the hold back.
 
     `payment` are the parameters of the payment: organization_id, customer_id, wallet_id, amount, order_id, and payment_id, comment, policy.
     """
@@ -231,7 +251,7 @@ def wallet_payment(group_id: str = "payment", **payment: Any) -> Iterator[TaskGr
             yield group
         settle = SyrvePaymentSettleOperator(task_id="settle", pool=settings.POOL, **payment)
         give_back = SyrvePaymentGiveBackOperator(
-            task_id="give_back", pool=settings.POOL, trigger_rule=TriggerRule.ONE_FAILED, **payment
+            task_id="give_back", pool=settings.POOL, trigger_rule=TriggerRule.ALL_DONE, **payment
         )
         hold >> order >> [settle, give_back]
 

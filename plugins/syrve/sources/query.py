@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)
     | (?P<quote>[eE]?'|"|`)
     | (?P<semicolon>;)
-    | (?P<word>\w+)
+    | (?P<word>\w[\w$]*)
     """,
     re.VERBOSE,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from syrve.sources.rejects import ImportRejects, Place
 from syrve.sources.row import Row
 from syrve.sources.source import Chunk, as_source
 from syrve.wallet.errors import UnusableOperation
-from syrve.wallet.operations import KINDS, STATES, Kind, Operation, State
+from syrve.wallet.operations import KINDS, STATES, Kind, Operation, State, amount_problem, imported_operation_id
 from syrve.wallet.orders import ORDER_STATES
 from syrve.wallet.take_in import Told, prepare, take_in
 from syrve.warehouse.copy_text import copy_line, copy_lines
@@ -38,10 +38,14 @@ COLUMNS = Columns(
         "state",
         "occurred_at",
         "consumes_hold",
+        "refund_of",
     ),
     needed=("record", "occurred_at"),
 )
 RECORDS = (*KINDS, "order")
+MAX_AHEAD = timedelta(minutes=10)
+"""How far a reporter's clock may be ahead of ours, as `wallet.clock_skew()`."""
+MAX_AGE = timedelta(days=30 * 365)
 ENTITY = "wallet_operation"
 SHOWN = ("key", "hold_id", "customer_id", "order_id")
 _ORDER_COLUMNS = ("organization_id", "order_id", "state", "amount", "state_at", "source", "turn")
@@ -126,6 +130,11 @@ class WalletImport:
             add_counts(cursor, self._key, counts)
         return counts
 
+    def _refunded(self, row: Row) -> str | None:
+        """Return the charge that a refund names: by the key that the same source gave it, or by its operation's id."""
+        named = row.code("refund_of")
+        return None if named is None else imported_operation_id(self._source, named)
+
     def _read(self, place: int, row: Row, told: list[Told], orders: list[_Order]) -> None:
         record = row.one_of("record", RECORDS)
         organization_id = row.uuid("organization_id") or self._organization_id
@@ -133,12 +142,13 @@ class WalletImport:
             raise BadRow("organization_id is missing")
         occurred_at = row.moment("occurred_at", needed=True)
         assert occurred_at is not None
+        _check_time(occurred_at)
         if record == "order":
             order_id = row.code("order_id", needed=True)
             assert order_id is not None
             amount = row.amount("amount")
-            if amount is not None and not (amount.is_finite() and amount >= 0):
-                raise BadRow("amount is less than zero")
+            if amount is not None and amount != 0 and (problem := amount_problem(amount, None)):
+                raise BadRow(problem)
             orders.append(_Order(organization_id, order_id, row.one_of("state", ORDER_STATES), amount, occurred_at))
             return
         hold_id = row.uuid("hold_id", needed=record == "hold")
@@ -158,9 +168,22 @@ class WalletImport:
             key=key,
             requested_at=occurred_at,
             operation_id=hold_id if record == "hold" else None,
+            refund_of=self._refunded(row),
         ).checked(None)
         state = row.one_of("state", STATES[1:], "confirmed")
         told.append(Told(place, operation, cast("State", state), {"reason": "reported", "by": self._source}))
+
+
+def _check_time(occurred_at: datetime) -> None:
+    """Raise `BadRow` for what no clock shows: a time ahead would count as the latest word until then."""
+    try:
+        ahead = occurred_at.astimezone(UTC) - datetime.now(UTC)
+    except OverflowError:
+        raise BadRow("occurred_at is not a time of this world") from None
+    if ahead > MAX_AHEAD:
+        raise BadRow("occurred_at is in the future; give its offset, or have the clock set")
+    if ahead < -MAX_AGE:
+        raise BadRow("occurred_at is decades ago")
 
 
 def _take_orders(cursor: Cursor, orders: list[_Order], source: str) -> int:

@@ -24,9 +24,11 @@ from syrve.api.errors import (
     Transient,
 )
 from syrve.api.money_answers import effect_of
+from syrve.values import without_float_noise
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
 from syrve.wallet.settings import WalletSettings
+from syrve.wallet.spool import KeptOutcome, Spool
 from syrve.warehouse.database import Connection
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
 
@@ -65,6 +67,7 @@ class Money:
         self.settings = settings or WalletSettings()
         self.step = step or _no_step
         self._sleep = sleep
+        self._spool = Spool(self.settings.spool_path)
 
     def execute(self, operation_id: str) -> OperationState:
         """Send a planned operation and return it with its outcome; one that is not planned is returned as it is, and never sent.
@@ -72,8 +75,8 @@ class Money:
         Raises a `Transient` where Syrve can't be asked for the balance first (the operation stays planned), and `WarehouseError`.
         """
         with self.alone(operation_id) as (connection, operation):
-            if operation.state == "sent":
-                return self.ledger.record(operation, "unknown", SENDER_DIED, connection=connection)
+            if operation.state in ("sent", "unknown"):
+                return self.recover(operation, connection)
             if operation.state != "planned":
                 return operation
             hold_id = self._hold_to_cancel(operation)
@@ -97,6 +100,18 @@ class Money:
         """Keep every other process of ours off the operation's wallet for the block; gives the operation as it is then."""
         return self.ledger.alone_with(operation_id, wait_seconds=self.settings.lock_wait_seconds)
 
+    def recover(self, operation: OperationState, connection: Connection) -> OperationState:
+        """Record what this machine kept of an operation while the warehouse was away; else one whose sender died becomes unknown."""
+        kept = self._spool.find(operation.operation_id)
+        if kept is not None and operation.state in ("sent", "unknown"):
+            operation = self.ledger.record(
+                operation, kept.state, kept.evidence, correlation_id=kept.correlation_id, connection=connection
+            )
+            self._spool.drop(operation.operation_id)
+        if operation.state == "sent":
+            operation = self.ledger.record(operation, "unknown", SENDER_DIED, connection=connection)
+        return operation
+
     def balance(self, operation: OperationState) -> Decimal | None:
         """Read the balance of an operation's wallet; None where Syrve does not show it. Raises a `Transient`."""
         if operation.customer_id is None or operation.wallet_id is None:
@@ -107,7 +122,8 @@ class Money:
             raise
         except SyrveError:
             return None  # no such customer, or no right to look: the call itself will tell
-        return next((each.balance for each in customer.wallets if each.wallet_id == operation.wallet_id), None)
+        balances = (each.balance for each in customer.wallets if each.wallet_id == operation.wallet_id)
+        return next((without_float_noise(each) for each in balances), None)
 
     @property
     def names_holds(self) -> bool:
@@ -167,6 +183,7 @@ class Money:
     def _record(self, operation: OperationState, outcome: _Outcome, connection: Connection) -> OperationState:
         """Write the outcome down, whatever it takes: where it is lost, a person has to find out."""
         usable: Connection | None = connection
+        kept, is_kept = KeptOutcome(outcome.state, outcome.evidence, outcome.correlation_id), False
         for attempt in range(self.settings.record_tries):
             try:
                 done = self.ledger.record(
@@ -177,6 +194,8 @@ class Money:
                     connection=usable,
                 )
             except WarehouseUnavailable:
+                if not is_kept:
+                    is_kept = self._spool.keep(operation.operation_id, kept)
                 usable = None
                 log.warning("The outcome of operation %s can't be written yet", operation.operation_id)
                 self._sleep(_FIRST_WAIT_SECONDS * 2**attempt)
@@ -184,10 +203,19 @@ class Money:
             if (done.state == "unknown" or done.is_by_balance) and outcome.state in ("confirmed", "rejected"):
                 operation = done  # another process took us for dead; our own answer settles it
                 continue
+            if is_kept:
+                self._spool.drop(operation.operation_id)
             return done
+        hold_id = outcome.evidence.get("transaction_id")
+        answered = f"{outcome.state}, Syrve's id of the hold is {hold_id}" if hold_id else outcome.state
+        log.error("The outcome of operation %s could not be written: %s", operation.operation_id, answered)
         raise WarehouseUnavailable(
-            f"the outcome of operation {operation.operation_id} ({outcome.state}) could not be written; "
-            "it counts as unknown and is settled by evidence"
+            f"the outcome of operation {operation.operation_id} ({answered}) could not be written; "
+            + (
+                "this machine keeps it and writes it when the operation is looked at again"
+                if is_kept
+                else "tell the ledger by hand"
+            )
         )
 
 

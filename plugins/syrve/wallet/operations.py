@@ -26,8 +26,9 @@ MAX_AMOUNT_DIGITS = 18
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _LIKE_A_PHONE = re.compile(r"\d(?:[\s().-]{0,2}\d){9,}")
 
-CANCEL_IS_UNKNOWN = "cancel_is_unknown"
-NOTHING_MOVED_TRY_AGAIN = frozenset({"not_sent", "rate_limited", "no_access", "not_carried_out", CANCEL_IS_UNKNOWN})
+NOTHING_MOVED_TRY_AGAIN = frozenset(
+    {"not_sent", "rate_limited", "no_access", "not_carried_out", "cancel_is_unknown", "hold_end_is_contested"}
+)
 """Reasons of a rejection after which another attempt may work: the call was not carried out."""
 NEEDS_SOMEBODY = frozenset({"no_access", "not_carried_out"})
 """Those of them that last until a person changes something; `what_to_do` of the evidence says what."""

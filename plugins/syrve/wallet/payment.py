@@ -114,6 +114,11 @@ class Payment:
             finally:
                 self._lock_connection = self._locks = None
 
+    @property
+    def was_begun(self) -> bool:
+        """Whether the payment is in the ledger. Raises `LedgerConflict` if its id is taken by other content."""
+        return self._book.find() is not None
+
     def note_consumed(self, **evidence: str) -> None:
         """Record that the till took the held money, and commit; `evidence` is such as the receipt's id, and the same when repeated."""
         operation = self._operation("chargeoff", "consumption", of_hold=True, consumes_hold=True)

@@ -26,5 +26,7 @@ class WalletSettings:
     lock_wait_seconds: float = 60.0
     clock_skew_seconds: float = 600.0
     """How far Syrve's clock may be from ours when transactions are looked for by time."""
-    record_tries: int = 8
-    """How often an outcome is tried to be written while the warehouse is away."""
+    record_tries: int = 10
+    """How often an outcome is tried to be written while the warehouse is away: for about 50 seconds in all."""
+    spool_path: str | None = None
+    """Folder that keeps outcomes meanwhile; None: `SYRVE_WALLET_SPOOL`, else `syrve-outcomes` in `AIRFLOW_HOME`."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from syrve.api.errors import UnsupportedByDialect
 from syrve.api.models import Transaction
+from syrve.values import without_float_noise
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Basis, OperationState, State, marked_operations
 from syrve.warehouse.database import Connection, fetch_one, transaction
@@ -74,8 +75,7 @@ class Settler:
     def settle(self, operation_id: str) -> Settlement:
         """Record the outcome of an operation that is unknown, or whose sender died, where evidence shows it."""
         with self._money.alone(operation_id) as (connection, operation):
-            if operation.state == "sent":
-                operation = self._ledger.record(operation, "unknown", {"reason": "sender_died"}, connection=connection)
+            operation = self._money.recover(operation, connection)
             if operation.state != "unknown":
                 return Settlement(operation)
             sent_at, sent = self._sent(operation, connection)
@@ -203,6 +203,7 @@ class Settler:
             "wallet_id": operation.wallet_id,
             "operation_id": operation.operation_id,
             "since": since,
+            "skew_seconds": self._settings.clock_skew_seconds,
         }
         with transaction(connection, "look for other movements of the wallet") as cursor:
             cursor.execute(sql("wallet/moved_since.sql"), values)
@@ -222,4 +223,4 @@ class Settler:
 def _change(reported: Transaction) -> Decimal | None:
     if reported.balance_before is None or reported.balance_after is None:
         return None
-    return reported.balance_after - reported.balance_before
+    return without_float_noise(reported.balance_after) - without_float_noise(reported.balance_before)

@@ -66,13 +66,15 @@ def take_in(cursor: Cursor, told: Iterable[Told]) -> TakenIn:
     cursor.execute("truncate staging_operation")
     copy_lines(cursor, "staging_operation", _COLUMNS, lines)
     cursor.execute("analyze staging_operation")
+    cursor.execute(sql("wallet/contested.sql"))
+    contested = dict(cursor.fetchall())
     cursor.execute(sql("wallet/take_in.sql"))
     added: int = fetch_one(cursor)[0]
     cursor.execute(sql("wallet/conflicts.sql"))
     conflicts = dict(cursor.fetchall())
     cursor.execute("delete from staging_operation where place = any(%s)", (list(conflicts),))
     cursor.execute(sql("wallet/progress.sql"))
-    return TakenIn(added, fetch_one(cursor)[0], conflicts)
+    return TakenIn(added, fetch_one(cursor)[0], contested | conflicts)
 
 
 def _line(told: Told) -> tuple[object, ...]:

@@ -1,236 +1,148 @@
-"""Bulk top-up: a campaign's list is planned in the ledger, approved as a whole, and sent row by row, each credited at most once.
+"""Credits a campaign's list, each row at most once: what was approved becomes operations of the ledger and is sent row by row.
 
-The campaign's id is the namespace of the keys, so the same list, or one that overlaps it, credits nobody twice. A row whose call certainly
-was not carried out gets another attempt; one whose outcome is unknown never does.
+A campaign is the namespace of its rows' keys: running the same list again, or one that overlaps it, credits nobody twice. A row whose
+call was
+certainly not carried out gets another attempt; a row whose outcome is unknown is never sent again. Only rows of the latest version of the
+list are
+sent, and only under an approval of that version by the same run.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from decimal import Decimal
 
-from syrve.sources.bad_rows import BadRows
-from syrve.sources.columns import Columns
-from syrve.sources.errors import BadRow
-from syrve.sources.rejects import ImportRejects, Place
-from syrve.sources.row import Row
-from syrve.sources.source import Chunk, as_source
-from syrve.wallet.campaign import CampaignRow, TopupPlan, campaign_rows, source_of, summary
-from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete, UnusableOperation
-from syrve.wallet.ledger import Ledger
+from syrve.approvals.book import ApprovalBook
+from syrve.approvals.errors import LimitExceeded
+from syrve.approvals.rules import MoneyLimits
+from syrve.wallet.campaign import (
+    CampaignRow,
+    TopupPlan,
+    Version,
+    campaign_rows,
+    changes_since,
+    credited_elsewhere,
+    digest_of_rows,
+    latest_version,
+    lock_campaign,
+    summary,
+)
+from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete
 from syrve.wallet.money import Money
-from syrve.wallet.operations import Operation, OperationState, amount_problem
+from syrve.wallet.operations import OperationState
 from syrve.wallet.settle import Settler
 from syrve.wallet.take_in import Told, prepare, take_in
-from syrve.warehouse.copy_text import copy_line, copy_lines
-from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
-from syrve.warehouse.errors import warehouse_errors
+from syrve.wallet.topup_list import ENTITY, TopupList, drop_leftovers
+from syrve.warehouse.database import Cursor, transaction
 from syrve.warehouse.runs import Counts, Reject, TaskKey, add_counts, add_rejects
-from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
+
+__all__ = ["TopupList", "TopupRun", "present_plan"]
 
 log = logging.getLogger(__name__)
 
-COLUMNS = Columns(
-    ("organization_id", "key", "customer_id", "phone", "wallet_id", "amount"),
-    aliases={"id": "customer_id"},
-    any_of=("customer_id", "phone"),
-    needed=("amount",),
-)
-ENTITY = "topup"
-SHOWN = ("key", "customer_id", "phone")
 MAX_FAILURES_IN_A_ROW = 3
-
-
-class TopupList:
-    """Plans the rows of a campaign; `amount_scale` as in `WalletSettings`, `wallet_type` chooses the wallet of rows that name none."""
-
-    def __init__(
-        self,
-        warehouse: Warehouse,
-        *,
-        key: TaskKey,
-        campaign: str,
-        to_e164: Callable[[str], str | None],
-        organization_id: str | None = None,
-        wallet_type: int | None = None,
-        comment: str | None = None,
-        amount_scale: int = 2,
-        place: Place | None = None,
-        bad_rows: BadRows | None = None,
-    ) -> None:
-        self._warehouse = warehouse
-        self._key = key
-        self._campaign = campaign
-        self._to_e164 = to_e164
-        self._organization_id = organization_id
-        self._wallet_type = wallet_type
-        self._comment = comment
-        self._amount_scale = amount_scale
-        self._rejects = ImportRejects(key, ENTITY, SHOWN, place=place or Place(source_of(campaign)), bad_rows=bad_rows)
-
-    def plan(self, source: Any, *, dry_run: bool) -> TopupPlan:
-        """Write the rows down as planned operations, all or none; a dry run tells the same and writes only what could not be taken in."""
-        counts = Counts()
-        with self._warehouse.connect() as connection:
-            prepare_staging(connection)
-            prepare(connection)
-            with warehouse_errors("plan a campaign"):
-                plan = self._plan_all(connection, source, counts)
-                if dry_run:
-                    connection.rollback()
-                else:
-                    connection.commit()
-            with transaction(connection, "keep what a campaign could not take in") as cursor:
-                self._rejects.write(cursor)
-                add_counts(cursor, self._key, counts)
-        return plan
-
-    def give_up(self) -> TopupPlan:
-        """Drop what the campaign has planned and not sent, so that it never will be."""
-        ledger = Ledger(self._warehouse)
-        with self._warehouse.transaction("read a campaign") as cursor:
-            rows = campaign_rows(cursor, self._campaign)
-        for row in rows:
-            if row.state == "planned":
-                ledger.drop(row.operation_id, "the campaign was given up")
-        with self._warehouse.transaction("read a campaign") as cursor:
-            return summary(self._campaign, campaign_rows(cursor, self._campaign), 0)
-
-    def _plan_all(self, connection: Connection, source: Any, counts: Counts) -> TopupPlan:
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (source_of(self._campaign),))
-            attempts = {each.row_key: each for each in campaign_rows(cursor, self._campaign)}
-            self._rejects.prepare(cursor)
-            for chunk in as_source(source).chunks(COLUMNS):
-                counts.requested += len(chunk.rows) + len(chunk.bad)
-                self._plan_chunk(cursor, chunk, attempts, counts)
-            counts.rejected = self._rejects.count
-            return summary(self._campaign, campaign_rows(cursor, self._campaign), self._rejects.count)
-
-    def _plan_chunk(self, cursor: Cursor, chunk: Chunk, attempts: dict[str, CampaignRow], counts: Counts) -> None:
-        rows = chunk.rows
-        for bad in chunk.bad:
-            self._rejects.line(bad)
-        people = self._people(cursor, rows)
-        told = []
-        for place, row in enumerate(rows):
-            try:
-                told.append(Told(place, self._operation(row, people.get(place), attempts), "planned"))
-            except (BadRow, UnusableOperation) as problem:
-                self._rejects.row(row, str(problem))
-        taken = take_in(cursor, told)
-        for place, reason in sorted(taken.conflicts.items()):
-            self._rejects.row(rows[place], reason)
-        for each in told:
-            if each.place not in taken.conflicts:
-                self._rejects.landed(rows[each.place], None)
-        counts.changed += taken.added
-        counts.unchanged += len(told) - taken.added - len(taken.conflicts)
-
-    def _people(self, cursor: Cursor, rows: list[Row]) -> dict[int, tuple[int, str, int, str]]:
-        lines = []
-        for place, row in enumerate(rows):
-            try:
-                organization_id = row.uuid("organization_id") or self._organization_id
-                phone = row.code("phone")
-                who = (row.uuid("customer_id"), self._to_e164(phone) if phone else None, row.uuid("wallet_id"))
-            except BadRow:
-                continue
-            if organization_id is not None:
-                lines.append(copy_line((place, organization_id, *who)))
-        cursor.execute("truncate staging_person")
-        copy_lines(cursor, "staging_person", ("place", "organization_id", "customer_id", "phone", "wallet_id"), lines)
-        cursor.execute(sql("wallet/people.sql"), {"wallet_type": self._wallet_type})
-        return {place: tuple(found) for place, *found in cursor.fetchall()}
-
-    def _operation(
-        self, row: Row, person: tuple[int, str, int, str] | None, attempts: dict[str, CampaignRow]
-    ) -> Operation:
-        organization_id = row.uuid("organization_id") or self._organization_id
-        if organization_id is None:
-            raise BadRow("organization_id is missing")
-        row.uuid("customer_id"), row.uuid("wallet_id")
-        if not row.text("customer_id") and not row.code("phone"):
-            raise BadRow("has no customer_id and no phone")
-        customers, customer_id, wallets, wallet_id = person or (0, "", 0, "")
-        if customers != 1:
-            raise BadRow("the mirror knows no such customer" if not customers else "several customers have this phone")
-        if wallets != 1:
-            raise BadRow(
-                "the customer has no such wallet" if not wallets else "the customer has several wallets; name wallet_id"
-            )
-        amount = row.amount("amount", needed=True)
-        problem = amount_problem(amount, self._amount_scale)
-        if problem:
-            raise BadRow(problem)
-        row_key = f"{organization_id}:{row.code('key') or f'{customer_id}:{wallet_id}'}"
-        latest = attempts.get(row_key)
-        attempt = 1 if latest is None else latest.attempt + (latest.state == "rejected" and latest.is_to_be_sent)
-        operation = Operation(
-            kind="topup",
-            organization_id=organization_id,
-            customer_id=customer_id,
-            wallet_id=wallet_id,
-            amount=amount,
-            comment=self._comment,
-            source=source_of(self._campaign),
-            key=f"{row_key}:{attempt}",
-            requested_at=datetime.now(UTC),
-        ).checked(self._amount_scale)
-        if latest is not None and (latest.customer_id, latest.wallet_id, latest.amount) != (
-            customer_id,
-            wallet_id,
-            amount,
-        ):
-            raise BadRow("the campaign has this row with another customer, wallet or amount")
-        return operation
 
 
 class TopupRun:
     """Sends what a campaign still has to send; safe to kill, to repeat, and to run twice at once."""
 
-    def __init__(self, money: Money, *, key: TaskKey, campaign: str) -> None:
+    def __init__(
+        self, money: Money, *, key: TaskKey, campaign: str, approvals: ApprovalBook, limits: MoneyLimits | None = None
+    ) -> None:
         self._money = money
         self._settler = Settler(money)
         self._ledger = money.ledger
         self._key = key
         self._campaign = campaign
+        self._approvals = approvals
+        self._limits = limits
 
     def send(self, digest: str) -> Counts:
-        """Send the rows that were approved under the digest; `changed` counts those credited now.
+        """Send the rows of the version with that digest; `changed` counts those credited now.
 
-        Raises `PlanChanged` where the campaign is not what was approved, `TopupIncomplete` where rows are left to send, `PaymentUnsettled`
-        where the outcome of some is unknown once all others are done.
+        Raises `NotApproved` where this run has no approval of it, `PlanChanged` where the campaign has another list by now,
+        `LimitExceeded`,
+        `TopupIncomplete` where rows are left to send, `PaymentUnsettled` where the outcome of some is unknown once all others are done.
         """
-        rows = self._rows()
-        if summary(self._campaign, rows, 0).digest != digest:
-            raise PlanChanged("the campaign has other rows or amounts than were approved; run the plan again")
-        counts = Counts(requested=len(rows))
+        version = self._open(digest)
+        rows = self._rows(version)
+        counts = Counts(requested=sum(row.is_listed for row in rows))
         refused: list[Reject] = []
-        failures = 0
         try:
-            for row in rows:
-                before = row.state
-                done = self._settled(self._send(row) if row.is_to_be_sent else self._ledger.state(row.operation_id))
-                counts.changed += before != "confirmed" and done.state == "confirmed"
-                counts.unchanged += before == "confirmed"
-                failures = failures + 1 if done.may_be_tried_again else 0
-                if done.state == "rejected" and not done.may_be_tried_again:
-                    refused.append(_refusal(row, done))
-                if failures >= MAX_FAILURES_IN_A_ROW or done.needs_somebody:
-                    raise TopupIncomplete(
-                        f"nothing can be sent now ({done.why_nothing_moved}); the rest is left planned"
-                    )
+            self._send_all(version, rows, counts, refused)
         finally:
             counts.rejected = len(refused)
             self._keep(counts, refused)
-        return self._ended(counts)
+        return self._ended(counts, version)
 
-    def _ended(self, counts: Counts) -> Counts:
-        left = self._rows()
+    def _open(self, digest: str) -> int:
+        """Plan what was approved in the ledger, all in the transaction that checks the approval; returns the version."""
+        drop_leftovers(self._ledger, self._campaign)
+        with self._ledger.warehouse.connect() as connection:
+            prepare(connection)
+            with transaction(connection, "open an approved campaign") as cursor:
+                lock_campaign(cursor, self._campaign)
+                version, rows = self._approved(cursor, digest)
+                self._check_limits(rows)
+                again = [row for row in rows if row.is_to_be_sent and not row.is_ready and not row.is_leftover]
+                now = datetime.now(UTC)
+                told = [Told(place, row.operation(self._campaign, now), "planned") for place, row in enumerate(again)]
+                if take_in(cursor, told).conflicts:
+                    raise PlanChanged("the ledger has rows of this campaign with other content; run the plan again")
+        self._money.step("topup opened")
+        return version.number
+
+    def _approved(self, cursor: Cursor, digest: str) -> tuple[Version, list[CampaignRow]]:
+        version = latest_version(cursor, self._campaign)
+        rows = campaign_rows(cursor, self._campaign, version.number)
+        if version.is_given_up or version.digest != digest or digest_of_rows(self._campaign, rows) != digest:
+            raise PlanChanged("the campaign has another list than was approved, or was given up; run the plan again")
+        plan = summary(self._campaign, version, rows, 0)
+        approval = self._approvals.require(cursor, plan.content)
+        if plan.content.amount is None or plan.content.amount > (approval.content.amount or Decimal(0)):
+            raise PlanChanged("more is to be credited than was approved; run the plan again")
+        return version, rows
+
+    def _check_limits(self, rows: list[CampaignRow]) -> None:
+        if self._limits is None:
+            return
+        sending = [row.amount for row in rows if row.is_to_be_sent]
+        problems = [self._limits.row_problem(amount) for amount in sending]
+        problems.append(self._limits.run_problem(sum(sending, Decimal(0))))
+        problem = next((each for each in problems if each), None)
+        if problem is not None:
+            raise LimitExceeded(f"campaign {self._campaign}: {problem}; nothing is sent")
+
+    def _send_all(self, version: int, rows: list[CampaignRow], counts: Counts, refused: list[Reject]) -> None:
+        failures = 0
+        for row in rows:
+            if row.operation_id is None or not (row.is_ready or row.state != "planned"):
+                continue
+            if row.is_ready:
+                self._check_version(version)
+            before = row.state
+            done = self._settled(
+                self._money.execute(row.operation_id) if row.is_ready else self._ledger.state(row.operation_id)
+            )
+            counts.changed += before != "confirmed" and done.state == "confirmed"
+            counts.unchanged += before == "confirmed"
+            failures = failures + 1 if row.is_ready and done.may_be_tried_again else 0
+            if row.is_listed and done.state == "rejected" and not done.may_be_tried_again:
+                refused.append(_refusal(row, done))
+            if failures >= MAX_FAILURES_IN_A_ROW or (row.is_ready and done.needs_somebody):
+                raise TopupIncomplete(f"nothing can be sent now ({done.why_nothing_moved}); the rest is left planned")
+
+    def _check_version(self, version: int) -> None:
+        with self._ledger.warehouse.transaction("read a campaign") as cursor:
+            if latest_version(cursor, self._campaign).number != version:
+                raise PlanChanged(
+                    "the campaign got another list, or was given up, while it was sent; the rest is not sent"
+                )
+
+    def _ended(self, counts: Counts, version: int) -> Counts:
+        left = self._rows(version)
         unknown = sum(row.state in ("sent", "unknown") for row in left)
         if any(row.is_to_be_sent for row in left):
             raise TopupIncomplete(
@@ -242,25 +154,9 @@ class TopupRun:
             )
         return counts
 
-    def _rows(self) -> list[CampaignRow]:
+    def _rows(self, version: int) -> list[CampaignRow]:
         with self._ledger.warehouse.transaction("read a campaign") as cursor:
-            return campaign_rows(cursor, self._campaign)
-
-    def _send(self, row: CampaignRow) -> OperationState:
-        operation_id = row.operation_id
-        if row.state == "rejected":
-            again = Operation(
-                kind="topup",
-                organization_id=row.organization_id,
-                customer_id=row.customer_id,
-                wallet_id=row.wallet_id,
-                amount=row.amount,
-                comment=row.comment,
-                source=source_of(self._campaign),
-                key=f"{row.row_key}:{row.attempt + 1}",
-            )
-            operation_id = self._ledger.plan(again).operation_id
-        return self._money.execute(operation_id)
+            return campaign_rows(cursor, self._campaign, version)
 
     def _settled(self, operation: OperationState) -> OperationState:
         if operation.state in ("sent", "unknown"):
@@ -273,6 +169,19 @@ class TopupRun:
             with transaction(connection, "count what a campaign sent") as cursor:
                 add_rejects(cursor, self._key.run_id, refused)
                 add_counts(cursor, self._key, counts)
+
+
+def present_plan(cursor: Cursor, campaign: str, digest: str) -> TopupPlan:
+    """Return what the campaign's latest version would send now; raise `PlanChanged` where it has another digest."""
+    version = latest_version(cursor, campaign)
+    if version.is_given_up or version.digest != digest:
+        raise PlanChanged("the campaign has got another list, or was given up; start another run")
+    rows = campaign_rows(cursor, campaign, version.number)
+    former = campaign_rows(cursor, campaign, version.number - 1)
+    sending = {row.row_key for row in rows if row.is_to_be_sent}
+    elsewhere = len(credited_elsewhere(cursor, campaign, version.number) & sending)
+    changes = changes_since(former, rows)
+    return summary(campaign, version, rows, version.rejected_rows, credited_elsewhere=elsewhere, **changes)
 
 
 def _refusal(row: CampaignRow, done: OperationState) -> Reject:

@@ -8,6 +8,7 @@ then it is the hold that the till named. Everything else is kept as evidence onl
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from syrve.api.client import SyrveClient
-from syrve.api.errors import Rejected
+from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
+from syrve.values import without_float_noise
 from syrve.wallet.operations import Kind, Operation, marked_operations
 from syrve.wallet.settings import WalletSettings
 from syrve.wallet.take_in import Told, prepare, take_in
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
+
+log = logging.getLogger(__name__)
 
 SOURCE = "transactions"
 PAYMENT_TYPES, PAYMENT_NAMES = frozenset({8}), frozenset({"PayFromWallet"})
@@ -102,7 +106,8 @@ class TransactionsImport:
         self._client.stats.take()
         try:
             found = list(self._client.transactions_by_revision(organization_id, customer_id, revision))
-        except Rejected:
+        except (Rejected, MalformedAnswer) as problem:  # one customer's: the others go on
+            log.error("The transactions of customer %s can't be read: %s", customer_id, problem)
             found = []
             counts.rejected = 1
         stats = self._client.stats.take()
@@ -200,7 +205,7 @@ def _told(
     marked = [each for each in marked_operations(reported.comment) if each in markers]
     change = None
     if reported.balance_before is not None and reported.balance_after is not None:
-        change = reported.balance_after - reported.balance_before
+        change = without_float_noise(reported.balance_after) - without_float_noise(reported.balance_before)
     ours = next((each for each in holds if each.hold_id in marked), None)
     kind: Kind
     hold_id: str | None = None

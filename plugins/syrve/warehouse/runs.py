@@ -41,6 +41,7 @@ class Counts:
     calls: int = 0
     retries: int = 0
     rate_limited: int = 0
+    held_back: int = 0
     seconds: float = 0.0
 
     def add(self, other: Counts) -> None:

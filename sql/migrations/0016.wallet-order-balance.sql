@@ -1,4 +1,4 @@
--- depends: 0014.analytics
+-- depends: 0015.wallet-payments
 -- What the ledger says of an order as a whole, and which orders and holds do not add up: kept beside the ledger, so that reconciliation looks
 -- at those only, however long the history is.
 
@@ -24,6 +24,7 @@ create function wallet.order_balance_as_of(moment timestamptz, organization uuid
 )
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
     select
         known.state,
@@ -426,6 +427,7 @@ create function wallet.order_doubt(organization uuid, named_order text) returns 
 )
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
     -- All that the balance rests on changes at these moments only.
     with moments as (
@@ -469,14 +471,3 @@ as $$
 $$;
 comment on function wallet.order_doubt(uuid, text) is
 'From when until when an order does not add up: nulls if it always does, a null end if it still does not.';
-
-do $$
-begin
-    if exists (select from pg_roles where rolname = 'syrve_loader') then
-        grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_loader;
-    end if;
-    if exists (select from pg_roles where rolname = 'syrve_ops') then
-        grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_ops;
-    end if;
-end
-$$;

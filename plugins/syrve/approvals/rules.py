@@ -1,0 +1,77 @@
+"""Who may approve, and how much money at most: plain rules without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+TAG_LENGTH = 12
+DAY_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of Airflow who answered; `name` is the name that Airflow shows."""
+
+    user_id: str
+    name: str | None = None
+
+    def is_called(self, name: str) -> bool:
+        """Tell whether this is the user of that name or id, whatever the case."""
+        return name.casefold() in {self.user_id.casefold(), (self.name or "").casefold()}
+
+
+@dataclass(frozen=True, slots=True)
+class ApproverRules:
+    """Whose approval counts: `approvers` are ids or names (none: everybody whom Airflow lets answer).
+
+    Unless `allows_self`, the approver is another user than the one who started the run.
+    """
+
+    approvers: Collection[str] = ()
+    allows_self: bool = False
+
+    def problem(self, user: User, requested_by: str) -> str | None:
+        """Say why the approval of a user does not count; None where it does. A run without a person takes any approver."""
+        if self.approvers and not any(user.is_called(each) for each in self.approvers):
+            return "the user is not in SYRVE_APPROVERS"
+        if requested_by and not self.allows_self and user.is_called(requested_by):
+            return "the user started the run; another user must approve it, unless SYRVE_SELF_APPROVAL is true"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyLimits:
+    """The most that one row, one run and the approvals of 24 hours may move, in the wallets' currency; `name` is that of the settings."""
+
+    per_row: Decimal
+    per_run: Decimal
+    per_day: Decimal
+    name: str = "SYRVE_TOPUP_MAX_AMOUNT"
+
+    def row_problem(self, amount: Decimal) -> str | None:
+        """Say that an amount is above the limit of a row."""
+        return _above(amount, self.per_row, "one row", f"{self.name}_PER_ROW")
+
+    def run_problem(self, amount: Decimal) -> str | None:
+        """Say that an amount is above the limit of a run."""
+        return _above(amount, self.per_run, "one run", f"{self.name}_PER_RUN")
+
+    def day_problem(self, amount: Decimal, approved: Decimal) -> str | None:
+        """Say that an amount is above what is left of a day's limit."""
+        if approved + amount <= self.per_day:
+            return None
+        return (
+            f"{amount:f} is above what is left of the limit of 24 hours: {approved:f} of {self.per_day:f} are approved "
+            f"({self.name}_PER_DAY)"
+        )
+
+
+def _above(amount: Decimal, limit: Decimal, what: str, setting: str) -> str | None:
+    return f"{amount:f} is above the limit of {what}, {limit:f} ({setting})" if amount > limit else None
+
+
+def tag(digest: str) -> str:
+    """Return the short form of a digest that options carry."""
+    return f"[{digest[:TAG_LENGTH]}]"

@@ -1,0 +1,75 @@
+"""Holds back what a pull must not believe: that many customers of an organization are gone at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from syrve.api.errors import SyrveError
+from syrve.warehouse import breaker
+from syrve.warehouse.database import Cursor, fetch_one
+from syrve.warehouse.limits import BreakerSettings
+from syrve.warehouse.runs import TaskKey
+from syrve.warehouse.sql_files import sql
+
+if TYPE_CHECKING:
+    from syrve.customers.merge import Batch
+
+
+class CustomersHeldBack(SyrveError):
+    """Syrve says of more customers than is plausible that they are gone: the mirror keeps them until a person decides."""
+
+
+def hold_back(cursor: Cursor, batch: Batch, key: TaskKey, settings: BreakerSettings) -> None:
+    """Take out of a staged batch what a breaker holds back, and count it in `held_back`; needs `staging_lookup` filled.
+
+    What is held back is in `sync.held_back`; such look-ups count as failed in the roster, so they are made again.
+    """
+    deleted = [record.customer.customer_id for record in batch.customers.values() if record.customer.is_deleted]
+    cursor.execute(sql("merge/gone.sql"), {"deleted_ids": deleted})
+    cursor.execute(sql("merge/gone_known.sql"))
+    gone: int = fetch_one(cursor)[0]
+    organizations = Counter(lookup.organization_id for lookup, *_ in batch.lookups)
+    for organization_id in organizations:  # a batch of a pull has one
+        breaker_id = _breaker(cursor, batch, key, settings, organization_id, gone)
+        cursor.execute(sql("merge/hold_back.sql"), {"breaker_id": breaker_id})
+        for held_organization_id, customer_id, answer, is_new in cursor.fetchall():
+            batch.counts.held_back += 1
+            batch.newly_held += is_new
+            if answer == "deleted":
+                batch.customers.pop((held_organization_id, customer_id), None)
+
+
+def note_changed_fields(
+    cursor: Cursor, batch: Batch, key: TaskKey, settings: BreakerSettings, changed: dict[str, int]
+) -> None:
+    """Count the known customers that this batch changed, by field, and write down which field a run changes in too many of them.
+
+    Such a change lands: Syrve is the source of it. Call it last, when the batch needs no more locks.
+    """
+    organizations = {lookup.organization_id for lookup, *_ in batch.lookups}
+    if not changed or len(organizations) != 1:
+        return
+    organization_id = organizations.pop()
+    looked = len(batch.customers)
+    tallies = breaker.count_change(
+        cursor, key, organization_id, "field_changed", looked=looked, affected=changed, settings=settings
+    )
+    for tally in tallies:
+        if tally.is_too_much:
+            breaker.land(cursor, key, organization_id, "field_changed", tally)
+
+
+def _breaker(
+    cursor: Cursor, batch: Batch, key: TaskKey, settings: BreakerSettings, organization_id: str, gone: int
+) -> int | None:
+    looked = len(batch.customers) + gone
+    (tally,) = breaker.count_change(
+        cursor, key, organization_id, "customers_gone", looked=looked, affected={"": gone}, settings=settings
+    )
+    if not gone:
+        return None
+    tripped = breaker.has_tripped(cursor, key.run_id, organization_id, "customers_gone")
+    if tripped is not None or not tally.is_too_much:
+        return tripped
+    return breaker.trip(cursor, key, organization_id, "customers_gone", tally)

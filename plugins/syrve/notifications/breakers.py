@@ -1,0 +1,72 @@
+"""Tells the channels of breakers that tripped: each once, whichever run and task tripped it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from syrve.notifications.channels import open_channels
+from syrve.notifications.errors import NotificationError
+from syrve.warehouse.breaker import TrippedBreaker, give_back, take_unalerted
+from syrve.warehouse.database import Warehouse
+
+log = logging.getLogger(__name__)
+
+_WHAT = {
+    "customers_gone": "customers newly not found or deleted",
+    "field_changed": "customers whose {field} a pull changed",
+    "push": "customers whose {field} a push would change",
+}
+
+
+def tell_of_breakers(warehouse: Warehouse, organization_id: str, *, conn_id: str) -> None:
+    """Tell every channel of the breakers of an organization of which nobody was told; what no channel took, the next run tells.
+
+    A channel that fails is logged and fails nothing else. Raises `WarehouseError`.
+    """
+    breakers = take_unalerted(warehouse, organization_id)
+    if not breakers:
+        return
+    for each in breakers:
+        log.warning("Breaker %d: %s", each.breaker_id, _line(each))
+    if not _was_taken(breakers, conn_id):
+        give_back(warehouse, breakers)
+
+
+def _was_taken(breakers: Sequence[TrippedBreaker], conn_id: str) -> bool:
+    """Send one message about all; true where a channel took it, or where there is none to take it."""
+    title, body = worded(breakers)
+    try:
+        channels = open_channels(conn_id)
+    except NotificationError as error:
+        log.warning("Nobody is told of the breaker: %s", error)
+        return False
+    if not channels:
+        log.info("No connection %s: nobody is told of the breaker", conn_id)
+        return True
+    taken = [channel.send(title, body, "failure") for channel in channels]
+    for channel, was_taken in zip(channels, taken, strict=True):
+        if not was_taken:
+            log.warning("%s was not told of the breaker", channel.name)
+    return any(taken)
+
+
+def worded(breakers: Sequence[TrippedBreaker]) -> tuple[str, str]:
+    """Word title and body; they name organizations, runs and counts, and no customer."""
+    held = any(each.is_held_back for each in breakers)
+    title = "Syrve: changes held back until a person decides" if held else "Syrve: many customers changed at once"
+    lines = [_line(each) for each in breakers]
+    if held:
+        lines.append(
+            "Decide in the warehouse: select sync.let_through(breaker_id) or select sync.drop_held_back(breaker_id)."
+        )
+    return title, "\n".join(lines)
+
+
+def _line(each: TrippedBreaker) -> str:
+    what = _WHAT.get(each.kind, each.kind).format(field=each.field)
+    end = f"held back under breaker {each.breaker_id}" if each.is_held_back else "they landed"
+    return (
+        f"Organization {each.organization_id}, run {each.run_id}: {each.affected} of {each.looked} {what} "
+        f"(up to {each.allowed} go without a question); {end}."
+    )

@@ -1,0 +1,47 @@
+"""The database's clock is the one that counts: times of a worker are put right by it, and none lies in its future."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from syrve.warehouse.database import Connection, fetch_one, transaction
+
+log = logging.getLogger(__name__)
+
+NOTABLE_SKEW_SECONDS = 2.0
+"""A smaller difference may be the way to the database and back; it is left as it is."""
+
+
+class WarehouseClock:
+    """Translates moments of this worker's clock; the skew between the two is measured when it is made, and told in the log.
+
+    `skew_seconds` is above zero where the worker is ahead. `local` is the worker's clock, for tests.
+    """
+
+    def __init__(self, connection: Connection, *, local: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._connection = connection
+        before = local()
+        now = self.now()
+        after = local()
+        skew = before + (after - before) / 2 - now
+        self.skew_seconds = skew.total_seconds()
+        self._skew = skew if abs(self.skew_seconds) > NOTABLE_SKEW_SECONDS else timedelta()
+        if self._skew:
+            log.warning(
+                "The clock of this worker is %.1f s %s that of the warehouse; times are put right by the latter. Set the clock",
+                abs(self.skew_seconds),
+                "ahead of" if self.skew_seconds > 0 else "behind",
+            )
+
+    def now(self) -> datetime:
+        """Read the database's clock."""
+        with transaction(self._connection, "read the clock") as cursor:
+            cursor.execute("select clock_timestamp()")
+            now: datetime = fetch_one(cursor)[0]
+            return now
+
+    def put_right(self, moment: datetime, latest: datetime) -> datetime:
+        """Return a moment of the worker's clock by the database's, `latest` at most."""
+        return min(moment - self._skew, latest)

@@ -1,0 +1,76 @@
+-- What is known of these already: who was let through is not held back again, and who is found again is held back no longer. A breaker of which
+-- nothing is left was recovered from. Returns how many customers are gone anew.
+with let_through as (
+    delete from staging_gone as gone
+    using sync.held_back as held
+    where
+        held.organization_id = gone.organization_id
+        and held.identity_kind = gone.identity_kind
+        and held.identity_value = gone.identity_value
+        and held.let_through_at is not null
+    returning gone.organization_id, gone.identity_kind, gone.identity_value
+),
+
+over as (
+    delete from sync.held_back as held
+    using staging_lookup as looked
+    where
+        looked.organization_id = held.organization_id
+        and looked.identity_kind = held.identity_kind
+        and looked.identity_value = held.identity_value
+        and looked.outcome in ('found', 'not_found')
+        and (
+            held.let_through_at is not null
+            or not exists (
+                select 1
+                from staging_gone as again
+                where
+                    again.organization_id = held.organization_id
+                    and again.identity_kind = held.identity_kind
+                    and again.identity_value = held.identity_value
+            )
+        )
+    returning held.breaker_id, held.organization_id, held.identity_kind, held.identity_value
+),
+
+recovered as (
+    update sync.breaker as known
+    set decision = 'recovered', decided_at = now()
+    where
+        known.decision is null
+        and known.breaker_id in (select over.breaker_id from over)
+        and not exists (
+            select 1
+            from sync.held_back as held
+            where
+                held.breaker_id = known.breaker_id
+                and not exists (
+                    select 1
+                    from over
+                    where
+                        over.organization_id = held.organization_id
+                        and over.identity_kind = held.identity_kind
+                        and over.identity_value = held.identity_value
+                )
+        )
+)
+
+select count(distinct gone.customer_id)
+from staging_gone as gone
+where
+    not exists (
+        select 1
+        from let_through
+        where
+            let_through.organization_id = gone.organization_id
+            and let_through.identity_kind = gone.identity_kind
+            and let_through.identity_value = gone.identity_value
+    )
+    and not exists (
+        select 1
+        from sync.held_back as held
+        where
+            held.organization_id = gone.organization_id
+            and held.customer_id = gone.customer_id
+            and held.let_through_at is null
+    );

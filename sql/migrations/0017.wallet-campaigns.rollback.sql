@@ -1,0 +1,2 @@
+drop table wallet.campaign_row;
+drop table wallet.campaign_version;

@@ -1,0 +1,113 @@
+-- depends: 0017.wallet-campaigns
+-- Approvals: what a person was asked to approve, by its digest, who asked, and who answered; append-only.
+
+create table sync.approval (
+    approval_id uuid primary key default gen_random_uuid(),
+    kind text not null check (kind in ('topup', 'release', 'crm_push')),
+    subject text not null check (subject <> ''),
+    digest text not null check (digest ~ '^[0-9a-f]{64}$'),
+    rows bigint not null check (rows >= 0),
+    amount numeric check (amount >= 0),
+    dag_id text not null,
+    run_id text not null,
+    requested_by text not null,
+    asked_at timestamptz not null default clock_timestamp(),
+    answer_until timestamptz,
+    unique (approval_id, digest, requested_by)
+);
+create unique index approval_of_run on sync.approval (kind, dag_id, run_id, subject, digest);
+create index approval_subject on sync.approval (kind, subject);
+comment on table sync.approval is
+'What a person was asked to approve: the content by its digest, and who asked for it. The answer is in approval_event; append-only.';
+comment on column sync.approval.approval_id is 'Id of the question; Airflow''s options carry the first twelve digits of the digest.';
+comment on column sync.approval.kind is 'What would be sent: topup, release or crm_push.';
+comment on column sync.approval.subject is 'What it is about: campaign and version, request_id of wallet.release, or plan_id of crm.push_plan.';
+comment on column sync.approval.digest is 'SHA-256 of the content, in hex: exactly this is approved, or nothing.';
+comment on column sync.approval.rows is 'How many rows would be sent.';
+comment on column sync.approval.amount is 'Their amounts together, in the wallets'' currency; null where no money moves.';
+comment on column sync.approval.dag_id is 'DAG that asked.';
+comment on column sync.approval.run_id is 'Airflow''s run that asked; an approval counts for this run only.';
+comment on column sync.approval.requested_by is 'Airflow''s user who started the run; empty for a run by schedule or asset.';
+comment on column sync.approval.asked_at is 'When it was asked.';
+comment on column sync.approval.answer_until is 'No answer after this counts; null where it waits without an end.';
+
+create table sync.approval_event (
+    approval_id uuid not null,
+    sequence integer not null check (sequence > 0),
+    state text not null check (state in ('approved', 'rejected', 'expired', 'not_needed', 'not_counted')),
+    digest text not null,
+    requested_by text not null,
+    decided_by_id text,
+    decided_by text,
+    is_self_approval_allowed boolean not null default false,
+    amount numeric check (amount >= 0),
+    reason text,
+    occurred_at timestamptz not null default clock_timestamp(),
+    primary key (approval_id, sequence),
+    foreign key (approval_id, digest, requested_by) references sync.approval (approval_id, digest, requested_by),
+    constraint approval_names_its_approver check (state <> 'approved' or (decided_by_id <> '' and decided_by_id is not null)),
+    constraint approval_takes_two_people check (
+        state <> 'approved'
+        or is_self_approval_allowed
+        or (
+            lower(requested_by) <> lower(decided_by_id)
+            and lower(requested_by) <> lower(coalesce(decided_by, ''))
+        )
+        or requested_by = ''
+    )
+);
+create unique index approval_decided_once on sync.approval_event (approval_id) where state <> 'not_counted';
+create index approval_approved_at on sync.approval_event (occurred_at) where state = 'approved';
+comment on table sync.approval_event is
+'Answers to questions; append-only. One decision each: approved, rejected, expired (no answer in time), or not_needed (nothing that needs a person). '
+'Before it any number of answers that are not counted, such as of the one who asked.';
+comment on column sync.approval_event.approval_id is 'Question answered.';
+comment on column sync.approval_event.sequence is 'Counts from 1 without gaps.';
+comment on column sync.approval_event.state is 'approved, rejected, expired, not_needed or not_counted; see the table.';
+comment on column sync.approval_event.digest is 'Digest of the content that the answer is about: that of the question.';
+comment on column sync.approval_event.requested_by is 'Who asked: that of the question.';
+comment on column sync.approval_event.decided_by_id is 'Airflow''s id of the user who answered; null where nobody did.';
+comment on column sync.approval_event.decided_by is 'That user''s name in Airflow.';
+comment on column sync.approval_event.is_self_approval_allowed is
+'Whether SYRVE_SELF_APPROVAL let the one who asked approve; if not, an approval names two people.';
+comment on column sync.approval_event.amount is 'Money approved, in the wallets'' currency: counts towards the limit of a day. Null where none moves.';
+comment on column sync.approval_event.reason is 'Why it is not needed or not counted.';
+comment on column sync.approval_event.occurred_at is 'When it was written.';
+
+create view sync.approval_state as
+select
+    approval.approval_id,
+    approval.kind,
+    approval.subject,
+    approval.digest,
+    approval.rows,
+    approval.amount,
+    approval.dag_id,
+    approval.run_id,
+    approval.requested_by,
+    approval.asked_at,
+    approval.answer_until,
+    coalesce(decision.state, 'asked') as state,
+    decision.decided_by_id,
+    decision.decided_by,
+    decision.amount as approved_amount,
+    decision.occurred_at as decided_at
+from sync.approval as approval
+left join sync.approval_event as decision on approval.approval_id = decision.approval_id and decision.state <> 'not_counted';
+comment on view sync.approval_state is 'Questions with their decision: who asked, who answered, when.';
+comment on column sync.approval_state.approval_id is 'Id of the question; Airflow''s options carry the first twelve digits of the digest.';
+comment on column sync.approval_state.kind is 'What would be sent: topup, release or crm_push.';
+comment on column sync.approval_state.subject is 'What it is about: campaign and version, request_id of wallet.release, or plan_id of crm.push_plan.';
+comment on column sync.approval_state.digest is 'SHA-256 of the content, in hex: exactly this is approved, or nothing.';
+comment on column sync.approval_state.rows is 'How many rows would be sent.';
+comment on column sync.approval_state.amount is 'Their amounts together, in the wallets'' currency; null where no money moves.';
+comment on column sync.approval_state.dag_id is 'DAG that asked.';
+comment on column sync.approval_state.run_id is 'Airflow''s run that asked; an approval counts for this run only.';
+comment on column sync.approval_state.requested_by is 'Airflow''s user who started the run; empty for a run by schedule or asset.';
+comment on column sync.approval_state.asked_at is 'When it was asked.';
+comment on column sync.approval_state.answer_until is 'No answer after this counts; null where it waits without an end.';
+comment on column sync.approval_state.state is 'asked, approved, rejected, expired or not_needed.';
+comment on column sync.approval_state.decided_by_id is 'Airflow''s id of the user who decided; null where nobody did.';
+comment on column sync.approval_state.decided_by is 'That user''s name in Airflow.';
+comment on column sync.approval_state.approved_amount is 'Money approved, in the wallets'' currency.';
+comment on column sync.approval_state.decided_at is 'When it was decided.';

@@ -1,0 +1,137 @@
+"""Queries reach the driver as they are written, read only, and one at a time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy
+
+from syrve.customers.identities import COLUMNS
+from syrve.sources.errors import UnreadableSource, UnusableSource
+from syrve.sources.query import QuerySource, one_select
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.dsn import url_from_text
+
+
+@pytest.fixture
+def engine(warehouse: Warehouse) -> sqlalchemy.Engine:
+    return warehouse.engine
+
+
+@pytest.fixture
+def reader(warehouse: Warehouse, warehouse_dsn: str) -> Iterator[sqlalchemy.Engine]:
+    """A login that may do what the queries of forms may."""
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("drop role if exists test_reader")
+        cursor.execute("create role test_reader login in role syrve_source")
+        cursor.execute("create or replace view source.guest as select '+79755550001'::text as phone")
+    url = url_from_text(warehouse_dsn).set(username="test_reader")
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    yield engine
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("drop view source.guest")
+        cursor.execute("drop role test_reader")
+
+
+def phones(engine: sqlalchemy.Engine, query: str, **options: Any) -> list[str | None]:
+    chunks = QuerySource(engine, query, **options).chunks(COLUMNS)
+    return [row.code("phone") for chunk in chunks for row in chunk.rows]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "'{\"vip\":true}'::jsonb @> '{\"vip\":true}'",
+        "'12:30'::time < '23:00'::time",
+        "'https://x' ~ '^(?:https|http)'",
+        "(array[1,2,3])[:2] = array[1,2]",
+        "' :tag' like '%:tag'",
+        "10 % 3 = 1",
+        "'a;b' = 'a;b' and $x$;$x$ = ';' and $$a$$ = 'a'",
+        "true -- phones :new; only",
+        "true /* one; /* two; */ three; */",
+        "'it''s' = 'it''s' and \"phone\".x is null;",
+        "'%(x)s' like '%s%' ; \n ;",
+    ],
+)
+def test_query_reaches_the_driver_as_it_is_written(engine: sqlalchemy.Engine, condition: str) -> None:
+    query = f"select '+79161234567' as phone from (select null as x) as phone where {condition}"
+
+    assert phones(engine, query) == ["+79161234567"]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("select 1 as phone; select 2", "must be one statement"),
+        ("select 1 as phone; commit; drop table sync.roster", "must be one statement"),
+        ("select 1 as phone;--x\n;delete from sync.roster", "must be one statement"),
+        ("select ';' as phone, e'\\';commit;drop table sync.roster;--' as x", "must be one statement|backslash"),
+        ("select 1 as phone$a$; drop table sync.roster; --$a$", "must be one statement"),
+        ("delete from sync.roster", "must begin with one of select"),
+        ("/* select */ update sync.roster set misses = 1", "must begin with one of select"),
+        ("-- select\ndrop table sync.roster", "must begin with one of select"),
+        ("set transaction read write", "must begin with one of select"),
+        ("do $$ begin end $$", "must begin with one of select"),
+        ("copy (select 1) to program 'id'", "must begin with one of select"),
+        ("", "must begin with one of select"),
+        ("select 'open as phone", "is not closed"),
+        ("select 1 /* open", "is not closed"),
+    ],
+)
+def test_what_is_not_one_select_is_refused_before_it_runs(engine: sqlalchemy.Engine, query: str, told: str) -> None:
+    with pytest.raises(UnusableSource, match=told):
+        phones(engine, query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "with x as (delete from sync.roster returning 1) select 'a' as phone",
+        "select nextval('sync.reject_reject_id_seq') as phone",
+        "select set_config('transaction_read_only', 'off', true) as phone",
+        "select lo_create(0)::text as phone",
+        "select 1 as phone into sync.copied",
+        "select identity_value as phone from sync.roster for update",
+    ],
+)
+def test_query_that_writes_is_refused_by_the_database(engine: sqlalchemy.Engine, query: str) -> None:
+    with pytest.raises(UnusableSource, match="the database refuses the query") as caught:
+        phones(engine, query)
+    assert not isinstance(caught.value, UnreadableSource)
+
+
+def test_query_that_takes_too_long_is_ended(engine: sqlalchemy.Engine) -> None:
+    with pytest.raises(UnusableSource, match="took longer than 1 s"):
+        phones(engine, "select pg_sleep(30)::text as phone", timeout_seconds=1)
+
+
+def test_query_of_a_form_sees_the_views_made_for_it_only(reader: sqlalchemy.Engine) -> None:
+    assert phones(reader, "select phone from source.guest") == ["+79755550001"]
+    for table in (
+        "syrve.customer",
+        "crm.customer",
+        "sync.roster",
+        "sync.reject",
+        "wallet.operation",
+        "analytics.customer",
+    ):
+        with pytest.raises(UnusableSource, match=r"InsufficientPrivilege|UndefinedTable"):
+            phones(reader, f"select count(*)::text as phone from {table}")
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("select * from (values (9007199254740993::bigint), (null)) as t (phone)", ["9007199254740993", None]),
+        ("select 9007199254740993::numeric as phone", ["9007199254740993"]),
+        ("select 79001234568.0::numeric(14, 1) as phone", ["79001234568"]),
+        ("select '000123'::bytea as phone", ["000123"]),
+    ],
+)
+def test_numbers_of_a_query_keep_every_digit(engine: sqlalchemy.Engine, query: str, expected: list[str | None]) -> None:
+    assert phones(engine, query) == expected
+
+
+def test_semicolons_at_the_end_are_no_second_statement() -> None:
+    assert one_select("select 1 ; ;\n") == "select 1 "

@@ -1,0 +1,129 @@
+"""Large files take no more memory than small ones; what unpacks to anything is refused before it does."""
+
+import gzip
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from syrve.customers.identities import COLUMNS
+from syrve.sources.errors import UnusableSource
+from syrve.sources.files import FileSource
+from syrve.sources.limits import Limits
+
+REPOSITORY = Path(__file__).parents[2]
+READ_A_MILLION = """
+import resource, sys
+from syrve.customers.identities import COLUMNS
+from syrve.sources.files import FileSource
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+class Lines:
+    def __init__(self, rows):
+        self.lines = (f"+7916{n:07d};Имя {n};name{n}@example.com\\n".encode() for n in range(rows))
+        self.rest = "phone;name;email\\n".encode()
+    def read(self, size):
+        while len(self.rest) < size:
+            some = b"".join(line for _, line in zip(range(10000), self.lines))
+            if not some:
+                break
+            self.rest += some
+        piece, self.rest = self.rest[:size], self.rest[size:]
+        return piece
+
+def take(rows):
+    return sum(len(chunk.rows) for chunk in FileSource(Lines(rows), "guests.csv").chunks(COLUMNS))
+
+take(20_000)
+before = peak()
+assert take(1_000_000) == 1_000_000
+print(peak() - before)
+"""
+
+
+def refused(content: bytes, name: str, limits: Limits | None = None) -> str:
+    with pytest.raises(UnusableSource) as caught:
+        for _ in FileSource(io.BytesIO(content), name, limits=limits or Limits()).chunks(COLUMNS):
+            pass
+    return str(caught.value)
+
+
+@pytest.mark.slow
+def test_million_rows_of_csv_take_no_more_memory_than_few() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", READ_A_MILLION], capture_output=True, text=True, check=False, cwd=REPOSITORY
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 100, "megabytes"
+
+
+def test_gzip_that_unpacks_to_gigabytes_is_refused_early() -> None:
+    small = io.BytesIO()
+    with gzip.GzipFile(fileobj=small, mode="wb") as file:
+        for _ in range(300):
+            file.write(b"phone\n" + b"0" * 1_000_000)
+
+    assert "unpacks to more than 200 times its size" in refused(small.getvalue(), "guests.csv.gz")
+
+
+def test_file_over_the_limit_is_refused() -> None:
+    limits = Limits(max_bytes=1_000_000)
+    assert "larger than 1 MB" in refused(b"phone\n" + b"1\n" * 1_000_000, "guests.csv", limits)
+    assert "larger than 1 MB" in refused(gzip.compress(b"phone\n" + b"17\n" * 1_000_000, 1), "guests.csv.gz", limits)
+
+
+def test_rows_columns_and_lines_over_the_limit_are_refused() -> None:
+    assert "more than 20,000 rows" in refused(b"phone\n" + b"1\n" * 40_000, "a.csv", Limits(max_rows=20_000))
+    assert "more than 500 columns" in refused((";".join(["phone", *map(str, range(600))]) + "\n1\n").encode(), "a.csv")
+    assert "line 2 of the file is longer" in refused(b"phone\n" + b"1" * 1_000_001 + b"\n", "a.csv")
+
+
+def test_source_that_takes_too_long_is_refused() -> None:
+    assert "took longer than" in refused(b"phone\n" + b"1\n" * 100, "a.csv", Limits(max_seconds=-1))
+
+
+def test_zip_bomb_named_as_excel_is_refused_unread() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["phone"])
+    plain = io.BytesIO()
+    book.save(plain)
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as target:
+        for part in source.namelist():
+            content = source.read(part)
+            target.writestr(part, content + b" " * 60_000_000 if "worksheets" in part else content)
+
+    assert "unpacks to more than a spreadsheet may hold" in refused(bomb.getvalue(), "guests.xlsx")
+
+
+def test_sheet_that_claims_all_rows_and_columns_is_read_by_its_cells() -> None:
+    book = openpyxl.Workbook()
+    for value in ("phone", "+79161234567"):
+        book.active.append([value])
+    plain = io.BytesIO()
+    book.save(plain)
+    claiming = io.BytesIO()
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(claiming, "w") as target:
+        for part in source.namelist():
+            target.writestr(part, source.read(part).replace(b'ref="A1:A2"', b'ref="A1:XFD1048576"'))
+
+    [chunk] = FileSource(io.BytesIO(claiming.getvalue()), "guests.xlsx").chunks(COLUMNS)
+    assert [row.code("phone") for row in chunk.rows] == ["+79161234567"]
+
+
+def test_parquet_of_one_long_text_many_times_is_refused() -> None:
+    content = io.BytesIO()
+    table = pyarrow.table({"phone": pyarrow.array(["7" * 1_000_000] * 5_000).dictionary_encode()})
+    pyarrow.parquet.write_table(table, content)
+    assert len(content.getvalue()) < 2_000_000
+
+    assert "a cell of the file is longer than 100,000 characters" in refused(content.getvalue(), "guests.parquet")
