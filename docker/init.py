@@ -24,6 +24,15 @@ LOADER_ROLE = "syrve_loader"
 SOURCE_LOGIN = "syrve_forms"
 SOURCE_ROLE = "syrve_source"
 POOL = "syrve_api"
+ADDED_ATTRIBUTES = """
+    select taken.attribute
+    from pg_roles
+    cross join lateral (
+        values ('nosuperuser', rolsuper), ('nocreatedb', rolcreatedb), ('nocreaterole', rolcreaterole),
+            ('noreplication', rolreplication), ('nobypassrls', rolbypassrls)
+    ) as taken (attribute, is_held)
+    where rolname = %(login)s and taken.is_held
+"""
 
 # These become part of a connection URL, which a stray @ or / would turn into another URL.
 URL_SAFE = (
@@ -138,8 +147,11 @@ def _ensure_login(owner_dsn: str, login_name: str, role_name: str, password: str
             if login_name not in existing:
                 cursor.execute(sql.SQL("create role {}").format(login))
             verifier = encrypt_password(password, login_name, scope=connection, algorithm="scram-sha-256")
-            attributes = "login inherit nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
-            cursor.execute(sql.SQL(f"alter role {{}} {attributes} password {{}}").format(login, sql.Literal(verifier)))
+            cursor.execute(sql.SQL("alter role {} login inherit password {}").format(login, sql.Literal(verifier)))
+            # Only what it has too much of: an owner who is no superuser may not even mention the others.
+            cursor.execute(ADDED_ATTRIBUTES, {"login": login_name})
+            for (attribute,) in cursor.fetchall():
+                cursor.execute(sql.SQL(f"alter role {{}} {attribute}").format(login))
             cursor.execute(sql.SQL("grant {} to {}").format(role, login))
             if setting:
                 cursor.execute(sql.SQL(f"alter role {{}} {setting}").format(login))

@@ -12,6 +12,21 @@ _ClockOff = Annotated[float, msgspec.Meta(ge=-300, le=300)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
+class SecondWriter(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=True):
+    """Fields that another client writes into each customer who was looked up; what is left out it leaves alone."""
+
+    name: str | msgspec.UnsetType | None = msgspec.UNSET
+    surname: str | msgspec.UnsetType | None = msgspec.UNSET
+    middle_name: str | msgspec.UnsetType | None = msgspec.UNSET
+    email: str | msgspec.UnsetType | None = msgspec.UNSET
+    receives_promo: bool | msgspec.UnsetType | None = msgspec.UNSET
+
+    def fields(self) -> dict[str, str | bool | None]:
+        """Return what it writes, by attribute of a customer."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in given.items() if value is not msgspec.UNSET}
+
+
 class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The switches with their defaults; docs/simulator.md says what each one means."""
 
@@ -34,6 +49,8 @@ class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     accepts_text_sex: bool = False
     accepts_bare_date: bool = False
     one_loyalty_network: bool = False
+    look_ups_find_nobody: bool = False
+    second_writer: SecondWriter | None = None
     till_answer: Literal["consumes", "refuses"] = "consumes"
     till_refunds: Literal["never", "once", "twice"] = "once"
     till_clock_off_seconds: _ClockOff = 0

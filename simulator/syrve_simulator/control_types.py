@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 
@@ -163,6 +163,8 @@ class Switches(TypedDict, total=False):
     accepts_text_sex: bool
     accepts_bare_date: bool
     one_loyalty_network: bool
+    look_ups_find_nobody: bool
+    second_writer: Mapping[str, str | bool | None] | None
     till_answer: Literal["consumes", "refuses"]
     till_refunds: Literal["never", "once", "twice"]
     till_clock_off_seconds: float

@@ -11,6 +11,7 @@ select
     refused,
     waiting,
     agreed,
+    held_back,
     fields
 from crm.push_plan_summary
 where run_id = %(run_id)s

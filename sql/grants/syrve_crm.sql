@@ -11,4 +11,4 @@ update (
 )
 on crm.customer to syrve_crm;
 grant select, insert, update, delete on crm.customer_category, crm.customer_card, crm.customer_program to syrve_crm;
-grant select on crm.field_policy, crm.remote_change, crm.conflict, crm.push_blocked, crm.push, crm.push_plan_summary to syrve_crm;
+grant select on crm.field_policy, crm.remote_change, crm.conflict, crm.push_held_back, crm.push_blocked, crm.push, crm.push_plan_summary to syrve_crm;

@@ -25,7 +25,7 @@ grant execute on function sync.lease_is_held(integer, integer), syrve.lasting_fi
 grant select, insert, update on crm.customer, crm.customer_category, crm.customer_card, crm.customer_program to syrve_loader;
 grant select on crm.field_policy, crm.desired_state, crm.syrve_state to syrve_loader;
 grant select, insert, update, delete on
-crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_blocked, crm.conflict, crm.remote_change
+crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_held_back, crm.push_blocked, crm.conflict, crm.remote_change
 to syrve_loader;
 grant select, insert on crm.push to syrve_loader;
 grant usage on all sequences in schema crm to syrve_loader;
@@ -52,3 +52,11 @@ wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
 wallet.finding_as_of(timestamptz),
 wallet.refusal_to_send(uuid)
 to syrve_loader;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_loader;
+grant execute on function
+wallet.order_balance_as_of(timestamptz, uuid, text),
+wallet.follow_orders(uuid)
+to syrve_loader;
+grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
+grant select, insert on sync.approval, sync.approval_event to syrve_loader;
+grant select on sync.approval_state to syrve_loader;

@@ -21,6 +21,7 @@ on sync.held_back to syrve_ops;
 grant execute on function sync.let_through(bigint, text), sync.drop_held_back(bigint, text) to syrve_ops;
 
 grant select, update (policy) on crm.field_policy to syrve_ops;
+grant select (crm_id, key, organization_id, breaker_id, held_at) on crm.push_held_back to syrve_ops;
 grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict_masked to syrve_ops;
 grant delete on crm.push_blocked to syrve_ops;
 -- Letting a row go forgets its refusals, by a trigger.
@@ -37,6 +38,8 @@ wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.t
 wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,
 wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_version, wallet.campaign_row, wallet.notification, wallet.finding_told
 to syrve_ops;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_ops;
+grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
 grant update (status, resolved_at) on wallet.finding to syrve_ops;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),
@@ -45,3 +48,5 @@ wallet.finding_as_of(timestamptz)
 to syrve_ops;
 
 grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
+grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
+grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;

@@ -6,7 +6,7 @@ comment on sequence sync.lease_id is 'Numbers of leases; the holder keeps an adv
 
 create table sync.roster (
     organization_id uuid not null,
-    identity_kind text not null check (identity_kind in ('phone', 'id', 'card')),
+    identity_kind text not null check (identity_kind in ('phone', 'id', 'card', 'card_number')),
     identity_value text not null,
     source text not null,
     received_value text,
@@ -32,7 +32,7 @@ create index roster_backfill on sync.roster (backfill_id, organization_id, ident
 create index roster_customer on sync.roster (organization_id, customer_id) where customer_id is not null;
 comment on table sync.roster is 'Identities to look up: Syrve has no list of customers, so the pull walks this one. A row needs only its key and source.';
 comment on column sync.roster.organization_id is 'Organization to ask; it may not have been seen yet.';
-comment on column sync.roster.identity_kind is 'What the value is: phone, id or card.';
+comment on column sync.roster.identity_kind is 'What the value is: phone, id, card (its track) or card_number (what is printed on it).';
 comment on column sync.roster.identity_value is 'Phone as E.164, customer id, or card track.';
 comment on column sync.roster.source is 'Where the identity came from, such as crm, file or query.';
 comment on column sync.roster.received_value is 'The value as it was received, where it was put into another form.';

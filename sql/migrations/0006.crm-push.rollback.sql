@@ -6,6 +6,7 @@ drop table crm.remote_change;
 drop view crm.conflict_masked;
 drop table crm.conflict;
 drop table crm.push_blocked;
+drop table crm.push_held_back;
 drop function crm.forget_refusals();
 drop table crm.push;
 drop table crm.push_plan;

@@ -79,6 +79,7 @@ create table crm.push_plan_summary (
     waiting bigint not null,
     agreed bigint not null,
     fields jsonb not null,
+    held_back bigint not null default 0,
     planned_at timestamptz not null default now()
 );
 create index push_plan_summary_run on crm.push_plan_summary (run_id);
@@ -96,6 +97,7 @@ comment on column crm.push_plan_summary.refused is 'Rows that cannot be pushed a
 comment on column crm.push_plan_summary.waiting is 'Rows whose customer must be looked up first.';
 comment on column crm.push_plan_summary.agreed is 'Rows that became agreed, or stay so, without a call.';
 comment on column crm.push_plan_summary.fields is 'How many planned customers have a change of each field, by field name.';
+comment on column crm.push_plan_summary.held_back is 'Rows held back, because one field of too many customers would change: crm.push_held_back.';
 comment on column crm.push_plan_summary.planned_at is 'When the plan was made.';
 
 create table crm.push_plan (
@@ -176,6 +178,25 @@ comment on column crm.push.seconds is 'How long it took.';
 comment on column crm.push.run_id is 'Airflow''s run id.';
 comment on column crm.push.attempted_at is 'When the attempt began.';
 comment on column crm.push.recorded_at is 'When its outcome was written.';
+
+create table crm.push_held_back (
+    crm_id bigint not null,
+    key text not null,
+    organization_id uuid not null,
+    breaker_id bigint not null references sync.breaker (breaker_id) on delete cascade,
+    wanted text,
+    held_at timestamptz not null default now(),
+    primary key (crm_id, key)
+);
+create index push_held_back_breaker on crm.push_held_back (breaker_id);
+comment on table crm.push_held_back is
+'Changes that a breaker held back, because one field of too many customers would change at once: sync.breaker says what was decided. Holds personal data.';
+comment on column crm.push_held_back.crm_id is 'The CRM''s number of the customer.';
+comment on column crm.push_held_back.key is 'Field; or category:ID, card:TRACK, program:ID.';
+comment on column crm.push_held_back.organization_id is 'Organization in which the customer is kept.';
+comment on column crm.push_held_back.breaker_id is 'Breaker that holds it, or held it.';
+comment on column crm.push_held_back.wanted is 'What the CRM wants there; a decision holds for this value only.';
+comment on column crm.push_held_back.held_at is 'When it was first held back.';
 
 create table crm.push_blocked (
     crm_id bigint primary key,

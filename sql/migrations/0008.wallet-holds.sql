@@ -142,6 +142,7 @@ comment on function wallet.lock_holds(uuid[]) is 'Keeps two transactions from wo
 create function wallet.ending_agrees(ended wallet.operation, held wallet.operation) returns boolean
 language sql
 immutable
+set search_path = pg_catalog, pg_temp
 as $$
     select
         ended.organization_id = held.organization_id

@@ -1,6 +1,7 @@
 -- depends: 0013.wallet-report
 -- What analysts work with: the mirror and its history without a name, phone, e-mail address or card number in clear. Who is the same person is told by
--- keyed hashes, which can't be turned back without the key: there are few enough phones to try them all.
+-- keyed hashes, which can't be turned back without the key: there are few enough phones to try them all. That makes the views pseudonymous, not
+-- anonymous. What is left of a person beside the hashes is coarse on purpose: several customers share each combination.
 
 create table secret.hash_key (
     key bytea not null check (length(key) >= 32),
@@ -28,22 +29,24 @@ create view analytics.customer as
 select
     person.organization_id,
     person.customer_id,
-    left(person.phone, 2) || repeat('*', greatest(length(person.phone) - 4, 0)) || right(person.phone, 2) as phone_masked,
+    left(person.phone, 2) || '***' as phone_masked,
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(person.phone, 'UTF8'))), 'hex') as phone_hash,
-    left(person.email, 1) || '***' as email_masked,
+    case when person.email <> '' then '***' end as email_masked,
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(lower(person.email), 'UTF8'))), 'hex') as email_hash,
-    left(person.name, 1) || '***' as name_masked,
-    left(person.surname, 1) || '***' as surname_masked,
-    extract(year from person.birthday)::integer as birth_year,
-    extract(month from person.birthday)::integer as birth_month,
+    case
+        when person.birthday is null then null
+        when extract(year from age(person.birthday)) < 25 then 'under 25'
+        when extract(year from age(person.birthday)) < 45 then '25-44'
+        when extract(year from age(person.birthday)) < 65 then '45-64'
+        else '65 and over'
+    end as age_band,
     person.sex,
     person.referrer_id,
     person.program_id,
     person.program_name,
     person.receives_order_status,
     person.receives_promo,
-    person.consent_from,
-    person.consent_to,
+    person.consent_from <= now() and coalesce(person.consent_to > now(), true) as has_consent,
     person.is_deleted,
     person.first_seen_at,
     person.changed_at,
@@ -51,35 +54,35 @@ select
 from syrve.customer as person
 cross join secret.hash_key as hash_key;
 comment on view analytics.customer is 'Customers, masked: join on customer_id within an organization, on phone_hash or email_hash across them.';
-comment on column analytics.customer.phone_masked is 'Begin and end of the phone.';
+comment on column analytics.customer.phone_masked is 'Begin of the phone''s country code; null without a phone.';
 comment on column analytics.customer.phone_hash is 'Keyed hash of the phone (E.164): equal for equal phones, also across organizations.';
-comment on column analytics.customer.email_masked is 'First letter of the e-mail address.';
+comment on column analytics.customer.email_masked is 'Three stars where there is an e-mail address, else null.';
 comment on column analytics.customer.email_hash is 'Keyed hash of the e-mail address in lower case.';
-comment on column analytics.customer.name_masked is 'First letter of the given name.';
-comment on column analytics.customer.surname_masked is 'First letter of the surname.';
-comment on column analytics.customer.birth_year is 'Year of birth.';
-comment on column analytics.customer.birth_month is 'Month of birth, 1 to 12.';
+comment on column analytics.customer.age_band is 'Age today, in bands of twenty years; null without a birthday.';
+comment on column analytics.customer.has_consent is 'Whether the consent to process personal data is in force now; null where none is known.';
 
 create view analytics.customer_history as
 select
     person.organization_id,
     person.customer_id,
-    left(person.phone, 2) || repeat('*', greatest(length(person.phone) - 4, 0)) || right(person.phone, 2) as phone_masked,
+    left(person.phone, 2) || '***' as phone_masked,
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(person.phone, 'UTF8'))), 'hex') as phone_hash,
-    left(person.email, 1) || '***' as email_masked,
+    case when person.email <> '' then '***' end as email_masked,
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(lower(person.email), 'UTF8'))), 'hex') as email_hash,
-    left(person.name, 1) || '***' as name_masked,
-    left(person.surname, 1) || '***' as surname_masked,
-    extract(year from person.birthday)::integer as birth_year,
-    extract(month from person.birthday)::integer as birth_month,
+    case
+        when person.birthday is null then null
+        when extract(year from age(person.birthday)) < 25 then 'under 25'
+        when extract(year from age(person.birthday)) < 45 then '25-44'
+        when extract(year from age(person.birthday)) < 65 then '45-64'
+        else '65 and over'
+    end as age_band,
     person.sex,
     person.referrer_id,
     person.program_id,
     person.program_name,
     person.receives_order_status,
     person.receives_promo,
-    person.consent_from,
-    person.consent_to,
+    person.consent_from <= now() and coalesce(person.consent_to > now(), true) as has_consent,
     person.is_deleted,
     person.valid_from,
     person.valid_to
@@ -120,13 +123,13 @@ select
     card.customer_id,
     card.card_id,
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(card.track, 'UTF8'))), 'hex') as track_hash,
-    repeat('*', greatest(length(card.number) - 2, 0)) || right(card.number, least(2, length(card.number) / 2)) as number_masked,
+    case when card.number <> '' then '***' end as number_masked,
     card.valid_to
 from syrve.card as card
 cross join secret.hash_key as hash_key;
 comment on view analytics.card is 'Loyalty cards of customers, their numbers masked.';
 comment on column analytics.card.track_hash is 'Keyed hash of what the card reader reads.';
-comment on column analytics.card.number_masked is 'End of the number on the card.';
+comment on column analytics.card.number_masked is 'Three stars where the card has a number, else null.';
 
 create view analytics.customer_category as
 select

@@ -5,6 +5,7 @@ create function wallet.clock_skew() returns interval
 language sql
 immutable
 parallel safe
+set search_path = pg_catalog, pg_temp
 as $$ select interval '10 minutes' $$;
 comment on function wallet.clock_skew() is 'How far the clocks of tills and of Syrve may be from ours; what is reported from later than that is refused.';
 
@@ -121,6 +122,7 @@ comment on function wallet.refusal_to_send(uuid) is
 
 create function wallet.refuse_to_send() returns trigger
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     wanted uuid;

@@ -20,7 +20,7 @@ with former as materialized (
             and roster.identity_value = looked.identity_value
         offset 0  -- noqa: AM09
     ) as known on true
-    where looked.identity_kind in ('phone', 'card')
+    where looked.identity_kind in ('phone', 'card', 'card_number')
 )
 
 insert into sync.roster as known (

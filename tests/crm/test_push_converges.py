@@ -1,9 +1,12 @@
 """Random edits on both sides, pulls, plans, applies and faults: what is sent is what the policies say, and both sides come together.
 
+A second client writes into Syrve, workers' clocks are off, plans and applies overlap, Syrve finds nobody at times; no consent is widened.
+
 The model below is the three-way comparison written a second time, plainly, from the mirror as it is. Every plan must equal it.
 """
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+import syrve.crm.plan as plan_module
 from fixtures.pushes import Pushing
 from syrve.crm.errors import PushIncomplete
 from syrve.crm.plan import PushPlan
@@ -49,6 +53,7 @@ class TwoSides(RuleBasedStateMachine):
             " crm.remote_change, sync.roster, syrve.customer, sync.reject cascade"
         )
         self.pushing.simulator.control.clear_faults()
+        self.pushing.simulator.control.reset_switches()
         for person in self.people:
             self.pushing.change_in_syrve(person, **dict(zip(ON_THE_WIRE.values(), AT_FIRST, strict=True)))
         self.pushing.add(id=[each["customer_id"] for each in self.people])
@@ -59,7 +64,6 @@ class TwoSides(RuleBasedStateMachine):
             " from syrve.customer m where m.customer_id = crm.customer.customer_id"
         )
         self.agreed: list[Values] = [{} for _ in self.people]
-        self.seen = [True for _ in self.people]
         self.plans: list[PushPlan] = []
         self.plan()
 
@@ -81,7 +85,21 @@ class TwoSides(RuleBasedStateMachine):
     @rule()
     def pull(self) -> None:
         self.pushing.look_up()
-        self.seen = [True for _ in self.people]
+
+    @rule(seconds=st.sampled_from([-90, -5, 5, 90]))
+    def pull_by_a_worker_whose_clock_is_off(self, seconds: int) -> None:
+        self.pushing.make_due()
+        self.pushing.pull_with_clock_off(timedelta(seconds=seconds))
+
+    @rule()
+    def pull_while_syrve_finds_nobody(self) -> None:
+        self.pushing.simulator.control.set_switches(look_ups_find_nobody=True)
+        self.pushing.look_up()
+        self.pushing.simulator.control.set_switches(look_ups_find_nobody=False)
+
+    @rule(writes=st.one_of(st.none(), st.fixed_dictionaries({"name": TEXTS}, optional={"surname": TEXTS})))
+    def second_writer_writes_whom_it_sees_looked_up(self, writes: dict[str, Any] | None) -> None:
+        self.pushing.simulator.control.set_switches(second_writer=writes)
 
     @rule(decision=st.sampled_from(["crm", "syrve"]))
     def person_decides(self, decision: str) -> None:
@@ -104,14 +122,41 @@ class TwoSides(RuleBasedStateMachine):
         }
         self.plans.append(plan)
 
+    @rule()
+    def apply_while_another_plan_is_made(self) -> None:
+        """The latest plan is applied when the next one has read both sides and not yet written what is agreed."""
+        before = [dict(each) for each in self.agreed]
+        expected = {self.crm_ids[person]: sent for person in range(PEOPLE) if (sent := self._model_plans(person))}
+        compared = [dict(each) for each in self.agreed]
+        self.agreed = before
+        real, applied = plan_module.sql, []
+
+        def during(name: str) -> str:
+            if name == "crm/plan/agree.sql" and not applied:
+                applied.append(self._apply(self.plans[-1]))
+            return real(name)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plan_module, "sql", during)
+            plan = self.pushing.plan()
+
+        assert {crm_id: set(changes) for crm_id, changes in self.pushing.changes(plan).items()} == {
+            crm_id: set(sent) for crm_id, sent in expected.items()
+        }
+        for person in set(range(PEOPLE)) - applied[0]:
+            self.agreed[person] = compared[person]
+        self.plans.append(plan)
+
     @rule(which=st.integers(0, 2))
     def apply(self, which: int) -> None:
         """Apply one of the latest plans; an older one may be out of date by now."""
-        if not self.plans:
-            return
-        plan = self.plans[-1 - min(which, len(self.plans) - 1)]
+        self._apply(self.plans[-1 - min(which, len(self.plans) - 1)])
+
+    def _apply(self, plan: PushPlan) -> set[int]:
+        """Apply a plan and return the persons whose agreement it moved."""
         planned = self.pushing.changes(plan)
         before = self.pushing.states(plan)
+        consents = [self.pushing.in_syrve(person["customer_id"]).receives_promo for person in self.people]
         self.pushing.simulator.control.reset_calls()
         with suppress(PushIncomplete):
             self.pushing.apply(plan)
@@ -121,10 +166,20 @@ class TwoSides(RuleBasedStateMachine):
             changes = planned[self.crm_ids[person]]
             assert set(body) - {"id"} == {ON_THE_WIRE[name] for name in changes}, "nothing outside the plan is sent"
             assert before[self.crm_ids[person]] == "planned"
+            if body.get(ON_THE_WIRE["receives_promo"]):
+                assert consents[person] is not False or self._says_no_by_agreement(person), "no consent is widened"
+        moved = set()
         for person, crm_id in enumerate(self.crm_ids):
             if before.get(crm_id) == "planned" and after[crm_id] == "pushed":
                 self.agreed[person] |= {name: change[1] for name, change in planned[crm_id].items()}
-                self.seen[person] = False
+                moved.add(person)
+        return moved
+
+    def _says_no_by_agreement(self, person: int) -> bool:
+        """Whether the CRM knew of the no that its yes goes over: both had agreed on it, or its last look-up showed it."""
+        return (
+            self.agreed[person].get("receives_promo") == "false" or self._states(person)[1]["receives_promo"] == "false"
+        )
 
     @invariant()
     def own_pushes_and_agreements_are_as_the_model_has_them(self) -> None:
@@ -137,6 +192,10 @@ class TwoSides(RuleBasedStateMachine):
         if not hasattr(self, "plans"):
             return
         self.pushing.simulator.control.clear_faults()
+        self.pushing.simulator.control.reset_switches()
+        self.pushing.execute("update syrve.customer set fetched_at = least(fetched_at, now())")
+        self.pushing.execute("update sync.roster set checked_at = least(checked_at, now())")
+        self.pushing.execute("update crm.push_state set pushed_at = least(pushed_at, now())")
         for _ in range(3):
             self.pull()
             self.plan()
@@ -167,11 +226,13 @@ class TwoSides(RuleBasedStateMachine):
         return wanted, dict(zip(FIELDS, row, strict=True)), dict(later)
 
     def _model_plans(self, person: int) -> set[str]:
+        if self._is_deleted(person):
+            return set()
         wanted, mirrored, crm_is_later = self._states(person)
-        agreed, sent = self.agreed[person], set()
+        agreed, sent, unseen = self.agreed[person], set(), self._unseen(person)
         now_agreed = {}
         for name, value in wanted.items():
-            has = mirrored[name] if self.seen[person] or name not in self._pushed(person) else agreed.get(name)
+            has = agreed.get(name) if name in unseen else mirrored[name]
             if value == has:
                 now_agreed[name] = value
                 continue
@@ -182,8 +243,18 @@ class TwoSides(RuleBasedStateMachine):
         self.agreed[person] = now_agreed
         return sent
 
-    def _pushed(self, person: int) -> set[str]:
-        rows = self.pushing.rows("select pushed from crm.push_state where crm_id = %s", self.crm_ids[person])
+    def _is_deleted(self, person: int) -> bool:
+        query = "select is_deleted from syrve.customer where customer_id = %s"
+        return bool(self.pushing.value(query, self.people[person]["customer_id"]))
+
+    def _unseen(self, person: int) -> set[str]:
+        """Fields that were pushed and that no later look-up has shown."""
+        rows = self.pushing.rows(
+            "select pushed from crm.push_state s join syrve.customer m using (organization_id, customer_id) where crm_id = %s"
+            " and greatest(m.fetched_at, (select max(r.checked_at) from sync.roster r where r.customer_id = s.customer_id"
+            " and r.outcome = 'found')) <= s.pushed_at",
+            self.crm_ids[person],
+        )
         return set(rows[0][0] or {}) if rows else set()
 
     def _crm_wins(self, person: int, name: str, value: str, has: Any, agreed: Values, crm_is_later: bool) -> bool:

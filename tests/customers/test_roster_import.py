@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from fixtures.pulls import Syncing
+from fixtures.pushes import Pushing
 from fixtures.rosters import CANARY, CUSTOMER, ORGANIZATION, TWO_PHONES, Roster
 from syrve.customers.errors import UnreadableSource, UnusableSource
 from syrve.customers.identities import COLUMNS
@@ -325,3 +326,16 @@ def test_file_is_left_to_whoever_opened_it(tmp_path: Path, name: str, rows_read:
         del chunks
         gc.collect()
         assert not file.closed
+
+
+def test_card_number_is_no_track_and_is_looked_up_as_itself(cloud_pushing: Pushing) -> None:
+    one, other = cloud_pushing.people(2)
+    with cloud_pushing.client() as client:
+        client.add_card(cloud_pushing.organization_id, one["customer_id"], "0000124", "7777-124")
+        client.add_card(cloud_pushing.organization_id, other["customer_id"], "0000125", "7777-125")
+
+    cloud_pushing.add(card_number=["7777-124", "7777-125"], card_track=[None, "0000125"])
+    cloud_pushing.pull()
+
+    found = "select identity_kind, identity_value, outcome from sync.roster order by 2"
+    assert cloud_pushing.rows(found) == [("card", "0000125", "found"), ("card_number", "7777-124", "found")]

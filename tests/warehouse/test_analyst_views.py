@@ -1,6 +1,7 @@
 """What an analyst sees of people: enough to count and join them, and nobody's name, phone or e-mail address."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from fixtures.pulls import Syncing
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseConfigError
+from syrve_simulator.process import start_simulator
 
 VIEWS = """
     select relname from pg_class
@@ -112,16 +114,72 @@ def test_list_that_the_owner_hashes_joins_with_what_the_analyst_sees(syncing: Sy
     assert rows(analyst, "select distinct phone_hash from analytics.customer") == hashed
 
 
-def test_masks_leave_enough_to_recognise_and_not_enough_to_know(analyst: Warehouse, person: dict[str, Any]) -> None:
-    query = """
-        select distinct phone_masked, email_masked, name_masked, surname_masked, birth_year, birth_month from {}
-        where customer_id = %s and name_masked = 'К***'
-    """
-    masked = ("+7********34", "***", "К***", "C***", 1990, 5)
+OUTSIDERS_KNOW = "phone_masked, email_masked, age_band, sex, program_name, is_deleted"
+"""What somebody who knows a guest may know of them; consents and ids are not among it."""
+
+
+def test_masks_show_that_something_is_there_and_not_what(analyst: Warehouse, person: dict[str, Any]) -> None:
+    query = "select distinct phone_masked, email_masked, age_band from {} where customer_id = %s"
 
     for view in ("analytics.customer", "analytics.customer_history"):
-        for row in rows(analyst, query.format(view), person["customer_id"]):
-            assert (row[0], row[1][1:], *row[2:]) == masked
+        seen = rows(analyst, query.format(view), person["customer_id"])
+        assert ("+7***", "***", "25-44") in seen
+
+
+def test_masked_customers_are_alike_in_groups(syncing: Syncing, analyst: Warehouse) -> None:
+    with start_simulator(customers=2000, seed=11) as crowded:
+        crowd = replace(syncing, simulator=crowded, config=replace(syncing.config, base_url=crowded.url))
+        crowd.add(phone=[customer["phone"] for customer in crowd.customers(1000)])
+        crowd.pull(batch_size=500)
+    groups = rows(
+        analyst,
+        f"select organization_id, {OUTSIDERS_KNOW}, count(*) from analytics.customer group by organization_id, {OUTSIDERS_KNOW}",
+    )
+    sizes = [row[-1] for row in groups]
+
+    assert sum(sizes) >= 500
+    assert sum(size for size in sizes if size >= 5) >= 0.95 * sum(sizes)
+
+
+@pytest.mark.parametrize(
+    ("years", "band"),
+    [
+        (17, "under 25"),
+        (24, "under 25"),
+        (25, "25-44"),
+        (44, "25-44"),
+        (45, "45-64"),
+        (64, "45-64"),
+        (90, "65 and over"),
+    ],
+)
+def test_age_band_is_that_of_today(syncing: Syncing, analyst: Warehouse, years: int, band: str) -> None:
+    [customer] = syncing.customers(1)
+    syncing.add(phone=[customer["phone"]])
+    syncing.pull()
+    with syncing.warehouse.transaction("set the birthday") as cursor:
+        cursor.execute("update syrve.customer set birthday = current_date - make_interval(years => %s)", (years,))
+
+    assert rows(analyst, "select age_band from analytics.customer") == [(band,)]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [("-1", None, True), ("-1", "1", True), ("-2", "-1", False), ("1", None, False), (None, None, None)],
+)
+def test_consent_is_shown_as_in_force_or_not(
+    syncing: Syncing, analyst: Warehouse, begin: str | None, end: str | None, expected: bool | None
+) -> None:
+    [customer] = syncing.customers(1)
+    syncing.add(phone=[customer["phone"]])
+    syncing.pull()
+    with syncing.warehouse.transaction("set the consent") as cursor:
+        cursor.execute(
+            "update syrve.customer set consent_from = now() + %s * interval '1 day', consent_to = now() + %s * interval '1 day'",
+            (begin, end),
+        )
+
+    assert rows(analyst, "select has_consent from analytics.customer") == [(expected,)]
 
 
 def test_short_and_missing_values_are_not_given_away_by_their_mask(syncing: Syncing, analyst: Warehouse) -> None:
@@ -129,13 +187,16 @@ def test_short_and_missing_values_are_not_given_away_by_their_mask(syncing: Sync
     syncing.add(phone=[customer["phone"]])
     syncing.pull()
     with syncing.warehouse.transaction("empty") as cursor:
-        cursor.execute("update syrve.customer set phone = null, email = null, name = null, surname = ''")
+        cursor.execute(
+            "update syrve.customer set phone = null, email = null, name = null, surname = '', birthday = null"
+        )
         cursor.execute("update syrve.card set track = null, number = '7'")
 
     assert rows(
-        analyst, "select phone_masked, phone_hash, email_hash, name_masked, surname_masked from analytics.customer"
-    ) == [(None, None, None, None, "***")]
-    assert {number for (number,) in rows(analyst, "select number_masked from analytics.card")} <= {""}
+        analyst,
+        "select phone_masked, phone_hash, email_masked, email_hash, age_band from analytics.customer",
+    ) == [(None,) * 5]
+    assert {number for (number,) in rows(analyst, "select number_masked from analytics.card")} <= {"***"}
 
 
 @pytest.mark.usefixtures("person")

@@ -1,5 +1,6 @@
 """Migrations on a real Postgres: up, described, down to nothing, and up again."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -47,6 +48,19 @@ def test_every_migration_has_its_way_back() -> None:
 
     assert IDS
     assert all((folder / f"{name}.rollback.sql").is_file() for name in IDS)
+
+
+def test_every_migration_has_a_number_of_its_own_and_follows_the_one_before() -> None:
+    assert [name.partition(".")[0] for name in IDS] == [f"{number:04}" for number in range(1, len(IDS) + 1)]
+    for before, name in itertools.pairwise(IDS):
+        text = (sql_folder() / "migrations" / f"{name}.sql").read_text(encoding="utf-8")
+        assert text.startswith(f"-- depends: {before}\n"), name
+
+
+def test_no_migration_grants_rights() -> None:
+    for path in (sql_folder() / "migrations").glob("*.sql"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert [line for line in lines if line.lstrip().startswith("grant ")] == [], f"{path.name}: see sql/grants"
 
 
 def test_migrate_applies_everything_once(empty: Warehouse) -> None:

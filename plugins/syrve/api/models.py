@@ -15,8 +15,8 @@ from typing import Any, Literal
 import msgspec
 
 Sex = Literal["male", "female", "not_specified"]
-IdentityKind = Literal["phone", "id", "card"]
-LookupKind = Literal["phone", "id", "card", "email"]
+IdentityKind = Literal["phone", "id", "card", "card_number"]
+LookupKind = Literal["phone", "id", "card", "card_number", "email"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
 
     SyrveError
     ├── PushRefused               too large a share of the rows was refused           never retry
+    ├── PushHeldBack              one field of too many customers would change        never retry
     └── Transient
         ├── PushIncomplete        an outage: the rest of the plan is still open       retry
         └── NotYetKnown           a customer just created may be unknown for seconds  retry
@@ -16,6 +17,10 @@ from syrve.api.errors import SyrveError, Transient
 
 class PushRefused(SyrveError):
     """Too large a share of a push was refused: a run that achieved nothing must not look like one that did."""
+
+
+class PushHeldBack(SyrveError):
+    """A push would change one field of too many customers at once: those rows wait for a person."""
 
 
 class PushIncomplete(Transient):

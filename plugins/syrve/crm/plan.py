@@ -27,6 +27,7 @@ COUNTS = (
     "refused",
     "waiting",
     "agreed",
+    "held_back",
 )
 
 
@@ -37,6 +38,16 @@ class NewlyRefused:
     organization_id: str
     reason: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A field that the plan would change for too many customers of an organization, and the breaker by which a person decides."""
+
+    breaker_id: int
+    organization_id: str
+    field: str
+    customers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +64,11 @@ class PushPlan:
     refused: int = 0
     waiting: int = 0
     agreed: int = 0
+    held_back: int = 0
     fields: dict[str, int] = field(default_factory=dict)
     customers: dict[str, int] = field(default_factory=dict)
     newly_refused: tuple[NewlyRefused, ...] = ()
+    held: tuple[HeldBack, ...] = ()
     unshown: int = 0
 
     @property
@@ -69,7 +82,8 @@ class PushPlan:
         return (
             f"plan {self.plan_id}: {self.size:,} customer(s) to send: {self.creates:,} creates, {self.updates:,} updates, "
             f"{self.memberships:,} membership changes; {self.conflicts:,} conflicts ({self.asking:,} wait for a decision), "
-            f"{self.refused:,} refused, {self.waiting:,} wait for a look-up, {self.agreed:,} agreed without a call; fields: {fields}"
+            f"{self.refused:,} refused, {self.waiting:,} wait for a look-up, {self.agreed:,} agreed without a call, "
+            f"{self.held_back:,} held back; fields: {fields}"
         )
 
 
@@ -108,6 +122,8 @@ class PushPlanner:
             "is_cloud": self._dialect == "cloud",
             "most_customers": scope.limit,
             "in_flight_seconds": self._settings.in_flight_seconds,
+            "max_changed_share": self._settings.breaker.share,
+            "max_changed_at_least": self._settings.breaker.at_least,
         }
         with self._warehouse.connect() as connection:
             with transaction(connection, "prepare the push plan") as cursor:
@@ -147,8 +163,9 @@ class PushPlanner:
         cursor.execute("analyze staging_same")
         cursor.execute(sql("crm/plan/wishes.sql"), values)
         self._refuse_invalid_phones(cursor)
-        for step in ("phones_turn", "unsupported"):
+        for step in ("phones_turn", "unsupported", "hold_back"):
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
+        held = tuple(HeldBack(*row) for row in cursor.fetchall())
         cursor.execute("analyze staging_wish")
         cursor.execute(sql("crm/plan/blocked.sql"), values)
         newly_refused = tuple(NewlyRefused(*row) for row in cursor.fetchall())
@@ -161,6 +178,7 @@ class PushPlanner:
             fields={name: int(count) for name, count in fields.items()},
             customers=customers_of_plan(cursor, plan_id),
             newly_refused=newly_refused,
+            held=held,
             unshown=unshown,
         )
         add_counts(cursor, self._key, Counts(requested=plan.considered, found=plan.size, rejected=plan.refused))

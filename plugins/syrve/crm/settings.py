@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from syrve.warehouse.limits import BreakerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,8 @@ class PushSettings:
     A failure that may pass is tried again after `retry_seconds`, doubled each time up to `retry_ceiling_seconds`; after
     `refusals_to_block` refusals of the same kind the row waits for a person. After `outage_failures` failures in a row the task gives up.
     `settle_seconds` is how long a customer may stay unknown to look-ups after being created (facts, section 4.2); an answer that came
-    within `in_flight_seconds` of an acknowledgement may be older than the push.
+    within `in_flight_seconds` of an acknowledgement may be older than the push. A plan that would change one field of more customers than
+    `breaker` allows, of those whom the CRM has, holds these rows back.
     """
 
     max_concurrency: int = 8
@@ -26,3 +29,4 @@ class PushSettings:
     outage_failures: int = 5
     settle_seconds: float = 30.0
     in_flight_seconds: float = 20.0
+    breaker: BreakerSettings = field(default_factory=lambda: BreakerSettings(share=0.2, at_least=100))

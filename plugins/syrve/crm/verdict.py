@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from syrve.approvals.book import Content
-from syrve.crm.errors import PushRefused
+from syrve.crm.errors import PushHeldBack, PushRefused
 from syrve.crm.plan import COUNTS, PushPlan, customers_of_plan
 from syrve.warehouse.database import Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
@@ -32,6 +32,26 @@ def content_of_plan(warehouse: Warehouse, plan_id: int) -> Content:
         cursor.execute(sql("crm/plan/digest.sql"), {"plan_id": plan_id})
         digest, customers = fetch_one(cursor)
     return Content("crm_push", f"plan {plan_id}", digest, customers)
+
+
+def organizations_held(warehouse: Warehouse) -> list[str]:
+    """Return the organizations whose pushes a breaker holds back."""
+    with warehouse.transaction("look for what is held back") as cursor:
+        cursor.execute(
+            "select distinct organization_id::text from sync.breaker where kind = 'push' and decision is null order by 1"
+        )
+        return [organization_id for (organization_id,) in cursor.fetchall()]
+
+
+def check_held_back(plan: PushPlan) -> None:
+    """Raise `PushHeldBack` if the plan held rows back; the others have been sent."""
+    if plan.held_back:
+        raise PushHeldBack(
+            f"{plan.held_back:,} row(s) are held back: one field of more customers would change than may without a question. "
+            "Look at sync.breaker (kind push) and crm.push_held_back, then decide: select sync.let_through(breaker_id) or "
+            "sync.drop_held_back(breaker_id). All other rows were sent",
+            operation="push",
+        )
 
 
 def check_refusals(warehouse: Warehouse, run_id: str, plan_id: int, *, max_refused_share: float) -> dict[str, int]:

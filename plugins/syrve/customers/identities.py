@@ -1,4 +1,4 @@
-"""Reads rows as identities to look up: each gives one, the strongest that it has: id, else phone, else card."""
+"""Reads rows as identities to look up: each gives one, the strongest that it has: id, else phone, else card track, else card number."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = Columns(
     aliases={"customer_id": "id", "card_track": "card"},
     any_of=("id", "phone", "card", "card_number"),
 )
-"""Columns that are read; any other is left alone. A card number counts where there is no track."""
+"""Columns that are read; any other is left alone. `card` is the track; a card number, which is another thing, counts if there is none."""
 ENTITY = "roster"
 SHOWN = ("id", "phone", "card", "card_number")
 
@@ -74,9 +74,10 @@ class IdentityReader:
             if phone is None:
                 raise BadRow(f"phone is no possible number in region {self._region}")
             yield "phone", phone, received if received != phone else None
-        card = row.code("card") or row.code("card_number")
-        if card:
-            yield "card", card, None
+        for kind in ("card", "card_number"):
+            card = row.code(kind)
+            if card:
+                yield kind, card, None
 
 
 def stage_identities(cursor: Cursor, identities: Iterable[Identity]) -> None:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
+from syrve.operators import settings
 from syrve.operators.base import organization_served, run_of, task_key, told
 from syrve.operators.forms import PREVIEW
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
@@ -80,7 +81,9 @@ class SyrvePlanPushOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Plan the push."""
         from syrve.crm.plan import PlanScope, PushPlanner, organizations_unseen, shards_of
+        from syrve.crm.settings import PushSettings
         from syrve.organizations import chosen, write_organizations
+        from syrve.warehouse.limits import BreakerSettings
 
         hook = SyrveHook(self.syrve_conn_id)
         config = hook.config()
@@ -91,7 +94,14 @@ class SyrvePlanPushOperator(BaseOperator):
         visible = [each.organization_id for each in organizations]
         wanted = as_texts(self.organization_ids)
         only_look = reads_as_dry_run(self.is_dry_run, context)
-        planner = PushPlanner(warehouse, key=task_key(context), dialect=config.dialect, region=config.default_region)
+        breaker = BreakerSettings(settings.PUSH_CHANGED_SHARE, settings.PUSH_CHANGED_AT_LEAST)
+        planner = PushPlanner(
+            warehouse,
+            key=task_key(context),
+            dialect=config.dialect,
+            region=config.default_region,
+            settings=PushSettings(breaker=breaker),
+        )
         plan = planner.run(
             PlanScope(
                 tuple(chosen(visible, wanted)),
@@ -112,6 +122,14 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
             each.rows,
             each.organization_id,
             each.reason,
+        )
+    for held in plan.held:
+        log.warning(
+            "%d row(s) of %s are held back: %s of too many customers would change; a person decides breaker %d in sync.breaker",
+            held.customers,
+            held.organization_id,
+            held.field,
+            held.breaker_id,
         )
     if plan.unshown:
         log.warning(
@@ -175,7 +193,10 @@ class SyrveApplyPushOperator(BaseOperator):
 
 
 class SyrvePushVerdictOperator(BaseOperator):
-    """Fails the run where more than `max_refused_share` of an organization's rows were refused; returns how many were sent and refused."""
+    """Fails the run if more than `max_refused_share` of an organization's rows were refused, or if rows are held back; alerts of those.
+
+    Returns how many were sent and refused.
+    """
 
     template_fields: Sequence[str] = ("max_refused_share",)
 
@@ -184,22 +205,29 @@ class SyrvePushVerdictOperator(BaseOperator):
         *,
         max_refused_share: float | str = 0.5,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        notifications_conn_id: str = settings.NOTIFICATIONS_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_refused_share = max_refused_share
         self.warehouse_conn_id = warehouse_conn_id
+        self.notifications_conn_id = notifications_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
         """Judge the run."""
-        from syrve.crm.verdict import check_refusals, plan_of_run
+        from syrve.crm.verdict import check_held_back, check_refusals, organizations_held, plan_of_run
+        from syrve.notifications.breakers import tell_of_breakers
 
         warehouse = open_warehouse(self.warehouse_conn_id)
         found = plan_of_run(warehouse, context["run_id"])
         if found is None or found[1]:
             raise AirflowSkipException("Nothing was sent, so there is nothing to judge")
+        for organization_id in organizations_held(warehouse):
+            tell_of_breakers(warehouse, organization_id, conn_id=self.notifications_conn_id)
         share = float(self.max_refused_share)
-        return check_refusals(warehouse, context["run_id"], found[0].plan_id, max_refused_share=share)
+        counts = check_refusals(warehouse, context["run_id"], found[0].plan_id, max_refused_share=share)
+        check_held_back(found[0])
+        return counts
 
 
 class SyrveCrmImportOperator(BaseOperator):

@@ -30,6 +30,8 @@
 | `SYRVE_BREAKER_SHARE` | share of the customers of one run who may be gone, or change in one field, without a question | `0.02` |
 | `SYRVE_BREAKER_AT_LEAST` | so many may in any case | `20` |
 | `SYRVE_PUSH_SHARD_SIZE` | customers a mapped task of a push is planned for | `2000` |
+| `SYRVE_PUSH_CHANGED_SHARE` | share of an organization's customers in the CRM of whom a push may change one field unasked | `0.2` |
+| `SYRVE_PUSH_CHANGED_AT_LEAST` | so many may in any case | `100` |
 | `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first; a run's form may only lower it | `1000` |
 | `SYRVE_APPROVERS` | who may approve: Airflow's user names or ids, separated by commas; empty: all whom Airflow lets answer | |
 | `SYRVE_SELF_APPROVAL` | `true` lets the one who started a top-up or a release approve it: for shops of one person | `false` |
@@ -86,6 +88,8 @@ def money_limits(name: str, *defaults: int) -> MoneyLimits:
 
 
 POOL = os.environ.get("SYRVE_POOL", "syrve_api")
+PUSH_CHANGED_SHARE = float(os.environ.get("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
+PUSH_CHANGED_AT_LEAST = int(os.environ.get("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
 SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
 TASK_TIMEOUT_HOURS = float(os.environ.get("SYRVE_TASK_TIMEOUT_HOURS", "6"))

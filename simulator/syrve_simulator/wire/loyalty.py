@@ -58,9 +58,20 @@ def lookup_operation(fields: LookupFields) -> Operation:
         lookup = Lookup(organization.organization_id, kind, value)
         world = service.world
         ordinal = world.resolve(organization, kind, value)
-        if ordinal is None or not world.seen(organization, ordinal) or is_hidden(service, organization, ordinal):
+        if (
+            ordinal is None
+            or service.behaviour.look_ups_find_nobody
+            or not world.seen(organization, ordinal)
+            or is_hidden(service, organization, ordinal)
+        ):
             return customer_not_found(kind, value)._replace(lookup=lookup)
-        return Answer(200, world.answer(organization, ordinal), lookup)
+        found = Answer(200, world.answer(organization, ordinal), lookup)
+        if service.behaviour.second_writer is not None:
+            customer = world.customer(organization, ordinal).copy()
+            for name, written in service.behaviour.second_writer.fields().items():
+                setattr(customer, name, written)
+            world.put(organization, ordinal, customer)
+        return found
 
     def subject(body: Body) -> str | None:
         _, field = fields.get(body.get("type") or "", (None, ""))

@@ -22,6 +22,21 @@ create temporary table if not exists staging_join (
 
 create temporary table if not exists staging_taken (kept_id bigint primary key, fields jsonb not null) on commit delete rows;
 
+create temporary table if not exists staging_mass (
+    organization_id uuid not null,
+    field text not null,
+    looked bigint not null,
+    affected bigint not null,
+    allowed bigint not null
+) on commit delete rows;
+
+create temporary table if not exists staging_held (
+    crm_id bigint not null,
+    key text not null,
+    breaker_id bigint not null,
+    wanted text
+) on commit delete rows;
+
 create temporary table if not exists staging_due (
     organization_id uuid not null,
     identity_kind text not null,

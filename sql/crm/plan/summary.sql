@@ -1,6 +1,7 @@
 -- Sums the plan up, and gives the counts.
 insert into crm.push_plan_summary (
-    plan_id, run_id, is_dry_run, considered, creates, updates, memberships, conflicts, asking, refused, waiting, agreed, fields
+    plan_id, run_id, is_dry_run, considered, creates, updates, memberships, conflicts, asking, refused, waiting, agreed, fields,
+    held_back
 )
 select
     %(plan_id)s as number_of_plan,
@@ -35,5 +36,6 @@ select
             where planned.plan_id = %(plan_id)s
             group by split_part(change.key, ':', 1)
         ) as counted
-    ) as fields
-returning considered, creates, updates, memberships, conflicts, asking, refused, waiting, agreed, fields;
+    ) as fields,
+    (select count(*) from staging_subject where kind = 'held') as held_back
+returning considered, creates, updates, memberships, conflicts, asking, refused, waiting, agreed, held_back, fields;

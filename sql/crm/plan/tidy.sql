@@ -13,6 +13,11 @@ parted as (
         and exists (select 1 from crm.customer as wished where wished.crm_id = known.crm_id)
 ),
 
+unheld as (
+    delete from crm.push_held_back
+    where crm_id in (select gone.crm_id from gone)
+),
+
 unblocked as (
     delete from crm.push_blocked
     where crm_id in (select gone.crm_id from gone)

@@ -14,7 +14,7 @@ from syrve.api.models import CustomerChange, Lookup
 
 _NAME = "cloud"
 _SEX_NUMBERS = {"not_specified": 0, "male": 1, "female": 2}
-_LOOKUP_TYPES = {"phone": "phone", "id": "id", "card": "cardTrack", "email": "email"}
+_LOOKUP_TYPES = {"phone": "phone", "id": "id", "card": "cardTrack", "card_number": "cardNumber", "email": "email"}
 _CLEARABLE = {"name": "name", "surname": "surName", "middle_name": "middleName", "email": "email", "comment": "comment"}
 
 

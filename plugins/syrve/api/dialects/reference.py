@@ -15,11 +15,12 @@ _SEX_WORDS = {"male": "Male", "female": "Female", "not_specified": "NotSpecified
 
 
 def _customer_info(lookup: Lookup) -> Body:
+    if lookup.kind in ("card", "card_number"):  # one type: the document sends track and number alike
+        card = {"type": "card", "cardTrack": lookup.value, "cardNumber": lookup.value}
+        return {"organizationId": lookup.organization_id} | card
     body: dict[str, Any] = {"organizationId": lookup.organization_id, "type": lookup.kind}
     if lookup.kind == "email":
         raise unsupported("customer_info by e-mail", _NAME)
-    if lookup.kind == "card":
-        return body | {"cardTrack": lookup.value, "cardNumber": lookup.value}
     return body | {lookup.kind: lookup.value}
 
 

@@ -1,4 +1,4 @@
--- depends: 0004.sync
+-- depends: 0017.wallet-campaigns
 -- Approvals: what a person was asked to approve, by its digest, who asked, and who answered; append-only.
 
 create table sync.approval (

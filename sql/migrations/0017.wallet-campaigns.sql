@@ -1,4 +1,4 @@
--- depends: 0007.wallet-ledger
+-- depends: 0016.wallet-order-balance
 -- Campaigns of top-ups: each list that was given for a campaign is a version, and only the latest may be sent; append-only.
 
 create table wallet.campaign_version (
