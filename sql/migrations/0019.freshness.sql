@@ -44,16 +44,14 @@ comment on column sync.refresh_evidence.expected is 'How many were expected to, 
 
 create function sync.change_band(outcome text, changes double precision) returns integer
 language sql immutable parallel safe
-as $$
-    select case
-        when outcome in ('not_found', 'rejected') then 1
-        when changes < 0.05 then 2
-        when changes < 0.5 then 3
-        when changes < 1.5 then 4
-        when changes < 4 then 5
-        else 6
-    end
-$$;
+return case
+    when outcome in ('not_found', 'rejected') then 1
+    when changes < 0.05 then 2
+    when changes < 0.5 then 3
+    when changes < 1.5 then 4
+    when changes < 4 then 5
+    else 6
+end;
 comment on function sync.change_band(text, double precision) is
 'Band of an identity, 1 to 6: nothing known under it; no change seen lately; then more and more. Each has a correction of its own.';
 
@@ -61,7 +59,7 @@ create function sync.change_rate(
     changes double precision, exposure_days double precision, shape double precision, mean_per_day double precision, calibration double precision
 ) returns double precision
 language sql immutable parallel safe
-as $$ select calibration * (changes + shape) / (exposure_days + shape / mean_per_day) $$;
+return calibration * (changes + shape) / (exposure_days + shape / mean_per_day);
 comment on function sync.change_rate(double precision, double precision, double precision, double precision, double precision) is
 'Expected changes per day: what was seen of this customer, and of all of them where little was seen, corrected by what their band did.';
 
@@ -73,7 +71,7 @@ create function sync.refresh_days(
     max_days double precision
 ) returns double precision
 language sql immutable parallel safe
-as $$ select least(max_days, greatest(min_days, theta / sqrt(weight * rate))) $$;
+return least(max_days, greatest(min_days, theta / sqrt(weight * rate)));
 comment on function sync.refresh_days(double precision, double precision, double precision, double precision, double precision) is
 'Interval to the next look-up in days: for a fixed number of look-ups the mean delay is least if it goes with 1 / sqrt(weight x rate).';
 
@@ -138,7 +136,7 @@ returns table (
     due_at timestamptz,
     why text
 )
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select
         spent.identity_kind,

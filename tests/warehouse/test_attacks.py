@@ -26,6 +26,7 @@ DEFINERS = {
     "crm.note_membership_edit()",
     "crm.prune_push(integer,integer,integer)",
     "sync.drop_held_back(bigint,text)",
+    "sync.explain_due(uuid,text)",
     "sync.let_through(bigint,text)",
     "sync.make_held_back_due(bigint)",
     "wallet.follow_holds()",
