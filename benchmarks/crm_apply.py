@@ -14,11 +14,14 @@ from syrve.crm.plan import PlanScope, PushPlanner
 from syrve.crm.settings import PushSettings
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
+from syrve.warehouse.limits import BreakerSettings
 from syrve.warehouse.runs import TaskKey
 from syrve_simulator.process import SimulatorProcess, start_simulator
 
 FULL, QUICK = 800, 20
 LATENCY_MS = 50
+UNASKED = PushSettings(breaker=BreakerSettings(share=1.0))
+"""Every customer changes here, and that is meant."""
 FILL = """
 insert into syrve.customer (
     organization_id, customer_id, phone, name, is_deleted, extra, digest, first_seen_at, changed_at, profile_changed_at, fetched_at
@@ -50,7 +53,7 @@ def _customers_per_second(here: Ground, simulator: SimulatorProcess, rows: int, 
         execute_values(cursor, "insert into staging values %s", people[:rows])
         cursor.execute(FILL)
     scope = ApplyScope(
-        PushPlanner(warehouse, key=key, dialect="reference", region="RU")
+        PushPlanner(warehouse, key=key, dialect="reference", region="RU", settings=UNASKED)
         .run(PlanScope((organization["organization_id"],)))
         .plan_id,
         organization["organization_id"],

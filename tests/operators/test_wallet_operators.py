@@ -200,7 +200,7 @@ def test_payment_group_is_wired() -> None:
         "payment.settle": [],
         "payment.give_back": [],
     }
-    assert dag.get_task("payment.give_back").trigger_rule == "one_failed"
+    assert dag.get_task("payment.give_back").trigger_rule == "all_done"
 
 
 def known(purse: Purse) -> None:
