@@ -6,11 +6,24 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks.machine import facts
 from benchmarks.measure import Promise
 
-NAMES = ("lookups", "merge", "whole_job", "memory", "claim", "budget", "costs", "crm_plan", "crm_apply", "reconcile")
+NAMES = (
+    "freshness",
+    "lookups",
+    "merge",
+    "whole_job",
+    "memory",
+    "claim",
+    "budget",
+    "costs",
+    "crm_plan",
+    "crm_apply",
+    "reconcile",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,10 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--quick", action="store_true", help="small sizes, one round: shows that all runs, measures little"
     )
+    replay = parser.add_argument_group(
+        "replay of a log of visits", "python -m benchmarks freshness --log FILE --round-days N"
+    )
+    replay.add_argument("--log", type=Path, metavar="FILE", help="lines of customer,minute")
+    replay.add_argument("--round-days", type=float, metavar="N", help="budget: one look-up per customer in N days")
+    replay.add_argument("--trace", type=Path, metavar="OUT", help="write each look-up there: customer,minute")
     chosen = parser.parse_args(arguments)
     unknown = [name for name in chosen.names if name not in NAMES]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    if (chosen.log, chosen.round_days, chosen.trace) != (None, None, None):
+        if chosen.names != ["freshness"] or chosen.log is None or chosen.round_days is None:
+            parser.error("a replay is: freshness --log FILE --round-days N [--trace OUT]")
+        return importlib.import_module("benchmarks.freshness").main(chosen.log, chosen.round_days, chosen.trace)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped on the way out
     for line in facts():
         print(line)

@@ -20,7 +20,7 @@ FEW = 40
 ORGANIZATIONS = [*BUSY, FEW_DUE, NONE_DUE]
 FILL = """
     insert into sync.roster (
-        organization_id, identity_kind, identity_value, source, priority, due_at, checked_at, outcome, customer_id, refresh_seconds,
+        organization_id, identity_kind, identity_value, source, priority, due_at, checked_at, outcome, customer_id, changes, exposure_days,
         lease, leased_until
     )
     select
@@ -39,7 +39,8 @@ FILL = """
         now() - interval '2 days',
         'found',
         md5((n + 7)::text)::uuid,
-        86400,
+        power(abs(hashint4(n + 3)) %% 1000 / 1000.0, 6) * 20,
+        abs(hashint4(n + 5)) %% 140,
         case when abs(hashint4(n)) %% 1000 < 2 then 999998 + n %% 2 end,
         case when abs(hashint4(n)) %% 1000 < 2 then now() + interval '10 minutes' end
     from generate_series(0, %(size)s - 1) as n

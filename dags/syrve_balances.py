@@ -1,9 +1,9 @@
 """
-### Refresh active customers: wallet balances first of all
+### Look at customers by the clock: open holds, unsettled money, pushes to read back
 
-Looks up, more often than `syrve_customers`, the customers whose wallet moved lately (`sync.roster.active_until`), and writes what changed
-into the same tables. A wallet that moved makes its customer active for two days and due again in 15 minutes; while nothing moves the
-distance doubles, up to the shortest of everybody else. Both times can be set by organization in `sync.refresh_policy`.
+Looks up, every 15 minutes, the customers about whom something is open (`sync.roster.active_until`: a hold, a money call without an
+answer, a push to be read back), and writes what changed into the same tables as `syrve_customers`. Everybody else has one queue:
+`syrve_customers`. The interval can be set by organization (`watch_seconds` of `sync.refresh_policy`).
 
 **Safe to** run twice, run beside itself and beside `syrve_customers`, clear, or kill. While it is paused, `syrve_customers` takes its
 customers along once they are an hour overdue.
@@ -11,7 +11,7 @@ customers along once they are an hour overdue.
 **Tasks**, and what to do **when it fails**, are those of `syrve_customers`; and `settle`, which looks every five minutes for evidence of
 money operations without an outcome (`docs/wallet.md`), and asks nothing if there are none.
 
-**Where to look.** `analytics.sync_freshness`, tier `active`: how fresh, how much is overdue, how long a round takes at the present budget.
+**Where to look.** `analytics.sync_freshness`, column `by_the_clock`: how many there are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_balances",
-    description="Refreshes, more often, the customers whose wallet moved lately",
+    description="Looks at customers by the clock: open holds, unsettled money, pushes to read back",
     doc_md=__doc__,
     schedule=settings.schedule("balances", "*/5 * * * *"),
     catchup=False,

@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Syrve",
                 "python-modules": [
                     "syrve.operators.approval",
+                    "syrve.operators.asking",
                     "syrve.operators.backfill",
                     "syrve.operators.coupons",
                     "syrve.operators.crm",
@@ -35,6 +36,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.release_approval",
                     "syrve.operators.roster",
                     "syrve.operators.topup",
+                    "syrve.operators.topup_approval",
                     "syrve.operators.wallet",
                     "syrve.operators.wallet_import",
                 ],

@@ -16,7 +16,9 @@ create table sync.roster (
     outcome text check (outcome in ('found', 'not_found', 'rejected', 'failed')),
     customer_id uuid,
     misses integer not null default 0,
-    refresh_seconds integer,
+    changes real,
+    exposure_days real,
+    weight real,
     lease integer,
     leased_until timestamptz,
     added_at timestamptz not null default now(),
@@ -25,8 +27,10 @@ create table sync.roster (
     backfill_id bigint,
     primary key (organization_id, identity_kind, identity_value)
 ) with (fillfactor = 80);  -- each look-up updates its row twice; with room on the page, taking a lease stays off the indexes
--- Planning counts what is due, by tier, without reading the rows.
-create index roster_due on sync.roster (organization_id, priority desc, due_at) include (active_until);
+-- Planning counts what is due without reading the rows. New identities have an index of their own, so that an import of many is not in the way
+-- of those that are known.
+create index roster_due on sync.roster (organization_id, priority desc, due_at) include (active_until) where checked_at is not null;
+create index roster_new on sync.roster (organization_id, priority desc, due_at) include (active_until) where checked_at is null;
 create index roster_active on sync.roster (organization_id, due_at) where active_until is not null;
 create index roster_backfill on sync.roster (backfill_id, organization_id, identity_value) where backfill_id is not null;
 create index roster_customer on sync.roster (organization_id, customer_id) where customer_id is not null;
@@ -36,18 +40,20 @@ comment on column sync.roster.identity_kind is 'What the value is: phone, id, ca
 comment on column sync.roster.identity_value is 'Phone as E.164, customer id, or card track.';
 comment on column sync.roster.source is 'Where the identity came from, such as crm, file or query.';
 comment on column sync.roster.received_value is 'The value as it was received, where it was put into another form.';
-comment on column sync.roster.priority is 'Higher ones are looked up first.';
+comment on column sync.roster.priority is 'Higher ones are looked up first when due, and more often: see weight.';
 comment on column sync.roster.due_at is 'When the next look-up is due.';
 comment on column sync.roster.checked_at is 'Time of the last answer: a customer found then was at least as fresh.';
 comment on column sync.roster.outcome is 'How the last look-up ended: found, not_found, rejected (record unusable) or failed (no answer).';
 comment on column sync.roster.customer_id is 'Customer last found under this identity.';
 comment on column sync.roster.misses is 'Look-ups in a row that did not end with found.';
-comment on column sync.roster.refresh_seconds is 'Present distance between look-ups: grows while nothing changes, falls back when something does.';
+comment on column sync.roster.changes is 'Changes that look-ups have found, older ones counting less (a half every 100 days): see sync.change_rate.';
+comment on column sync.roster.exposure_days is 'Days that look-ups have watched for changes, older ones counting less likewise.';
+comment on column sync.roster.weight is 'How much a day of delay counts here against another customer''s; null is 1. Times 2 for each step of priority.';
 comment on column sync.roster.lease is 'Task that is looking this identity up now; dead once its advisory lock is gone.';
 comment on column sync.roster.leased_until is 'When the lease ends whatever its holder does.';
 comment on column sync.roster.added_at is 'When the identity was added.';
 comment on column sync.roster.active_until is
-'Until then the customer counts as active (their wallet moved, or a hold is open) and belongs to syrve_balances; null is everybody else.';
+'Until then the customer is looked at by the clock (a hold is open, a push or a money call to be read back) by syrve_balances; null: not at all.';
 comment on column sync.roster.confirmed_at is
 'Time of the last answer that told how customer_id is: found under this identity or, for their id, no longer known. Older answers count no more.';
 comment on column sync.roster.backfill_id is
@@ -154,7 +160,9 @@ select
     outcome,
     customer_id,
     misses,
-    refresh_seconds,
+    changes,
+    exposure_days,
+    weight,
     lease,
     leased_until,
     added_at,
@@ -224,21 +232,21 @@ comment on function sync.lease_is_held(integer, integer) is
 
 create table sync.refresh_policy (
     organization_id uuid primary key,
-    floor_seconds integer check (floor_seconds > 0),
-    ceiling_seconds integer check (ceiling_seconds > 0),
-    not_found_ceiling_seconds integer check (not_found_ceiling_seconds > 0),
-    active_floor_seconds integer check (active_floor_seconds > 0),
-    active_for_seconds integer check (active_for_seconds >= 0),
-    check (floor_seconds <= ceiling_seconds)
+    max_age_seconds integer check (max_age_seconds > 0),
+    min_interval_seconds integer check (min_interval_seconds > 0),
+    watch_seconds integer check (watch_seconds > 0),
+    crm_weight real check (crm_weight > 0),
+    gone_weight real check (gone_weight > 0),
+    check (min_interval_seconds <= max_age_seconds)
 );
 comment on table sync.refresh_policy is
-'How often the customers of an organization are looked up, where that is not as the project has it; a null takes the default.';
+'What is promised to an organization and what counts there, if not as the project has it; a null takes the default.';
 comment on column sync.refresh_policy.organization_id is 'Organization concerned.';
-comment on column sync.refresh_policy.floor_seconds is 'Distance to the next look-up after a change; default 6 hours.';
-comment on column sync.refresh_policy.ceiling_seconds is 'Where the distance stops doubling while nothing changes; default 7 days.';
-comment on column sync.refresh_policy.not_found_ceiling_seconds is 'The same for identities under which nothing is known; default 30 days.';
-comment on column sync.refresh_policy.active_floor_seconds is 'Distance to the next look-up after a wallet moved; default 15 minutes.';
-comment on column sync.refresh_policy.active_for_seconds is 'How long a customer counts as active after a wallet moved; default 2 days, 0 turns the tier off.';
+comment on column sync.refresh_policy.max_age_seconds is 'Nobody stays longer without a look-up, if the budget allows it; default 30 days.';
+comment on column sync.refresh_policy.min_interval_seconds is 'Nobody is looked up more often; default 15 minutes.';
+comment on column sync.refresh_policy.watch_seconds is 'Interval of customers who are looked at by the clock (roster.active_until); default 15 minutes.';
+comment on column sync.refresh_policy.crm_weight is 'Weight of customers whom the CRM manages (crm.customer); default 2.';
+comment on column sync.refresh_policy.gone_weight is 'Weight of customers who are deleted and of identities not found or unusable; default 0.1.';
 
 -- Backfills: a chosen set of identities to refresh once, behind scheduled work. One is chosen in steps, each of which commits; what is left
 -- of it is found in an order that what is done does not lengthen.

@@ -1,5 +1,4 @@
 drop view analytics.holds_at_risk;
-drop view analytics.sync_freshness;
 drop view analytics.coupon;
 drop view analytics.coupon_series;
 drop view analytics.customer_category_history;

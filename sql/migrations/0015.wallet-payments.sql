@@ -206,6 +206,9 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    if not exists (select from added) or not exists (select from wallet.unsettled_operation as one where one.basis = 'balance') then
+        return null;
+    end if;
     insert into wallet.operation_event (operation_id, sequence, state, evidence)
     select distinct on (believed.operation_id)
         believed.operation_id,

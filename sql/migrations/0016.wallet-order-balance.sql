@@ -36,12 +36,14 @@ as $$
         moved.consumed,
         moved.refunded,
         case
-            when known.state = 'completed' and not held.may_be_open and not moved.charge_is_unknown
-                then case
-                    when known.amount is not null then greatest(least(known.amount, held.held) - moved.charged - moved.consumed, 0)
-                    when moved.charged + moved.consumed = 0 then coalesce(held.least_held, 0)
-                    else 0
-                end
+            when known.state = 'completed' and known.amount is not null
+                then greatest(
+                    least(known.amount, held.possibly_held) - held.possibly_open - moved.charged - moved.consumed - moved.possibly_charged, 0
+                )
+            when
+                known.state = 'completed'
+                and moved.charged + moved.consumed + moved.possibly_charged + held.possibly_open = 0
+                then coalesce(held.least_held, 0)
             else 0
         end,
         case
@@ -50,7 +52,7 @@ as $$
             else 0
         end,
         case
-            when not moved.charge_is_unknown and (known.state in ('cancelled', 'failed') or moved.charged + moved.consumed > 0)
+            when moved.possibly_charged = 0 and (known.state in ('cancelled', 'failed') or moved.charged + moved.consumed > 0)
                 then greatest(moved.refunded - moved.charged - moved.consumed, 0)
             else 0
         end,
@@ -66,7 +68,8 @@ as $$
             coalesce(sum(hold.amount) filter (where one.was_made), 0) as held,
             min(hold.amount) filter (where one.was_made) as least_held,
             coalesce(sum(hold.amount) filter (where one.was_made and one.may_be_open), 0) as open_amount,
-            coalesce(bool_or(one.may_be_open), false) as may_be_open,
+            coalesce(sum(hold.amount) filter (where one.was_made or one.may_be_open), 0) as possibly_held,
+            coalesce(sum(hold.amount) filter (where one.may_be_open), 0) as possibly_open,
             max(hold.closed_at) filter (where not one.may_be_open) as ended_at,
             (array_agg(hold.customer_id order by hold.opened_at, hold.hold_id))[1] as customer_id,
             (array_agg(hold.wallet_id order by hold.opened_at, hold.hold_id))[1] as wallet_id,
@@ -89,7 +92,7 @@ as $$
             coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'charge'), 0) as charged,
             coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'consumption'), 0) as consumed,
             coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'refund'), 0) as refunded,
-            coalesce(bool_or(movement.state <> 'confirmed' and movement.what <> 'refund'), false) as charge_is_unknown,
+            coalesce(sum(movement.amount) filter (where movement.state <> 'confirmed' and movement.what <> 'refund'), 0) as possibly_charged,
             coalesce(bool_or(movement.state <> 'confirmed' and movement.what = 'refund'), false) as refund_is_unknown,
             max(movement.occurred_at) as moved_at,
             (array_agg(movement.customer_id order by movement.occurred_at, movement.operation_id))[1] as customer_id,
@@ -228,8 +231,8 @@ comment on column wallet.order_balance.charged is 'Sum of its confirmed charges 
 comment on column wallet.order_balance.consumed is 'Sum of its holds that a till consumed; each counts once, however many reported it.';
 comment on column wallet.order_balance.refunded is 'Sum of its confirmed top-ups.';
 comment on column wallet.order_balance.unpaid is
-'If the order is completed, no hold of it may be open and no charge is without an outcome: by how much charged and consumed are below the lesser of '
-'expected and held; where expected is not known, the smallest hold if nothing was taken at all. Else 0.';
+'By how much a completed order is certainly unpaid: what charged, consumed, holds that may be open and charges without an outcome together lack of the '
+'lesser of expected and held. If expected is not known: the smallest hold, if there is none of all these. Else 0.';
 comment on column wallet.order_balance.not_given_back is
 'If the order failed or was cancelled and no refund is without an outcome: by how much charged and consumed exceed refunded. Else 0.';
 comment on column wallet.order_balance.refunded_too_much is

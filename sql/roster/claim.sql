@@ -1,8 +1,10 @@
--- Leases the next due identities of one organization to one task. What another live task holds is passed over; the lease of a dead one
--- (its advisory lock went with its connection) is free at once. Each priority is one stretch of the index in the order of due_at, so the
--- cost grows with what is claimed and not with the roster. Active customers are syrve_balances' own; they are taken along here only where they
--- have been left lying. A lease that the list of live ones does not have is asked for once more, row by row: its task may have begun, and claimed
--- the row, while this statement was on its way.
+-- Leases the next due identities of one organization to one task; those that were never looked up are claim_new.sql's. What another live task holds
+-- is passed over; the lease of a dead one (its advisory lock went with its connection) is free at once. Each priority is one stretch of the index
+-- in the order of due_at, so the cost grows with what is claimed and not with the roster. Customers who are looked at by the clock are
+-- syrve_balances' own; they are taken along here only if they are long overdue. A lease that the list of live ones does not have is looked for once
+-- more, row by row: its task may have begun, and claimed the row, while this statement was on its way.
+-- With `ahead_seconds` it goes on to those that are due so much later: calls that are not used are lost. Not to any that had an answer since
+-- `checked_before`, nor to those that got none and wait for another try.
 with recursive live as materialized (
     select objid::bigint as lease
     from pg_locks
@@ -18,7 +20,7 @@ level as (
     (
         select priority
         from sync.roster
-        where organization_id = %(organization_id)s
+        where organization_id = %(organization_id)s and checked_at is not null
         order by priority desc
         limit 1
     )
@@ -26,7 +28,7 @@ level as (
     select (
         select known.priority
         from sync.roster as known
-        where known.organization_id = %(organization_id)s and known.priority < level.priority
+        where known.organization_id = %(organization_id)s and known.priority < level.priority and known.checked_at is not null
         order by known.priority desc
         limit 1
     )
@@ -49,8 +51,13 @@ due as materialized (
         where
             known.organization_id = %(organization_id)s
             and known.priority = level.priority
-            and known.due_at <= %(due_before)s
+            and known.checked_at is not null
+            and known.due_at <= %(due_before)s + make_interval(secs => %(ahead_seconds)s)
             and (known.active_until is null or known.due_at <= %(due_before)s - make_interval(secs => %(active_grace_seconds)s))
+            and (
+                known.due_at <= %(due_before)s
+                or (known.checked_at <= %(checked_before)s and known.outcome is distinct from 'failed' and known.active_until is null)
+            )
             and (
                 known.lease is null
                 or known.leased_until < now()

@@ -1,15 +1,19 @@
--- Writes down how each look-up of the batch ended and when the next is due: soon where something changed, sooner still where money moved, later
--- and later where nothing does, with a tenth of jitter so that identities imported together drift apart. An organization's own settings
--- (sync.refresh_policy) come before the project's. Where the lease was lost meanwhile, the answer counts all the same if it is the newest, but
+-- Stores how each look-up of the batch ended, what it teaches about the identity's rate of change, and when the next is due: after theta / sqrt(weight x
+-- rate), see sync.refresh_fit. A look-up says "changed since the last one" or "not", so the gamma distribution that stands for the rate is updated by the
+-- likelihood of just that: unchanged adds the days watched; changed gives the distribution with the same mean and variance as the exact one. What is
+-- old counts less, a half every 100 days, so that who stops coming is looked up less and less. An organization's own settings (sync.refresh_policy) come before the project's.
+-- Where the lease was lost meanwhile, the answer counts all the same if it is the newest, but
 -- the lease stays with whoever has it now. Who was made due while being looked up stays due
 -- (but not by this transaction: roster/moved.sql). Nobody is due again before now, however slow the clock of the worker: a pull must come to its end.
 -- Each row is looked for by its key, as in lock.sql. They are locked, so each is still in the place where it was found, and going there is cheaper than
 -- Postgres thinks: it was read a moment ago.
 set local random_page_cost to 1.1;
 
-with looked as (
+with looked as materialized (
     select
         known.place,
+        known.priority,
+        known.weight,
         staged.organization_id,
         staged.identity_kind,
         staged.identity_value,
@@ -17,9 +21,9 @@ with looked as (
         staged.customer_id,
         staged.checked_at,
         known.misses,
-        known.refresh_seconds,
         coalesce(known.lease = %(lease)s, false) as is_ours,
         (known.checked_at is null or known.checked_at < staged.checked_at) as is_newest,
+        known.checked_at is null as is_first,
         case
             when
                 known.lease = %(lease)s
@@ -41,17 +45,29 @@ with looked as (
                 then greatest(known.confirmed_at, staged.checked_at)
             else known.confirmed_at
         end as confirmed_at,
-        merged.customer_id is not null as has_changed,
-        coalesce(merged.wallet_changed, false) as wallet_changed,
-        limits.floor_seconds,
-        limits.ceiling_seconds,
-        coalesce(policy.not_found_ceiling_seconds, %(not_found_ceiling_seconds)s) as not_found_ceiling_seconds,
-        least(coalesce(policy.active_floor_seconds, %(active_floor_seconds)s), limits.floor_seconds) as active_floor_seconds,
-        case
-            when coalesce(merged.wallet_changed, false) and coalesce(policy.active_for_seconds, %(active_for_seconds)s) > 0
-                then staged.checked_at + make_interval(secs => coalesce(policy.active_for_seconds, %(active_for_seconds)s))
-            when known.active_until > staged.checked_at then known.active_until
-        end as active_until
+        coalesce(
+            merged.customer_id is not null and not merged.is_new
+            or known.outcome <> 'failed' and known.outcome <> staged.outcome, false
+        ) as has_changed,
+        case when known.active_until > staged.checked_at then known.active_until end as active_until,
+        sync.change_band(known.outcome, known.changes) as band,
+        gap.days,
+        coalesce(known.changes, 0) * gap.kept as changes,
+        coalesce(known.exposure_days, 0) * gap.kept as exposure_days,
+        (1 - gap.kept) / 0.0069314718056 as watched_days,
+        coalesce(fit.shape, 1) as shape,
+        coalesce(fit.mean_per_day, 1 / 60.0) as mean_per_day,
+        coalesce(fit.calibration, '{1, 1, 1, 1, 1, 1}') as calibration,
+        coalesce(fit.theta, 1) as theta,
+        coalesce(policy.min_interval_seconds, %(min_interval_seconds)s) / 86400.0 as min_days,
+        coalesce(
+            case when fit.keeps_max_age then least(fit.max_interval_days, 0.93 * policy.max_age_seconds / 86400.0) end,
+            fit.max_interval_days,
+            coalesce(policy.max_age_seconds, %(max_age_seconds)s) / 86400.0
+        ) as max_days,
+        coalesce(policy.watch_seconds, %(watch_seconds)s) / 86400.0 as watch_days,
+        coalesce(policy.crm_weight, %(crm_weight)s) as crm_weight,
+        coalesce(policy.gone_weight, %(gone_weight)s) as gone_weight
     from staging_lookup as staged
     inner join lateral (
         select
@@ -67,32 +83,140 @@ with looked as (
     left join staging_merged as merged
         on staged.organization_id = merged.organization_id and staged.customer_id = merged.customer_id
     left join sync.refresh_policy as policy on staged.organization_id = policy.organization_id
+    left join sync.refresh_fit as fit on staged.organization_id = fit.organization_id
     cross join lateral (
         select
-            least(coalesce(policy.floor_seconds, %(floor_seconds)s), policy.ceiling_seconds) as floor_seconds,
-            coalesce(policy.ceiling_seconds, greatest(%(ceiling_seconds)s, policy.floor_seconds)) as ceiling_seconds
-    ) as limits
+            elapsed.days,
+            exp(-0.0069314718056 * elapsed.days) as kept
+        from (
+            select greatest(60, extract(epoch from staged.checked_at - coalesce(known.checked_at, staged.checked_at))::double precision) / 86400 as days
+        ) as elapsed
+    ) as gap
 ),
 
-scheduled as (
+-- What was expected: a is the shape, b the days, of the customer's own distribution; unchanged is the probability that nothing changed in the days watched.
+expected as materialized (
     select
         looked.*,
         looked.outcome <> 'failed' and looked.is_newest as counts,
-        case
-            when looked.outcome = 'failed'
-                then least(looked.ceiling_seconds, %(failed_seconds)s * power(2, least(looked.misses, 16)))
-            when looked.outcome in ('not_found', 'rejected')
-                then least(looked.not_found_ceiling_seconds, looked.floor_seconds * power(2, least(looked.misses, 16)))
-            when looked.wallet_changed and looked.active_until is not null then looked.active_floor_seconds
-            when looked.has_changed then looked.floor_seconds
-            when looked.active_until is not null
-                then least(
-                    looked.floor_seconds,
-                    greatest(looked.active_floor_seconds, 2 * coalesce(looked.refresh_seconds, looked.active_floor_seconds / 2))
-                )
-            else least(looked.ceiling_seconds, greatest(looked.floor_seconds, 2 * coalesce(looked.refresh_seconds, 0)))
-        end as next_seconds
+        own.a,
+        own.b,
+        own.b / (own.b + looked.watched_days) as shrink,
+        power(own.b / (own.b + looked.watched_days), own.a) as unchanged
     from looked
+    cross join lateral (
+        select
+            looked.changes + looked.shape as a,
+            looked.exposure_days + looked.shape / looked.mean_per_day as b
+    ) as own
+),
+
+moments as materialized (
+    select
+        expected.*,
+        exact.mean,
+        greatest(exact.square - exact.mean * exact.mean, 1e-9 * exact.mean * exact.mean) as variance
+    from expected
+    cross join lateral (
+        select
+            expected.a / expected.b * (1 - expected.unchanged * expected.shrink) / greatest(1 - expected.unchanged, 1e-12) as mean,
+            expected.a * (expected.a + 1) / (expected.b * expected.b)
+            * (1 - expected.unchanged * expected.shrink * expected.shrink) / greatest(1 - expected.unchanged, 1e-12) as square
+    ) as exact
+),
+
+learned as materialized (
+    select
+        moments.*,
+        case
+            when not moments.counts or moments.is_first then 0
+            when not moments.has_changed then moments.changes
+            when 1 - moments.unchanged < 1e-5 then moments.changes + 1
+            else greatest(0, moments.mean * moments.mean / moments.variance - moments.shape)
+        end as next_changes,
+        case
+            when not moments.counts or moments.is_first then 0
+            when not moments.has_changed then moments.exposure_days + moments.watched_days
+            when 1 - moments.unchanged < 1e-5 then moments.exposure_days
+            else greatest(0, moments.mean / moments.variance - moments.shape / moments.mean_per_day)
+        end as next_exposure_days,
+        case
+            when not (moments.is_first or moments.has_changed) then moments.weight
+            when
+                moments.outcome in ('not_found', 'rejected')
+                or exists (
+                    select
+                    from syrve.customer as customer
+                    where
+                        customer.organization_id = moments.organization_id
+                        and customer.customer_id = moments.customer_id
+                        and customer.is_deleted
+                )
+                then moments.gone_weight
+            when
+                exists (
+                    select
+                    from crm.customer as wished
+                    where wished.organization_id = moments.organization_id and wished.customer_id = moments.customer_id
+                )
+                then moments.crm_weight
+        end as next_weight
+    from moments
+),
+
+scheduled as materialized (
+    select
+        learned.*,
+        case
+            when learned.outcome = 'failed'
+                then least(learned.max_days, %(failed_seconds)s / 86400.0 * power(2, least(learned.misses, 16)))
+            when learned.active_until is not null then least(learned.watch_days, refresh.days)
+            else refresh.days
+        end as next_days
+    from learned
+    cross join lateral (
+        select
+            sync.refresh_days(
+                coalesce(learned.next_weight, 1)
+                * power(2.0::double precision, greatest(-4, least(4, learned.priority::integer))),
+                sync.change_rate(
+                    learned.next_changes,
+                    learned.next_exposure_days,
+                    learned.shape,
+                    learned.mean_per_day,
+                    learned.calibration[sync.change_band(learned.outcome, learned.next_changes)]
+                ),
+                learned.theta,
+                learned.min_days,
+                learned.max_days
+            ) as days
+    ) as refresh
+),
+
+noted as (
+    insert into sync.refresh_evidence (organization_id, noted_at, observed, expected)
+    select
+        scheduled.organization_id,
+        now() as noted_at,
+        array[
+            count(*) filter (where scheduled.has_changed and scheduled.band = 1),
+            count(*) filter (where scheduled.has_changed and scheduled.band = 2),
+            count(*) filter (where scheduled.has_changed and scheduled.band = 3),
+            count(*) filter (where scheduled.has_changed and scheduled.band = 4),
+            count(*) filter (where scheduled.has_changed and scheduled.band = 5),
+            count(*) filter (where scheduled.has_changed and scheduled.band = 6)
+        ] as observed,
+        array[
+            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 1), 0),
+            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 2), 0),
+            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 3), 0),
+            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 4), 0),
+            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 5), 0),
+            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 6), 0)
+        ] as expected
+    from scheduled
+    where scheduled.counts and not scheduled.is_first
+    group by scheduled.organization_id
 )
 
 update sync.roster as roster
@@ -102,11 +226,13 @@ set
     outcome = case when scheduled.is_newest then scheduled.outcome else roster.outcome end,
     customer_id = case when scheduled.counts then coalesce(scheduled.customer_id, roster.customer_id) else roster.customer_id end,
     misses = case when scheduled.outcome = 'found' then 0 else roster.misses + 1 end,
-    refresh_seconds = case when scheduled.outcome = 'failed' then roster.refresh_seconds else scheduled.next_seconds end,
+    changes = case when scheduled.counts then scheduled.next_changes else roster.changes end,
+    exposure_days = case when scheduled.counts then scheduled.next_exposure_days else roster.exposure_days end,
+    weight = case when scheduled.counts then scheduled.next_weight else roster.weight end,
     active_until = scheduled.active_until,
     due_at = coalesce(
         scheduled.made_due_at,
-        greatest(scheduled.checked_at, now()) + make_interval(secs => scheduled.next_seconds * (0.95 + 0.1 * random()))
+        greatest(scheduled.checked_at, now()) + make_interval(secs => scheduled.next_days * 86400)
     ),
     backfill_id = case when scheduled.outcome = 'failed' then roster.backfill_id end,
     lease = case when scheduled.is_ours then null else roster.lease end,

@@ -22,12 +22,14 @@ from syrve.warehouse.runs import TaskKey
 from syrve.warehouse.sql_files import sql
 
 FILL = """
-insert into sync.roster (organization_id, identity_kind, identity_value, source, due_at, active_until, backfill_id, priority)
-select %s, 'card', 'c' || number, 'test',
+insert into sync.roster (organization_id, identity_kind, identity_value, source, checked_at, due_at, active_until, backfill_id, priority)
+select %s, 'card', 'c' || number, 'test', {checked},
     now() - interval '2 hours' + number * interval '1 second',
     now() + interval '1 day', 1, number %% 3
 from generate_series(0, %s) as number
 """
+KNOWN, NEW = (FILL.format(checked=each) for each in ("now() - interval '1 day'", "null"))
+MIXED = FILL.format(checked="case when number %% 2 = 0 then now() - interval '1 day' end")
 GATE = 77
 """An advisory lock, at which a claim is made to wait in the middle."""
 
@@ -37,6 +39,8 @@ def claim(connection: Connection, number: int, statement: str, limit: int) -> li
         "organization_id": ORGANIZATION,
         "backfill_id": 1,
         "due_before": datetime(2100, 1, 1, tzinfo=UTC),
+        "checked_before": datetime(2100, 1, 1, tzinfo=UTC),
+        "ahead_seconds": 0,
         "active_grace_seconds": 3600,
         "lease": number,
         "lease_class": LEASE_CLASS,
@@ -48,10 +52,10 @@ def claim(connection: Connection, number: int, statement: str, limit: int) -> li
         return [value for _, value in cursor.fetchall()]
 
 
-@pytest.mark.parametrize("name", ["claim", "claim_active", "claim_backfill"])
+@pytest.mark.parametrize("name", ["claim", "claim_new", "claim_active", "claim_backfill"])
 def test_task_that_begins_while_another_is_claiming_keeps_what_it_claimed(chain: Chain, name: str) -> None:
     """The other has read already which leases are live, and the new one is not among them."""
-    chain.execute(FILL.replace("number %% 3", "0"), ORGANIZATION, 9)
+    chain.execute((NEW if name == "claim_new" else KNOWN).replace("number %% 3", "0"), ORGANIZATION, 9)
     statement = sql(f"roster/{name}.sql")
     gate = rf"\1identity_value = 'c4' and pg_advisory_xact_lock({GATE}) is null or \1lease is null"
     slow, places = re.subn(r"((?:known\.)?)lease is null", gate, statement)
@@ -74,7 +78,7 @@ def test_task_that_begins_while_another_is_claiming_keeps_what_it_claimed(chain:
 
 
 def test_threads_that_claim_at_once_share_no_identity_and_forget_none(chain: Chain) -> None:
-    chain.execute(FILL, ORGANIZATION, 999)
+    chain.execute(MIXED, ORGANIZATION, 999)
     start = threading.Barrier(6)
     scope = PullScope(ORGANIZATION)
     due_before = datetime.now(UTC)
@@ -97,7 +101,7 @@ def test_threads_that_claim_at_once_share_no_identity_and_forget_none(chain: Cha
 
 
 def test_two_whole_pulls_at_once_look_nobody_up_twice(chain: Chain, warehouse: Warehouse) -> None:
-    chain.execute(FILL, ORGANIZATION, 299)
+    chain.execute(NEW, ORGANIZATION, 299)
     start = threading.Barrier(2)
 
     def answer(lookup: Lookup) -> object:

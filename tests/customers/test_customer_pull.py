@@ -111,19 +111,7 @@ def test_unknown_phone_is_not_found_and_asked_again_later_and_later(syncing: Syn
         syncing.make_due()
 
     assert waits == sorted(waits)
-    assert waits[2] > 3 * waits[0]
     assert syncing.rows("select outcome, misses, customer_id from sync.roster") == [("not_found", 3, None)]
-
-
-def test_identity_that_keeps_unchanged_is_asked_less_and_less_up_to_the_ceiling(syncing: Syncing) -> None:
-    syncing.add(phone=[syncing.customers(1)[0]["phone"]])
-    distances = []
-    for _ in range(5):
-        syncing.pull(floor_seconds=100, ceiling_seconds=500)
-        distances.append(syncing.value("select refresh_seconds from sync.roster"))
-        syncing.make_due()
-
-    assert distances == [100, 200, 400, 500, 500]
 
 
 def test_customer_once_found_by_id_and_gone_now_is_marked_deleted(syncing: Syncing) -> None:

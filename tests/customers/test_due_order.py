@@ -1,6 +1,9 @@
-"""Whom a pull looks up next: intervals, tiers, settings by organization, and whoever says that something happened."""
+"""Whom a pull looks up next: what look-ups teach, the interval that follows, settings by organization, and the order of the queue."""
 
+import math
+import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,158 +18,264 @@ from fixtures.chains import (
     Ending,
     by_phone,
     customer,
+    id_of,
     wallet,
 )
+from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.plan import plan_pull
 from syrve.customers.settings import PullSettings
 from syrve.warehouse.database import Warehouse
+from syrve.warehouse.leases import lease
 
 MINUTES, HOURS, DAYS = 60, 3600, 86400
+DAY = timedelta(days=1)
 KNOWN = by_phone(1)
+near = partial(pytest.approx, rel=2e-3)
+FIT = """
+insert into sync.refresh_fit (
+    organization_id, shape, mean_per_day, calibration, theta, max_interval_days, observed, expected, identities, lookups_per_day,
+    keeps_max_age, fitted_at
+) values (%s, %s, %s, '{1, 1, 1, 1, 1, 1}', %s, %s, '{0, 0, 0, 0, 0, 0}', '{0, 0, 0, 0, 0, 0}', 1, 1, true, now())
+on conflict (organization_id) do update set
+    shape = excluded.shape, mean_per_day = excluded.mean_per_day, theta = excluded.theta, max_interval_days = excluded.max_interval_days
+"""
 
 
 def poor(balance: int) -> Ending:
     return customer(1, wallets=(wallet(1, str(balance)),))
 
 
+def fit(chain: Chain, *, shape: float = 1.0, mean: float = 1 / 60, theta: float = 1.0, longest: float = 28.0) -> None:
+    chain.execute(FIT, ORGANIZATION, shape, mean, theta, longest)
+
+
 @pytest.fixture
 def one(chain: Chain) -> Chain:
     """A chain with one guest, pulled once."""
     chain.know([KNOWN], poor(0))
+    fit(chain)
+    chain.now = datetime.now(UTC) - timedelta(days=300)
     chain.pull()
     return chain
 
 
-def distance(chain: Chain) -> int:
-    """Seconds to the next look-up, before jitter."""
-    found: int = chain.value("select refresh_seconds from sync.roster where identity_kind = 'phone'")
-    return found
+def interval(chain: Chain) -> float:
+    """Days to the next look-up, from the moment of the last merge, which is just now."""
+    found = chain.value(
+        "select extract(epoch from due_at - now()) / 86400 from sync.roster where identity_kind = 'phone'"
+    )
+    return float(found)
 
 
-def distances(chain: Chain, *endings: Ending, later: timedelta = timedelta(hours=1)) -> list[int]:
+def intervals(chain: Chain, *endings: Ending, later: timedelta = DAY) -> list[float]:
     found = []
     for each in endings:
         chain.answers[KNOWN] = each
         chain.pull(later)
-        found.append(distance(chain))
+        found.append(interval(chain))
     return found
 
 
-def set_policy(chain: Chain, **values: int) -> None:
+def learned(chain: Chain) -> tuple[float, float]:
+    changes, days = chain.rows("select changes, exposure_days from sync.roster where identity_kind = 'phone'")[0]
+    return float(changes), float(days)
+
+
+def set_policy(chain: Chain, **values: float) -> None:
     columns = ", ".join(values)
     numbers = ", ".join(map(str, values.values()))
     chain.execute(f"insert into sync.refresh_policy (organization_id, {columns}) values ('{ORGANIZATION}', {numbers})")
 
 
-def test_distance_doubles_while_nothing_changes_up_to_the_ceiling_and_falls_back_with_a_change(one: Chain) -> None:
-    assert distance(one) == 6 * HOURS
-    unchanged = distances(one, *[poor(0)] * 6)
-    assert unchanged == [12 * HOURS, 24 * HOURS, 48 * HOURS, 96 * HOURS, 7 * DAYS, 7 * DAYS]
-    assert distances(one, customer(1, name="Ия", wallets=(wallet(1, "0"),))) == [6 * HOURS]
+def test_first_look_up_teaches_nothing_and_takes_the_mean_rate(one: Chain) -> None:
+    assert learned(one) == (0, 0)
+    assert interval(one) == near(math.sqrt(60))
+    assert one.value("select count(*) from sync.refresh_evidence") == 0
 
 
-def test_next_look_up_is_due_a_distance_after_the_answer_give_or_take_a_twentieth(chain: Chain) -> None:
-    chain.know([by_phone(number) for number in range(60)], NOT_FOUND)
-    chain.now = datetime.now(UTC)
-    chain.pull_due()
+def test_interval_grows_while_nothing_changes_and_falls_with_a_change(one: Chain) -> None:
+    unchanged = intervals(one, *[poor(0)] * 4)
+    changed = intervals(one, poor(1), poor(2), poor(3))
 
-    share = "extract(epoch from due_at - checked_at) / refresh_seconds"
-    least, most, different = chain.rows(f"select min({share}), max({share}), count(distinct {share}) from sync.roster")[
-        0
-    ]
-    assert 0.95 <= least < most <= 1.05
-    assert different > 50, "so identities that were imported together drift apart"
+    assert unchanged == sorted(unchanged)
+    assert unchanged[0] > math.sqrt(60)
+    assert changed == sorted(changed, reverse=True)
+    assert changed[0] < unchanged[-1]
 
 
-def test_customer_whose_wallet_moved_is_active_and_looked_up_soon(one: Chain) -> None:
-    assert distances(one, poor(7)) == [15 * MINUTES]
-    assert one.value("select active_until - checked_at from sync.roster") == timedelta(days=2)
+def test_changes_long_ago_count_less_than_late_ones(one: Chain) -> None:
+    intervals(one, *[poor(number) for number in range(1, 6)])
+    before = learned(one)[0]
+
+    intervals(one, poor(5), later=timedelta(days=100))
+
+    assert learned(one)[0] == pytest.approx(before / 2, rel=0.01)
 
 
-def test_active_customer_is_left_alone_more_and_more_but_no_more_than_the_floor(one: Chain) -> None:
-    assert distances(one, poor(7), *[poor(7)] * 6) == [
-        *(15 * MINUTES, 30 * MINUTES, 60 * MINUTES, 2 * HOURS, 4 * HOURS),
-        *(6 * HOURS, 6 * HOURS),
-    ]
+def test_interval_is_theta_over_the_root_of_the_rate(one: Chain) -> None:
+    fit(one, theta=0.3)
+    (short,) = intervals(one, poor(0))
+    changes, days = learned(one)
+
+    assert short == pytest.approx(0.3 / math.sqrt((changes + 1) / (days + 60)), rel=2e-3)
 
 
-def test_active_customer_whose_profile_changed_goes_on_being_active(one: Chain) -> None:
-    distances(one, poor(7))
-    until = one.value("select active_until from sync.roster")
-
-    assert distances(one, customer(1, name="Ия", wallets=(wallet(1, "7"),))) == [6 * HOURS]
-    assert one.value("select active_until from sync.roster") == until
-
-
-def test_activity_lapses_and_the_customer_is_a_regular_one_again(one: Chain) -> None:
-    distances(one, poor(7))
-
-    assert distances(one, poor(7), later=timedelta(days=2, seconds=1)) == [6 * HOURS]
-    assert one.value("select active_until from sync.roster") is None
+def test_interval_stays_within_the_bounds(one: Chain) -> None:
+    fit(one, theta=1e-6)
+    assert intervals(one, poor(0)) == [near(15 / 1440)]
+    fit(one, theta=1e4)
+    assert intervals(one, poor(0)) == [near(28)]
 
 
-def test_new_customer_is_not_active_however_full_their_wallets(one: Chain) -> None:
-    assert one.value("select active_until from sync.roster") is None
+def moments(changes: float, days: float, shape: float, mean: float, gap: float, changed: bool) -> tuple[float, float]:
+    """Mean and variance of the rate after a look-up, summed up over the exact likelihood."""
+    a, b = changes + shape, days + shape / mean
+    number, top = 200_000, (a + 12 * math.sqrt(a) + 30) / b
+    total = first = second = 0.0
+    for step in range(number):
+        rate = top * ((step + 0.5) / number) ** 3
+        width = 3 * top * ((step + 0.5) / number) ** 2 / number
+        density = math.exp((a - 1) * math.log(rate) - b * rate) * width
+        density *= (1 - math.exp(-rate * gap)) if changed else math.exp(-rate * gap)
+        total, first, second = total + density, first + density * rate, second + density * rate * rate
+    return first / total, second / total - (first / total) ** 2
+
+
+def test_what_is_learned_has_mean_and_variance_of_the_exact_likelihood(chain: Chain) -> None:
+    rng = random.Random(5)
+    shape, mean = 0.6, 1 / 20
+    fit(chain, shape=shape, mean=mean)
+    kept = 0.5 ** (1 / 100)
+    chain.now = datetime.now(UTC) - 2 * DAY
+    cases = {}
+    for number in range(1, 13):
+        chain.know([by_phone(number)], customer(number))
+        cases[number] = (round(rng.uniform(0.6, 8), 3), round(rng.uniform(15, 120), 3), number % 2 == 0)
+    chain.pull()
+    for number, (changes, days, changed) in cases.items():
+        chain.execute(
+            "update sync.roster set changes = %s, exposure_days = %s where identity_value = %s",
+            *(changes, days, by_phone(number).value),
+        )
+        if changed:
+            chain.answers[by_phone(number)] = customer(number, name="Ия")
+    chain.pull(DAY)
+
+    for number, (changes, days, changed) in cases.items():
+        found = chain.rows(
+            "select changes, exposure_days from sync.roster where identity_value = %s", by_phone(number).value
+        )
+        a, b = float(found[0][0]) + shape, float(found[0][1]) + shape / mean
+        watched = (1 - kept) / (math.log(2) / 100)
+        exact_mean, variance = moments(changes * kept, days * kept, shape, mean, watched, changed)
+        assert a / b == pytest.approx(exact_mean, rel=2e-3), number
+        assert a / b**2 == pytest.approx(variance, rel=1e-2), number
+
+
+def test_evidence_of_a_batch_counts_changes_seen_and_expected_by_band(one: Chain) -> None:
+    intervals(one, poor(0), poor(1))
+
+    rows = one.rows("select observed, expected from sync.refresh_evidence order by noted_at")
+    assert [each[0] for each in rows] == [[0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]]
+    assert rows[0][1] == [0, pytest.approx(1 / 61, rel=0.01), 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(("miss", "outcome"), [(NOT_FOUND, "not_found"), (REJECTED, "rejected")])
-def test_who_is_not_found_or_unusable_is_asked_for_less_and_less_up_to_thirty_days(
-    one: Chain, miss: Ending, outcome: str
-) -> None:
-    assert distances(one, *[miss] * 9) == [*(6 * HOURS * 2**n for n in range(7)), 30 * DAYS, 30 * DAYS]
-    assert one.rows("select outcome, misses from sync.roster where identity_kind = 'phone'") == [(outcome, 9)]
+def test_who_is_not_found_or_unusable_counts_a_tenth(one: Chain, miss: Ending, outcome: str) -> None:
+    intervals(one, *[miss] * 3)
+
+    assert one.rows("select outcome, misses, weight from sync.roster where identity_kind = 'phone'") == [
+        (outcome, 3, near(0.1))
+    ]
+    found = intervals(one, poor(0))
+    assert one.value("select weight from sync.roster where identity_kind = 'phone'") is None
+    assert found[0] < 28
 
 
-def test_who_got_no_answer_is_due_in_a_minute_and_keeps_their_distance(one: Chain) -> None:
-    checked = one.value("select checked_at from sync.roster")
+def test_deleted_customer_counts_a_tenth_and_one_of_the_crm_twice(one: Chain) -> None:
+    intervals(one, customer(1, is_deleted=True))
+    assert one.value("select weight from sync.roster") == near(0.1)
+
+    one.execute(
+        "insert into crm.customer (organization_id, customer_id, phone) values (%s, %s, %s)",
+        ORGANIZATION,
+        id_of(1),
+        KNOWN.value,
+    )
+    intervals(one, poor(0))
+    assert one.value("select weight from sync.roster") == 2
+
+
+def test_each_step_of_priority_doubles_the_weight(one: Chain) -> None:
+    (plain,) = intervals(one, poor(0))
+    one.execute("update sync.roster set priority = 2")
+    changes, days = learned(one)
+    (double,) = intervals(one, poor(0))
+
+    assert double < plain
+    rate = (changes * 0.5**0.01 + 1) / (days * 0.5**0.01 + 60 + 0.9965)
+    assert double == pytest.approx(1 / math.sqrt(4 * rate), rel=1e-3)
+
+
+def test_who_got_no_answer_is_due_in_a_minute_and_learns_nothing(one: Chain) -> None:
+    intervals(one, poor(1))
+    checked, before = one.value("select checked_at from sync.roster"), learned(one)
     waits = []
     for _ in range(3):
-        distances(one, FAILED)
+        intervals(one, FAILED)
         waits.append(one.value("select extract(epoch from due_at - now()) / 60 from sync.roster"))
 
     assert list(map(float, waits)) == [pytest.approx(each, rel=0.1) for each in (1, 2, 4)]
-    assert one.rows("select outcome, checked_at, refresh_seconds from sync.roster") == [("failed", checked, 6 * HOURS)]
+    assert one.rows("select outcome, checked_at from sync.roster") == [("failed", checked)]
+    assert learned(one) == before
 
 
-POLICIES: list[tuple[dict[str, int], list[Ending], list[int]]] = [
-    ({"floor_seconds": 100}, [poor(0), poor(0)], [12 * HOURS, 24 * HOURS]),
-    ({"floor_seconds": 100}, [customer(1, name="Ия")], [100]),
-    ({"floor_seconds": 9 * DAYS}, [poor(0), poor(0)], [9 * DAYS, 9 * DAYS]),
-    ({"ceiling_seconds": 8 * HOURS}, [poor(0), poor(0)], [8 * HOURS, 8 * HOURS]),
-    ({"ceiling_seconds": HOURS}, [customer(1, name="Ия"), customer(1, name="Ия")], [15 * MINUTES, 30 * MINUTES]),
-    ({"ceiling_seconds": HOURS}, [poor(0)], [HOURS]),
-    ({"not_found_ceiling_seconds": 7 * HOURS}, [NOT_FOUND, NOT_FOUND], [6 * HOURS, 7 * HOURS]),
-    ({"active_floor_seconds": 60}, [poor(7), poor(7), poor(7)], [60, 120, 240]),
-    ({"active_floor_seconds": 9 * HOURS}, [poor(7), poor(7)], [6 * HOURS, 6 * HOURS]),
-    ({"floor_seconds": 300}, [poor(7), poor(7)], [300, 300]),
-    ({"active_for_seconds": 0}, [poor(7), poor(7)], [6 * HOURS, 12 * HOURS]),
-    ({"active_for_seconds": HOURS}, [poor(7), poor(7)], [15 * MINUTES, 30 * MINUTES]),
-]
+def test_who_is_looked_at_by_the_clock_is_due_every_quarter_hour(one: Chain) -> None:
+    one.execute("update sync.roster set active_until = %s", one.now + 3 * DAY)
 
+    assert intervals(one, poor(0), poor(7)) == [near(15 / 1440)] * 2
+    assert one.value("select active_until from sync.roster") is not None
 
-@pytest.mark.parametrize(("policy", "endings", "expected"), POLICIES)
-def test_settings_of_an_organization_come_before_the_projects(
-    one: Chain, policy: dict[str, int], endings: list[Ending], expected: list[int]
-) -> None:
-    set_policy(one, **policy)
-
-    assert distances(one, *endings, later=timedelta(minutes=5)) == expected
-
-
-def test_active_for_seconds_of_an_organization_says_how_long_and_zero_turns_the_tier_off(one: Chain) -> None:
-    set_policy(one, active_for_seconds=90)
-    distances(one, poor(7))
-    assert one.value("select active_until - checked_at from sync.roster") == timedelta(seconds=90)
-
-    one.execute("update sync.refresh_policy set active_for_seconds = 0")
-    distances(one, poor(8))
+    (after,) = intervals(one, poor(7), later=timedelta(days=2))
+    assert after > 1
     assert one.value("select active_until from sync.roster") is None
 
 
-def test_settings_of_one_organization_do_not_concern_another(one: Chain) -> None:
-    one.execute("insert into sync.refresh_policy values (%s, 1, 2, 3, 4, 5)", OTHER_ORGANIZATION)
+def test_wallet_that_moved_does_not_put_a_customer_on_the_clock(one: Chain) -> None:
+    intervals(one, poor(7))
 
-    assert distances(one, poor(0)) == [12 * HOURS]
+    assert one.value("select active_until from sync.roster") is None
+
+
+POLICIES: list[tuple[dict[str, float], float, Ending, float]] = [
+    ({"min_interval_seconds": 6 * HOURS}, 1e-6, poor(0), 0.25),
+    ({"max_age_seconds": 10 * DAYS}, 1e4, poor(0), 9.3),
+    ({"watch_seconds": 60}, 1, poor(0), 1 / 1440),
+]
+
+
+@pytest.mark.parametrize(("policy", "theta", "ending", "expected"), POLICIES)
+def test_settings_of_an_organization_come_before_the_projects(
+    one: Chain, policy: dict[str, float], theta: float, ending: Ending, expected: float
+) -> None:
+    set_policy(one, **policy)
+    fit(one, theta=theta)
+    if "watch_seconds" in policy:
+        one.execute("update sync.roster set active_until = %s", one.now + 3 * DAY)
+
+    assert intervals(one, ending) == [pytest.approx(expected, rel=2e-3)]
+
+
+def test_weights_of_an_organization_come_before_the_projects(one: Chain) -> None:
+    set_policy(one, gone_weight=0.5, crm_weight=3)
+    intervals(one, NOT_FOUND)
+    assert one.value("select weight from sync.roster where identity_kind = 'phone'") == 0.5
+
+
+def test_settings_of_one_organization_do_not_concern_another(one: Chain) -> None:
+    one.execute("insert into sync.refresh_policy values (%s, 120, 60, 60, 9, 9)", OTHER_ORGANIZATION)
+
+    assert intervals(one, poor(0))[0] > 7
 
 
 def due(chain: Chain, *rows: tuple[int, int, float | None]) -> None:
@@ -235,3 +344,39 @@ def test_active_tier_takes_all_active_ones_that_are_due(chain: Chain) -> None:
     chain.pull_due(tier="active")
 
     assert {int(each.value[-1]) for each in chain.bulk.asked} == {2, 3}
+
+
+def claimed(chain: Chain, limit: int, ahead: float = 0.0) -> list[int]:
+    with chain.warehouse.connect() as connection, lease(connection) as number:
+        settings = PullSettings(ahead_seconds=ahead)
+        claimer = Claimer(PullScope(ORGANIZATION), settings, lease=number, due_before=datetime.now(UTC))
+        return [int(each.value[-2:]) for each in claimer.claim(connection, limit)]
+
+
+def known_from(chain: Chain, number: int, hours_ago: float) -> None:
+    chain.execute(
+        "update sync.roster set checked_at = now() - make_interval(secs => %s), outcome = 'found' where identity_value = %s",
+        *(3600 * hours_ago, by_phone(number).value),
+    )
+
+
+def test_import_of_many_takes_half_the_batch_while_known_ones_are_due(chain: Chain) -> None:
+    due(chain, *((number, 0, 600) for number in range(10, 40)), (1, 0, 5), (2, 0, 4), (3, 0, 3))
+    for number in (1, 2, 3):
+        known_from(chain, number, 24)
+
+    assert sorted(each < 10 for each in claimed(chain, 4)) == [False, False, True, True]
+    chain.execute("update sync.roster set lease = null")
+    assert len(claimed(chain, 20)) == 20, "what known ones leave over goes to new ones"
+
+
+def test_calls_to_spare_go_to_who_is_due_next(chain: Chain) -> None:
+    due(chain, (1, 0, 5), (2, 0, -30), (3, 0, -20), (4, 0, -90), (5, 0, -10), (6, 0, -10))
+    for number, hours in ((1, 24), (2, 24), (3, 24), (4, 24), (5, 0.1), (6, 24)):
+        known_from(chain, number, hours)
+    chain.execute("update sync.roster set outcome = 'failed' where identity_value = %s", by_phone(6).value)
+
+    assert claimed(chain, 10) == [1]
+    assert sorted(claimed(chain, 10, ahead=3600)) == [1, 2, 3], (
+        "not who has just been looked up, nor who waits for a retry"
+    )

@@ -35,10 +35,10 @@ ROSTER = [
 ]
 FIGURES = """
 select
-    organization_id::text, organization_name, tier, identities, found, fresher_than_1h, fresher_than_24h, fresher_than_7d, overdue,
-    round(extract(epoch from longest_overdue) / 60), never_checked
+    organization_id::text, organization_name, identities, found, not_found, rejected, failed, never_checked, by_the_clock,
+    fresher_than_1h, fresher_than_24h, fresher_than_7d, overdue, round(extract(epoch from longest_overdue) / 60)
 from analytics.sync_freshness
-order by organization_id, tier desc
+order by organization_id
 """
 
 
@@ -56,23 +56,22 @@ def counted(chain: Chain) -> Chain:
 
 def test_figures_are_those_of_a_roster_counted_by_hand(counted: Chain) -> None:
     assert counted.rows(FIGURES) == [
-        (ORGANIZATION, "One", "regular", 7, 4, 1, 2, 3, 3, 90, 1),
-        (ORGANIZATION, "One", "active", 2, 2, 2, 2, 2, 1, 2, 0),
-        (OTHER_ORGANIZATION, "Two", "regular", 1, 1, 1, 1, 1, 0, None, 0),
-        (UNLISTED, None, "regular", 1, 0, 0, 0, 0, 1, 3, 1),
+        (ORGANIZATION, "One", 9, 6, 1, 0, 1, 1, 2, 3, 4, 5, 4, 90),
+        (OTHER_ORGANIZATION, "Two", 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 0, None),
+        (UNLISTED, None, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3),
     ]
 
 
 def test_full_round_is_reckoned_from_the_present_budget_of_the_account(counted: Chain) -> None:
-    query = "select full_round, full_round_of_account from analytics.sync_freshness order by organization_id, tier desc"
-    assert counted.rows(query) == [(None, None)] * 4
+    query = "select full_round, full_round_of_account from analytics.sync_freshness order by organization_id"
+    assert counted.rows(query) == [(None, None)] * 3
 
     counted.execute(
         "insert into sync.call_budget (account, family, calls_per_minute, configured_per_minute)"
         " values ('a', 'customer', 2, 2), ('b', 'customer', 9, 9)"
     )
 
-    seconds = [(210, 300), (60, 300), (30, 300)]
+    seconds = [(270, 300), (30, 300)]
     assert counted.rows(query) == [
         *((timedelta(seconds=own), timedelta(seconds=all_)) for own, all_ in seconds),
         (None, None),
@@ -85,9 +84,54 @@ def test_analyst_reads_freshness_and_nothing_below_it(
     with login_of(postgres_server, "syrve_analyst") as name:
         analyst = Chain(Warehouse(url_from_text(emptied_warehouse_dsn).set(username=name)))
 
-        assert len(analyst.rows(FIGURES)) == 4
+        assert len(analyst.rows(FIGURES)) == 3
         for table in ("sync.roster", "syrve.customer", "syrve.customer_history", "sync.call_budget"):
             with pytest.raises(WarehouseConfigError, match="42501"):
                 analyst.rows(f"select from {table}")
         with pytest.raises(WarehouseConfigError, match="42501"):
             analyst.execute("drop view analytics.sync_freshness")
+
+
+def test_expected_delay_and_age_are_those_of_the_present_intervals(counted: Chain) -> None:
+    counted.execute(
+        "update sync.roster set changes = case when identity_value = '0' then 9 else 0 end, exposure_days = 90"
+    )
+
+    delay, age, bands = counted.rows(
+        """
+        select
+            expected_mean_delay, expected_mean_age,
+            array[interval_up_to_1h, interval_up_to_1d, interval_up_to_7d, interval_up_to_30d, interval_over_30d]
+        from analytics.sync_freshness where organization_id = %s
+        """,
+        ORGANIZATION,
+    )[0]
+    rates = [10 / 150] + [1 / 150] * 8
+    intervals = [1 / rate**0.5 for rate in rates]
+
+    waits = sum(rate * days / 2 for rate, days in zip(rates, intervals, strict=True)) / sum(rates)
+    assert delay / timedelta(days=1) == pytest.approx(waits, rel=1e-3)
+    assert age / timedelta(days=1) == pytest.approx(sum(intervals) / 18, rel=1e-3)
+    assert bands == [0, 0, 1, 8, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("checked_at = null", "never looked up"),
+        ("outcome = 'failed'", "got no answer"),
+        ("active_until = now() + interval '1 hour'", "looked at by the clock"),
+        ("due_at = checked_at", "made due"),
+        ("changes = 3, exposure_days = 30", "3.00 changes seen in 30.0 days watched"),
+        ("outcome = 'not_found'", "counts less"),
+        ("due_at = now() - interval '2 hours'", "due since 02:00:00"),
+    ],
+)
+def test_row_explains_when_it_is_due_and_why(counted: Chain, change: str, why: str) -> None:
+    counted.execute(f"update sync.roster set {change} where identity_value = '0'")
+
+    explained = counted.rows("select identity_kind, why from sync.explain_due(%s, '0')", ORGANIZATION)
+
+    assert explained[0][0] == "card"
+    assert why in explained[0][1]
+    assert counted.rows("select from sync.explain_due(%s, 'nobody')", ORGANIZATION) == []

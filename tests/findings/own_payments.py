@@ -62,6 +62,7 @@ class OwnPayment:
     outcome: str
     dies_at: str | None
     takes_held_money: bool
+    payment_id: str = ""
     attempts: list[Attempt] = field(default_factory=list)
     consumed_at: datetime | None = None
     noted_at: list[datetime] = field(default_factory=list)
@@ -69,8 +70,10 @@ class OwnPayment:
 
     @property
     def was_served(self) -> bool:
-        """Whether the order was carried out, whatever became of the payment."""
-        return any(name == "order done" for attempt in self.attempts for name, _ in attempt.steps)
+        """Whether the order was carried out, whatever became of the payment: by us or, where it took the money, by the till."""
+        return self.consumed_at is not None or any(
+            name == "order done" for attempt in self.attempts for name, _ in attempt.steps
+        )
 
     def run(self, faults: list[dict[str, object]], resumed_after: list[float]) -> Wait:
         """Begin the payment, and go on with it as often as somebody does."""
@@ -112,7 +115,12 @@ class OwnPayment:
 
         ground.time.show_database()
         request = PaymentRequest(
-            ground.organization_id, self.purse.customer_id, self.purse.wallet_id, self.amount, self.order_id
+            ground.organization_id,
+            self.purse.customer_id,
+            self.purse.wallet_id,
+            self.amount,
+            self.order_id,
+            payment_id=self.payment_id,
         )
         payment = Payment(ground.money(step), request, policy=self.policy)
         is_begun = False
@@ -138,7 +146,7 @@ class OwnPayment:
 
     def _take_held_money(self, payment: Payment, step: Callable[[str], None]) -> None:
         ground = self.ground
-        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open"):
+        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open")[-1:]:
             ground.control.consume_hold(ground.organization_id, hold["transaction_id"])
             self.consumed_at = ground.now
             if self.ground.rng.random() < 0.5:

@@ -70,11 +70,13 @@ class Stage:
         return Season(ground)
 
 
-def stages_without_a_socket(first: int) -> list[Stage]:
+def stages_without_a_socket(first: int, *, organizations: int = 1) -> list[Stage]:
     """A simulator of each dialect in this process."""
     simulators = [
         InProcessSimulator(
-            Settings(seed=first + place, dialect=dialect, customers=1000, organizations=1, record_requests=True)
+            Settings(
+                seed=first + place, dialect=dialect, customers=1000, organizations=organizations, record_requests=True
+            )
         )
         for place, dialect in enumerate(DIALECTS)
     ]

@@ -97,7 +97,7 @@ def test_split_bill_of_which_one_part_was_not_taken(book: Book) -> None:
     theirs = book.hold(order="o1", amount="30", guest=OTHER_GUEST)
     book.order("o1", "completed", after(minutes=5), amount="100")
     consumed(book, mine, amount="70")
-    book.cancel(theirs, after(minutes=10))
+    book.cancel(theirs, after(minutes=10), guest=OTHER_GUEST)
 
     assert book.found(LATER) == {("completed_order_unpaid", ORDER)}
     assert book.finding("completed_order_unpaid")["amount_at_risk"] == Decimal(30)
@@ -109,6 +109,16 @@ def test_split_bill_of_which_one_part_was_not_taken(book: Book) -> None:
         "unpaid": Decimal(30),
         "sources": ["import:till"],
     }
+
+
+def test_split_bill_with_a_part_unknown_and_a_part_unpaid(book: Book) -> None:
+    mine = book.hold(order="o1", amount="70")
+    unknown = book.hold(order="o1", amount="30", guest=OTHER_GUEST, state=("sent", "unknown"))
+    book.order("o1", "completed", after(minutes=5), amount="100")
+    book.cancel(mine, after(minutes=10))
+
+    assert book.found(LATER) == {("completed_order_unpaid", ORDER), ("hold_outcome_unknown", unknown)}
+    assert book.finding("completed_order_unpaid")["amount_at_risk"] == Decimal(70)
 
 
 def test_split_bill_that_all_paid_is_no_finding(book: Book) -> None:

@@ -81,16 +81,17 @@ def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | 
     charged = sum((each.amount for each in taken if not each.consumes), NOTHING)
     paid = charged + _consumed(taken)
     refunded = sum((each.amount for each in refunds if _is_known(each.granted_at, moment)), NOTHING)
-    charge_is_unknown = any(_is_unknown(each, moment) for each in charges)
+    unknown = sum((each.amount for each in charges if _is_unknown(each, moment)), NOTHING)
+    still_open = sum((each.amount for each in holds if each.may_be_open(moment)), NOTHING)
     refund_is_unknown = any(_is_unknown(each, moment) for each in refunds)
     known = story.order(order_id, moment)
     state = known[1] if known else None
     unpaid = not_given_back = refunded_too_much = NOTHING
-    if state == "completed" and not charge_is_unknown and not any(each.may_be_open(moment) for each in holds):
-        unpaid = max(_due(story, order_id, moment, holds, paid) - paid, NOTHING)
+    if state == "completed":
+        unpaid = max(_due(story, order_id, moment, holds, paid + unknown + still_open), NOTHING)
     if state in ENDED_BADLY and not refund_is_unknown:
         not_given_back = max(paid - refunded, NOTHING)
-    if not charge_is_unknown and (state in ENDED_BADLY or paid):
+    if not unknown and (state in ENDED_BADLY or paid):
         refunded_too_much = max(refunded - paid, NOTHING)
     first = min(holds or charges or refunds, key=lambda each: each.sent_at)
     moved = [known[0]] if known else []
@@ -109,12 +110,14 @@ def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | 
     )
 
 
-def _due(story: Story, order_id: str, moment: datetime, holds: list[Hold], paid: Decimal) -> Decimal:
+def _due(story: Story, order_id: str, moment: datetime, holds: list[Hold], covered: Decimal) -> Decimal:
+    """What is due beyond what is covered: paid, still set aside or unknown."""
     made = [each.amount for each in holds if each.was_granted(moment) or each.ended_otherwise(moment)]
+    maybe = [each.amount for each in holds if each.may_be_open(moment) and not each.was_granted(moment)]
     expected = story.order_amount(order_id, moment)
     if expected is not None:
-        return min(expected, sum(made, NOTHING))
-    return min(made, default=NOTHING) if not paid else NOTHING
+        return min(expected, sum([*made, *maybe], NOTHING)) - covered
+    return min(made, default=NOTHING) if not covered else NOTHING
 
 
 def _consumed(taken: list[Charge]) -> Decimal:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
-from fixtures.airflow import Running, SetConnection
+from fixtures.airflow import Running, SetConnection, task_context
 from fixtures.wallets import Purse, open_purse
 from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
 from syrve.approvals.book import ApprovalBook, Content, RunOf
@@ -185,6 +186,38 @@ def test_payment_group_gives_nothing_back_once_the_order_is_completed(purse: Pur
     assert purse.holds == ["open"]
 
 
+@pytest.mark.parametrize(
+    ("states", "is_given_back"),
+    [
+        ({"bake": "success", "serve": "success"}, False),
+        ({"bake": "success", "serve": "removed"}, False),
+        ({"bake": "success", "serve": "failed"}, True),
+        ({"bake": "success", "serve": "upstream_failed"}, True),
+        ({"bake": "skipped", "serve": "success"}, True),
+        ({"bake": "success", "serve": None}, True),
+        ({"bake": "removed", "serve": "removed"}, True),
+        ({}, True),
+    ],
+)
+def test_hold_is_given_back_unless_the_order_succeeded(
+    purse: Purse, run: Any, states: dict[str, str | None], is_given_back: bool
+) -> None:
+    from airflow.providers.standard.operators.empty import EmptyOperator
+
+    payment = whose(purse, "30.00") | {"order_id": "order-1"}
+    run(SyrvePaymentHoldOperator, **payment)
+    context = task_context()
+    context["ti"].get_task_states = lambda run_ids, **_: dict.fromkeys(run_ids, states)
+    with DAG("dag", schedule=None):
+        give_back = SyrvePaymentGiveBackOperator(task_id="give_back", **payment)
+        [EmptyOperator(task_id="bake"), EmptyOperator(task_id="serve")] >> give_back
+
+    with nullcontext() if is_given_back else pytest.raises(AirflowSkipException, match="nothing to give back"):
+        give_back.execute(context)
+
+    assert purse.holds == ["cancelled" if is_given_back else "open"]
+
+
 def test_payment_group_is_wired() -> None:
     from airflow.providers.standard.operators.empty import EmptyOperator
 
@@ -200,7 +233,7 @@ def test_payment_group_is_wired() -> None:
         "payment.settle": [],
         "payment.give_back": [],
     }
-    assert dag.get_task("payment.give_back").trigger_rule == "one_failed"
+    assert dag.get_task("payment.give_back").trigger_rule == "all_done"
 
 
 def known(purse: Purse) -> None:

@@ -106,6 +106,13 @@ def test_query_that_takes_too_long_is_ended(engine: sqlalchemy.Engine) -> None:
         phones(engine, "select pg_sleep(30)::text as phone", timeout_seconds=1)
 
 
+def test_query_that_lifts_its_own_time_limit_is_ended(engine: sqlalchemy.Engine) -> None:
+    lifting = "select set_config('statement_timeout', '0', true) as phone from generate_series(1, 10000)"
+
+    with pytest.raises(UnusableSource, match="took longer than 1 s"):
+        phones(engine, f"{lifting} union all select pg_sleep(8)::text", timeout_seconds=1)
+
+
 def test_query_of_a_form_sees_the_views_made_for_it_only(reader: sqlalchemy.Engine) -> None:
     assert phones(reader, "select phone from source.guest") == ["+79755550001"]
     for table in (

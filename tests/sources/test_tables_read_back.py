@@ -41,6 +41,13 @@ TABLES = st.lists(
 Rows = list[tuple[Any, ...]]
 
 
+def saved(book: openpyxl.Workbook) -> bytes:
+    """The content of a workbook's file."""
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
 def cleaned(text: str) -> str | None:
     """What a text is after the documented treatment of white space and invisible characters."""
     return clean_text(text) or None
@@ -163,15 +170,36 @@ def test_table_in_excel_reads_back_equal_or_refused(rows: Rows) -> None:
             if text is not None and text.startswith("="):
                 book.active.cell(row=book.active.max_row, column=place).data_type = "s"
         written.append((texts[0] or "", texts[1] or "", amount, birthday, at))
-    content = io.BytesIO()
-    book.save(content)
 
-    found = read(content.getvalue(), "table.xlsx")
+    found = read(saved(book), "table.xlsx")
 
     assert found is not None
     assert set(range(2, len(rows) + 2)) == found[0].keys() | found[1]
     for line, row in found[0].items():
         check(row, written[line - 2])
+
+
+@pytest.mark.parametrize(
+    ("number", "number_format", "expected"),
+    [
+        (123, "000000", "000123"),
+        (123, "000000;-000000", "000123"),
+        (1234567, "000000", "1234567"),
+        (123, "0", "123"),
+        (123, "General", "123"),
+    ],
+)
+def test_excel_number_keeps_the_zeros_that_are_shown(number: int, number_format: str, expected: str) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["name", "card_track", "amount"])
+    book.active.append(["Анна", number, number])
+    for cell in book.active[2][1:]:
+        cell.number_format = number_format
+    found = read(saved(book), "table.xlsx")
+
+    assert found is not None
+    assert found[0][2].code("card_track") == expected
+    assert found[0][2].amount("amount") == number
 
 
 @given(rows=TABLES.map(lambda rows: [each for each in rows if all(c < "\ud800" or c > "\udfff" for c in each[0])]))

@@ -50,7 +50,7 @@ def claim(connection: Connection, number: int, limit: int = 100, seconds: float 
     with transaction(connection, "claim") as cursor:
         cursor.execute("select now()")
         cursor.execute(
-            sql("roster/claim.sql"),
+            sql("roster/claim_new.sql"),
             {
                 "organization_id": ORGANIZATION_ID,
                 "due_before": fetch_one(cursor)[0],

@@ -34,7 +34,7 @@ from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, Reject, TaskKey, add_rejects
 from syrve.warehouse.sql_files import sql
 
-_LOOKUP_COLUMNS = ("organization_id", "identity_kind", "identity_value", "outcome", "customer_id", "checked_at")
+LOOKUP_COLUMNS = ("organization_id", "identity_kind", "identity_value", "outcome", "customer_id", "checked_at")
 _ABSENT_COLUMNS = ("organization_id", "customer_id", "list")
 _DIGEST_COLUMNS = ("organization_id", "customer_id", "digest", "fetched_at")
 
@@ -85,7 +85,7 @@ def merge_batch(
 
     Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
-    copy_lines(cursor, "staging_lookup", _LOOKUP_COLUMNS, _lookup_lines(batch))
+    copy_lines(cursor, "staging_lookup", LOOKUP_COLUMNS, _lookup_lines(batch))
     hold_back(cursor, batch, key, settings.breaker)
     differing = merge_customers(cursor, batch, region=region)
     # First of these: an id that a phone has just left may itself have been looked up in this batch, and its miss must count.
@@ -95,24 +95,27 @@ def merge_batch(
     _note_absent_lists(cursor, batch)
     add_rejects(cursor, key.run_id, batch.rejects)
     cursor.execute(sql("merge/reject_resolved.sql"))
-    cursor.execute(
-        sql("roster/finish.sql"),
-        {
-            "lease": lease,
-            "lease_seconds": settings.lease_seconds,
-            "floor_seconds": settings.floor_seconds,
-            "ceiling_seconds": settings.ceiling_seconds,
-            "not_found_ceiling_seconds": settings.not_found_ceiling_seconds,
-            "active_floor_seconds": settings.active_floor_seconds,
-            "active_for_seconds": settings.active_for_seconds,
-            "failed_seconds": settings.failed_seconds,
-        },
-    )
+    finish_lookups(cursor, lease=lease, settings=settings)
     note_changed_fields(cursor, batch, key, settings.breaker, batch.changed_fields)
     counts = batch.counts
     counts.changed = differing + deleted
     counts.unchanged = len(batch.customers) - differing
     return counts
+
+
+def finish_lookups(cursor: Cursor, *, lease: int, settings: PullSettings) -> None:
+    """Store how the look-ups of `staging_lookup` ended, what they teach, and when the next are due."""
+    values = {
+        "lease": lease,
+        "lease_seconds": settings.lease_seconds,
+        "min_interval_seconds": settings.min_interval_seconds,
+        "max_age_seconds": settings.max_age_seconds,
+        "watch_seconds": settings.watch_seconds,
+        "crm_weight": settings.crm_weight,
+        "gone_weight": settings.gone_weight,
+        "failed_seconds": settings.failed_seconds,
+    }
+    cursor.execute(sql("roster/finish.sql"), values)
 
 
 def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from syrve.customers.claims import Tier, grace_seconds
+from syrve.customers.refit import refit
 from syrve.customers.settings import PullSettings
 from syrve.organizations import chosen
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
@@ -54,6 +56,7 @@ def plan_pull(
             cursor.execute(sql("roster/force.sql"), {"organization_ids": organization_ids})
         if tier != "active":
             cursor.execute(sql("roster/crm_edited.sql"), {"edited_within_seconds": CRM_EDITS_SECONDS})
+            refit(cursor, settings)
         due = _due(cursor, tier, settings or PullSettings(), count_limit=shard_size * max_shards)
     mine = {each: due[each] for each in organization_ids if due.get(each)}
     shards = divide(mine, shard_size=shard_size, max_shards=max_shards, limit=limit)
@@ -68,7 +71,7 @@ def plan_pull(
 def _due(cursor: Cursor, tier: Tier, settings: PullSettings, *, count_limit: int) -> dict[str, int]:
     cursor.execute("select now()")
     values = {
-        "due_before": fetch_one(cursor)[0],
+        "due_before": fetch_one(cursor)[0] + timedelta(seconds=settings.ahead_seconds),
         "active_grace_seconds": grace_seconds(tier, settings),
         "count_limit": count_limit,
     }

@@ -10,28 +10,34 @@ OUTAGE_BATCH_SIZE = 20
 """A batch of at least so many look-ups of which none got an answer is an outage, not a matter of single customers."""
 BATCH_SIZE = 2_000
 BACKFILL_LEASE_SECONDS = 6 * 3600.0
+AHEAD_SECONDS = 3600.0
+"""How far ahead a scheduled pull looks for work: until the next one begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class PullSettings:
     """Sizes are identities; times are seconds.
 
-    `batch_size` is what a task has leased at once: while one half of it is looked up, the other is merged. `floor_seconds` to
-    `ceiling_seconds` is the range in which the distance between two look-ups of the same identity moves; an organization's own settings
-    (`sync.refresh_policy`) come before these. An active customer, one whose wallet moved in the last `active_for_seconds`, is looked up
-    every `active_floor_seconds` to begin with. A transient failure is tried in `rounds` batches before it counts as failed; more than
+    `batch_size` is what a task has leased at once: while one half of it is looked up, the other is merged. Nobody is looked up more often
+    than every `min_interval_seconds`, nor, if the budget allows it, less often than every `max_age_seconds`; between the two the interval
+    follows from weight, learned rate of change and budget (`syrve.customers.freshness`). `crm_weight` is that of customers whom the CRM
+    manages, `gone_weight` that of deleted ones and of identities under which nothing usable is known. An organization's own settings
+    (`sync.refresh_policy`) come before these. A transient failure is tried in `rounds` batches before it counts as failed; more than
     `failed_tolerance_share` of those fails the task. `breaker` says how many customers may be gone at once.
     """
 
     batch_size: int = BATCH_SIZE
     lease_seconds: float = 900.0
-    floor_seconds: float = 6 * 3600.0
-    ceiling_seconds: float = 7 * 24 * 3600.0
-    not_found_ceiling_seconds: float = 30 * 24 * 3600.0
-    active_floor_seconds: float = 15 * 60.0
-    active_for_seconds: float = 2 * 24 * 3600.0
+    min_interval_seconds: float = 15 * 60.0
+    max_age_seconds: float = 30 * 24 * 3600.0
+    watch_seconds: float = 15 * 60.0
+    """Interval of customers who are looked at by the clock."""
+    crm_weight: float = 2.0
+    gone_weight: float = 0.1
     active_grace_seconds: float = 3600.0
-    """How long an active customer may be overdue before `syrve_customers` takes them along too."""
+    """How long a customer who is looked at by the clock may be overdue before `syrve_customers` takes them along too."""
+    ahead_seconds: float = 0.0
+    """With calls to spare, identities that are due within this time are looked up early."""
     failed_seconds: float = 60.0
     rounds: int = 3
     failed_tolerance_share: float = 0.01
@@ -40,7 +46,7 @@ class PullSettings:
 
 def pull_settings(batch_size: int, calls_per_minute: float) -> PullSettings:
     """Return the settings of a scheduled pull, whose batch is never more than two minutes of the budget."""
-    return PullSettings(batch_size=min(batch_size, max(1, int(2 * calls_per_minute))))
+    return PullSettings(batch_size=min(batch_size, max(1, int(2 * calls_per_minute))), ahead_seconds=AHEAD_SECONDS)
 
 
 def backfill_settings(batch_size: int, calls_per_minute: float, cap_per_minute: float | None) -> PullSettings:

@@ -33,7 +33,7 @@ class SyrvePlanPullOperator(BaseOperator):
     """Lists organizations into `syrve.organization` and divides what is due in the roster into shards.
 
     Returns a list of `{"organization_id", "shard", "max_identities", "expected"}`, one a mapped task: never more than `max_shards` an
-    organization, each worth about `shard_size` identities. `tier` is `active` (customers whose wallet moved lately) or `regular`.
+    organization, each worth about `shard_size` identities. `tier` is `active` (looked at by the clock) or `regular`.
     """
 
     template_fields: Sequence[str] = ("organization_ids", "force", "shard_size", "max_shards", "limit")
@@ -64,6 +64,7 @@ class SyrvePlanPullOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Plan the run."""
         from syrve.customers.plan import plan_pull
+        from syrve.customers.settings import AHEAD_SECONDS, PullSettings
         from syrve.organizations import write_organizations
 
         hook = SyrveHook(self.syrve_conn_id)
@@ -82,6 +83,7 @@ class SyrvePlanPullOperator(BaseOperator):
             max_shards=int(self.max_shards),
             limit=as_number(self.limit),
             tier=self.tier,
+            settings=PullSettings(ahead_seconds=0.0 if self.tier == "active" else AHEAD_SECONDS),
         )
         for organization_id in plan.not_visible:
             log.warning(

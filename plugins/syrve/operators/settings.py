@@ -16,6 +16,7 @@
 | `SYRVE_RECONCILE_HOLDS_SCHEDULE` | the same for `syrve_reconcile_holds` | `0 * * * *` |
 | `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding: a JSON object, see `syrve.findings.thresholds` | `none` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
+| `SYRVE_WALLET_SPOOL` | keeps outcomes of money calls while Postgres is away; `none`: `syrve-outcomes` in `AIRFLOW_HOME` | `none` |
 | `SYRVE_RELEASE_HOLDS_SCHEDULE` | the same for `syrve_release_holds`; `asset` asks whenever reconciliation has changed findings | `none` |
 | `SYRVE_REPORTS_PATH` | folder of the reports, on any storage that Airflow writes; `none`: `reports` in `AIRFLOW_HOME` | `none` |
 | `SYRVE_REPORTS_CONNECTION` | Airflow connection of that storage | `none` |

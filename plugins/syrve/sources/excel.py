@@ -22,6 +22,7 @@ HEADER_WITHIN_ROWS = 20
 _MAX_DIGITS = 15
 _MAX_EMPTY_ROWS = 20_000
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
+_LEADING_ZEROS = re.compile(r"(00+)(?:;.*)?")
 _ROUNDED = BadCell(
     "is a number of more than 15 digits, of which the spreadsheet has lost the last ones; store the column as text"
 )
@@ -143,8 +144,14 @@ def _value(cell: Any) -> Any:
         if abs(value) >= 10**_MAX_DIGITS:
             return _ROUNDED
         number = Decimal(f"{value:.{_MAX_DIGITS}g}")
-        return int(number) if number == number.to_integral_value() else number
+        return _as_shown(int(number), cell) if number == number.to_integral_value() else number
     return BadCell(f"holds a {type(value).__name__}, not a text, number or date")
+
+
+def _as_shown(number: int, cell: Any) -> int | str:
+    """Return a whole number with the zeros that its format puts before it: cards are kept so."""
+    shown = _LEADING_ZEROS.fullmatch(cell.number_format) if cell.has_style else None
+    return str(number).zfill(len(shown[1])) if shown and number >= 0 else number
 
 
 def _calculated(cell: Any, formula: Any) -> Any:

@@ -26,8 +26,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_TIME_LIMIT = "set local statement_timeout = {milliseconds}"
 _READ_ONLY = {
-    "postgresql": ("set transaction read only", "set local statement_timeout = {milliseconds}"),
+    "postgresql": ("set transaction read only", _TIME_LIMIT),
     "mysql": ("set session transaction read only", "set session max_execution_time = {milliseconds}"),
     "mariadb": ("set session transaction read only", "set session max_statement_time = {seconds}"),
     "oracle": ("set transaction read only",),
@@ -65,29 +66,46 @@ class QuerySource:
         try:
             with self._engine.connect() as connection:
                 self._make_read_only(connection)
-                result = connection.execution_options(
-                    stream_results=True, max_row_buffer=CHUNK_ROWS, no_parameters=True
-                ).exec_driver_sql(statement)
-                with result:
-                    yield from self._tabulated(result, columns)
+                options = {"stream_results": True, "max_row_buffer": CHUNK_ROWS, "no_parameters": True}
+                with connection.exec_driver_sql(statement, execution_options=options) as result:
+                    yield from self._tabulated(connection, result, columns)
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise _described(error, self._timeout_seconds) from None
 
-    def _tabulated(self, result: CursorResult[tuple[object, ...]], columns: Columns) -> Iterator[Chunk]:
+    def _tabulated(
+        self, connection: Connection, result: CursorResult[tuple[object, ...]], columns: Columns
+    ) -> Iterator[Chunk]:
         names = list(result.keys())
         if len(names) > self._limits.max_columns:
             raise UnusableSource(f"the query has more than {self._limits.max_columns} columns")
         yield from tabulate(
-            names, _lines(result), columns, self._format, self.facts, limits=self._limits, keep_blank=True
+            names,
+            self._lines(connection, result),
+            columns,
+            self._format,
+            self.facts,
+            limits=self._limits,
+            keep_blank=True,
         )
 
+    def _lines(self, connection: Connection, result: CursorResult[tuple[object, ...]]) -> Iterator[Line]:
+        number = 0
+        while rows := result.fetchmany(CHUNK_ROWS):
+            for row in rows:
+                number += 1
+                yield number, tuple(row)
+            if (
+                connection.dialect.name == "postgresql"
+            ):  # each fetch has its time; the query may have lifted it by set_config
+                self._execute(connection, _TIME_LIMIT)
+
     def _make_read_only(self, connection: Connection) -> None:
-        dialect = connection.dialect.name
-        for statement in _READ_ONLY.get(dialect, ()):
-            milliseconds = int(self._timeout_seconds * 1_000)
-            connection.exec_driver_sql(
-                statement.format(milliseconds=milliseconds, seconds=int(self._timeout_seconds) or 1)
-            )
+        for statement in _READ_ONLY.get(connection.dialect.name, ()):
+            self._execute(connection, statement)
+
+    def _execute(self, connection: Connection, statement: str) -> None:
+        milliseconds, seconds = int(self._timeout_seconds * 1_000), int(self._timeout_seconds) or 1
+        connection.exec_driver_sql(statement.format(milliseconds=milliseconds, seconds=seconds))
 
 
 def one_select(query: str) -> str:
@@ -141,14 +159,6 @@ def _end_of(query: str, token: re.Match[str]) -> int:
     if end < 0:
         raise UnusableSource("a quoted text of the query is not closed")
     return end
-
-
-def _lines(result: CursorResult[tuple[object, ...]]) -> Iterator[Line]:
-    number = 0
-    while rows := result.fetchmany(CHUNK_ROWS):
-        for row in rows:
-            number += 1
-            yield number, tuple(row)
 
 
 def _described(error: sqlalchemy.exc.SQLAlchemyError, timeout_seconds: float) -> UnusableSource:

@@ -71,6 +71,10 @@ class Row:
         if found is None:
             return None
         if not isinstance(self.cells[name], str):
+            if isinstance(self.cells[name], bool | date):
+                raise BadRow(
+                    f"{name} is a date or a yes or no, as spreadsheets make of some codes; store the column as text"
+                )
             if isinstance(self.cells[name], float | Decimal) and "." in found:
                 raise BadRow(f"{name} is a number with decimals; store the column as text")
             return found

@@ -25,10 +25,8 @@ from types import TracebackType
 from typing import Self
 
 from syrve.api.errors import SyrveError
-from syrve.wallet.attempts import carry_out, latest_attempt
 from syrve.wallet.errors import (
     OrderFailed,
-    PaymentBusy,
     PaymentRefused,
     PaymentUnsettled,
     UnusableOperation,
@@ -36,19 +34,15 @@ from syrve.wallet.errors import (
 )
 from syrve.wallet.ledger import HoldEnd
 from syrve.wallet.money import Money
-from syrve.wallet.operations import Kind, Operation, OperationState
-from syrve.wallet.payment_book import KnownPayment, PaymentBook, PaymentRequest, PaymentResult, Reported
+from syrve.wallet.operations import OperationState
+from syrve.wallet.payment_book import KnownPayment, PaymentRequest, PaymentResult, Reported
+from syrve.wallet.payment_steps import PaymentSteps
 from syrve.wallet.settings import POLICIES, PaymentPolicy
-from syrve.wallet.settle import Settler
-from syrve.warehouse.database import Connection
-from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
+from syrve.warehouse.errors import WarehouseError
 
 __all__ = ["OrderOutcomeUnknown", "Payment", "PaymentRequest", "PaymentResult"]
 
 log = logging.getLogger(__name__)
-
-SOURCE = "payment"
-_LOCK_WAIT_SECONDS = 0.2
 
 
 class OrderOutcomeUnknown(Exception):
@@ -71,12 +65,10 @@ class Payment:
         self._money = money
         self._ledger = money.ledger
         self._request = request
-        self._book = PaymentBook(money.ledger, request)
+        self._steps = PaymentSteps(money, request)
+        self._book = self._steps.book
         self._policy = policy
         self._stack = ExitStack()
-        self._locks: ExitStack | None = None
-        self._lock_connection: Connection | None = None
-        self._known: KnownPayment | None = None
         self.order_is_completed = False
         self.result: PaymentResult | None = None
 
@@ -101,18 +93,8 @@ class Payment:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep every other process off this payment and its hold for the block; raises `PaymentBusy` if one is at it."""
-        with ExitStack() as stack:
-            try:
-                connection = stack.enter_context(
-                    self._ledger.alone(f"payment {self._key('lock')}", wait_seconds=_LOCK_WAIT_SECONDS)
-                )
-            except WarehouseUnavailable:
-                raise PaymentBusy("another process is at this payment, or the warehouse is away") from None
-            self._lock_connection, self._locks = connection, stack
-            try:
-                yield
-            finally:
-                self._lock_connection = self._locks = None
+        with self._steps.locked():
+            yield
 
     @property
     def was_begun(self) -> bool:
@@ -121,26 +103,26 @@ class Payment:
 
     def note_consumed(self, **evidence: str) -> None:
         """Record that the till took the held money, and commit; `evidence` is such as the receipt's id, and the same when repeated."""
-        operation = self._operation("chargeoff", "consumption", of_hold=True, consumes_hold=True)
+        operation = self._steps.operation("chargeoff", "consumption", of_hold=True, consumes_hold=True)
         self._ledger.observe(operation, "confirmed", {"reason": "order_service"} | evidence)
         self._money.step("consumption recorded")
 
     def begin(self) -> None:
         """Set the money aside, or find that it was; afterwards the order may be run."""
-        self._known = self._book.begin(self._policy)
+        self._steps.known = self._book.begin(self._policy)
         self._money.step("payment begun")
-        self.order_is_completed = self._known.reported == "order_completed"
+        self.order_is_completed = self._steps.known.reported == "order_completed"
         if self.order_is_completed:
             return
-        if self._known.reported == "order_failed":
+        if self._steps.known.reported == "order_failed":
             self._give_back()
             raise OrderFailed("the order of this payment failed or was cancelled; its hold was given back")
-        if self._latest("hold") is None:
-            self._book.report_order(self._known, "open")
+        if self._steps.latest("hold") is None:
+            self._book.report_order(self._steps.known, "open")
             self._money.step("order opened")
-        hold = self._carry_out("hold", "hold")
+        hold = self._steps.carry_out("hold", "hold")
         if hold.state == "rejected":
-            self._book.report_order(self._known, "failed")
+            self._book.report_order(self._steps.known, "failed")
             raise PaymentRefused(f"Syrve refused to set the money aside ({hold.evidence.get('code', 'no code')})")
         if hold.state != "confirmed" or self._ledger.transaction_id(hold.operation_id) is None:
             self._report_failed(why="hold_unsettled")
@@ -148,7 +130,7 @@ class Payment:
             raise PaymentUnsettled(
                 f"whether the hold {hold.operation_id} was made, or its id at Syrve, is not known; the order is not run"
             )
-        self._lock_for_the_block(hold)
+        self._steps.keep_off(hold)
         if self._ledger.hold_ended_by(hold.operation_id) == "cancelled":
             raise PaymentRefused(
                 "the hold of this payment was cancelled before its order was reported: if the order did not run, begin a payment of a "
@@ -168,11 +150,11 @@ class Payment:
             )
         self.order_is_completed = True
         self._money.step("order completed")
-        hold = self._latest("hold")
+        hold = self._steps.latest("hold")
         if hold is None or hold.state == "planned":
             raise UnusableOperation("the payment was not begun: it has no hold; begin it, then complete it")
-        with self._alone_with(hold):
-            self._settle_what_is_unknown()
+        with self._steps.alone_with(hold):
+            self._steps.settle_what_is_unknown()
             self.result = self._collect(hold)
         return self.result
 
@@ -206,7 +188,7 @@ class Payment:
             return self._result(self._ending(end))
         if self._policy == "pos_consumes_hold":
             return self._expect_consumption(end)
-        charge = self._latest("charge_after_cancel") or self._latest("charge")
+        charge = self._steps.latest("charge_after_cancel") or self._steps.latest("charge")
         if charge is None or charge.state in ("planned", "rejected"):
             charge = self._charge(hold, end, charge)
             end = self._ledger.hold_end(hold.operation_id)
@@ -230,7 +212,7 @@ class Payment:
         if self._ledger.cancel_is_unknown(hold.operation_id):
             raise PaymentUnsettled("it is not known whether the hold was cancelled, so nothing is charged yet")
         if end is None:
-            charge = self._carry_out("charge", "chargeoff", of_hold=True)
+            charge = self._steps.carry_out("charge", "chargeoff", of_hold=True)
             end = self._ledger.hold_end(hold.operation_id)
             if charge.state != "rejected" or (end is not None and end.by == "consumed"):
                 return charge
@@ -242,7 +224,7 @@ class Payment:
             raise PaymentUnsettled(
                 "only the balance shows that the hold was cancelled: nothing is charged until more does"
             )
-        charge = self._carry_out("charge_after_cancel", "chargeoff", of_hold=True)
+        charge = self._steps.carry_out("charge_after_cancel", "chargeoff", of_hold=True)
         if charge.state == "rejected" and self._ledger.hold_ended_by(hold.operation_id) != "consumed":
             if charge.is_by_balance:
                 raise PaymentUnsettled(f"only the balance shows that the charge {charge.operation_id} was not made")
@@ -271,7 +253,7 @@ class Payment:
         return None if end.operation_id is None else self._ledger.state(end.operation_id)
 
     def _result(self, charge: OperationState | None, cancelled: OperationState | None = None) -> PaymentResult:
-        hold = self._latest("hold")
+        hold = self._steps.latest("hold")
         was_made = hold is not None and hold.state != "rejected"
         is_open = hold is not None and was_made and self._ledger.hold_ended_by(hold.operation_id) is None
         open_ones = [each for each in (hold, cancelled) if each is not None and each.state != "confirmed"]
@@ -285,31 +267,24 @@ class Payment:
 
     def _give_back(self) -> OperationState | None:
         """Cancel the hold; None if there is none to cancel, another process ended it, or its id at Syrve is not known."""
-        hold = self._latest("hold")
+        hold = self._steps.latest("hold")
         if hold is None or hold.state in ("planned", "rejected"):
             if hold is not None:
                 self._ledger.drop(hold.operation_id, "the order failed first")
             return None
-        with self._alone_with(hold):
+        with self._steps.alone_with(hold):
             if self._ledger.transaction_id(hold.operation_id) is None:
                 return None
-            known = self._latest("cancel")
+            known = self._steps.latest("cancel")
             if known is None and self._ledger.hold_ended_by(hold.operation_id) is not None:
                 return None
-            return self._carry_out("cancel", "cancel_hold", of_hold=True)
-
-    def _settle_what_is_unknown(self) -> None:
-        """Look for evidence of what earlier processes of this payment left without an outcome."""
-        for step in ("hold", "charge", "charge_after_cancel", "cancel"):
-            known = self._latest(step)
-            if known is not None and known.state in ("sent", "unknown"):
-                Settler(self._money).settle(known.operation_id)
+            return self._steps.carry_out("cancel", "cancel_hold", of_hold=True)
 
     def _report(self, reported: Reported, *, why: str = "caller") -> KnownPayment:
         """Record what the caller reports of its order; returns the payment with the report that counts, which is the first."""
-        known = self._payment()
+        known = self._steps.payment()
         if known.reported == "begun":
-            known = self._known = self._book.report(known, reported, {"reason": why})
+            known = self._steps.known = self._book.report(known, reported, {"reason": why})
         return known
 
     def _report_failed(self, *, why: str) -> KnownPayment:
@@ -317,56 +292,3 @@ class Payment:
         if known.reported == "order_failed":
             self._book.report_order(known, "failed")
         return known
-
-    def _payment(self) -> KnownPayment:
-        self._known = self._known or self._book.find()
-        if self._known is None:
-            raise UnusableOperation("the payment was not begun; begin it first")
-        return self._known
-
-    def _lock_for_the_block(self, hold: OperationState) -> None:
-        """Keep release and settling off the hold while the order runs, if the caller locks the payment."""
-        if self._locks is not None:
-            self._locks.enter_context(self._alone_with(hold))
-
-    @contextmanager
-    def _alone_with(self, hold: OperationState) -> Iterator[None]:
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(
-                    self._ledger.alone_with_hold(
-                        hold.operation_id,
-                        wait_seconds=self._money.settings.lock_wait_seconds,
-                        connection=self._lock_connection,
-                    )
-                )
-            except WarehouseUnavailable:
-                raise PaymentBusy("another process is at the hold of this payment, or the warehouse is away") from None
-            yield
-
-    def _carry_out(self, step: str, kind: Kind, *, of_hold: bool = False) -> OperationState:
-        return carry_out(self._money, self._operation(kind, step, of_hold=of_hold))
-
-    def _latest(self, step: str) -> OperationState | None:
-        return latest_attempt(self._money, SOURCE, self._key(step))
-
-    def _operation(self, kind: Kind, step: str, *, of_hold: bool, consumes_hold: bool = False) -> Operation:
-        request = self._request
-        hold = self._latest("hold") if of_hold else None
-        return Operation(
-            kind=kind,
-            organization_id=request.organization_id,
-            customer_id=request.customer_id,
-            wallet_id=request.wallet_id,
-            amount=request.amount,
-            order_id=request.order_id,
-            hold_id=None if hold is None else hold.operation_id,
-            comment=request.comment,
-            consumes_hold=consumes_hold,
-            source=SOURCE,
-            key=self._key(step),
-            payment_id=self._payment().payment_id,
-        )
-
-    def _key(self, step: str) -> str:
-        return f"{self._request.organization_id}:{self._request.key}:{step}"

@@ -32,7 +32,8 @@ class Spool:
 
     def __init__(self, folder: str | None = None) -> None:
         home = os.environ.get("AIRFLOW_HOME") or str(Path.home() / "airflow")
-        self._folder = Path(folder or os.environ.get("SYRVE_WALLET_SPOOL") or Path(home) / FOLDER)
+        given = folder or os.environ.get("SYRVE_WALLET_SPOOL", "none")
+        self._folder = Path(home) / FOLDER if given.lower() in ("", "none") else Path(given)
 
     def keep(self, operation_id: str, outcome: KeptOutcome) -> bool:
         """Write an outcome to the disk before returning; says whether that could be done."""

@@ -24,6 +24,17 @@ T = TypeVar("T")
 LOCK_TIMEOUT_MS = 200
 """Well below Postgres's deadlock_timeout: who waits no longer than this is never the reason that somebody else's transaction is ended."""
 _PATIENT_TRIES = 150
+_POOLER_PROBES = 5
+
+# A connection whose other end is gone is noticed within about a minute and a half, whether it waits or sends.
+_NETWORK = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "6",
+    "tcp_user_timeout": "90000",
+}
 
 
 class Warehouse:
@@ -35,11 +46,9 @@ class Warehouse:
             url,
             poolclass=NullPool,
             hide_parameters=True,
-            connect_args={
-                "application_name": application_name,
-                "connect_timeout": 10,
-                "options": _with_utc(str(url.query.get("options", ""))),
-            },
+            connect_args=_NETWORK
+            | {name: str(value) for name, value in url.query.items() if name in _NETWORK}
+            | {"application_name": application_name},
         )
 
     @property
@@ -56,9 +65,45 @@ class Warehouse:
             connection = cast("Connection", pooled.driver_connection)
             if connection.server_version < MINIMUM_SERVER_VERSION:
                 raise WarehouseConfigError("the warehouse must be Postgres 15 or newer")
+            self._begin_session(connection)
             yield connection
         finally:
             pooled.close()
+
+    def _begin_session(self, connection: Connection) -> None:
+        """Set what every session of ours has, and refuse a database or a pooler that would not keep it."""
+        with warehouse_errors("begin a session"), connection, connection.cursor() as cursor:
+            # By a statement: PgBouncer refuses the start-up parameter `options`.
+            cursor.execute(
+                "select pg_backend_pid(), set_config('timezone', 'UTC', false), set_config('client_encoding', 'UTF8', false),"
+                " current_setting('server_encoding')"
+            )
+            backend_pid, _, _, encoding = fetch_one(cursor)
+        if encoding != "UTF8":
+            raise WarehouseConfigError(
+                f"the database of the warehouse has the encoding {encoding}; it must be UTF8: create it with encoding 'UTF8'"
+            )
+        # A pooler answers for the server, and with a number of its own.
+        if connection.info.backend_pid != backend_pid and self._changes_servers(connection):
+            raise WarehouseConfigError(
+                "the warehouse is behind a pooler in transaction mode, where locks and leases hold nothing; "
+                "connect to Postgres itself or to a pool in session mode (docs/production.md)"
+            )
+
+    def _changes_servers(self, connection: Connection) -> bool:
+        """Whether a pooler gives this session's server to another one between transactions, or another server to this session."""
+        with warehouse_errors("look behind the pooler"):
+            other = self._engine.raw_connection()
+        try:
+            seen: set[int] = set()
+            for _ in range(_POOLER_PROBES):
+                own, others = (_server_of(each) for each in (connection, cast("Connection", other.driver_connection)))
+                seen.add(own)
+                if own == others or len(seen) > 1:
+                    return True
+            return False
+        finally:
+            other.close()
 
     @contextmanager
     def transaction(self, doing: str) -> Iterator[Cursor]:
@@ -98,5 +143,7 @@ def fetch_one(cursor: Cursor) -> tuple[Any, ...]:
     return row
 
 
-def _with_utc(options: str) -> str:
-    return f"{options} -c timezone=UTC".strip()
+def _server_of(connection: Connection) -> int:
+    with warehouse_errors("look behind the pooler"), connection, connection.cursor() as cursor:
+        cursor.execute("select pg_backend_pid()")
+        return int(fetch_one(cursor)[0])

@@ -1,0 +1,126 @@
+"""How well look-ups are spent: logs of visits, played through the project's own statements, against round robin and the known-rate law."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import Promise, say
+from benchmarks.replay import replay
+from benchmarks.visits import (
+    DAY_MINUTES,
+    Log,
+    LogError,
+    busiest_day,
+    delays,
+    known_rates,
+    longest_age,
+    make_log,
+    read_log,
+    round_robin,
+)
+
+ROUND_DAYS = 14
+CUSTOMERS, QUICK_CUSTOMERS = 1_000, 60
+LEAST_ROUND_DAYS, MOST_ROUND_DAYS = 0.05, 366.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Days that visits waited, by way of spending look-ups, and how the project used its budget."""
+
+    waits: dict[str, np.ndarray]
+    lookups: int
+    used: float
+    busiest_day: float
+    longest_age_days: float
+
+    def ratio(self, other: str) -> float:
+        """Return the project's mean delay over another's."""
+        return float(self.waits["project"].mean() / self.waits[other].mean())
+
+
+def compare(log: Log, round_days: float, trace: Path | None = None) -> Outcome:
+    """Play a log all three ways; write the project's look-ups to `trace`."""
+    looks = replay(log, round_days)
+    if trace is not None:
+        with trace.open("w", encoding="utf-8") as file:
+            file.writelines(f"{log.names[customer]},{minute}\n" for customer, minute in looks)
+    ways = {"project": looks, "round robin": round_robin(log, round_days), "known rates": known_rates(log, round_days)}
+    budget = len(log.names) / round_days * log.end / DAY_MINUTES
+    return Outcome(
+        {name: delays(log, each) for name, each in ways.items()},
+        len(looks),
+        len(looks) / budget,
+        busiest_day(log, looks, round_days),
+        longest_age(log, looks),
+    )
+
+
+def table(log: Log, round_days: float, outcome: Outcome) -> str:
+    """Write what a replay gave for people to read."""
+    visits = sum(map(len, log.visits))
+    size = f"{len(log.names):,} customers, {visits:,} visits in {log.end / DAY_MINUTES:,.0f} days"
+    used = f"look-ups {outcome.lookups:,}, {100 * outcome.used:.1f} % of the budget; busiest day {100 * outcome.busiest_day:.1f} %"
+    lines = [
+        f"{size}; one look-up per customer in {round_days:g} days",
+        "",
+        f"{'days from a visit to its row':<30} {'mean':>8} {'median':>8} {'90 %':>8} {'project is':>12}",
+    ]
+    for name, waits in outcome.waits.items():
+        ratio = "" if name == "project" else f"{outcome.ratio(name):.3f} of it"
+        figures = f"{waits.mean():8.3f} {np.median(waits):8.3f} {np.percentile(waits, 90):8.3f}"
+        lines.append(f"{name:<30} {figures} {ratio:>12}")
+    lines += [
+        "",
+        f"{used}; nobody went without for longer than {outcome.longest_age_days:.1f} days",
+        "(visits of the last two thirds of the log; the project knew nothing at its beginning)",
+    ]
+    return "\n".join(lines)
+
+
+def main(log_path: Path, round_days: float, trace: Path | None) -> int:
+    """Replay a log that somebody handed in; returns the exit status."""
+    try:
+        if not LEAST_ROUND_DAYS <= round_days <= MOST_ROUND_DAYS:
+            raise LogError(f"--round-days must be {LEAST_ROUND_DAYS} to {MOST_ROUND_DAYS:g}")
+        log = read_log(log_path)
+        if not any((each >= log.end / 3).any() for each in log.visits):
+            raise LogError(f"{log_path} has no visit in its last two thirds to judge by")
+        if trace is not None:
+            _refuse_unwritable(trace)
+        outcome = compare(log, round_days, trace)
+    except LogError as problem:
+        print(f"freshness: {problem}", flush=True)
+        return 2
+    print(table(log, round_days, outcome))
+    return 0
+
+
+def _refuse_unwritable(trace: Path) -> None:
+    try:
+        trace.touch()
+    except OSError as problem:
+        raise LogError(f"{trace} can't be written: {problem.strerror}") from problem
+
+
+def run(*, quick: bool) -> list[Promise]:
+    """Replay made logs and return how the project does against round robin and the known-rate law."""
+    customers = QUICK_CUSTOMERS if quick else CUSTOMERS
+    promises = []
+    for name, shape, visits, to_robin, to_known in (
+        ("few regulars, many rare", 0.4, 15.0, 0.80, 1.12),
+        ("alike", 2.0, 30.0, 1.0, 1.12),
+        ("mostly one visit or two", 1.5, 1.5, 1.0, 1.30),
+    ):
+        log = make_log(
+            customers=customers, days=60 if quick else 365, shape=shape, visits=visits, drop_out=0.3, seed=11
+        )
+        outcome = compare(log, ROUND_DAYS)
+        say(1, name, f"mean delay {outcome.waits['project'].mean():.2f} d, budget used {100 * outcome.used:.1f} %")
+        promises += [
+            Promise(f"mean delay to round robin, {name}", outcome.ratio("round robin"), to_robin, at_least=False),
+            Promise(f"mean delay to known rates, {name}", outcome.ratio("known rates"), to_known, at_least=False),
+            Promise(f"share of the budget used, {name}", outcome.used, 0.97),
+        ]
+    return promises

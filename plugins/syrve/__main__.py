@@ -1,0 +1,113 @@
+"""`python -m syrve`: questions to the warehouse of `SYRVE_WAREHOUSE_DSN`, answered as a table or, with --json, for programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from syrve.customers.freshness import least_budget, spend
+from syrve.customers.refit import Account, read_accounts
+from syrve.customers.settings import PullSettings
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.dsn import url_from_text
+from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
+
+DSN_VARIABLES = ("SYRVE_WAREHOUSE_DSN", "AIRFLOW_CONN_SYRVE_WAREHOUSE")
+CALLS_PER_DAY = 1440 / 1.01
+"""Calls per day of a budget of one per minute."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m syrve", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    freshness = commands.add_parser("freshness", help="what a budget of customer calls buys")
+    freshness.add_argument("--what-if", metavar="N,N,...", type=_budgets, default=[], help="budgets, calls per minute")
+    freshness.add_argument("--json", action="store_true", help="one JSON object")
+    options = parser.parse_args(arguments)
+    try:
+        with Warehouse(_url()).transaction("read the freshness") as cursor:
+            accounts = read_accounts(cursor, PullSettings(), take_evidence=False)
+    except WarehouseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    told = [_outlooks(account, options.what_if) for account in accounts.values()]
+    print(json.dumps({"accounts": told}, indent=2) if options.json else _table(told))
+    return 0
+
+
+def _outlooks(account: Account, budgets: Sequence[float]) -> dict[str, Any]:
+    parts = list(account.parts.values())
+    now = account.calls_per_day / CALLS_PER_DAY
+    rows = []
+    for budget in sorted({round(now, 3), *budgets}):
+        left = max(0.1 * budget * CALLS_PER_DAY, budget * CALLS_PER_DAY - account.other_calls_per_day)
+        outlook = spend(parts, left)
+        rows.append(
+            {
+                "calls_per_minute": budget,
+                "is_present": budget == round(now, 3),
+                "mean_delay_days": outlook.mean_delay_days,
+                "mean_age_days": outlook.mean_age_days,
+                "longest_interval_days": outlook.longest_days,
+                "keeps_max_age": outlook.keeps_max_age,
+            }
+        )
+    needed = (least_budget(parts) + account.other_calls_per_day) / CALLS_PER_DAY
+    return {
+        "organizations": len(parts),
+        "identities": round(sum(part.identities for part in parts)),
+        "least_calls_per_minute_for_max_age": needed,
+        "budgets": rows,
+    }
+
+
+def _table(told: Sequence[dict[str, Any]]) -> str:
+    if not told:
+        return "no organization with a budget yet: run syrve_customers once"
+    lines = []
+    for account in told:
+        lines.append(f"{account['identities']:,} identities in {account['organizations']} organization(s)")
+        lines.append(f"  {'calls/minute':>12} {'mean delay':>12} {'mean age':>12} {'longest':>12}  maximum age")
+        for row in account["budgets"]:
+            times = " ".join(
+                f"{_time(row[name]):>12}" for name in ("mean_delay_days", "mean_age_days", "longest_interval_days")
+            )
+            kept = "kept" if row["keeps_max_age"] else "not kept"
+            mark = "  (now)" if row["is_present"] else ""
+            lines.append(f"  {row['calls_per_minute']:>12,g} {times}  {kept}{mark}")
+        least = math.ceil(account["least_calls_per_minute_for_max_age"])
+        lines.append(f"  smallest budget that keeps the promised maximum age: {least:,} calls per minute")
+    return "\n".join(lines)
+
+
+def _time(days: float) -> str:
+    if days < 1 / 12:
+        return f"{1440 * days:.0f} min"
+    return f"{24 * days:.1f} h" if days < 2 else f"{days:.1f} d"
+
+
+def _budgets(text: str) -> list[float]:
+    try:
+        found = [float(each) for each in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError("budgets are numbers with commas between, such as 50,100,200") from None
+    if not all(0 < each < math.inf for each in found):
+        raise argparse.ArgumentTypeError("a budget must be above 0")
+    return found
+
+
+def _url() -> Any:
+    for variable in DSN_VARIABLES:
+        if text := os.environ.get(variable):
+            return url_from_text(text)
+    raise WarehouseConfigError(f"set {' or '.join(DSN_VARIABLES)} to the URL of the warehouse")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

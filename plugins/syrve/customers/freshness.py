@@ -1,0 +1,189 @@
+"""How a fixed number of look-ups is spent so that changes wait least: what is learned from a roster, and the threshold that follows.
+
+An interval T and a rate of change r cost weight x r x T / 2 of delay per day and customer. For a fixed number of look-ups the sum is least
+if T = theta / sqrt(weight x r), where theta is such that demand equals the budget. Rates are gamma distributed within an organization;
+each customer's own distribution starts there and follows what look-ups find (`sql/roster/finish.sql`). No I/O here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+BANDS = 6
+"""Bands of customers with a correction of their own: `sync.change_band`."""
+EVIDENCE_HALF_LIFE_DAYS = 120.0
+CALIBRATION_DOUBT = 20.0
+"""Changes seen that a band's correction is as sure of as of having none."""
+SHAPE_RANGE = (0.15, 200.0)
+PRIOR_CUSTOMERS = 20.0
+"""Customers that the first guess counts as."""
+FIRST_SHAPE, FIRST_MEAN_PER_DAY = 1.0, 1 / 60.0
+KEPT_SHARE = 0.93
+"""Interval given to those at the maximum age, as a share of it: the rest is for waiting in the queue."""
+PROMISE_SHARE = 0.95
+"""A promise is kept if it takes at most this share of the budget."""
+ROUNDS_WITHOUT_PROMISE = 3.0
+"""Longest interval where the budget can't keep the promise, in rounds of everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`count` identities of a band that are alike: the means of their changes and days watched, and their weight."""
+
+    band: int
+    count: float
+    changes: float
+    exposure_days: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What is known of one organization; `observed` and `expected` are changes by band."""
+
+    shape: float = FIRST_SHAPE
+    mean_per_day: float = FIRST_MEAN_PER_DAY
+    observed: tuple[float, ...] = (0.0,) * BANDS
+    expected: tuple[float, ...] = (0.0,) * BANDS
+
+    @property
+    def calibration(self) -> tuple[float, ...]:
+        """Changes seen over changes expected, by band."""
+        pairs = zip(self.observed, self.expected, strict=True)
+        return tuple((seen + CALIBRATION_DOUBT) / (guessed + CALIBRATION_DOUBT) for seen, guessed in pairs)
+
+    def rate(self, cell: Cell) -> float:
+        """Return the expected changes per day of an identity of a cell."""
+        own = (cell.changes + self.shape) / (cell.exposure_days + self.shape / self.mean_per_day)
+        return self.calibration[cell.band - 1] * own
+
+
+def learn(known: Fit, cells: Sequence[Cell], observed: Sequence[float], expected: Sequence[float], days: float) -> Fit:
+    """Return the fit of `days` later, from the roster as it is now and the evidence since."""
+    kept = 0.5 ** (max(0.0, days) / EVIDENCE_HALF_LIFE_DAYS)
+    shape, mean = known.shape, known.mean_per_day
+    checked = [cell for cell in cells if cell.exposure_days > 0 or cell.changes > 0]
+    number = sum(cell.count for cell in checked)
+    for _ in range(3 if number >= PRIOR_CUSTOMERS else 0):
+        mean_sum, log_sum = PRIOR_CUSTOMERS * mean, PRIOR_CUSTOMERS * (math.log(mean) - 0.5)
+        for cell in checked:
+            own_shape = cell.changes + shape
+            own_days = cell.exposure_days + shape / mean
+            mean_sum += cell.count * own_shape / own_days
+            log_sum += cell.count * (_digamma(own_shape) - math.log(own_days))
+        mean = max(1e-6, mean_sum / (number + PRIOR_CUSTOMERS))
+        gap = max(1e-4, math.log(mean) - log_sum / (number + PRIOR_CUSTOMERS))
+        shape = (3 - gap + math.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
+        shape = min(SHAPE_RANGE[1], max(SHAPE_RANGE[0], shape))
+    return Fit(
+        shape,
+        mean,
+        tuple(kept * old + new for old, new in zip(known.observed, observed, strict=True)),
+        tuple(kept * old + new for old, new in zip(known.expected, expected, strict=True)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`count` identities with the same weight and rate (changes per day) and the same bounds of their interval, in days."""
+
+    count: float
+    weight: float
+    rate: float
+    min_days: float
+    max_days: float
+
+    def interval(self, theta: float) -> float:
+        """Return the days between two look-ups of each."""
+        return min(self.max_days, max(self.min_days, theta / math.sqrt(self.weight * self.rate)))
+
+
+def demand(shares: Sequence[Share], theta: float) -> float:
+    """Return the look-ups per day that a threshold asks for."""
+    return sum(share.count / share.interval(theta) for share in shares)
+
+
+def solve_theta(shares: Sequence[Share], lookups_per_day: float) -> float:
+    """Return the threshold at which demand equals the budget, within the bounds (water filling)."""
+    low, high = 1e-6, 1e5
+    for _ in range(60):
+        middle = math.sqrt(low * high)
+        if demand(shares, middle) > lookups_per_day:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a budget buys: days of mean delay of a change, mean age of a row, and the longest interval."""
+
+    lookups_per_day: float
+    theta: float
+    mean_delay_days: float
+    mean_age_days: float
+    longest_days: float
+    keeps_max_age: bool
+
+
+@dataclass(slots=True)
+class Budgeted:
+    """An organization's part in the sharing of a budget: its cells and its bounds, in days."""
+
+    fit: Fit
+    cells: Sequence[Cell]
+    min_days: float
+    max_age_days: float
+    longest_days: float = field(default=0.0)
+
+    @property
+    def identities(self) -> float:
+        """How many there are."""
+        return sum(cell.count for cell in self.cells)
+
+    def shares(self) -> list[Share]:
+        """Return its cells with their rates."""
+        return [
+            Share(cell.count, cell.weight, self.fit.rate(cell), self.min_days, self.longest_days) for cell in self.cells
+        ]
+
+
+def spend(parts: Sequence[Budgeted], lookups_per_day: float) -> Outlook:
+    """Share a budget out among organizations: sets their `longest_days` and returns what it buys."""
+    promised = sum(part.identities / part.max_age_days for part in parts)
+    keeps = promised <= PROMISE_SHARE * lookups_per_day
+    number = sum(part.identities for part in parts)
+    for part in parts:
+        part.longest_days = (
+            KEPT_SHARE * part.max_age_days
+            if keeps
+            else max(part.max_age_days, ROUNDS_WITHOUT_PROMISE * number / lookups_per_day)
+        )
+    shares = [share for part in parts for share in part.shares()]
+    theta = solve_theta(shares, lookups_per_day)
+    intervals = [(share, share.interval(theta)) for share in shares]
+    changes = sum(share.count * share.rate for share in shares)
+    waiting = sum(share.count * share.rate * days / 2 for share, days in intervals)
+    ages = sum(share.count * days / 2 for share, days in intervals)
+    return Outlook(
+        lookups_per_day,
+        theta,
+        waiting / changes if changes else 0.0,
+        ages / number if number else 0.0,
+        max((days for _, days in intervals), default=0.0),
+        keeps,
+    )
+
+
+def least_budget(parts: Sequence[Budgeted]) -> float:
+    """Return the fewest look-ups per day that keep every promised maximum age."""
+    return sum(part.identities / part.max_age_days for part in parts) / PROMISE_SHARE
+
+
+def _digamma(value: float) -> float:
+    shifted = value + 3
+    series = math.log(shifted) - 1 / (2 * shifted) - 1 / (12 * shifted * shifted)
+    return series - 1 / value - 1 / (value + 1) - 1 / (value + 2)

@@ -1,0 +1,23 @@
+-- The roster in cells of identities that are alike, from as many of its pages as make a fair picture: fitting and sharing out the budget cost the same
+-- for ten million identities as for a hundred thousand. Those that are looked at by the clock have a share of their own and are not among them.
+select
+    organization_id::text,
+    band,
+    weight,
+    count(*) * %(scale)s::double precision as identities,
+    avg(changes) as changes,
+    avg(exposure_days) as exposure_days,
+    count(*) filter (where is_overdue) * %(scale)s::double precision as overdue
+from (
+    select
+        organization_id,
+        sync.change_band(outcome, coalesce(changes, 0)) as band,
+        coalesce(weight, 1) * power(2.0::double precision, greatest(-4, least(4, priority::integer))) as weight,
+        coalesce(changes, 0)::double precision as changes,
+        coalesce(exposure_days, 0)::double precision as exposure_days,
+        checked_at is not null and due_at < now() - interval '3 hours' as is_overdue
+    from sync.roster tablesample system (%(percent)s)  -- noqa: PRS
+    where active_until is null or active_until < now()
+) as identity
+group by organization_id, band, weight, round(3 * ln(changes + 0.05)), round(3 * ln(exposure_days + 1))
+order by organization_id;

@@ -1,0 +1,138 @@
+"""Orders of ours under everything that others may do while they are paid: tills, sites, bonuses, other restaurants of the network."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from findings.book import Book
+from findings.ground import Ground, Purse, Wait
+from findings.own_payments import CHARGE_POLICY, STEPS, STRUCK, TILL_POLICY, OwnPayment
+from syrve.api.errors import SyrveError
+from syrve.wallet.payment import Payment
+
+KINDS = ("single", "split", "retried")
+_RESUMED = ([], [300.0], [120.0, 3 * 3600.0], [3600.0], [300.0, 2 * 86400.0])
+
+
+@dataclass
+class HardPayment(OwnPayment):
+    """A payment with others at its wallet; what they do is drawn step by step."""
+
+    others: tuple[str, ...] = ()
+    cancelled_by_others: list[str] = field(default_factory=list)
+    """Holds that a site sent a cancellation of."""
+
+    def _process_order(self, payment: Payment, step: Callable[[str], None]) -> None:
+        if "cancels" in self.others:
+            self._cancel_by_another()
+        if "consumes" in self.others and self.policy == CHARGE_POLICY and self.outcome == "goes through":
+            self._take_held_money(payment, step)
+        super()._process_order(payment, step)
+
+    def _note(self, step: str) -> None:
+        super()._note(step)
+        if step.endswith(" called") and "moves" in self.others:
+            self._move_by_another(step)
+
+    def _cancel_by_another(self) -> None:
+        """Let a site cancel the hold, and maybe tell of it."""
+        ground = self.ground
+        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open"):
+            with ground.client() as client:
+                with suppress(SyrveError):
+                    client.cancel_hold(ground.organization_id, hold["transaction_id"])
+                self.cancelled_by_others.append(hold["transaction_id"])
+            if ground.rng.random() < 0.5:
+                ground.tell("cancel_hold", key=f"site-{hold['transaction_id']}", hold_id=hold["transaction_id"])
+
+    def _move_by_another(self, step: str) -> None:
+        """Move the same sum just after a call, so that the balance shows nothing of it, through any restaurant of the network."""
+        ground = self.ground
+        sign = 1 if step.startswith("chargeoff") else -1 if step.startswith("cancel_hold") else 0
+        if sign:
+            organization_id = ground.rng.choice([each["organization_id"] for each in ground.control.organizations()])
+            whose = (self.purse.customer_id, self.purse.wallet_id)
+            ground.control.add_transaction(organization_id, *whose, sign * self.amount, type_name="Correction", type=9)
+
+
+@dataclass
+class HardOrder:
+    """One order with the payments that pay it."""
+
+    order_id: str
+    kind: str
+    payments: list[HardPayment] = field(default_factory=list)
+
+    def play(self, ground: Ground) -> Wait:
+        """Run the payments; a failed one is begun again after another paid."""
+        rng = ground.rng
+        for payment in self.payments:
+            ground.control.set_switches(bonus_share=rng.choice([0, 0.1, 1]))
+            faults = [
+                {"operation": rng.choice(STRUCK), "count": 1} | ground.fault() for _ in range(rng.choice([0, 1, 2]))
+            ]
+            yield from payment.run(faults, list(rng.choice(_RESUMED)))
+        if self.kind == "retried":
+            yield 600.0
+            self.payments[0]._attempt(None)
+        ground.control.set_switches(bonus_share=0)
+
+    def problems(self, book: Book, found: set[str]) -> Iterator[str]:
+        """Say where more was taken than the order comes to, or less without a finding about the order or the guest."""
+        for payment in self._due():
+            theirs = payment.purse.customer_id
+            taken = taken_from(book, theirs)
+            due = payment.amount if payment.was_served else Decimal(0)
+            what = f"{self.kind} order {self.order_id} of {payment.amount} ({payment.policy}, {payment.others})"
+            if taken > payment.amount:
+                yield f"{what}: {taken} was taken"
+            elif taken != due and found.isdisjoint({theirs, self.order_id}):
+                yield f"{what}: {due} is due, {taken} was taken, and no finding says so"
+
+    def _due(self) -> list[HardPayment]:
+        """The payments by which the order is judged: of retried ones the last, which has the same guest and amount."""
+        return self.payments[-1:] if self.kind == "retried" else self.payments
+
+
+def taken_from(book: Book, customer_id: str) -> Decimal:
+    """What our charges and consumed holds took from a guest."""
+    ours = [each for each in book.charges if each.customer_id == customer_id and "#" in each.comment]
+    held = [each for each in book.holds if each.customer_id == customer_id and "#" in each.comment]
+    consumed = sum((each.amount for each in held if each.state == "consumed"), Decimal(0))
+    return sum((each.amount for each in ours), consumed)
+
+
+def hard_order(ground: Ground, number: int) -> HardOrder:
+    """Draw an order."""
+    rng = ground.rng
+    order = HardOrder(f"hard-{ground.seed}-{number}", rng.choice(KINDS))
+    amount = ground.amount()
+    policy = rng.choice([CHARGE_POLICY, CHARGE_POLICY, TILL_POLICY])
+    purse = _purse(ground, amount)
+    outcome = rng.choice(["goes through"] * 4 + ["fails"])
+    for place in range(1 if order.kind == "single" else 2):
+        is_split = order.kind == "split"
+        if is_split and place:
+            amount = ground.amount()
+            purse = _purse(ground, amount)
+        is_first_try = order.kind == "retried" and not place
+        order.payments.append(
+            HardPayment(
+                ground,
+                order.order_id,
+                purse,
+                amount,
+                policy,
+                outcome="fails" if is_first_try else outcome,
+                dies_at=rng.choice(STEPS) if rng.random() < 0.5 else None,
+                takes_held_money=rng.random() < 0.8,
+                payment_id=f"{order.order_id}-{place}",
+                others=tuple(each for each in ("cancels", "consumes", "moves") if rng.random() < 0.25),
+            )
+        )
+    return order
+
+
+def _purse(ground: Ground, amount: Decimal) -> Purse:
+    return ground.purse(ground.rng.choice([amount * 10, amount * 2, amount * Decimal("1.5"), amount]))

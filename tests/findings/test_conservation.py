@@ -1,0 +1,82 @@
+"""For every order, what was taken from the guest is the order's amount or nothing: never more, and never less without a finding.
+
+Judged by the simulator's own book, under everything that others may do while it is paid. `test_simulation` checks what each rule says.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from findings.adversity import hard_order
+from findings.book import read_book
+from findings.season import BEGIN, MOMENTS, bring_in
+from findings.stage import found, stages_without_a_socket, work_out
+from findings.virtual_time import KeptConnections, VirtualTime, virtual_warehouse
+from syrve.warehouse.database import Warehouse
+
+SEEDS, BATCH, ORDERS = 300, 50, 3
+
+
+@pytest.fixture
+def time(emptied_warehouse_dsn: str) -> Iterator[VirtualTime]:
+    time = VirtualTime(emptied_warehouse_dsn)
+    yield time
+    time.close()
+
+
+@pytest.fixture
+def kept_connections(emptied_warehouse_dsn: str, time: VirtualTime) -> Iterator[KeptConnections]:
+    warehouse = KeptConnections(virtual_warehouse(emptied_warehouse_dsn).url)
+    yield warehouse
+    warehouse.close()
+
+
+def orders_of_findings(warehouse: Warehouse) -> set[str]:
+    """The orders that open findings speak of: one about a guest of a split bill is one about the bill."""
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("select distinct evidence ->> 'order_id' from wallet.finding where status = 'open'")
+        return {order_id for (order_id,) in cursor.fetchall() if order_id is not None}
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
+def test_no_order_takes_more_or_less_unseen(first: int, time: VirtualTime, kept_connections: Warehouse) -> None:
+    stages = stages_without_a_socket(first, organizations=2)
+    seasons, orders = [], []
+    for seed in range(first, first + BATCH):
+        rng = Random(seed)
+        season = rng.choice(stages).season(seed, rng, time, kept_connections)
+        ground = season.ground
+        with time.beginning_at(BEGIN):
+            ground.control.set_switches(**ground.switches, one_loyalty_network=True)
+            for number in range(ORDERS):
+                order = hard_order(ground, number)
+                for seconds in order.play(ground):
+                    time.advance(seconds)
+                orders.append((season, order))
+                time.advance(86400.0)
+        seasons.append(season)
+    books = {stage.organization_id: read_book(stage.control, stage.organization_id) for stage in stages}
+    rows = [row for season in seasons for row in (*season.ground.records, *season.ground.late)]
+    bring_in(kept_connections, "records", rows, Random(first))
+    work_out(stages, kept_connections, MOMENTS[-1:], "last")
+
+    flags = [flag for stage in stages for flag in found(kept_connections, stage.organization_id, MOMENTS[-1])]
+    flagged = {flag.customer_id for flag in flags} | orders_of_findings(kept_connections)
+    problems = [
+        f"seed {season.ground.seed} ({season.ground.dialect}): {problem}"
+        for season, order in orders
+        for problem in order.problems(books[season.ground.organization_id], flagged)
+    ]
+    assert not problems, "\n".join(problems)
+    sent = sum((book.own_money_calls() for book in books.values()), Counter())
+    sent -= Counter(
+        f"wallet_cancel_hold {hold_id}"
+        for _, order in orders
+        for payment in order.payments
+        for hold_id in payment.cancelled_by_others
+    )
+    twice = {name: count for name, count in sent.items() if count > 1}
+    assert not twice, f"a money call was sent twice: {twice}"
+    assert {order.kind for _, order in orders} == {"single", "split", "retried"}

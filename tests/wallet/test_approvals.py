@@ -1,0 +1,86 @@
+"""Approvals: whose count, how much a day, and what the database itself refuses."""
+
+from decimal import Decimal
+
+import pytest
+
+from syrve.approvals.book import ApprovalBook, Content, RunOf
+from syrve.approvals.errors import AnswerNotCounted, LimitExceeded
+from syrve.approvals.rules import ApproverRules, MoneyLimits, User
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.errors import WarehouseError
+
+BOSS = User("7", "Boss")
+DIGEST = "ab" * 32
+LIMITS = MoneyLimits(Decimal(10), Decimal(20), Decimal(30))
+
+
+def content(subject: str = "campaign spring, version 1", amount: str = "15.00") -> Content:
+    return Content("topup", subject, DIGEST, 3, Decimal(amount))
+
+
+def book(warehouse: Warehouse, run: str = "run-1", requested_by: str = "asker") -> ApprovalBook:
+    return ApprovalBook(warehouse, RunOf("dag", run, requested_by))
+
+
+@pytest.mark.parametrize(
+    ("rules", "requested_by", "counts"),
+    [
+        (ApproverRules(), "asker", True),
+        (ApproverRules(), "BOSS", False),
+        (ApproverRules(), "7", False),
+        (ApproverRules(), "", True),
+        (ApproverRules(allows_self=True), "boss", True),
+        (ApproverRules(("boss",)), "asker", True),
+        (ApproverRules(("7", "maria")), "asker", True),
+        (ApproverRules(("maria",)), "asker", False),
+        (ApproverRules(("maria",), allows_self=True), "boss", False),
+    ],
+)
+def test_approval_counts_from_whom_the_rules_name(rules: ApproverRules, requested_by: str, counts: bool) -> None:
+    assert (rules.problem(BOSS, requested_by) is None) is counts
+
+
+def test_database_refuses_an_approval_by_who_asked(warehouse: Warehouse) -> None:
+    one = book(warehouse, requested_by="Boss")
+    asked = one.ask(content())
+
+    with pytest.raises(AnswerNotCounted):
+        one.approve(content(), BOSS, ApproverRules())
+    with (
+        pytest.raises(WarehouseError, match=r"approval_takes_two_people|23514"),
+        warehouse.transaction("forge an approval") as cursor,
+    ):
+        cursor.execute(
+            "insert into sync.approval_event (approval_id, sequence, state, digest, requested_by, decided_by_id, decided_by) "
+            "values (%s, 9, 'approved', %s, 'Boss', '7', 'boss')",
+            (asked.approval_id, DIGEST),
+        )
+    with pytest.raises(WarehouseError), warehouse.transaction("forge who asked") as cursor:
+        cursor.execute(
+            "insert into sync.approval_event (approval_id, sequence, state, digest, requested_by, decided_by_id, decided_by) "
+            "values (%s, 9, 'approved', %s, 'another', '7', 'boss')",
+            (asked.approval_id, DIGEST),
+        )
+    assert one.approve(content(), BOSS, ApproverRules(allows_self=True)).state == "approved"
+
+
+def test_question_is_answered_once(warehouse: Warehouse) -> None:
+    one = book(warehouse)
+    one.ask(content())
+
+    assert one.close(content(), "rejected", user=BOSS).state == "rejected"
+    assert one.approve(content(), BOSS, ApproverRules()).state == "rejected"
+    assert one.ask(content()).decided_by == "Boss"
+
+
+def test_money_approved_within_a_day_is_bounded(warehouse: Warehouse) -> None:
+    for run in ("run-1", "run-2", "run-3"):
+        book(warehouse, run).ask(content())
+    book(warehouse).approve(content(), BOSS, ApproverRules(), limits=LIMITS)
+    book(warehouse, "run-2").approve(content(), BOSS, ApproverRules(), limits=LIMITS)
+
+    with pytest.raises(LimitExceeded, match=r"30\.00 of 30 are approved \(SYRVE_TOPUP_MAX_AMOUNT_PER_DAY\)"):
+        book(warehouse, "run-3").approve(content(), BOSS, ApproverRules(), limits=LIMITS)
+
+    assert book(warehouse, "run-3").ask(content()).state == "asked"
