@@ -40,12 +40,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 50000 airflow \
     && useradd --uid 50000 --gid 50000 --home-dir /opt/airflow --no-create-home --shell /usr/sbin/nologin airflow \
-<<<<<<< HEAD
-    && install --directory --owner airflow --group airflow /opt/airflow/inbox /opt/airflow/logs /opt/airflow/reports \
-        /opt/airflow/syrve-outcomes \
-=======
     && install --directory --owner airflow --group airflow /opt/airflow/inbox /opt/airflow/logs /opt/airflow/reports /opt/airflow/syrve-outcomes \
->>>>>>> main
     && install --directory /opt/airflow/dags /opt/airflow/plugins \
     && touch /opt/airflow/airflow.cfg
 # The empty airflow.cfg keeps Airflow from writing one with generated secrets; every setting comes from the environment.

@@ -94,7 +94,7 @@ PUSH_CHANGED_AT_LEAST = int(os.environ.get("SYRVE_PUSH_CHANGED_AT_LEAST", "100")
 SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
 QUESTION_RETRIES = 20
-"""Of a task that asks a person: on Airflow 3.3.2 an answer in the first moment may make the scheduler take the waiting task for a failed one."""
+"""Of a task that asks: on Airflow 3.3.2 an answer in the first moment may make the scheduler take the task for a failed one."""
 TASK_TIMEOUT_HOURS = float(os.environ.get("SYRVE_TASK_TIMEOUT_HOURS", "6"))
 BACKFILL_TIMEOUT_HOURS = float(os.environ.get("SYRVE_BACKFILL_TIMEOUT_HOURS", "168"))
 BACKFILL_TASKS = int(os.environ.get("SYRVE_BACKFILL_TASKS", "2"))
