@@ -91,7 +91,7 @@ IMPORTS = {
     "topup": Import(
         [["phone", "amount", "name"], *([PHONES[n], AMOUNTS[n], NAMES[n]] for n in range(3))],
         _topup,
-        "select customer_id::text, amount::text from wallet.operation order by 1",
+        "select customer_id::text, amount::text from wallet.campaign_row order by 1",
         [(CUSTOMERS[n], AMOUNTS[n].replace(",", ".")) for n in range(3)],
     ),
 }
