@@ -166,6 +166,14 @@ def _says(reading: Reading, *statuses: int) -> bool:
     return reading.http_status in statuses or of_body in statuses
 
 
+def _contradicts_itself(reading: Reading) -> bool:
+    """Whether a body names an error's status beside another status, or beside the id of what was made in a 2xx."""
+    statuses = set(reading.own_statuses)
+    if not any(_is_refusing(status) for status in statuses):
+        return False
+    return len(statuses) > 1 or (_is_good(reading.http_status) and bool(reading.body.get("transactionId")))
+
+
 def _is_own_refusal(reading: Reading) -> bool:
     """Whether the service itself refuses: by a code of its own, under a status that says so, and without a word that contradicts it."""
     if not reading.codes or reading.names_trouble or reading.body.get("transactionId"):
@@ -187,9 +195,9 @@ TABLE: tuple[Row, ...] = (
         outcome_unknown,
     ),
     Row(
-        "a body whose own status is 500 or above, or 408",
+        "a body one of whose own statuses is 500 or above, or 408, or that contradicts itself",
         Effect.UNKNOWN,
-        lambda reading: _is_failing(reading.own_status),
+        lambda reading: any(map(_is_failing, reading.own_statuses)) or _contradicts_itself(reading),
         outcome_unknown,
     ),
     Row(

@@ -23,6 +23,7 @@ _TROUBLE = re.compile(
     r"|try[ _]again|deadlock|exception|fatal",
     re.IGNORECASE,
 )
+_FAILURE = re.compile(r"\s*(?:err|fail|false|reject|declin|denied)", re.IGNORECASE)
 _STATUS_KEYS = ("httpStatusCode", "statusCode", "status")
 _TEXT_KEYS = ("errorDescription", "message", "description", "error", "title", "detail")
 _ERROR_KEYS = ("code", "errorCode", "error", "errors", "errorDescription", "message", "exception")
@@ -45,11 +46,16 @@ class Reading:
 
     @property
     def own_status(self) -> int | None:
-        """The status that the body itself names, None if it names none."""
+        """The status that the body itself names, None if it names none; of several the first."""
+        return next(iter(self.own_statuses), None)
+
+    @property
+    def own_statuses(self) -> list[int]:
+        """Every status that the body itself names: a gateway's may stand beside that of the service behind it."""
         if not isinstance(self.body, Mapping):
-            return None
+            return []
         named = (_status_code(self.body.get(key)) for key in _STATUS_KEYS)
-        return next((status for status in named if status is not None), None)
+        return [status for status in named if status is not None]
 
     @property
     def codes(self) -> list[str]:
@@ -83,9 +89,10 @@ class Reading:
         """Whether an object carries anything that an error carries, of whichever shape."""
         if not isinstance(self.body, Mapping):
             return False
-        own = self.own_status
-        is_failure = self.body.get("success") is False or (own is not None and own >= 400)
-        return is_failure or any(self.body.get(key) for key in _ERROR_KEYS)
+        words = (self.body.get("success"), self.body.get("status"))
+        says_failure = any(_FAILURE.match(word) for word in words if isinstance(word, str))
+        is_failure = self.body.get("success") is False or any(own >= 400 for own in self.own_statuses)
+        return says_failure or is_failure or any(self.body.get(key) for key in _ERROR_KEYS)
 
     @property
     def correlation_id(self) -> str | None:
