@@ -36,8 +36,8 @@ def consumption(purse: Purse, hold: str) -> None:
         hold,
     )
     purse.execute(
-        "insert into wallet.operation_event (operation_id, sequence, state, occurred_at, basis) "
-        "select operation_id, 1, 'confirmed', now(), 'report' from wallet.operation where idempotency_key = 'till-1'"
+        "insert into wallet.operation_event (operation_id, sequence, state, basis, occurred_at) "
+        "select operation_id, 1, 'confirmed', 'report', now() from wallet.operation where idempotency_key = 'till-1'"
     )
 
 
