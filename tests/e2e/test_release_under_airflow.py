@@ -11,7 +11,7 @@ from fixtures.releases import Releasing
 from fixtures.wallets import open_purse
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
-from syrve.findings.release_question import KEEP_REST, RELEASE_NONE
+from syrve.release.question import KEEP_REST, RELEASE_NONE
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 

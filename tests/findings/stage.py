@@ -21,11 +21,11 @@ from syrve.api.client import SyrveClient
 from syrve.api.config import DIALECTS, SyrveConfig
 from syrve.findings.reconcile import reconcile
 from syrve.findings.rules import Rule, all_rules
-from syrve.findings.settle import settle_unknown
 from syrve.findings.thresholds import Limits, Thresholds
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.money import Money
 from syrve.wallet.settle import Settler
+from syrve.wallet.settle_unknown import settle_unknown
 from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.runs import TaskKey

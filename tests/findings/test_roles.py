@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fixtures.books import Book, after, open_book
-from syrve.findings.watch import watch_open_holds
+from syrve.customers.watch import watch_open_holds
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseConfigError
 

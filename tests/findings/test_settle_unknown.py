@@ -8,10 +8,10 @@ from fixtures.books import GUEST, ORGANIZATION, WALLET, Book
 from fixtures.pulls import IMPATIENT, Syncing
 from syrve.api.client import SyrveClient
 from syrve.api.errors import ServiceUnavailable
-from syrve.findings.settle import settle_unknown
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.money import Money
 from syrve.wallet.settle import Settlement, Settler
+from syrve.wallet.settle_unknown import settle_unknown
 
 
 def unknown_topup(book: Book, minutes: float, **whose: str) -> str:

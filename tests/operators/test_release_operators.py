@@ -18,9 +18,9 @@ from fixtures.wallets import Purse, open_purse
 from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
 from syrve.api.errors import ConfigurationError
 from syrve.approvals.errors import NotApproved, QuestionOutdated
-from syrve.findings.release_question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
 from syrve.operators.release import SyrvePlanReleaseOperator, SyrveReleaseHoldsOperator
 from syrve.operators.release_approval import SyrveApproveReleaseOperator
+from syrve.release.question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
 from syrve.wallet.errors import AnswerUnclear, UnusableOperation
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.process import SimulatorProcess, start_simulator

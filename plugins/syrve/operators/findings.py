@@ -94,8 +94,8 @@ class SyrveSettleOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Settle them; where an organization could not be asked its error is raised, after the others."""
-        from syrve.findings.settle import settle_unknown
         from syrve.wallet.settle import Settler
+        from syrve.wallet.settle_unknown import settle_unknown
         from syrve.warehouse.database import fetch_one
 
         if is_past(context, self.as_of):
@@ -147,9 +147,9 @@ class SyrveReconcileOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Work them out."""
+        from syrve.customers.watch import watch_open_holds
         from syrve.findings.reconcile import reconcile
         from syrve.findings.thresholds import Thresholds
-        from syrve.findings.watch import watch_open_holds
 
         warehouse = open_warehouse(self.warehouse_conn_id)
         moment = datetime.fromisoformat(self.as_of)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.findings import releasable
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.wallet import SyrveWalletHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
@@ -19,17 +18,18 @@ from syrve.operators.base import run_of, task_key, told
 from syrve.operators.crm import reads_as_dry_run
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.wallet import as_amount
+from syrve.release import policy
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from syrve.approvals.rules import MoneyLimits
-    from syrve.findings.release_plan import ReleaseChoice, ReleasePlan
+    from syrve.release.choosing import ReleaseChoice, ReleasePlan
 
 log = logging.getLogger(__name__)
 
 DEFAULT_ANSWER_HOURS = 24.0
-RULES, DEFAULT_RULES, SEVERITIES = releasable.RULES, releasable.DEFAULT_RULES, releasable.SEVERITIES
+RULES, DEFAULT_RULES, SEVERITIES = policy.RULES, policy.DEFAULT_RULES, policy.SEVERITIES
 
 
 class SyrvePlanReleaseOperator(BaseOperator):
@@ -84,8 +84,8 @@ class SyrvePlanReleaseOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Choose."""
-        from syrve.findings.release_book import ReleaseBook
-        from syrve.findings.release_plan import ReleasePlanner
+        from syrve.release.choosing import ReleasePlanner
+        from syrve.release.record import ReleaseBook
 
         dry_run = reads_as_dry_run(self.is_dry_run, context)
         warehouse = open_warehouse(self.warehouse_conn_id)
@@ -103,8 +103,8 @@ class SyrvePlanReleaseOperator(BaseOperator):
         return plan.as_dict()
 
     def _choice(self) -> ReleaseChoice:
-        from syrve.findings.release_plan import ReleaseChoice
         from syrve.organizations import chosen
+        from syrve.release.choosing import ReleaseChoice
 
         wanted: Sequence[str] = as_texts(self.organization_ids)
         served = SyrveHook(self.syrve_conn_id).config().organization_ids
@@ -146,7 +146,7 @@ class SyrveReleaseHoldsOperator(BaseOperator):
         if as_text(self.request_id) is None:
             raise AirflowSkipException("There is nothing to release")
         from syrve.approvals.book import ApprovalBook
-        from syrve.findings.release import HoldRelease
+        from syrve.release.cancelling import HoldRelease
         from syrve.wallet.settings import WalletSettings
 
         wallet_settings = WalletSettings(amount_scale=self.amount_scale)

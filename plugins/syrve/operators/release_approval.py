@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.approvals.rules import MoneyLimits, User
-from syrve.findings.release_question import body, options, read_answer, subject
 from syrve.hooks.warehouse import open_warehouse
 from syrve.operators import settings
 from syrve.operators.asking import Question, SyrveAskOperator
 from syrve.operators.release import DEFAULT_ANSWER_HOURS
 from syrve.operators.rendered import as_text
+from syrve.release.question import body, options, read_answer, subject
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from syrve.approvals.book import Approval
-    from syrve.findings.release_book import ReleaseBook
+    from syrve.release.record import ReleaseBook
     from syrve.warehouse.database import Cursor
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,6 @@ class SyrveApproveReleaseOperator(SyrveAskOperator):
         return counts
 
     def _releases(self, context: Context) -> ReleaseBook:
-        from syrve.findings.release_book import ReleaseBook
+        from syrve.release.record import ReleaseBook
 
         return ReleaseBook(open_warehouse(self.warehouse_conn_id), run_id=context["run_id"])

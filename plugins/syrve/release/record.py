@@ -9,7 +9,7 @@ from typing import Any
 
 from syrve.approvals.book import Content
 from syrve.approvals.digest import digest_of
-from syrve.findings.release_question import Decision, ShownHold
+from syrve.release.question import Decision, ShownHold
 from syrve.wallet.errors import WalletError
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from fixtures.releases import Releasing
 from fixtures.wallets import Purse
-from syrve.findings.releasable import RULES
-from syrve.findings.release_plan import ReleaseChoice
-from syrve.findings.release_question import (
+from syrve.release.choosing import ReleaseChoice
+from syrve.release.policy import RULES
+from syrve.release.question import (
     FIXED_OPTIONS,
     KEEP_REST,
     RELEASE_ALL,

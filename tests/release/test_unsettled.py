@@ -6,8 +6,8 @@ import pytest
 
 from fixtures.releases import RELEASE_ALL, Releasing
 from fixtures.wallets import Purse
+from release.test_after_reconcile import paid_as_in_the_reference_document, reconciled
 from syrve.wallet.errors import PaymentUnsettled
-from wallet.test_reconcile_and_release import paid_as_in_the_reference_document, reconciled
 
 NO_NEWS = "a release of the hold is not settled, and nothing has become known since"
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from syrve.approvals.book import approved_lately
 from syrve.approvals.rules import MoneyLimits
-from syrve.findings.releasable import DEFAULT_RULES, RULES, severities_from
+from syrve.release.policy import DEFAULT_RULES, RULES, severities_from
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Cursor, Warehouse, transaction
 from syrve.warehouse.errors import warehouse_errors

@@ -17,7 +17,7 @@ from typing import Any
 
 from syrve.api.errors import SyrveError, UnsupportedByDialect
 from syrve.approvals.book import ApprovalBook
-from syrve.findings.release_book import AskedHold, Outcome, ReleaseBook
+from syrve.release.record import AskedHold, Outcome, ReleaseBook
 from syrve.wallet.attempts import carry_out, latest_attempt
 from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway, PaymentBusy, PaymentUnsettled, ReleaseIncomplete
 from syrve.wallet.money import Money

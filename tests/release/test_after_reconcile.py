@@ -7,8 +7,8 @@ import pytest
 from fixtures.releases import Releasing
 from fixtures.wallets import Purse
 from syrve.findings.reconcile import Reconciliation, reconcile
-from syrve.findings.release_question import KEEP_REST
 from syrve.findings.thresholds import Limits, Thresholds
+from syrve.release.question import KEEP_REST
 from syrve.wallet.errors import PaymentUnsettled
 
 AT_ONCE = Thresholds(default=Limits(settle_grace_seconds=0, order_grace_seconds=3600))

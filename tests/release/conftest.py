@@ -1,0 +1,14 @@
+"""Money in both dialects: the fixtures that tests of the ledger and of releases share."""
+
+from fixtures.wallet_fixtures import (
+    banks,
+    cloud,
+    cloud_purse,
+    purse,
+    reference,
+    reference_purse,
+    releasing,
+    warehouse_dsn,
+)
+
+__all__ = ["banks", "cloud", "cloud_purse", "purse", "reference", "reference_purse", "releasing", "warehouse_dsn"]
