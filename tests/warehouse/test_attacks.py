@@ -23,6 +23,7 @@ PEOPLE = tuple(role for role in ROLES if role != LOADER)
 PHONE, CARD = "+79757771234", "CANARYTRACK77"
 
 DEFINERS = {
+    "analytics.order_balance_of(uuid,text)",
     "crm.note_membership_edit()",
     "crm.prune_push(integer,integer,integer)",
     "sync.drop_held_back(bigint,text)",
