@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.findings",
                     "syrve.operators.findings_report",
                     "syrve.operators.publish",
+                    "syrve.operators.quality",
                     "syrve.operators.release",
                     "syrve.operators.release_approval",
                     "syrve.operators.roster",

@@ -11,6 +11,7 @@ WALLET_IMPORT_DAG = "syrve_wallet_import"
 RELEASE_HOLDS_DAG = "syrve_release_holds"
 BULK_TOPUP_DAG = "syrve_bulk_topup"
 RECONCILE_DAG = "syrve_reconcile_holds"
+CHECKS_DAG = "syrve_checks"
 
 POOL = "syrve_api"
 POOL_SLOTS = 4
