@@ -23,8 +23,7 @@ from airflow.sdk import DAG
 
 from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators import settings
-from syrve.operators.quality import SyrveDataQualityOperator
-from syrve.quality.checks import all_checks
+from syrve.operators.quality import check_tasks
 
 with DAG(
     dag_id="syrve_checks",
@@ -38,5 +37,4 @@ with DAG(
     on_failure_callback=SyrveFailureNotifier(conn_id=settings.NOTIFICATIONS_CONNECTION),
     tags=["syrve", "quality"],
 ) as dag:
-    for check in all_checks():
-        SyrveDataQualityOperator(task_id=check.name, check=check.name)
+    check_tasks()

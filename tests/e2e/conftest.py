@@ -145,8 +145,10 @@ class LiveAirflow:
 
     def fresh(self, organizations: int = 1, customers: int = 300) -> list[Any]:
         """Empty the warehouse and put customers of the simulator into the roster; returns them."""
-        tables = "sync.roster, sync.run, sync.reject, sync.backfill, sync.coupon_watch, syrve.organization, syrve.customer, "
+        tables = (
+            "sync.roster, sync.run, sync.reject, sync.backfill, sync.coupon_watch, syrve.organization, syrve.customer, "
             "syrve.daily_balance"
+        )
         versions = (
             "syrve.customer_version, syrve.wallet_balance_version, syrve.card_version, syrve.customer_category_version"
         )

@@ -5,8 +5,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from syrve.quality.checks import all_checks, check_named, make_check, parse_check
+from syrve.quality.checks import all_checks, check_named, parse_check
 from syrve.quality.errors import MalformedCheck
+from syrve.quality.making import make_check
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 from warehouse.planted import HOLDS, ONE, THREE, WALLET, customer_id, plant

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.sql.operators.sql import SQLCheckOperator, SQLCheckResult
 
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
-from syrve.quality.checks import check_named
+from syrve.quality.checks import all_checks, check_named
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -32,8 +32,8 @@ class SyrveDataQualityOperator(SQLCheckOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Make the check. Raises `CheckFailed`."""
-        from syrve.quality.checks import make_check
         from syrve.quality.errors import CheckFailed
+        from syrve.quality.making import make_check
 
         check = check_named(self.check)
         result = make_check(open_warehouse(str(self.conn_id)), check, run_id=context["run_id"])
@@ -52,3 +52,8 @@ class SyrveDataQualityOperator(SQLCheckOperator):
             raise CheckFailed(result.text())
         log.info("%s: nothing found", check.name)
         return {"check": check.name, "failures": 0}
+
+
+def check_tasks() -> list[SyrveDataQualityOperator]:
+    """Make one task per check in the DAG of the context."""
+    return [SyrveDataQualityOperator(task_id=each.name, check=each.name) for each in all_checks()]

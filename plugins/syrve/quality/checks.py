@@ -1,4 +1,4 @@
-"""Reads and makes the checks of `sql/checks`.
+"""Reads the checks of `sql/checks`.
 
 A file begins with comment lines `-- check: name`, `-- meaning:`, `-- what to do:` and perhaps `-- blind to:`; a line that is indented
 further goes on with the text above. Below stands one select that gives a row per failure: `subject`, an array of ids, and `detail`, a
@@ -7,19 +7,13 @@ text. Neither holds personal data.
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from syrve.quality.errors import MalformedCheck
-from syrve.warehouse.database import Warehouse
-from syrve.warehouse.sql_files import sql, sql_folder
-
-EXAMPLES = 20
-"""Failures that a result names; it counts all of them."""
+from syrve.warehouse.sql_files import sql_folder
 
 _NEEDED = ("check", "meaning", "what to do")
 _KNOWN = (*_NEEDED, "blind to")
@@ -96,30 +90,6 @@ def parse_check(name: str, text: str) -> Check:
         raise MalformedCheck(f"{name}.sql calls itself {head['check']!r}; give file and check the same name")
     query = "\n".join(lines).strip().rstrip(";")
     return Check(name, head["meaning"], head["what to do"], head.get("blind to"), query)
-
-
-def make_check(warehouse: Warehouse, check: Check, *, run_id: str) -> CheckResult:
-    """Make one check and keep its result in `sync.check_result`, in one transaction. Raises `WarehouseError`."""
-    started = time.monotonic()
-    with warehouse.transaction(f"make the check {check.name}") as cursor:
-        cursor.execute(
-            f"select count(*) over (), subject, detail from ({check.query}) as failing limit %(examples)s",  # noqa: S608 - a file of ours
-            {"examples": EXAMPLES},
-        )
-        rows = cursor.fetchall()
-        examples = tuple((tuple(map(str, subject)), str(detail)) for _, subject, detail in rows)
-        result = CheckResult(check, int(rows[0][0]) if rows else 0, examples)
-        cursor.execute(
-            sql("quality/result.sql"),
-            {
-                "run_id": run_id,
-                "check_name": check.name,
-                "failures": result.failures,
-                "examples": json.dumps([{"subject": ids, "detail": detail} for ids, detail in examples]),
-                "seconds": round(time.monotonic() - started, 3),
-            },
-        )
-    return result
 
 
 def _folder() -> Path:
