@@ -137,7 +137,8 @@ class Ledger:
         with self._transaction("look for cancellations of a hold") as cursor:
             cursor.execute(
                 "select count(*) from wallet.unsettled_operation where kind = 'cancel_hold' and state in ('sent', 'unknown') "
-                "and hold_id in (select unnest(array[hold_id, transaction_id]) from wallet.hold where hold_id = %(id)s or transaction_id = %(id)s)",
+                "and hold_id in (select unnest(array[hold_id, transaction_id]) from wallet.hold "
+                "where hold_id = %(id)s or transaction_id = %(id)s)",
                 {"id": hold_id},
             )
             return bool(fetch_one(cursor)[0])
