@@ -40,7 +40,6 @@ select
     ) as evidence
 from wallet.contested_ending as reported
 inner join wallet.hold as hold on reported.hold_id in (hold.hold_id, hold.transaction_id)
-inner join wallet.operation as made on hold.hold_id = made.operation_id
 where
     reported.organization_id = %(organization_id)s
     and reported.occurred_at <= %(as_of)s - make_interval(secs => %(settle_grace_seconds)s)
@@ -67,6 +66,7 @@ where
     and not exists (
         select
         from wallet.operation as ending
+        inner join wallet.operation as made on hold.hold_id = made.operation_id
         where
             ending.hold_id in (hold.hold_id, hold.transaction_id)
             and ending.kind = reported.kind
