@@ -11,7 +11,7 @@ from syrve.customers.settings import BATCH_SIZE
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, organization_served, task_key, told
+from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, task_key, told
 from syrve.operators.progress import BackfillNote, ProgressLog
 from syrve.operators.rendered import as_flag, as_number, as_texts
 
@@ -180,19 +180,15 @@ class SyrvePullCustomersOperator(SyrveOperator):
         return tell
 
 
-class SyrveDailyBalanceOperator(BaseOperator):
+class SyrveDailyBalanceOperator(WarehouseOperator):
     """Adds up the balances of the days that are over and of the one that lasts: `syrve.daily_balance`. Returns how many days."""
 
     template_fields: Sequence[str] = ()
-
-    def __init__(self, *, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> int:
         """Add up."""
         from syrve.customers.daily_balance import keep_daily_balance
 
-        days = keep_daily_balance(open_warehouse(self.warehouse_conn_id))
+        days = keep_daily_balance(self.warehouse())
         log.info("Added up %d day(s) of organizations", days)
         return days
