@@ -19,6 +19,8 @@ import psycopg2
 import psycopg2.errors
 import sqlalchemy.exc
 
+from syrve.errors import SyrveProviderError
+
 _TRANSIENT_CLASSES = ("08", "40", "57", "58")
 _TRANSIENT_STATES = (
     "53200",
@@ -28,10 +30,8 @@ _TRANSIENT_STATES = (
 _MISSING_SCHEMA_STATES = ("3F000", "42P01", "42703")
 
 
-class WarehouseError(Exception):
+class WarehouseError(SyrveProviderError):
     """Postgres refused a statement."""
-
-    retry_after_seconds: ClassVar[float | None] = None
 
 
 class WarehouseConfigError(WarehouseError):
