@@ -1,7 +1,7 @@
--- Where may a person be? Tables with a customer, of which rows are found by that; rows of the CRM by their crm_id; the roster and rejects besides.
+-- Where may a person be? `found_by` says by which column of a table rows are found: customer_id, crm_id (rows of the CRM), or its own way for the
+-- events of the ledger and for rejects. By the catalogue, so that a table that is added is not forgotten.
 with columns as (
     select
-        relation.relname,
         namespace.nspname,
         format('%I.%I', namespace.nspname, relation.relname) as name,
         array_agg(attribute.attname::text) as names
@@ -20,20 +20,13 @@ with columns as (
 select
     columns.name,
     case
-        when columns.nspname = 'crm' and 'crm_id' = any(columns.names)
-            then 'held.crm_id in (select privacy.crm_ids_of(%(organization_id)s::uuid, %(customer_id)s::uuid, null))'
-        when columns.name in ('wallet.operation_event')
-            then 'held.operation_id in (select moved.operation_id from wallet.operation as moved'
-            || ' where moved.organization_id = %(organization_id)s::uuid and moved.customer_id = %(customer_id)s::uuid)'
-        when columns.name = 'sync.reject'
-            then 'held.organization_id = %(organization_id)s::uuid and exists (select from privacy.identities_of('
-            || '%(organization_id)s::uuid, %(customer_id)s::uuid, null) as mine'
-            || ' where strpos(lower(concat_ws('' '', held.identity, held.payload)), lower(mine.identity_value)) > 0)'
-        else 'held.organization_id = %(organization_id)s::uuid and held.customer_id = %(customer_id)s::uuid'
-    end as condition
+        when columns.name in ('wallet.operation_event', 'sync.reject') then columns.name
+        when columns.nspname = 'crm' and 'crm_id' = any(columns.names) then 'crm_id'
+        else 'customer_id'
+    end as found_by
 from columns
 where
-    ('customer_id' = any(columns.names) and 'organization_id' = any(columns.names))
+    columns.name in ('wallet.operation_event', 'sync.reject')
     or (columns.nspname = 'crm' and 'crm_id' = any(columns.names))
-    or columns.name in ('wallet.operation_event', 'sync.reject')
+    or ('customer_id' = any(columns.names) and 'organization_id' = any(columns.names))
 order by columns.name;

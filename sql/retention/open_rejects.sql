@@ -3,6 +3,7 @@ with old as (
     select open.reject_id
     from sync.reject as open
     where open.resolved_at is null and open.last_seen_at < now() - make_interval(days => %(days)s)
+    order by open.reject_id
     limit %(batch_rows)s
 ),
 

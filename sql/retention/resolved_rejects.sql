@@ -3,6 +3,7 @@ with old as (
     select done.reject_id
     from sync.reject as done
     where done.resolved_at < now() - make_interval(days => %(days)s)
+    order by done.reject_id
     limit %(batch_rows)s
 ),
 

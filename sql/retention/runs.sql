@@ -6,6 +6,7 @@ with old as (
         done.map_index
     from sync.run as done
     where done.updated_at < now() - make_interval(days => %(days)s)
+    order by done.updated_at
     limit %(batch_rows)s
 ),
 

@@ -47,7 +47,7 @@ class SyrvePlanErasureOperator(BaseOperator):
         "query",
         "query_conn_id",
         "file_format",
-        "dry_run",
+        "is_dry_run",
     )
 
     def __init__(
@@ -61,7 +61,7 @@ class SyrvePlanErasureOperator(BaseOperator):
         query: str | None = None,
         query_conn_id: str | None = None,
         file_format: Mapping[str, Any] | None = None,
-        dry_run: bool | str = True,
+        is_dry_run: bool | str = True,
         syrve_conn_id: str = SyrveHook.default_conn_name,
         warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
@@ -75,7 +75,7 @@ class SyrvePlanErasureOperator(BaseOperator):
         self.query = query
         self.query_conn_id = query_conn_id
         self.file_format = file_format
-        self.dry_run = dry_run
+        self.is_dry_run = is_dry_run
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
 
@@ -83,7 +83,7 @@ class SyrvePlanErasureOperator(BaseOperator):
         """Plan the erasure."""
         from syrve.privacy.erase import plan_erasure
 
-        is_dry_run, run = as_flag(self.dry_run), run_of(context)
+        is_dry_run, run = as_flag(self.is_dry_run), run_of(context)
         with self._people(context) as people:
             plan = plan_erasure(
                 open_warehouse(self.warehouse_conn_id),
@@ -150,10 +150,10 @@ class SyrveEraseOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Erase, and write receipts also of what an earlier try erased."""
-        from syrve.operators.sources import inbox_folders
-        from syrve.privacy.bad_rows import scrub_rejected_files
         from syrve.privacy.erase import erase_people
+        from syrve.privacy.files import scrub_inbox
         from syrve.privacy.receipts import write_receipts
+        from syrve.sources.inbox import parse_inbox
 
         warehouse, run_id = open_warehouse(self.warehouse_conn_id), str(context["run_id"])
         try:
@@ -161,7 +161,7 @@ class SyrveEraseOperator(BaseOperator):
         finally:
             receipts = write_receipts(warehouse, run_id, receipts_folder())
             log.info("%d receipt(s) are written", receipts)
-        files, sources = scrub_rejected_files(warehouse, inbox_folders())
+        files, sources = scrub_inbox(warehouse, run_id, parse_inbox(settings.inbox()))
         if sources:
             log.warning("%d file(s) of the inbox still name people who were erased; delete or correct them", sources)
         log.info("%d person(s) erased", done["people"])
@@ -195,11 +195,13 @@ class SyrveExportCustomerOperator(BaseOperator):
         from uuid import uuid4
 
         from syrve.operators.findings_report import reports_folder
+        from syrve.privacy.errors import UnusableRequest
         from syrve.privacy.export import export_customer
 
-        found = export_customer(
-            open_warehouse(self.warehouse_conn_id), str(self.organization_id), str(self.customer_id)
-        )
+        organization_id, customer_id = as_text(self.organization_id), as_text(self.customer_id)
+        if organization_id is None or customer_id is None:
+            raise UnusableRequest("export a customer: fill organization_id and customer_id")
+        found = export_customer(open_warehouse(self.warehouse_conn_id), organization_id, customer_id)
         folder = reports_folder(self.path, self.path_conn_id, default="exports")
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{uuid4()}.json"

@@ -21,7 +21,8 @@ class SyrveApproveErasureOperator(SyrveApproveOperator):
         with open_warehouse(self.warehouse_conn_id).transaction("read an erasure") as cursor:
             content = content_of(cursor, str(context["run_id"]))
         body = (
-            f"**{content.rows}** person(s) would be erased from the mirror, its history, the roster, rejects and the CRM's tables. Money stays "
-            "under a pseudonym. This can not be undone.\n\nSyrve itself is not changed: have the customer deleted there first."
+            f"**{content.rows}** person(s) would be erased from the mirror, its history, the roster, rejects and the CRM's tables. "
+            "Money stays under a pseudonym. This can not be undone.\n\n"
+            "Syrve itself is not changed: have the customer deleted there first."
         )
         return Question(content, "Erase these people?", body, yes_or_no(content, f"erase {content.rows} person(s)"))

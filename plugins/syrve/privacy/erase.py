@@ -9,9 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg2.errors
+import psycopg2
 
 from syrve.approvals.book import Content
+from syrve.approvals.errors import NotApproved
 from syrve.customers.identities import Identity, IdentityReader, stage_identities
 from syrve.privacy.errors import ErasureHindered, UnusableRequest
 from syrve.sources.errors import BadRow
@@ -21,8 +22,8 @@ from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 from syrve.warehouse.trial import transaction_or_trial
 
-NOT_APPROVED = "SY003"
-HINDERED = "SY004"
+_NOT_APPROVED = "SY003"
+_HINDERED = "SY004"
 
 
 @dataclass(slots=True)
@@ -76,7 +77,9 @@ def plan_erasure(
                 stage_identities(cursor, identities)
                 _pin(cursor, plan, run_id, requested_by)
         if not plan.people and not plan.hindered:
-            raise UnusableRequest("plan an erasure: the source names nobody who could be erased; see the counts of rejected rows")
+            raise UnusableRequest(
+                "plan an erasure: the source names nobody who could be erased; see the counts of rejected rows"
+            )
         if not dry_run:
             with transaction(connection, "read an erasure") as cursor:
                 plan.digest = content_of(cursor, run_id).digest
@@ -112,8 +115,6 @@ def erase_people(warehouse: Warehouse, run_id: str) -> Counter[str]:
 
     Returns rows by table. Raises `NotApproved`, `ErasureHindered` after the others are done, and `WarehouseError`.
     """
-    from syrve.approvals.errors import NotApproved
-
     done: Counter[str] = Counter()
     hindered: Counter[str] = Counter()
     with warehouse.connect() as connection:
@@ -123,16 +124,24 @@ def erase_people(warehouse: Warehouse, run_id: str) -> Counter[str]:
         for erasure_id in waiting:
             try:
                 with transaction(connection, "erase a person") as cursor:
-                    cursor.execute("select privacy.erase(%s)", (erasure_id,))
-                    done.update(fetch_one(cursor)[0])
+                    done.update(_erase(cursor, erasure_id))
                     done["people"] += 1
-            except psycopg2.errors.Error as refusal:
-                if refusal.pgcode == NOT_APPROVED:
-                    raise NotApproved("erase people: no approval of this run is recorded; nothing was erased") from None
-                if refusal.pgcode != HINDERED:
-                    raise
-                hindered[str(refusal.diag.message_primary)] += 1
+            except ErasureHindered as reason:
+                hindered[str(reason)] += 1
     if hindered:
         reasons = "; ".join(f"{count} x {reason}" for reason, count in hindered.items())
         raise ErasureHindered(f"erase people: {done['people']} done, {hindered.total()} not: {reasons}")
     return done
+
+
+def _erase(cursor: Cursor, erasure_id: str) -> dict[str, int]:
+    try:
+        cursor.execute("select privacy.erase(%s)", (erasure_id,))
+    except psycopg2.Error as refusal:
+        if refusal.pgcode == _NOT_APPROVED:
+            raise NotApproved("erase people: no approval of this run is recorded; nothing was erased") from None
+        if refusal.pgcode == _HINDERED:
+            raise ErasureHindered(str(refusal.diag.message_primary)) from None
+        raise
+    removed: dict[str, int] = fetch_one(cursor)[0]
+    return removed

@@ -1,14 +1,14 @@
-"""What can go wrong with an erasure or an export; like the errors of `syrve.wallet`, each says once whether a task should try again."""
+"""Errors of erasures, exports and retention."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from syrve.errors import SyrveProviderError
 
-class PrivacyError(Exception):
+
+class PrivacyError(SyrveProviderError):
     """An erasure or an export can't be carried out; the text names no person."""
-
-    retry_after_seconds: ClassVar[float | None] = None
 
 
 class UnusableRequest(PrivacyError):

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Protocol
+from typing import Any
 
 from syrve.warehouse.database import Warehouse, fetch_one
 
 
-class Folder(Protocol):
-    """A folder of `pathlib` or of Airflow's object storage."""
+def write_receipts(warehouse: Warehouse, run_id: str, folder: Any) -> int:
+    """Write the receipts of a run's erasures, one file per person, under the id of the erasure; returns how many there are.
 
-    def __truediv__(self, name: str) -> Any: ...
-
-    def mkdir(self, parents: bool = ..., exist_ok: bool = ...) -> None: ...
-
-    def exists(self) -> bool: ...
-
-    def glob(self, pattern: str) -> Any: ...
-
-
-def write_receipts(warehouse: Warehouse, run_id: str, folder: Folder) -> int:
-    """Write the receipts of a run's erasures, one file per person, under the id of the erasure; returns how many there are."""
+    `folder` is a path of `pathlib` or of Airflow's object storage.
+    """
     with warehouse.transaction("read receipts") as cursor:
         cursor.execute(
             "select erasure_id::text, privacy.receipt(erasure_id) from privacy.erasure where run_id = %s and erased_at is not null",
@@ -34,7 +25,7 @@ def write_receipts(warehouse: Warehouse, run_id: str, folder: Folder) -> int:
     return len(receipts)
 
 
-def forget_again(warehouse: Warehouse, folder: Folder) -> tuple[int, int]:
+def forget_again(warehouse: Warehouse, folder: Any) -> tuple[int, int]:
     """Take back receipts that the warehouse lost, and erase whoever came back; returns how many of each. Raises `WarehouseError`."""
     missing = 0
     for path in sorted(folder.glob("*.json"), key=str) if folder.exists() else ():
