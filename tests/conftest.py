@@ -8,6 +8,7 @@ pytest_plugins = [
     "fixtures.postgres",
     "fixtures.old_postgres",
     "fixtures.emptied_warehouse",
+    "fixtures.targets",
     "fixtures.airflow",
     "fixtures.pushes",
     "fixtures.run_notes",

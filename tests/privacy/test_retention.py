@@ -25,14 +25,18 @@ def old_and_young(persons: Persons, statement: str) -> None:
         ),
         (
             "resolved_rejects",
-            "insert into sync.reject (run_id, entity, identity, stage, reason, resolved_at) "
-            "values ('r', 'roster', AGE::text, 'import', 'x', AGE)",
+            (
+                "insert into sync.reject (run_id, entity, identity, stage, reason, resolved_at) "
+                "values ('r', 'roster', AGE::text, 'import', 'x', AGE)"
+            ),
             "sync.reject",
         ),
         (
             "open_rejects",
-            "insert into sync.reject (run_id, entity, identity, stage, reason, last_seen_at) "
-            "values ('r', 'roster', AGE::text, 'import', 'x', AGE)",
+            (
+                "insert into sync.reject (run_id, entity, identity, stage, reason, last_seen_at) "
+                "values ('r', 'roster', AGE::text, 'import', 'x', AGE)"
+            ),
             "sync.reject",
         ),
         (
@@ -42,8 +46,10 @@ def old_and_young(persons: Persons, statement: str) -> None:
         ),
         (
             "unanswered_erasures",
-            "insert into privacy.erasure (run_id, organization_id, phone, requested_by, asked_at) "
-            f"values ('r', '{ORGANIZATION}', '+7', 'u', AGE)",
+            (
+                "insert into privacy.erasure (run_id, organization_id, phone, requested_by, asked_at) "
+                f"values ('r', '{ORGANIZATION}', '+7', 'u', AGE)"
+            ),
             "privacy.erasure",
         ),
     ],
