@@ -53,15 +53,16 @@ comment on column privacy.erased_key.key_hash is 'Keyed SHA-256 of organization,
 comment on column privacy.erased_key.erasure_id is 'Erasure that it comes from.';
 
 create function privacy.key_hash(organization_id uuid, identity_kind text, identity_value text) returns bytea
-language sql stable security definer
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select sha256(secret.key || sha256(secret.key || convert_to(concat_ws(' ', $1, $2, $3), 'UTF8')))
     from secret.erasure_key as secret
 $$;
 comment on function privacy.key_hash(uuid, text, text) is
-'Keyed hash of an identity. Definer: it reads the key, which nobody else may read.';
+'Keyed hash of an identity.';
 
+-- As the owner, because the DAGs read no hashes.
 create function privacy.is_erased(organization_id uuid, identity_kind text, identity_value text) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -71,8 +72,9 @@ as $$
         and exists (select from privacy.erased_key as erased where erased.key_hash = privacy.key_hash($1, $2, $3))
 $$;
 comment on function privacy.is_erased(uuid, text, text) is
-'Whether an identity (kind id, phone, card, card_number or email) is of an erased customer. Definer: the DAGs read no hashes.';
+'Whether an identity (kind id, phone, card, card_number or email) is of an erased customer.';
 
+-- As the owner, because the DAGs read no hashes.
 create function privacy.names_erased(organization_id uuid, written text) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -97,9 +99,10 @@ as $$
         )
 $$;
 comment on function privacy.names_erased(uuid, text) is
-'Whether a text holds an id, a phone or an e-mail address of an erased customer. Definer: the DAGs read no hashes.';
+'Whether a text holds an id, a phone or an e-mail address of an erased customer.';
 
 -- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while nobody was erased.
+-- As the owner, because whoever adds identities reads no hashes.
 create function privacy.drop_erased_identities() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -118,12 +121,13 @@ begin
 end
 $$;
 comment on function privacy.drop_erased_identities() is
-'Takes identities of erased customers off the roster again. Definer: whoever adds identities reads no hashes.';
+'Takes identities of erased customers off the roster again.';
 
 create trigger erased_stay_away after insert on sync.roster
 referencing new table as added
 for each statement execute function privacy.drop_erased_identities();
 
+-- As the owner, because the DAGs read no hashes.
 create function privacy.refuse_erased_customers() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -139,12 +143,13 @@ begin
 end
 $$;
 comment on function privacy.refuse_erased_customers() is
-'Keeps erased customers out of the mirror, whoever writes. Definer: the DAGs read no hashes.';
+'Keeps erased customers out of the mirror, whoever writes.';
 
 create trigger erased_stay_away after insert on syrve.customer
 referencing new table as added
 for each statement execute function privacy.refuse_erased_customers();
 
+-- As the owner, because the CRM reads no hashes.
 create function privacy.refuse_erased_wishes() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -167,7 +172,7 @@ begin
 end
 $$;
 comment on function privacy.refuse_erased_wishes() is
-'Refuses rows of the CRM about erased customers. Definer: the CRM reads no hashes.';
+'Refuses rows of the CRM about erased customers.';
 
 create trigger erased_stay_away_insert after insert on crm.customer
 referencing new table as written
@@ -176,6 +181,7 @@ create trigger erased_stay_away_update after update on crm.customer
 referencing new table as written
 for each statement execute function privacy.refuse_erased_wishes();
 
+-- As the owner, because whoever adds rejects reads no hashes.
 create function privacy.scrub_rejects() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -192,7 +198,7 @@ begin
 end
 $$;
 comment on function privacy.scrub_rejects() is
-'Keeps no reject that names an erased customer. Definer: whoever adds rejects reads no hashes.';
+'Keeps no reject that names an erased customer.';
 
 create trigger erased_stay_away_insert after insert on sync.reject
 referencing new table as added
@@ -204,7 +210,7 @@ for each statement execute function privacy.scrub_rejects();
 -- Who a person is: the identities that lead to one customer now. A former phone may be somebody else's by now, and is none of them.
 create function privacy.identities_of(organization_id uuid, customer_id uuid, phone text)
 returns table (identity_kind text, identity_value text)
-language sql stable security definer
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select 'id', $2::text where $2 is not null
@@ -245,10 +251,10 @@ as $$
     where held.organization_id = $1 and held.customer_id = $2 and card.value is not null
 $$;
 comment on function privacy.identities_of(uuid, uuid, text) is
-'Identities that lead to a customer now, or to a phone that has no customer. Definer: whoever previews an erasure reads no phones.';
+'Identities that lead to a customer now, or to a phone that has no customer.';
 
 create function privacy.crm_ids_of(organization_id uuid, customer_id uuid, phone text) returns setof bigint
-language sql stable security definer
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select wanted.crm_id
@@ -273,10 +279,10 @@ as $$
         )
 $$;
 comment on function privacy.crm_ids_of(uuid, uuid, text) is
-'Rows of the CRM about a person. Definer: whoever previews an erasure reads no phones.';
+'Rows of the CRM about a person.';
 
 create function privacy.hindrances(organization_id uuid, customer_id uuid) returns setof text
-language sql stable security definer
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select 'money is on hold: settle or release it first (wallet.open_hold)'
@@ -297,7 +303,7 @@ as $$
     )
 $$;
 comment on function privacy.hindrances(uuid, uuid) is
-'Why a customer can not be erased now; no row if nothing keeps them. Definer: for those who may read neither ledger nor CRM.';
+'Why a customer can not be erased now; no row if nothing keeps them.';
 
 create function privacy.forget_mirror(erasure privacy.erasure) returns jsonb
 language plpgsql
@@ -482,12 +488,18 @@ begin
     end if;
     update privacy.erasure as known
     set erased_at = clock_timestamp(), removed = counts, customer_id = null, phone = null
-    where known.erasure_id = erasure.erasure_id;
+    where
+        known.erased_at is null
+        and (
+            known.erasure_id = erasure.erasure_id
+            or (known.organization_id = erasure.organization_id and known.customer_id = erasure.customer_id)
+        );
     return counts;
 end
 $$;
 comment on function privacy.carry_out(privacy.erasure) is 'Erases one person; called by privacy.erase and privacy.erase_returned, which say why it may.';
 
+-- As the owner, because the DAGs delete neither history nor rows of the CRM by themselves.
 create function privacy.erase(erasure_id uuid) returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -523,10 +535,10 @@ begin
 end
 $$;
 comment on function privacy.erase(uuid) is
-'Erases one person in one transaction, if its run has the approval; repeated, it returns the receipt. Definer: the DAGs delete neither history nor '
-'rows of the CRM by themselves.';
+'Erases one person in one transaction, if its run has the approval; repeated, it returns the receipt.';
 
 -- Receipts outlive the warehouse: kept as files, they forget people again who came back with a restored backup.
+-- As the owner, because the DAGs read no hashes.
 create function privacy.receipt(erasure_id uuid) returns jsonb
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -551,33 +563,35 @@ as $$
     where done.erasure_id = $1 and done.erased_at is not null
 $$;
 comment on function privacy.receipt(uuid) is
-'Receipt of an erasure, to be kept outside the warehouse; it names nobody. Definer: the DAGs read no hashes.';
+'Receipt of an erasure, to be kept outside the warehouse; it names nobody.';
 
+-- As the owner, because the DAGs write no hashes themselves.
 create function privacy.remember(receipt jsonb) returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    is_missing integer;
 begin
     insert into privacy.erasure (erasure_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed)
     select
         (receipt ->> 'erasure_id')::uuid, receipt ->> 'run_id', (receipt ->> 'organization_id')::uuid, (receipt ->> 'pseudonym')::uuid,
         receipt ->> 'requested_by', (receipt ->> 'asked_at')::timestamptz, (receipt ->> 'erased_at')::timestamptz, receipt -> 'removed'
-    on conflict (erasure_id) do update
-    set erased_at = excluded.erased_at, removed = excluded.removed, customer_id = null, phone = null
-    where privacy.erasure.erased_at is null;
+    on conflict do nothing;
+    get diagnostics is_missing = row_count;
     insert into privacy.erased_key (key_hash, erasure_id)
     select
         decode(known.key_hash, 'hex'),
         (receipt ->> 'erasure_id')::uuid
     from jsonb_array_elements_text(receipt -> 'key_hashes') as known (key_hash)
     on conflict do nothing;
-    return found;
+    return is_missing > 0;
 end
 $$;
 comment on function privacy.remember(jsonb) is
-'Takes a receipt back after a restore; says whether it was missing. A made-up one harms nobody: its hashes fit no one without the key. '
-'Definer: the DAGs write no hashes themselves.';
+'Takes a receipt back after a restore; says whether it was missing. A made-up one harms nobody: its hashes fit no one without the key.';
 
+-- As the owner, because the DAGs delete no history by themselves.
 create function privacy.erase_returned() returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -617,10 +631,10 @@ begin
 end
 $$;
 comment on function privacy.erase_returned() is
-'Erases again whoever came back although erased before, as after a restore. Definer: the DAGs delete no history by themselves.';
+'Erases again whoever came back although erased before, as after a restore.';
 
 create function privacy.digest_of(run_id text) returns text
-language sql stable security definer
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select encode(sha256(convert_to(coalesce(string_agg(asked.erasure_id::text, ' ' order by asked.erasure_id), ''), 'UTF8')), 'hex')
@@ -628,8 +642,9 @@ as $$
     where asked.run_id = $1
 $$;
 comment on function privacy.digest_of(text) is
-'Digest of the erasures that a run asks for; rows are never changed before they are done, so their ids stand for them. Definer: for the question.';
+'Digest of the erasures that a run asks for; rows are never changed before they are done, so their ids stand for them.';
 
+-- As the owner, because the DAGs write no hashes themselves.
 create function privacy.add_erased_identity(organization_id uuid, customer_id uuid, identity_kind text, identity_value text) returns void
 language sql security definer
 set search_path = pg_catalog, pg_temp
@@ -643,10 +658,10 @@ as $$
     on conflict do nothing
 $$;
 comment on function privacy.add_erased_identity(uuid, uuid, text, text) is
-'Notes another identity of an erased customer, as a look-up found it. Definer: the DAGs write no hashes themselves.';
+'Notes another identity of an erased customer, as a look-up found it.';
 
 create function privacy.allow_again(organization_id uuid, identity_kind text, identity_value text) returns boolean
-language sql security definer
+language sql
 set search_path = pg_catalog, pg_temp
 as $$
     with allowed as (
@@ -662,18 +677,19 @@ comment on function privacy.allow_again(uuid, text, text) is
 
 create function privacy.erased_customers(organization_ids uuid[], customer_ids uuid[])
 returns table (organization_id uuid, customer_id uuid)
-language sql stable security definer
+language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select
         asked.organization_id,
         asked.customer_id
     from unnest($1, $2) as asked (organization_id, customer_id)
-    where exists (select from privacy.erased_key) and privacy.is_erased(asked.organization_id, 'id', asked.customer_id::text)
+    where privacy.is_erased(asked.organization_id, 'id', asked.customer_id::text)
 $$;
 comment on function privacy.erased_customers(uuid[], uuid[]) is
-'Which of these customers were erased. Whoever asks keeps erasures waiting until the transaction ends. Definer: the DAGs read no hashes.';
+'Which of these customers were erased. Whoever asks keeps erasures waiting until the transaction ends.';
 
+-- As the owner, because receipts are append-only for the DAGs.
 create function privacy.prune_unanswered(days integer) returns bigint
 language sql security definer
 set search_path = pg_catalog, pg_temp
@@ -687,8 +703,9 @@ as $$
     select count(*) from removed
 $$;
 comment on function privacy.prune_unanswered(integer) is
-'Removes erasures that were asked for and not carried out within that many days, at least 7. Definer: receipts are append-only for the DAGs.';
+'Removes erasures that were asked for and not carried out within that many days, at least 7.';
 
+-- As the owner, because the DAGs delete none themselves.
 create function sync.prune_backfills(days integer, batch_rows integer) returns bigint
 language sql security definer
 set search_path = pg_catalog, pg_temp
@@ -712,8 +729,9 @@ as $$
     select count(*) from removed
 $$;
 comment on function sync.prune_backfills(integer, integer) is
-'Removes backfills that ended more than that many days ago, at least 7. Definer: the DAGs delete none themselves.';
+'Removes backfills that ended more than that many days ago, at least 7.';
 
+-- As the owner, because the DAGs make no tables.
 create function syrve.add_partitions(years_ahead integer default 3) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -739,4 +757,4 @@ begin
 end
 $$;
 comment on function syrve.add_partitions(integer) is
-'Adds partitions of the history for this year and the next ones, if they are missing; says how many. Definer: the DAGs make no tables.';
+'Adds partitions of the history for this year and the next ones, if they are missing; says how many.';

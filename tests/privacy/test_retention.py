@@ -20,7 +20,7 @@ def old_and_young(persons: Persons, statement: str) -> None:
     [
         (
             "runs",
-            "insert into sync.run (run_id, task, updated_at) values (AGE::text, 'pull', AGE)",
+            "insert into sync.run (run_id, task, map_index, updated_at) values (AGE::text, 'pull', -1, AGE)",
             "sync.run",
         ),
         (
