@@ -38,12 +38,14 @@ as $$
         case
             when known.state = 'completed' and known.amount is not null
                 then greatest(
-                    least(known.amount, held.possibly_held) - held.possibly_open - moved.charged - moved.consumed - moved.possibly_charged, 0
+                    least(known.amount, held.possibly_held + run.amount)
+                    - held.possibly_open - moved.charged - moved.consumed - moved.possibly_charged,
+                    0
                 )
             when
                 known.state = 'completed'
                 and moved.charged + moved.consumed + moved.possibly_charged + held.possibly_open = 0
-                then coalesce(held.least_held, 0)
+                then coalesce(least(held.least_held, run.least_amount), 0)
             else 0
         end,
         case
@@ -56,8 +58,8 @@ as $$
                 then greatest(moved.refunded - moved.charged - moved.consumed, 0)
             else 0
         end,
-        coalesce(held.customer_id, moved.customer_id),
-        coalesce(held.wallet_id, moved.wallet_id),
+        coalesce(held.customer_id, moved.customer_id, run.customer_id),
+        coalesce(held.wallet_id, moved.wallet_id, run.wallet_id),
         held.hold_ids,
         moved.charge_ids,
         moved.refund_ids,
@@ -178,6 +180,29 @@ as $$
             ) as latest on latest.state in ('sent', 'unknown', 'confirmed')
         ) as movement
     ) as moved
+    -- Payments whose order ran though nothing was set aside for them.
+    cross join lateral (
+        select
+            coalesce(sum(payment.amount), 0) as amount,
+            min(payment.amount) as least_amount,
+            (array_agg(payment.customer_id order by payment.begun_at, payment.payment_id))[1] as customer_id,
+            (array_agg(payment.wallet_id order by payment.begun_at, payment.payment_id))[1] as wallet_id
+        from wallet.payment as payment
+        inner join wallet.payment_event as reported
+            on payment.payment_id = reported.payment_id and reported.state = 'order_completed' and reported.occurred_at <= moment
+        where
+            payment.organization_id = organization
+            and payment.order_id = named_order
+            and not exists (
+                select
+                from wallet.operation as step
+                inner join wallet.hold as hold on step.operation_id = hold.hold_id
+                where
+                    step.payment_id = payment.payment_id
+                    and hold.opened_at <= moment
+                    and (hold.closed_by is distinct from 'rejected' or hold.closed_at > moment)
+            )
+    ) as run
     left join lateral (
         select version.state, version.state_at, version.amount
         from wallet.payment_order_version as version
@@ -232,7 +257,8 @@ comment on column wallet.order_balance.consumed is 'Sum of its holds that a till
 comment on column wallet.order_balance.refunded is 'Sum of its confirmed top-ups.';
 comment on column wallet.order_balance.unpaid is
 'By how much a completed order is certainly unpaid: what charged, consumed, holds that may be open and charges without an outcome together lack of the '
-'lesser of expected and held. If expected is not known: the smallest hold, if there is none of all these. Else 0.';
+'lesser of expected and held; a payment of ours whose order ran counts as held even if Syrve refused its hold. If expected is not known: the '
+'smallest hold, if there is none of all these. Else 0.';
 comment on column wallet.order_balance.not_given_back is
 'If the order failed or was cancelled and no refund is without an outcome: by how much charged and consumed exceed refunded. Else 0.';
 comment on column wallet.order_balance.refunded_too_much is

@@ -1,4 +1,4 @@
--- depends: 0019.freshness
+-- depends: 0020.analytics-questions
 -- Forgetting a person: what was asked and done, and keyed hashes that keep the person from coming back. What is kept names nobody.
 
 create schema privacy;
