@@ -33,6 +33,8 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.customers",
                     "syrve.operators.findings",
                     "syrve.operators.findings_report",
+                    "syrve.operators.privacy",
+                    "syrve.operators.privacy_approval",
                     "syrve.operators.publish",
                     "syrve.operators.release",
                     "syrve.operators.release_approval",

@@ -153,7 +153,7 @@ class SyrvePlanBackfillOperator(SyrveOperator):
         elif self.source == "ids":
             if not ids:
                 raise UnusableSource("the source is ids, but customer_ids is empty")
-            yield _rows_of_ids(ids)
+            yield rows_of_ids(ids)
         else:
             with opened_source(
                 self.source,
@@ -201,7 +201,7 @@ class SyrveFinishBackfillOperator(WarehouseOperator):
         RunNote(context["ti"].dag_id, run_id, conn_id=self.airflow_api_conn_id).write(summary)
 
 
-def _rows_of_ids(ids: list[str]) -> list[dict[str, str]]:
+def rows_of_ids(ids: list[str]) -> list[dict[str, str]]:
     """Make rows of customer ids; raise `UnusableSource`, without repeating it, where one is none."""
     from uuid import UUID
 

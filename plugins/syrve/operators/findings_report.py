@@ -155,12 +155,12 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         return {channel: dict(counts) for channel, counts in told.sent.items()}
 
 
-def reports_folder(path: object, path_conn_id: object) -> ObjectStoragePath:
-    """Return the folder of the reports; empty means `reports` in `AIRFLOW_HOME`."""
+def reports_folder(path: object, path_conn_id: object, *, default: str = LOCAL_FOLDER) -> ObjectStoragePath:
+    """Return the folder of the reports; empty means the `default` one in `AIRFLOW_HOME`."""
     where = as_text(path)
     if where is None:
         home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
-        where = (Path(home).expanduser() / LOCAL_FOLDER).as_uri()
+        where = (Path(home).expanduser() / default).as_uri()
     return ObjectStoragePath(where, conn_id=as_text(path_conn_id))
 
 
