@@ -1,4 +1,4 @@
--- depends: 0020.analytics-questions
+-- depends: 0021.privacy
 -- What the checks of data quality found.
 
 create table sync.check_result (
