@@ -297,15 +297,17 @@ comment on column wallet.order_in_doubt.doubtful_until is 'From when on it adds 
 create table wallet.hold_ended_again (
     hold_id uuid primary key,
     organization_id uuid not null,
-    ended_again_at timestamptz not null
+    ended_again_at timestamptz not null,
+    ended_again_until timestamptz check (ended_again_until > ended_again_at)
 );
 create index hold_ended_again_organization on wallet.hold_ended_again (organization_id, ended_again_at);
 comment on table wallet.hold_ended_again is
-'Holds of which more than one end was reported; whether these contradict each other is for the rule hold_ended_twice to say. Made from the ledger '
+'Holds of which more than one end that agrees with them was reported and not corrected; whether these contradict each other is for the rule hold_ended_twice to say. Made from the ledger '
 'by wallet.follow_orders(), never written by hand.';
 comment on column wallet.hold_ended_again.hold_id is 'The hold, as in wallet.hold.';
 comment on column wallet.hold_ended_again.organization_id is 'Organization that the hold belongs to.';
 comment on column wallet.hold_ended_again.ended_again_at is 'When the second of its ends happened.';
+comment on column wallet.hold_ended_again.ended_again_until is 'From when on all but one are corrected; null: they are not.';
 
 -- As the owner, because what is queued for follow_orders is what the ledger says: nobody may write the queue beside it, or take from it.
 create function wallet.touch_by_event() returns trigger
@@ -333,6 +335,24 @@ comment on function wallet.touch_by_event() is 'Queues the orders and holds that
 create trigger d_touched after insert on wallet.operation_event
 referencing new table as added
 for each statement execute function wallet.touch_by_event();
+
+-- A hold that turns out to be another name of one we made leaves its row; its order has lost it.
+create function wallet.touch_by_hold() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into wallet.touched (organization_id, order_id, hold_id)
+    select gone.organization_id, gone.order_id, gone.hold_id
+    from gone;
+    return null;
+end
+$$;
+comment on function wallet.touch_by_hold() is 'Queues the orders and holds whose row went to another name of the same hold.';
+
+create trigger touched after delete on wallet.hold
+referencing old table as gone
+for each statement execute function wallet.touch_by_hold();
 
 -- As the owner, likewise.
 create function wallet.touch_by_order() returns trigger
@@ -385,31 +405,84 @@ begin
         ) as hold
     ),
 
-    ended as materialized (
-        select held.hold_id, ending.again_at
+    ends as materialized (
+        select
+            held.hold_id,
+            ending.operation_id,
+            ending.organization_id,
+            ending.kind,
+            ending.source,
+            ending.idempotency_key,
+            ending.customer_id,
+            ending.wallet_id,
+            ending.amount,
+            ending.requested_at,
+            wallet.ending_agrees(ending, made) as agrees
         from held
-        cross join lateral (
-            select (array_agg(found.ended_at order by found.ended_at))[2] as again_at
+        inner join wallet.operation as made on held.hold_id = made.operation_id
+        inner join wallet.operation as ending
+            on ending.hold_id in (held.hold_id, held.transaction_id) and (ending.kind = 'cancel_hold' or ending.consumes_hold)
+    ),
+
+    -- Reported before its hold was: an import refuses it otherwise.
+    contested as (
+        insert into wallet.contested_ending (
+            hold_id, organization_id, kind, source, idempotency_key, reported_organization_id, reported_customer_id, reported_wallet_id,
+            reported_amount, occurred_at
+        )
+        select
+            ends.hold_id, organization, ends.kind, ends.source, coalesce(ends.idempotency_key, ends.operation_id::text), ends.organization_id,
+            ends.customer_id, ends.wallet_id, ends.amount, ends.requested_at
+        from ends
+        where not ends.agrees
+        on conflict do nothing
+    ),
+
+    ended as materialized (
+        select
+            judged.hold_id,
+            min(judged.moment) as again_from,
+            case when not bool_or(judged.next_moment is null) then max(judged.next_moment) end as again_until
+        from (
+            select
+                moments.hold_id,
+                moments.moment,
+                lead(moments.moment) over (partition by moments.hold_id order by moments.moment) as next_moment,
+                (
+                    select count(*)
+                    from ends
+                    where ends.hold_id = moments.hold_id and ends.agrees and (
+                        select event.state
+                        from wallet.operation_event as event
+                        where event.operation_id = ends.operation_id and event.occurred_at <= moments.moment
+                        order by event.sequence desc
+                        limit 1
+                    ) = 'confirmed'
+                ) as count_then
             from (
-                select min(event.occurred_at) as ended_at
-                from wallet.operation as operation
-                inner join wallet.operation_event as event
-                    on operation.operation_id = event.operation_id and event.state = 'confirmed'
-                where
-                    operation.hold_id in (held.hold_id, held.transaction_id)
-                    and (operation.kind = 'cancel_hold' or operation.consumes_hold)
-                group by operation.operation_id
-            ) as found
-        ) as ending
+                select distinct ends.hold_id, event.occurred_at as moment
+                from ends
+                inner join wallet.operation_event as event on ends.operation_id = event.operation_id
+                where ends.agrees and event.state <> 'planned'
+            ) as moments
+        ) as judged
+        where judged.count_then > 1
+        group by judged.hold_id
+    ),
+
+    ended_once as (
+        delete from wallet.hold_ended_again as known
+        using (select distinct touched.hold_id from touched) as named
+        where known.hold_id = named.hold_id and not exists (select from ended where ended.hold_id = known.hold_id)
     ),
 
     ended_again as (
-        insert into wallet.hold_ended_again as known (hold_id, organization_id, ended_again_at)
-        select ended.hold_id, organization, ended.again_at
+        insert into wallet.hold_ended_again as known (hold_id, organization_id, ended_again_at, ended_again_until)
+        select ended.hold_id, organization, ended.again_from, ended.again_until
         from ended
-        where ended.again_at is not null
-        on conflict (hold_id) do update set ended_again_at = excluded.ended_again_at
-        where known.ended_again_at is distinct from excluded.ended_again_at
+        on conflict (hold_id) do update
+        set ended_again_at = excluded.ended_again_at, ended_again_until = excluded.ended_again_until
+        where (known.ended_again_at, known.ended_again_until) is distinct from (excluded.ended_again_at, excluded.ended_again_until)
     ),
 
     judged as materialized (

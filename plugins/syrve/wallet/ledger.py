@@ -135,12 +135,12 @@ class Ledger:
         return None if end is None else end.by
 
     def hold_end(self, hold_id: str) -> HoldEnd | None:
-        """Return how a hold ended, given by its operation's id; None while it is open or was not sent."""
+        """Return how a hold ended, given by either of its ids; None while it is open or was not sent."""
         with self._transaction("look for a hold") as cursor:
             cursor.execute(
                 "select closed_by, closed_basis, closing_operation_id::text from wallet.hold "
-                "where hold_id = %s and closed_at is not null",
-                (hold_id,),
+                "where (hold_id = %(id)s or transaction_id = %(id)s) and closed_at is not null order by hold_id = %(id)s desc limit 1",
+                {"id": hold_id},
             )
             row = cursor.fetchone()
         return None if row is None else HoldEnd(*row)
@@ -150,8 +150,9 @@ class Ledger:
         with self._transaction("look for cancellations of a hold") as cursor:
             cursor.execute(
                 "select count(*) from wallet.unsettled_operation where kind = 'cancel_hold' and state in ('sent', 'unknown') "
-                "and hold_id in (select unnest(array[hold_id, transaction_id]) from wallet.hold where hold_id = %s)",
-                (hold_id,),
+                "and hold_id in (select unnest(array[hold_id, transaction_id]) from wallet.hold "
+                "where hold_id = %(id)s or transaction_id = %(id)s)",
+                {"id": hold_id},
             )
             return bool(fetch_one(cursor)[0])
 
