@@ -27,6 +27,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.approval",
                     "syrve.operators.asking",
                     "syrve.operators.backfill",
+                    "syrve.operators.base",
                     "syrve.operators.coupons",
                     "syrve.operators.crm",
                     "syrve.operators.customers",

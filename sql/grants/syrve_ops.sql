@@ -50,7 +50,8 @@ wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_vers
 to syrve_ops;
 grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_ops;
 grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
-grant update (status, resolved_at) on wallet.finding to syrve_ops;
+-- To acknowledge, or to take that back: what is closed has a time, which evidence alone sets.
+grant update (status) on wallet.finding to syrve_ops;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),
 wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
