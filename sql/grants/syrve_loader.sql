@@ -67,3 +67,10 @@ to syrve_loader;
 grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
 grant select, insert on sync.approval, sync.approval_event to syrve_loader;
 grant select on sync.approval_state to syrve_loader;
+-- The Syrve page, which works with the DAGs' login: it reads what it shows, and its audit is append-only.
+grant usage on schema analytics to syrve_loader;
+grant select on analytics.sync_freshness to syrve_loader;
+grant select, insert on sync.audit to syrve_loader;
+grant select, insert, update, delete on sync.freshness_kept to syrve_loader;
+grant select, insert, update, delete on sync.refresh_policy to syrve_loader;
+grant execute on function sync.let_through(bigint, text), sync.drop_held_back(bigint, text), sync.explain_due(uuid, text) to syrve_loader;

@@ -1,0 +1,12 @@
+"""The views of the page, one module each."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+
+def routers() -> tuple[APIRouter, ...]:
+    """Return the routes of every view."""
+    from syrve.ui.views import customer, overview, rejects, runs
+
+    return (overview.router, rejects.router, runs.router, customer.router)
