@@ -23,7 +23,8 @@ balance as (
 ),
 
 look_up as (
-    select checked_at as at, 'look-up' as kind, concat('Looked up by ', identity_kind, ': ', outcome) as what, null::numeric as amount, 'none' as status,
+    select
+        checked_at as at, 'look-up' as kind, concat('Looked up by ', identity_kind, ': ', outcome) as what, null::numeric as amount, 'none' as status,
         null::text as id
     from sync.roster
     where organization_id = %(organization_id)s::uuid and customer_id = %(customer_id)s::uuid and checked_at is not null

@@ -19,6 +19,8 @@ FOLDER = Path(__file__).parent
 MENU = (
     ("overview", "", "Overview"),
     ("rejects", "rejects", "Rejects"),
+    ("holds", "holds", "Holds"),
+    ("freshness", "freshness", "Freshness"),
     ("runs", "runs", "Runs"),
     ("customer", "customer", "Customer"),
 )

@@ -56,9 +56,11 @@
   });
 
   document.addEventListener("input", function (event) {
-    if (event.target.matches("input[type=range]")) {
-      var shown = document.getElementById(event.target.getAttribute("aria-describedby"));
-      if (shown) { shown.textContent = event.target.value; }
-    }
+    var box = event.target.closest(".what-if");
+    if (!box) { return; }
+    var row = JSON.parse(box.dataset.rows)[Number(event.target.value)];
+    box.querySelector("output").textContent = row.calls_per_minute.toLocaleString("en", { maximumFractionDigits: 1 }) +
+      " per minute" + (row.is_present ? " (now)" : "") + ": mean delay " + row.delay + ", mean age " + row.age +
+      (row.keeps_max_age ? "" : "; the promised maximum age is not kept");
   });
 })();

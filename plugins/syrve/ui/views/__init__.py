@@ -7,6 +7,6 @@ from fastapi import APIRouter
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routes of every view."""
-    from syrve.ui.views import customer, overview, rejects, runs
+    from syrve.ui.views import customer, freshness, holds, overview, rejects, runs
 
-    return (overview.router, rejects.router, runs.router, customer.router)
+    return (overview.router, rejects.router, runs.router, customer.router, freshness.router, holds.router)
