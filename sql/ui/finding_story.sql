@@ -48,7 +48,8 @@ select at, what, amount, status, id from (
         'run' as status,
         version.order_id as id
     from hold
-    inner join wallet.payment_order_version as version on hold.organization_id = version.organization_id and hold.order_id = version.order_id
+    inner join wallet.payment_order_version as version
+        on hold.organization_id = version.organization_id and hold.order_id = version.order_id
     union all
     select
         event.occurred_at as at,
