@@ -80,8 +80,7 @@ grant usage on schema analytics to syrve_loader;
 grant select on analytics.sync_freshness to syrve_loader;
 grant select on sync.audit to syrve_loader;
 grant select, insert, update, delete on sync.freshness_kept to syrve_loader;
-grant select, insert, update, delete on sync.refresh_policy to syrve_loader;
-grant execute on function sync.let_through(bigint, text), sync.drop_held_back(bigint, text), sync.explain_due(uuid, text) to syrve_loader;
+grant select, insert, update on sync.refresh_policy to syrve_loader;
 
 -- What is append-only: every column but those that say when a row was written and by which login. These are the database's word, not the DAGs'.
 do $$

@@ -39,7 +39,7 @@ select at, what, amount, status, id from (
         operation.operation_id::text as id
     from touched
     inner join wallet.operation as operation on touched.operation_id = operation.operation_id
-    inner join wallet.operation_event as event on event.operation_id = operation.operation_id
+    inner join wallet.operation_event as event on touched.operation_id = event.operation_id
     union all
     select
         version.state_at as at,
@@ -59,7 +59,7 @@ select at, what, amount, status, id from (
         asked.release_id::text as id
     from hold
     inner join wallet.release as asked on hold.hold_id = asked.hold_id
-    inner join wallet.release_event as event on event.release_id = asked.release_id
-) as event
+    inner join wallet.release_event as event on asked.release_id = event.release_id
+) as told
 order by at, what
 limit 300;
