@@ -1,4 +1,4 @@
--- depends: 0019.freshness
+-- depends: 0020.analytics-questions
 -- What the Syrve page needs: who did what on it, counts that are too dear to be taken for each viewer, and indexes that keep its queries short.
 
 create table sync.audit (

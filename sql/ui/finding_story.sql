@@ -59,7 +59,7 @@ select at, what, amount, status, id from (
         asked.release_id::text as id
     from hold
     inner join wallet.release as asked on hold.hold_id = asked.hold_id
-    inner join wallet.release_event as event on asked.release_id = event.release_id
+    inner join wallet.release_event as event on event.release_id = asked.release_id -- noqa: ST09
 ) as told
 order by at, what
 limit 300;
