@@ -80,7 +80,7 @@ grant select on wallet.campaign_version, wallet.campaign_row to syrve_loader;
 -- The Syrve page, which works with the DAGs' login: it reads what it shows, and its audit is append-only.
 grant usage on schema analytics to syrve_loader;
 grant select on analytics.sync_freshness to syrve_loader;
-grant select on sync.audit to syrve_loader;
+grant select on sync.audit, crm.conflict_masked to syrve_loader;
 grant select, insert, update, delete on sync.freshness_kept to syrve_loader;
 grant select, insert, update on sync.refresh_policy to syrve_loader;
 

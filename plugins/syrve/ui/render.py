@@ -18,8 +18,11 @@ from syrve.ui.access import Person
 FOLDER = Path(__file__).parent
 MENU = (
     ("overview", "", "Overview"),
+    ("inbox", "inbox", "Inbox"),
     ("rejects", "rejects", "Rejects"),
+    ("push", "push", "Push"),
     ("holds", "holds", "Holds"),
+    ("backfill", "backfill", "Backfill"),
     ("freshness", "freshness", "Freshness"),
     ("runs", "runs", "Runs"),
     ("customer", "customer", "Customer"),

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 def routers() -> tuple[APIRouter, ...]:
     """Return the routes of every view."""
-    from syrve.ui.views import customer, freshness, holds, overview, rejects, runs
+    from syrve.ui.views import backfill, customer, freshness, holds, inbox, overview, push, rejects, runs
 
-    return (overview.router, rejects.router, runs.router, customer.router, freshness.router, holds.router)
+    views = (overview, inbox, rejects, push, holds, backfill, freshness, runs, customer)
+    return tuple(each.router for each in views)
