@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -27,6 +28,11 @@ MENU = (
     ("runs", "runs", "Runs"),
     ("customer", "customer", "Customer"),
 )
+
+
+def run_id_only(text: str) -> str:
+    """Return a run id that came back in an address, or nothing if it is no run id."""
+    return text if re.fullmatch(r"[A-Za-z0-9_.:+~-]{1,250}", text) else ""
 
 
 def page(request: Request, person: Person, view: str, *, status: int = 200, **values: Any) -> HTMLResponse:

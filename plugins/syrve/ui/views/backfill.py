@@ -10,11 +10,10 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from syrve.reports.cells import id_only
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError
-from syrve.ui.render import page, span
+from syrve.ui.render import page, run_id_only, span
 from syrve.ui.store import Row, note, reading
 
 router = APIRouter()
@@ -30,7 +29,9 @@ def backfill(request: Request, person: PersonDep, started: str = "") -> HTMLResp
         organizations = read.rows("organizations")
     for each in backfills:
         each.update(_progress(each))
-    return page(request, person, "backfill", backfills=backfills, organizations=organizations, started=id_only(started))
+    return page(
+        request, person, "backfill", backfills=backfills, organizations=organizations, started=run_id_only(started)
+    )
 
 
 @router.post("/backfill/start")

@@ -14,7 +14,7 @@ from syrve.reports.tally import AGES, age_of
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError
-from syrve.ui.render import page
+from syrve.ui.render import page, run_id_only
 from syrve.ui.store import Row, changing, note, reading
 
 router = APIRouter()
@@ -36,7 +36,7 @@ def holds(request: Request, person: PersonDep, started: str = "") -> HTMLRespons
         finding["subject"] = id_only(finding["subject"])
     return page(
         request, person, "holds", rules=_by_rule(sums), ages=AGES, findings=findings, evaluations=evaluations,
-        most_shown=MOST_SHOWN, started=id_only(started),
+        most_shown=MOST_SHOWN, started=run_id_only(started),
     )  # fmt: skip
 
 

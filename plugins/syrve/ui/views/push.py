@@ -8,11 +8,10 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from syrve.reports.cells import id_only
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError
-from syrve.ui.render import page
+from syrve.ui.render import page, run_id_only
 from syrve.ui.store import Row, note, reading
 
 router = APIRouter()
@@ -46,7 +45,7 @@ def push(
         row["changes"] = [_change(field, change, clear) for field, change in sorted(row["changes"].items())]
     return page(
         request, person, "push", plans=plans, plan=plan, rows=rows, state=state, states=STATES, clear=clear,
-        most_shown=MOST_SHOWN, started=id_only(started),
+        most_shown=MOST_SHOWN, started=run_id_only(started),
     )  # fmt: skip
 
 
