@@ -1,6 +1,7 @@
 """What buttons of the Syrve page do on a real api-server: masked values, the audit, and runs that are started as the person."""
 
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -33,8 +34,9 @@ def press(site: Site, role: str, path: str, **values: Any) -> requests.Response:
 def customer(site: Site) -> None:
     query(
         site,
-        "insert into syrve.customer (organization_id, customer_id, phone, name, digest, first_seen_at, changed_at, fetched_at)"
-        " values (%s, %s, %s, %s, '\\x00', now(), now(), now()) on conflict do nothing returning 1",
+        "insert into syrve.customer (organization_id, customer_id, phone, name, is_deleted, digest, first_seen_at,"
+        " changed_at, fetched_at)"
+        " values (%s, %s, %s, %s, false, '\\x00', now(), now(), now()) on conflict do nothing returning 1",
         *(ORGANIZATION, CUSTOMER, PHONE, NAME),
     )
 
@@ -90,4 +92,4 @@ def test_preview_starts_the_dag_as_the_person(site: Site) -> None:
     assert [(run["conf"], run["triggering_user_name"]) for run in runs] == [({"dry_run": True}, "User")]
     assert query(site, "select user_name from sync.audit where action = 'start a push: preview'") == [("User",)]
     page = ask(site, "User", "GET", started.headers["location"].removeprefix("/syrve"))
-    assert f"/dags/syrve_crm_push/runs/{runs[0]['dag_run_id'].replace('+', '%2B')}" in page.text
+    assert f"/dags/syrve_crm_push/runs/{quote(runs[0]['dag_run_id'])}" in page.text
