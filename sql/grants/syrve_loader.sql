@@ -14,6 +14,7 @@ to syrve_loader;
 
 grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
 grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
+grant select, insert on sync.call_budget_move to syrve_loader;
 grant select on sync.refresh_policy, sync.refresh_interval to syrve_loader;
 grant select, insert, update on sync.refresh_fit to syrve_loader;
 grant select, insert, delete on sync.refresh_evidence to syrve_loader;

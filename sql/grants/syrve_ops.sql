@@ -13,6 +13,7 @@ update (resolved_at)
 on sync.reject to syrve_ops;
 grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
 grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
+grant select on sync.call_budget_move to syrve_ops;
 grant select, insert, update, delete on sync.refresh_policy to syrve_ops;
 grant select on sync.refresh_fit, sync.refresh_evidence to syrve_ops;
 grant execute on function
