@@ -6,7 +6,7 @@ analytics.card, analytics.customer_category, analytics.customer_category_history
 analytics.sync_freshness, analytics.holds_at_risk
 to syrve_analyst;
 grant execute on function
-sync.change_band(text, double precision),
+sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
 to syrve_analyst;

@@ -19,7 +19,7 @@ grant select on sync.refresh_policy, sync.refresh_interval to syrve_loader;
 grant select, insert, update on sync.refresh_fit to syrve_loader;
 grant select, insert, delete on sync.refresh_evidence to syrve_loader;
 grant execute on function
-sync.change_band(text, double precision),
+sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
 to syrve_loader;

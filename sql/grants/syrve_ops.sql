@@ -4,7 +4,7 @@ grant usage on schema sync, crm, wallet, analytics to syrve_ops;
 
 grant select on sync.run, sync.backfill, sync.roster_masked, sync.reject_masked to syrve_ops;
 grant select (
-    organization_id, identity_kind, source, priority, due_at, checked_at, outcome, customer_id, misses, changes, exposure_days, weight, lease, leased_until,
+    organization_id, identity_kind, source, priority, due_at, checked_at, outcome, customer_id, misses, changes, exposure_days, changed_at, weight, lease, leased_until,
     added_at, active_until, confirmed_at, backfill_id
 ) on sync.roster to syrve_ops;
 grant
@@ -18,7 +18,7 @@ grant select, insert, update, delete on sync.refresh_policy to syrve_ops;
 grant select on sync.refresh_fit, sync.refresh_evidence to syrve_ops;
 grant execute on function
 sync.explain_due(uuid, text),
-sync.change_band(text, double precision),
+sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
 to syrve_ops;
