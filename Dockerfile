@@ -23,6 +23,7 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
     && tools/bin/pip install --require-hashes --constraint requirements.txt hatchling
 
 COPY README.md ./
+COPY dags dags
 COPY plugins plugins
 COPY simulator simulator
 COPY sql sql

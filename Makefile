@@ -10,7 +10,7 @@ export PYTHONPATH := tools
 export DAG CONF
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down run check test test-fast lint types layers sql-lint unit bench lock clean
+.PHONY: help install demo up down run check test test-fast lint types layers sql-lint docs audit-cached audit sbom unit bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ down: install ## stop what `make up` started
 run: install ## run one DAG once through the scheduler: make run DAG=syrve_customers CONF='{}'
 	@$(BIN)/python -m devstack run --dag "$$DAG" --conf "$$CONF"
 
-check: install lint types layers sql-lint ## every check without tests
+check: install lint types layers sql-lint docs audit-cached ## every check without tests
 
 test: check unit ## every check and every test
 
@@ -57,6 +57,18 @@ layers: install
 
 sql-lint: install
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
+
+audit-cached: install
+	@$(BIN)/python -m supplychain audit
+
+audit: install ## ask a vulnerability database about every release of the lock
+	@$(BIN)/python -m supplychain audit --limit-seconds 600
+
+sbom: install ## write a CycloneDX bill of materials to dist/sbom.cdx.json
+	@$(BIN)/python -m supplychain sbom dist/sbom.cdx.json
+
+docs: install ## build the docs site into build/docs; every link must resolve
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 
 unit: install
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)

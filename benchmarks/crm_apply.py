@@ -9,6 +9,7 @@ from benchmarks.ground import Ground, ground
 from benchmarks.measure import Promise
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
+from syrve.api.dialects import dialect_named
 from syrve.crm.apply import ApplyScope, PushApply
 from syrve.crm.plan import PlanScope, PushPlanner
 from syrve.crm.settings import PushSettings
@@ -53,7 +54,9 @@ def _customers_per_second(here: Ground, simulator: SimulatorProcess, rows: int, 
         execute_values(cursor, "insert into staging values %s", people[:rows])
         cursor.execute(FILL)
     scope = ApplyScope(
-        PushPlanner(warehouse, key=key, dialect="reference", region="RU", settings=UNASKED)
+        PushPlanner(
+            warehouse, key=key, capabilities=dialect_named("reference").capabilities, region="RU", settings=UNASKED
+        )
         .run(PlanScope((organization["organization_id"],)))
         .plan_id,
         organization["organization_id"],

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from benchmarks.ground import ground
 from benchmarks.measure import Promise
+from syrve.api.dialects import dialect_named
 from syrve.crm.plan import PlanScope, PushPlan, PushPlanner
 from syrve.crm.settings import PushSettings
 from syrve.warehouse.database import Warehouse
@@ -78,7 +79,13 @@ def run(*, quick: bool) -> list[Promise]:
 
 
 def _plan(what: str, warehouse: Warehouse, rows: int) -> tuple[PushPlan, float]:
-    planner = PushPlanner(warehouse, key=TaskKey("bench", "plan"), dialect="cloud", region="RU", settings=UNASKED)
+    planner = PushPlanner(
+        warehouse,
+        key=TaskKey("bench", "plan"),
+        capabilities=dialect_named("cloud").capabilities,
+        region="RU",
+        settings=UNASKED,
+    )
     started = time.monotonic()
     plan = planner.run(PlanScope((ORGANIZATION_ID,), is_dry_run=True))
     seconds = time.monotonic() - started

@@ -74,10 +74,11 @@ with DAG(
         "not_refreshed_since": Param(
             None,
             type=["null", "string"],
-            format="date-time",
+            # No format "date-time": whether Airflow then takes a date alone depends on whether rfc3339-validator happens to be installed.
             pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$",
             title="Not refreshed since",
-            description="Only those without an answer since then; UTC. Empty: all that are named, but of the roster those never looked up.",
+            description="A date or time in UTC, such as 2026-09-01T10:00: only those without an answer since then. "
+            "Empty: all that are named, but of the roster those never looked up.",
         ),
         "force": Param(
             False,

@@ -8,6 +8,7 @@ pytest_plugins = [
     "fixtures.postgres",
     "fixtures.old_postgres",
     "fixtures.emptied_warehouse",
+    "fixtures.targets",
     "fixtures.airflow",
     "fixtures.pushes",
     "fixtures.run_notes",
@@ -27,6 +28,7 @@ MARKERS = {
     "tests/crm/test_push_under_faults": "slow",
     "tests/customers/test_pull_interleavings": "slow",
     "tests/customers/test_pull_kills": "slow",
+    "tests/supplychain/test_bill_of_materials": "slow",
     "tests/warehouse/test_call_budget": "slow",
     "tests/warehouse/test_warehouse_migration": "slow",
 }

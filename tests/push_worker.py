@@ -5,6 +5,7 @@ import time
 
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
+from syrve.api.dialects import dialect_named
 from syrve.api.errors import Transient
 from syrve.api.protocol import Backoff
 from syrve.crm.apply import ApplyScope, PushApply
@@ -23,9 +24,9 @@ def main(dsn: str, url: str, organization_id: str) -> None:
     config = SyrveConfig(base_url=url, api_login="demo-login", timeout_seconds=0.15, call_deadline_seconds=0.5)
     while True:
         key = TaskKey(f"run-{time.monotonic_ns()}", "push")
-        plan = PushPlanner(warehouse, key=key, dialect="reference", region="RU", settings=SETTINGS).run(
-            PlanScope((organization_id,))
-        )
+        plan = PushPlanner(
+            warehouse, key=key, capabilities=dialect_named("reference").capabilities, region="RU", settings=SETTINGS
+        ).run(PlanScope((organization_id,)))
         print(plan.told(), flush=True)
         if plan.size == 0:
             return

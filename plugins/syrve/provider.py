@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from syrve import __version__
-from syrve.api.config import DEFAULT_BUDGETS, DIALECTS, PATH_SEGMENTS
+from syrve.api.config import DEFAULT_BUDGETS, PATH_SEGMENTS
+from syrve.api.dialects import DIALECTS
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -67,7 +68,7 @@ def _form_fields() -> dict[str, Any]:
     return {
         "dialect": {
             "label": "Dialect",
-            "schema": {"type": ["string", "null"], "default": "reference", "enum": list(DIALECTS)},
+            "schema": {"type": ["string", "null"], "default": DIALECTS[0], "enum": list(DIALECTS)},
             "description": "Shape of the API: reference as in the reference document, cloud as the live service.",
         },
         "path_segment": {

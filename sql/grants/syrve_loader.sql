@@ -23,9 +23,20 @@ sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
 to syrve_loader;
-grant select, insert, update, delete on sync.breaker_count, sync.breaker, sync.held_back to syrve_loader;
--- Approvals and campaigns are append-only.
-grant select, insert on sync.approval, sync.approval_event to syrve_loader;
+grant select, insert, update, delete on sync.breaker_count to syrve_loader;
+-- A breaker is let through or dropped by a person, by functions: without decided_by neither can be written, and let_through_at not at all.
+grant
+select,
+insert (organization_id, kind, field, run_id, looked, affected, allowed, decision, decided_at),
+update (kind, decision, decided_at, alerted_at)
+on sync.breaker to syrve_loader;
+grant
+select,
+insert (organization_id, identity_kind, identity_value, breaker_id, customer_id, answer),
+update (answer, last_seen_at),
+delete
+on sync.held_back to syrve_loader;
+grant select on sync.approval, sync.approval_event to syrve_loader;
 grant select on sync.approval_state to syrve_loader;
 grant usage on all sequences in schema sync to syrve_loader;
 grant execute on function sync.lease_is_held(integer, integer), syrve.lasting_fields(jsonb) to syrve_loader;
@@ -35,36 +46,69 @@ grant select on crm.field_policy, crm.desired_state, crm.syrve_state to syrve_lo
 grant select, insert, update, delete on
 crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_held_back, crm.push_blocked, crm.conflict, crm.remote_change
 to syrve_loader;
-grant select, insert on crm.push to syrve_loader;
+grant select on crm.push to syrve_loader;
 grant usage on all sequences in schema crm to syrve_loader;
 grant execute on function crm.prune_push(integer, integer, integer), crm.written_text(text) to syrve_loader;
 
-grant select, insert on wallet.payment, wallet.payment_event, wallet.operation, wallet.operation_event, wallet.contested_ending to syrve_loader;
+grant select on wallet.payment, wallet.payment_event, wallet.operation, wallet.operation_event, wallet.contested_ending to syrve_loader;
 grant select on wallet.payment_state, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge to syrve_loader;
 grant select, insert, update on wallet.payment_order to syrve_loader;
 -- As the trigger of payment_order adds them: not the time at which it did.
 grant select, insert (organization_id, order_id, state_at, state, amount, source) on wallet.payment_order_version to syrve_loader;
-grant select, insert on wallet.transaction to syrve_loader;
+grant select on wallet.transaction to syrve_loader;
 grant select, insert, update on wallet.transaction_bookmark to syrve_loader;
 grant select, insert, update on wallet.finding, wallet.finding_evaluation to syrve_loader;
-grant select, insert on wallet.finding_version to syrve_loader;
+grant select on wallet.finding_version to syrve_loader;
 grant select, insert, update, delete on wallet.finding_count to syrve_loader;
-grant select, insert on wallet.release, wallet.release_event to syrve_loader;
+grant select on wallet.release, wallet.release_event to syrve_loader;
 grant select on wallet.release_state to syrve_loader;
-grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
-grant select, insert on wallet.notification to syrve_loader;
+grant select on wallet.notification to syrve_loader;
 grant select, insert, update on wallet.finding_told to syrve_loader;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),
 wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
 wallet.finding_as_of(timestamptz),
-wallet.refusal_to_send(uuid)
+wallet.refusal_to_send(uuid), wallet.lock_holds(uuid[]), wallet.ending_agrees(wallet.operation, wallet.operation), wallet.clock_skew()
 to syrve_loader;
 grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_loader;
 grant execute on function
 wallet.order_balance_as_of(timestamptz, uuid, text),
 wallet.follow_orders(uuid)
 to syrve_loader;
-grant select, insert on wallet.campaign_version, wallet.campaign_row to syrve_loader;
-grant select, insert on sync.approval, sync.approval_event to syrve_loader;
-grant select on sync.approval_state to syrve_loader;
+grant select on wallet.campaign_version, wallet.campaign_row to syrve_loader;
+
+-- What is append-only: every column but those that say when a row was written and by which login. These are the database's word, not the DAGs'.
+do $$
+declare
+    appended record;
+begin
+    for appended in
+        select
+            listed.name,
+            string_agg(quote_ident(attribute.attname), ', ' order by attribute.attnum) as columns
+        from (
+            values
+            ('sync.approval', '{asked_at,recorded_by}'::text[]),
+            ('sync.approval_event', '{occurred_at,recorded_by}'),
+            ('crm.push', '{recorded_at}'),
+            ('wallet.payment', '{begun_at}'),
+            ('wallet.payment_event', '{occurred_at}'),
+            ('wallet.operation', '{recorded_at}'),
+            ('wallet.operation_event', '{recorded_at}'),
+            ('wallet.contested_ending', '{recorded_at}'),
+            ('wallet.transaction', '{recorded_at,read_at}'),
+            ('wallet.finding_version', '{recorded_at,recorded_by}'),
+            ('wallet.release', '{asked_at}'),
+            ('wallet.release_event', '{occurred_at,recorded_by}'),
+            ('wallet.campaign_version', '{planned_at}'),
+            ('wallet.campaign_row', '{}'),
+            ('wallet.notification', '{sent_at}')
+        ) as listed (name, withheld)
+        inner join pg_catalog.pg_attribute as attribute on attribute.attrelid = listed.name::regclass
+        where attribute.attnum > 0 and not attribute.attisdropped and attribute.attname <> all(listed.withheld)
+        group by listed.name
+    loop
+        execute format('grant insert (%s) on %s to syrve_loader', appended.columns, appended.name);
+    end loop;
+end
+$$;

@@ -14,7 +14,12 @@ on sync.reject to syrve_ops;
 grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
 grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
 grant select on sync.call_budget_move to syrve_ops;
-grant select, insert, update, delete on sync.refresh_policy to syrve_ops;
+-- By column, and no deletion: a right to the whole table would be one to lock it. A null takes the default.
+grant
+select,
+insert (organization_id, max_age_seconds, min_interval_seconds, watch_seconds, crm_weight, gone_weight),
+update (max_age_seconds, min_interval_seconds, watch_seconds, crm_weight, gone_weight)
+on sync.refresh_policy to syrve_ops;
 grant select on sync.refresh_fit, sync.refresh_evidence to syrve_ops;
 grant execute on function
 sync.explain_due(uuid, text),
@@ -26,14 +31,12 @@ grant select on sync.breaker_count, sync.breaker to syrve_ops;
 grant
 select (organization_id, identity_kind, breaker_id, customer_id, answer, held_at, last_seen_at, let_through_at)
 on sync.held_back to syrve_ops;
-grant execute on function sync.let_through(bigint, text), sync.drop_held_back(bigint, text) to syrve_ops;
+grant execute on function sync.let_through(bigint), sync.drop_held_back(bigint) to syrve_ops;
 
 grant select, update (policy) on crm.field_policy to syrve_ops;
 grant select (crm_id, key, organization_id, breaker_id, held_at) on crm.push_held_back to syrve_ops;
 grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict_masked to syrve_ops;
-grant delete on crm.push_blocked to syrve_ops;
--- Letting a row go forgets its refusals, by a trigger.
-grant select (crm_id), update (failures, refusals, refusal, retry_at) on crm.push_state to syrve_ops;
+grant execute on function crm.retry_row(bigint) to syrve_ops;
 grant
 select (conflict_id, crm_id, organization_id, customer_id, policy, outcome, decision, found_at, closed_at),
 update (decision)

@@ -379,7 +379,8 @@ create table sync.breaker (
     decision text check (decision in ('let_through', 'dropped', 'recovered', 'landed')),
     decided_at timestamptz,
     decided_by text,
-    check ((decision is null) = (decided_at is null))
+    check ((decision is null) = (decided_at is null)),
+    constraint breaker_names_who_decided check (coalesce(decision in ('let_through', 'dropped'), false) = (decided_by is not null))
 );
 create unique index breaker_undecided on sync.breaker (organization_id, kind, field) where decision is null;
 create unique index breaker_landed on sync.breaker (organization_id, kind, field, run_id) where decision = 'landed';
@@ -397,7 +398,7 @@ comment on column sync.breaker.alerted_at is 'When people were told; once for ea
 comment on column sync.breaker.decision is
 'let_through or dropped (by a person), recovered (later answers showed every customer again), landed (nothing was held back); null: undecided.';
 comment on column sync.breaker.decided_at is 'When it was decided.';
-comment on column sync.breaker.decided_by is 'Who decided; null where no person did.';
+comment on column sync.breaker.decided_by is 'Login of the database that decided, as the server knows it; null where no person did.';
 
 create table sync.held_back (
     organization_id uuid not null,
@@ -426,7 +427,7 @@ comment on column sync.held_back.last_seen_at is 'When Syrve last answered so.';
 comment on column sync.held_back.let_through_at is 'When a person let it through: the next answer of this kind is believed.';
 
 create function sync.make_held_back_due(breaker bigint) returns bigint
-language sql volatile security definer
+language sql volatile
 set search_path = pg_catalog, pg_temp
 as $$
     with locked as materialized (
@@ -452,7 +453,8 @@ as $$
 $$;
 comment on function sync.make_held_back_due(bigint) is 'Makes every identity that a breaker holds due now, in key order as every other writer of the roster.';
 
-create function sync.let_through(breaker bigint, decided_by text default session_user) returns bigint
+-- As the owner, because operations may decide, and may neither name another as who did, nor write breakers, held rows or the roster.
+create function sync.let_through(breaker bigint) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -460,7 +462,7 @@ declare
     due bigint;
 begin
     update sync.breaker as known
-    set decision = 'let_through', decided_at = now(), decided_by = let_through.decided_by
+    set decision = 'let_through', decided_at = now(), decided_by = session_user
     where known.breaker_id = breaker and known.decision is null;
     if not found then
         raise exception 'breaker % is not undecided; see sync.breaker', breaker using errcode = 'no_data_found';
@@ -470,10 +472,11 @@ begin
     return due;
 end
 $$;
-comment on function sync.let_through(bigint, text) is
+comment on function sync.let_through(bigint) is
 'Lets what a breaker holds back through: its customers are looked up again now, and what Syrve then answers is believed. Returns how many are due.';
 
-create function sync.drop_held_back(breaker bigint, decided_by text default session_user) returns bigint
+-- As the owner, likewise.
+create function sync.drop_held_back(breaker bigint) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -481,7 +484,7 @@ declare
     due bigint;
 begin
     update sync.breaker as known
-    set decision = 'dropped', decided_at = now(), decided_by = drop_held_back.decided_by
+    set decision = 'dropped', decided_at = now(), decided_by = session_user
     where known.breaker_id = breaker and known.decision is null;
     if not found then
         raise exception 'breaker % is not undecided; see sync.breaker', breaker using errcode = 'no_data_found';
@@ -491,5 +494,5 @@ begin
     return due;
 end
 $$;
-comment on function sync.drop_held_back(bigint, text) is
+comment on function sync.drop_held_back(bigint) is
 'Drops what a breaker holds back: the mirror keeps its customers, who are looked up again now and counted anew. Returns how many are due.';

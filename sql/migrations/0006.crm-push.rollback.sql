@@ -1,4 +1,5 @@
 drop function crm.prune_push(integer, integer, integer);
+drop function crm.retry_row(bigint);
 drop view crm.syrve_state;
 drop view crm.desired_state;
 drop function crm.written_text(text);

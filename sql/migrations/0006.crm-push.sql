@@ -456,6 +456,21 @@ create trigger forget_refusals after delete on crm.push_blocked
 referencing old table as released
 for each statement execute function crm.forget_refusals();
 
+-- As the owner, because operations may let a row go, and hold no lock that a right to delete from the table would give them.
+create function crm.retry_row(wanted bigint) returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from crm.push_blocked as blocked
+    where blocked.crm_id = wanted;
+    return found;
+end
+$$;
+comment on function crm.retry_row(bigint) is
+'Lets a row of crm.push_blocked go: it is tried with the next push, its refusals counted from nought. Returns whether it was there.';
+
 -- As the owner, because attempts are append-only for the DAGs: what is old goes by this function, within its bounds, and by nothing else.
 create function crm.prune_push(plan_days integer, attempt_days integer, batch_rows integer default 10000)
 returns table (plan_rows bigint, attempts bigint, plans bigint, conflicts bigint)

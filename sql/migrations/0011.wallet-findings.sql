@@ -49,6 +49,7 @@ create table wallet.finding_version (
     reason text not null,
     run_id text,
     recorded_at timestamptz not null default clock_timestamp(),
+    recorded_by text not null default session_user,
     primary key (finding_id, version)
 );
 create index finding_version_at on wallet.finding_version (finding_id, as_of, version);
@@ -63,6 +64,7 @@ comment on column wallet.finding_version.evidence is 'What this version rests on
 comment on column wallet.finding_version.reason is 'Why it changed, such as opened, amount changed, closed, or a row that arrived late.';
 comment on column wallet.finding_version.run_id is 'Airflow''s run that wrote it.';
 comment on column wallet.finding_version.recorded_at is 'When it was written.';
+comment on column wallet.finding_version.recorded_by is 'Login of the database that wrote it, or that set the status by hand.';
 
 create table wallet.finding_evaluation (
     organization_id uuid not null,

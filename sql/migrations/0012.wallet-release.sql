@@ -59,6 +59,7 @@ create table wallet.release_event (
     operation_id uuid,
     evidence jsonb not null default '{}' check (jsonb_typeof(evidence) = 'object'),
     run_id text,
+    recorded_by text not null default session_user,
     primary key (release_id, sequence)
 );
 create unique index release_event_decided_once on wallet.release_event (release_id)
@@ -77,6 +78,7 @@ comment on column wallet.release_event.operation_id is 'Cancellation of the ledg
 comment on column wallet.release_event.evidence is
 'What it rests on: reason, code, missing, balance_before, balance_after, transactions; never personal data.';
 comment on column wallet.release_event.run_id is 'Airflow''s run that wrote it.';
+comment on column wallet.release_event.recorded_by is 'Login of the database that wrote the row; decided_by is its word.';
 
 create view wallet.release_state as
 select

@@ -12,7 +12,6 @@ comment on function wallet.clock_skew() is 'How far the clocks of tills and of S
 -- What an operation may not be sent for: the last look before the money call, under the lock of its hold. Returns null if it may be sent.
 create function wallet.refusal_to_send(wanted uuid) returns text
 language plpgsql
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -149,7 +148,6 @@ for each statement execute function wallet.refuse_to_send();
 -- An outcome by balance holds only as long as nothing else is known to have moved the wallet in its window, clocks being apart.
 create function wallet.reopen_by_balance() returns trigger
 language plpgsql
-security definer
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -202,7 +200,6 @@ for each statement execute function wallet.reopen_by_balance();
 
 create function wallet.reopen_by_report() returns trigger
 language plpgsql
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

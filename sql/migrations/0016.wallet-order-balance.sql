@@ -281,6 +281,7 @@ comment on column wallet.hold_ended_again.hold_id is 'The hold, as in wallet.hol
 comment on column wallet.hold_ended_again.organization_id is 'Organization that the hold belongs to.';
 comment on column wallet.hold_ended_again.ended_again_at is 'When the second of its ends happened.';
 
+-- As the owner, because what is queued for follow_orders is what the ledger says: nobody may write the queue beside it, or take from it.
 create function wallet.touch_by_event() returns trigger
 language plpgsql
 security definer
@@ -307,6 +308,7 @@ create trigger d_touched after insert on wallet.operation_event
 referencing new table as added
 for each statement execute function wallet.touch_by_event();
 
+-- As the owner, likewise.
 create function wallet.touch_by_order() returns trigger
 language plpgsql
 security definer
@@ -325,6 +327,7 @@ create trigger touched after insert on wallet.payment_order_version
 referencing new table as added
 for each statement execute function wallet.touch_by_order();
 
+-- As the owner, because it alone writes what follows from the ledger about orders and holds, which the DAGs may read only.
 create function wallet.follow_orders(organization uuid) returns bigint
 language plpgsql
 security definer

@@ -12,6 +12,7 @@ create table sync.approval (
     run_id text not null,
     requested_by text not null,
     asked_at timestamptz not null default clock_timestamp(),
+    recorded_by text not null default session_user,
     answer_until timestamptz,
     unique (approval_id, digest, requested_by)
 );
@@ -29,6 +30,7 @@ comment on column sync.approval.dag_id is 'DAG that asked.';
 comment on column sync.approval.run_id is 'Airflow''s run that asked; an approval counts for this run only.';
 comment on column sync.approval.requested_by is 'Airflow''s user who started the run; empty for a run by schedule or asset.';
 comment on column sync.approval.asked_at is 'When it was asked.';
+comment on column sync.approval.recorded_by is 'Login of the database that wrote the row; the other names are its word.';
 comment on column sync.approval.answer_until is 'No answer after this counts; null where it waits without an end.';
 
 create table sync.approval_event (
@@ -43,6 +45,7 @@ create table sync.approval_event (
     amount numeric check (amount >= 0),
     reason text,
     occurred_at timestamptz not null default clock_timestamp(),
+    recorded_by text not null default session_user,
     primary key (approval_id, sequence),
     foreign key (approval_id, digest, requested_by) references sync.approval (approval_id, digest, requested_by),
     constraint approval_names_its_approver check (state <> 'approved' or (decided_by_id <> '' and decided_by_id is not null)),
@@ -73,6 +76,7 @@ comment on column sync.approval_event.is_self_approval_allowed is
 comment on column sync.approval_event.amount is 'Money approved, in the wallets'' currency: counts towards the limit of a day. Null where none moves.';
 comment on column sync.approval_event.reason is 'Why it is not needed or not counted.';
 comment on column sync.approval_event.occurred_at is 'When it was written.';
+comment on column sync.approval_event.recorded_by is 'Login of the database that wrote the row; the other names are its word.';
 
 create view sync.approval_state as
 select

@@ -141,6 +141,7 @@ comment on column sync.refresh_interval.rate_per_day is 'Expected changes per da
 comment on column sync.refresh_interval.weight is 'How much a day of delay counts.';
 comment on column sync.refresh_interval.interval_days is 'Days between look-ups that the present budget gives it.';
 
+-- As the owner, because operations may ask about the one identity that they have at hand, and may not list or search those of the roster.
 create function sync.explain_due(organization_id uuid, identity text)
 returns table (
     identity_kind text,

@@ -14,10 +14,20 @@ select
         cross join lateral aclexplode(coalesce(routine.proacl, acldefault('f', routine.proowner))) as acl
         where
             routine.pronamespace = 'pg_catalog'::regnamespace
-            and routine.proname ~ '^pg_(try_)?advisory_(xact_)?lock'
+            and routine.proname ~ %(locks)s
             and acl.grantee = 0
         order by 1
     ) as locks_for_everybody,
+    array(
+        select routine.oid::regprocedure::text
+        from pg_proc as routine
+        cross join lateral aclexplode(coalesce(routine.proacl, acldefault('f', routine.proowner))) as acl
+        where
+            routine.pronamespace = 'pg_catalog'::regnamespace
+            and routine.proname ~ %(writers)s
+            and acl.grantee = 0
+        order by 1
+    ) as writers_for_everybody,
     (
         select count(*) > 0
         from pg_namespace as common

@@ -41,7 +41,7 @@ with granted as (
     cross join lateral aclexplode(coalesce(routine.proacl, acldefault('f', routine.proowner))) as acl
     where
         routine.pronamespace::regnamespace::text = any(%(schemas)s)
-        or (routine.pronamespace = 'pg_catalog'::regnamespace and routine.proname ~ '^pg_(try_)?advisory_(xact_)?lock')
+        or (routine.pronamespace = 'pg_catalog'::regnamespace and routine.proname ~ %(closed)s)
     union all
     select
         'later functions' as thing,

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from syrve.api.config import DIALECTS, SyrveConfig
+from syrve.api.config import SyrveConfig
 from syrve.api.decode import customer, tolerant_customer
 from syrve.api.decode_clean import clean_customer
-from syrve.api.dialects import dialect_named
+from syrve.api.dialects import DIALECTS, dialect_named
 from syrve.api.endpoints import CUSTOMER_INFO
 from syrve.api.fields import MAX_TEXT_LENGTH, BadField
 from syrve.api.models import Lookup

@@ -11,8 +11,8 @@ import pytest
 
 from api.scripted_service import TOKEN_PATH, ScriptedService
 from syrve.api.client import SyrveClient
-from syrve.api.config import DEFAULT_BUDGETS, DIALECTS, SyrveConfig
-from syrve.api.dialects import dialect_named
+from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
+from syrve.api.dialects import DIALECTS, dialect_named
 from syrve.api.endpoints import ENDPOINTS, Family, Safety
 from syrve.api.errors import ConfigurationError, SyrveError, UnsupportedByDialect
 from syrve.api.models import CustomerChange
@@ -73,8 +73,7 @@ def test_method_calls_the_path_of_its_row_or_says_before_any_call_that_the_diale
     service: ScriptedService, config_for: Callable[..., SyrveConfig], method: str, dialect: str
 ) -> None:
     operation, call = CALLS[method]
-    endpoint = ENDPOINTS[operation]
-    path = endpoint.cloud if dialect == "cloud" else endpoint.reference
+    path = dialect_named(dialect).paths.get(operation)
     offered = path is not None and (dialect, method) != ("reference", "customer_by_email")
 
     with SyrveClient(config_for(service.url, dialect=dialect)) as client:
@@ -91,16 +90,29 @@ def test_method_calls_the_path_of_its_row_or_says_before_any_call_that_the_diale
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_dialect_has_an_encoder_for_exactly_the_rows_with_a_path(dialect: str) -> None:
-    offered = {name for name, row in ENDPOINTS.items() if (row.cloud if dialect == "cloud" else row.reference)}
+def test_dialect_has_an_encoder_for_each_of_its_paths(dialect: str) -> None:
+    spoken = dialect_named(dialect)
 
-    assert set(dialect_named(dialect).encoders) == offered
+    assert set(spoken.encoders) == set(spoken.paths)
+    assert set(spoken.paths) <= set(ENDPOINTS)
+
+
+def test_every_operation_is_offered_by_a_dialect() -> None:
+    assert {operation for name in DIALECTS for operation in dialect_named(name).paths} == set(ENDPOINTS)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_capabilities_agree_with_the_operations_on_offer(dialect: str) -> None:
+    spoken = dialect_named(dialect)
+
+    assert spoken.capabilities.removes_category == ("category_remove" in spoken.paths)
+    assert spoken.capabilities.reports_transactions == ("transactions_by_revision" in spoken.paths)
+    assert spoken.capabilities.takes_app_tokens == ("access_token_v2" in spoken.paths)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_rows_are_known_by_their_operation_and_no_two_share_a_path(dialect: str) -> None:
-    paths = [row.cloud if dialect == "cloud" else row.reference for row in ENDPOINTS.values()]
-    real = [path for path in paths if path is not None]
+    real = list(dialect_named(dialect).paths.values())
 
     assert all(name == row.operation for name, row in ENDPOINTS.items())
     assert all(path.startswith(("/api/1/", "/api/v2/")) for path in real)

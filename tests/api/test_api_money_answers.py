@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixtures.errors import subclasses
 from syrve.api.answers import interpret
 from syrve.api.endpoints import CUSTOMER_INFO, ENDPOINTS, Endpoint, Safety
 from syrve.api.errors import (
@@ -24,7 +25,6 @@ from syrve.api.errors import (
     TokenRefused,
     Transient,
     UnreadableAnswer,
-    all_error_classes,
 )
 from syrve.api.money_answers import TABLE, effect_of, row_for
 from syrve.api.reading import read
@@ -179,7 +179,7 @@ def test_money_answer_is_believed_only_for_a_reason(status: int, body: bytes) ->
 
 
 def test_error_class_leaves_money_unknown_unless_it_says_otherwise() -> None:
-    known = {cls.__name__: cls.effect for cls in all_error_classes() if cls.effect is not UNKNOWN}
+    known = {cls.__name__: cls.effect for cls in subclasses(SyrveError) if cls.effect is not UNKNOWN}
 
     assert known == {
         "AuthenticationFailed": NOT_CARRIED_OUT,

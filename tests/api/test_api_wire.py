@@ -19,7 +19,8 @@ import simplejson
 
 from api.scripted_service import TOKEN_PATH, Reply, ScriptedService
 from syrve.api.client import SyrveClient
-from syrve.api.config import DIALECTS, SyrveConfig
+from syrve.api.config import SyrveConfig
+from syrve.api.dialects import DIALECTS, dialect_named
 from syrve.api.endpoints import ENDPOINTS, Family
 from syrve.api.models import CustomerChange
 
@@ -101,7 +102,7 @@ def test_every_operation_of_a_dialect_has_an_exchange(dialect: str) -> None:
     offered = {
         str(path).format(segment="iiko")
         for row in ENDPOINTS.values()
-        if row.family is not Family.AUTH and (path := row.cloud if dialect == "cloud" else row.reference)
+        if row.family is not Family.AUTH and (path := dialect_named(dialect).paths.get(row.operation))
     }
 
     assert paths == offered

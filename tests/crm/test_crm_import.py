@@ -8,7 +8,7 @@ import pytest
 
 from fixtures.pushes import NEW_PHONES, Pushing
 from syrve.crm.imports import CrmImport
-from syrve.customers.errors import UnusableSource
+from syrve.sources.errors import UnusableSource
 from syrve.sources.files import FileSource
 from syrve.sources.values import SEXES, YES_NO
 from syrve.warehouse.runs import Counts

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from fixtures.pushes import IMPATIENT_PUSH, NEW_PHONES, Pushing
+from syrve.api.dialects import dialect_named
 from syrve.api.errors import AuthenticationFailed, LoyaltyNotConfigured, PermissionDenied
 from syrve.crm.apply import ApplyScope, PushApply
 from syrve.crm.errors import PushIncomplete
@@ -781,7 +782,9 @@ def test_broken_organization_holds_up_nobody_else(pushing: Pushing) -> None:
     first, second = (each["organization_id"] for each in pushing.simulator.control.organizations())
     for organization_id in (first, second):
         pushing.wish(organization_id=organization_id, phone=next(NEW_PHONES))
-    planner = PushPlanner(pushing.warehouse, key=pushing.key("plan"), dialect="reference", region="RU")
+    planner = PushPlanner(
+        pushing.warehouse, key=pushing.key("plan"), capabilities=dialect_named("reference").capabilities, region="RU"
+    )
     plan = planner.run(PlanScope((first, second)))
     shards = shards_of(plan, shard_size=1, max_shards=4)
     assert sorted(each["organization_id"] for each in shards) == sorted([first, second])

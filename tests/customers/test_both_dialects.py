@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fixtures.pulls import Syncing
 from syrve.api.client import SyrveClient
-from syrve.api.config import DIALECTS, SyrveConfig
+from syrve.api.config import SyrveConfig
+from syrve.api.dialects import DIALECTS
 from syrve.api.errors import AuthenticationFailed, MoneyRefused, NotFound, OutcomeUnknown, PermissionDenied, SyrveError
 from syrve.api.models import Customer, CustomerChange
 from syrve.api.tokens import MAX_TOKENS_REFUSED_UNUSED

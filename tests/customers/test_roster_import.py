@@ -15,10 +15,10 @@ import pytest
 from fixtures.pulls import Syncing
 from fixtures.pushes import Pushing
 from fixtures.rosters import CANARY, CUSTOMER, ORGANIZATION, TWO_PHONES, Roster
-from syrve.customers.errors import UnreadableSource, UnusableSource
 from syrve.customers.identities import COLUMNS
 from syrve.customers.roster import crm_rows
 from syrve.sources.columns import Columns
+from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.sources.files import FileSource
 from syrve.sources.source import CHUNK_ROWS, Chunk
 

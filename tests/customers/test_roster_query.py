@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy
 
 from fixtures.rosters import CANARY, CUSTOMER, TWO_PHONES, Roster
-from syrve.customers.errors import UnreadableSource, UnusableSource
 from syrve.customers.identities import COLUMNS
+from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.sources.query import QuerySource
 from syrve.sources.source import CHUNK_ROWS
 

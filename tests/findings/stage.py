@@ -18,7 +18,8 @@ from findings.truth import CERTAIN_RULES, dangling, expected, name_of
 from findings.truth_orders import ORDER_RULES
 from findings.virtual_time import VirtualTime
 from syrve.api.client import SyrveClient
-from syrve.api.config import DIALECTS, SyrveConfig
+from syrve.api.config import SyrveConfig
+from syrve.api.dialects import DIALECTS
 from syrve.findings.reconcile import reconcile
 from syrve.findings.rules import Rule, all_rules
 from syrve.findings.thresholds import Limits, Thresholds

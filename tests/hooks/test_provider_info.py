@@ -13,7 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from syrve.api.config import DEFAULT_BUDGETS, DIALECTS, PATH_SEGMENTS, SyrveConfig
+from syrve.api.config import DEFAULT_BUDGETS, PATH_SEGMENTS, SyrveConfig
+from syrve.api.dialects import DIALECTS
 from syrve.hooks.syrve import SyrveHook
 from syrve.provider import get_provider_info
 

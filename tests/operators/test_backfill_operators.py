@@ -11,11 +11,11 @@ from fixtures.airflow import Running, SetConnection, postgres_fields
 from fixtures.run_notes import AirflowLike
 from syrve.api.errors import ConfigurationError
 from syrve.customers.backfill import BackfillProgress
-from syrve.customers.errors import UnusableSource
 from syrve.customers.settings import OUTAGE_BATCH_SIZE, backfill_settings, pull_settings
 from syrve.operators.backfill import SyrveFinishBackfillOperator, SyrvePlanBackfillOperator
 from syrve.operators.customers import SyrvePullCustomersOperator
 from syrve.operators.progress import backfill_told, rate_told
+from syrve.sources.errors import UnusableSource
 
 CANARY = "+79757776655"
 

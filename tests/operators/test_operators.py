@@ -15,12 +15,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from fixtures.airflow import Running, SetConnection, postgres_fields
 from syrve.api.errors import ConfigurationError
-from syrve.customers.errors import UnusableSource
 from syrve.operators import assets
 from syrve.operators.coupons import SyrveOrganizationsOperator, SyrvePullCouponsOperator
 from syrve.operators.customers import SyrvePlanPullOperator, SyrvePullCustomersOperator
 from syrve.operators.publish import SyrvePublishOperator
 from syrve.operators.roster import SyrveRosterImportOperator
+from syrve.sources.errors import UnusableSource
 
 SETTINGS_IN_RENDERED_FIELDS = {
     "amount",

@@ -20,8 +20,9 @@ from syrve.api.errors import ConfigurationError
 from syrve.approvals.errors import NotApproved, QuestionOutdated
 from syrve.operators.release import SyrvePlanReleaseOperator, SyrveReleaseHoldsOperator
 from syrve.operators.release_approval import SyrveApproveReleaseOperator
+from syrve.release.errors import AnswerUnclear
 from syrve.release.question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
-from syrve.wallet.errors import AnswerUnclear, UnusableOperation
+from syrve.wallet.errors import UnusableOperation
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.process import SimulatorProcess, start_simulator
 

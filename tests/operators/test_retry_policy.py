@@ -1,19 +1,20 @@
 """What Airflow does after a failure is what the error's class says."""
 
 import copy
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk import ExceptionRetryPolicy, RetryAction
+from airflow.sdk import RetryAction, RetryPolicy
 
+from fixtures.errors import defined_exceptions, provider_errors
 from syrve.api import errors as api_errors
 from syrve.crm import errors as crm_errors
-from syrve.customers.errors import UnreadableSource, UnusableSource
 from syrve.customers.pull import PullIncomplete
+from syrve.errors import SyrveProviderError
 from syrve.operators.retry import syrve_retry_policy
 from syrve.organizations import chosen
+from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.warehouse import errors as warehouse_errors
 
 FAILS_AT_ONCE = [
@@ -45,6 +46,17 @@ WAITS_SECONDS = {
     UnreadableSource: 60,
 }
 
+FAMILIES = {
+    "ApprovalError",
+    "FindingsError",
+    "NotificationError",
+    "SyrveError",
+    "UnknownConf",
+    "UnusableSource",
+    "WalletError",
+    "WarehouseError",
+}
+
 
 def instance(cls: type[BaseException]) -> BaseException:
     if not issubclass(cls, api_errors.SyrveError):
@@ -58,12 +70,6 @@ def decision(error: BaseException) -> tuple[RetryAction, timedelta | None]:
     return found.action, found.retry_delay
 
 
-def tree(root: type[BaseException]) -> Iterator[type[BaseException]]:
-    yield root
-    for child in root.__subclasses__():
-        yield from tree(child)
-
-
 @pytest.mark.parametrize("cls", FAILS_AT_ONCE, ids=lambda cls: cls.__name__)
 def test_what_a_retry_cannot_help_fails_at_once(cls: type[BaseException]) -> None:
     assert decision(instance(cls)) == (RetryAction.FAIL, None)
@@ -74,18 +80,22 @@ def test_what_may_pass_by_itself_waits_as_long_as_its_class_says(cls: type[BaseE
     assert decision(instance(cls)) == (RetryAction.RETRY, timedelta(seconds=WAITS_SECONDS[cls]))
 
 
-def test_every_class_of_the_error_trees_is_treated_by_what_it_says_itself() -> None:
-    roots = (api_errors.SyrveError, warehouse_errors.WarehouseError, UnusableSource)
-    classes = {cls for root in roots for cls in tree(root)}
-    assert classes >= {*FAILS_AT_ONCE, *WAITS_SECONDS}
+@pytest.mark.parametrize("cls", provider_errors(), ids=lambda cls: cls.__name__)
+def test_every_error_is_retried_as_its_own_class_says(cls: type[SyrveProviderError]) -> None:
+    wait_seconds = cls.retry_after_seconds
 
-    for cls in classes:
-        wait_seconds = cls.retry_after_seconds  # type: ignore[attr-defined]
-        if wait_seconds is None:
-            expected: tuple[RetryAction, timedelta | None] = (RetryAction.FAIL, None)
-        else:
-            expected = (RetryAction.RETRY, timedelta(seconds=wait_seconds))
-        assert decision(cls.__new__(cls)) == expected, cls.__name__
+    expected = (
+        (RetryAction.FAIL, None) if wait_seconds is None else (RetryAction.RETRY, timedelta(seconds=wait_seconds))
+    )
+    assert decision(cls.__new__(cls)) == expected
+
+
+def test_every_public_exception_is_below_the_one_root() -> None:
+    outside = {cls.__qualname__ for cls in defined_exceptions() if not issubclass(cls, SyrveProviderError)}
+
+    assert {name for name in outside if not name.startswith("_")} == set()
+    assert {*FAILS_AT_ONCE, *WAITS_SECONDS} <= set(provider_errors())
+    assert {family.__name__ for family in SyrveProviderError.__subclasses__()} >= FAMILIES
 
 
 def test_class_made_later_is_treated_by_what_it_says_itself() -> None:
@@ -120,23 +130,13 @@ def test_reason_names_the_class_and_nothing_of_the_message() -> None:
     assert found.reason == "RateLimited: may pass by itself"
 
 
-def test_policy_works_the_same_after_it_was_copied() -> None:
-    used = syrve_retry_policy()
-    used.evaluate(instance(api_errors.RateLimited), 1, 4)
-
-    for policy in (copy.deepcopy(syrve_retry_policy()), copy.deepcopy(used)):
-        assert isinstance(policy, ExceptionRetryPolicy)
-        assert policy.evaluate(instance(api_errors.AuthenticationFailed), 1, 4).action is RetryAction.FAIL
-
-
-def test_policy_written_out_by_airflow_reads_back_with_the_same_rules() -> None:
+def test_policy_works_the_same_copied_or_written_out_and_read() -> None:
     policy = syrve_retry_policy()
-    policy.evaluate(instance(api_errors.RateLimited), 1, 4)
 
-    back = ExceptionRetryPolicy.deserialize(policy.serialize())
-
-    for cls in (*FAILS_AT_ONCE, *WAITS_SECONDS):
-        assert back.evaluate(instance(cls), 1, 4) == policy.evaluate(instance(cls), 1, 4)
+    for other in (copy.deepcopy(policy), type(policy).deserialize(policy.serialize())):
+        assert isinstance(other, RetryPolicy)
+        for cls in (*FAILS_AT_ONCE, *WAITS_SECONDS):
+            assert other.evaluate(instance(cls), 1, 4) == policy.evaluate(instance(cls), 1, 4)
 
 
 @pytest.mark.parametrize(("asked", "waits"), [(None, 120), (5.0, 120), (900.0, 900)])

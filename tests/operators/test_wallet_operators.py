@@ -19,7 +19,6 @@ from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
 from syrve.approvals.book import ApprovalBook, Content, RunOf
 from syrve.approvals.errors import NotApproved
 from syrve.approvals.rules import ApproverRules, User
-from syrve.customers.errors import UnusableSource
 from syrve.hooks.wallet import SyrveWalletHook
 from syrve.operators.topup import SyrvePlanTopupOperator, SyrveSendTopupOperator, SyrveTopupGateOperator
 from syrve.operators.wallet import (
@@ -33,6 +32,7 @@ from syrve.operators.wallet import (
     wallet_payment,
 )
 from syrve.operators.wallet_import import SyrveTransactionsOperator, SyrveWalletImportOperator
+from syrve.sources.errors import UnusableSource
 from syrve.wallet.errors import (
     MoneyNotSent,
     OrderFailed,

@@ -8,8 +8,9 @@ import pytest
 
 from fixtures.releases import STEPS, Releasing
 from fixtures.wallets import in_another_process, killed_at, start_process, wait_for
+from syrve.release.errors import ReleaseIncomplete
 from syrve.release.question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
-from syrve.wallet.errors import PaymentUnsettled, ReleaseIncomplete
+from syrve.wallet.errors import PaymentUnsettled
 
 FULL, FREED_BEFORE = Decimal("100.00"), Decimal("70.00")
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fixtures.releases import Releasing
 from fixtures.wallets import Purse
 from syrve.release.choosing import ReleaseChoice
+from syrve.release.errors import AnswerUnclear
 from syrve.release.policy import RULES
 from syrve.release.question import (
     FIXED_OPTIONS,
@@ -26,7 +27,7 @@ from syrve.release.question import (
     read_answer,
     told_age,
 )
-from syrve.wallet.errors import AnswerUnclear, WalletError
+from syrve.wallet.errors import WalletError
 from syrve.wallet.operations import OperationState
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseConfigError

@@ -1,128 +1,34 @@
 """Attacks on the warehouse as each role, on the newest Postgres and on the oldest: nobody gets further than docs/roles.md says."""
 
 import os
-import uuid
-from collections.abc import Iterator
+import re
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import psycopg2
 import psycopg2.errors
 import pytest
 
-from devstack.postgres import PostgresServer
-from syrve.warehouse.dsn import url_from_text
-from syrve.warehouse.grants import LOADER, SCHEMAS, roles
-from syrve.warehouse.migrate import migrate
+from fixtures.targets import CARD, NOBODY, PEOPLE, PHONE, RELATIONS, ROLES, Target
+from syrve.warehouse.grants import SCHEMAS, roles
 from warehouse import roles_table
-
-NOBODY = "nobody"
-ROLES = (*roles(), NOBODY)
-PEOPLE = tuple(role for role in ROLES if role != LOADER)
-PHONE, CARD = "+79757771234", "CANARYTRACK77"
 
 DEFINERS = {
     "crm.note_membership_edit()",
     "crm.prune_push(integer,integer,integer)",
-    "sync.drop_held_back(bigint,text)",
+    "crm.retry_row(bigint)",
+    "sync.drop_held_back(bigint)",
     "sync.explain_due(uuid,text)",
-    "sync.let_through(bigint,text)",
-    "sync.make_held_back_due(bigint)",
+    "sync.let_through(bigint)",
     "wallet.follow_holds()",
     "wallet.follow_unsettled()",
     "wallet.follow_orders(uuid)",
     "wallet.keep_finding_version()",
-    "wallet.refusal_to_send(uuid)",
-    "wallet.reopen_by_balance()",
-    "wallet.reopen_by_report()",
     "wallet.touch_by_event()",
     "wallet.touch_by_order()",
 }
 """Functions that run as the owner; each says why beside it. Another one needs a reason that stands up here."""
 
-
-@dataclass(frozen=True)
-class Target:
-    """A migrated warehouse with rows of a person in it, and a login of each role."""
-
-    server: PostgresServer
-    database: str
-    logins: dict[str, str]
-
-    def dsn(self, role: str | None = None) -> str:
-        """The URL of a role's login, or of the owner."""
-        dsn = self.server.dsn(self.database)
-        return dsn if role is None else dsn.replace("postgres@", f"{self.logins[role]}@")
-
-    def run(self, role: str | None, *statements: str) -> list[Any]:
-        """Run statements in one session of a role and return the last one's rows."""
-        with closing(psycopg2.connect(self.dsn(role))) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            for statement in statements:
-                cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
-    def refuses(self, role: str, *statements: str) -> bool:
-        """Whether one of the statements is refused for want of a right."""
-        try:
-            self.run(role, *statements)
-        except psycopg2.errors.InsufficientPrivilege:
-            return True
-        return False
-
-
-@pytest.fixture(scope="module", params=["newest", "oldest"])
-def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    """The warehouse under attack."""
-    fixture = {"newest": "postgres_server", "oldest": "old_postgres_server"}[request.param]
-    server: PostgresServer = request.getfixturevalue(fixture)
-    name = f"test_{uuid.uuid4().hex}"
-    server.create_database(name)
-    migrate(url_from_text(server.dsn(name)))
-    logins = {role: f"test_{role}_{uuid.uuid4().hex[:8]}" for role in ROLES}
-    made = Target(server, name, logins)
-    try:
-        for role, login in logins.items():
-            made.run(None, f"create role {login} login", *([] if role == NOBODY else [f"grant {role} to {login}"]))
-        made.run(None, f"grant syrve_ops to {logins['syrve_ops_clear']}", PLANTED, "analyze")
-        yield made
-    finally:
-        server.drop_database(name)
-        with closing(psycopg2.connect(server.dsn("postgres"))) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            for login in logins.values():
-                cursor.execute(f"drop role if exists {login}")
-
-
-PLANTED = f"""
-    insert into syrve.customer (organization_id, customer_id, phone, phone_raw, name, is_deleted, extra, first_seen_at, changed_at,
-        fetched_at, profile_changed_at)
-    select md5(i::text)::uuid, md5(i::text)::uuid, '{PHONE}', '{PHONE}', '{PHONE}', false, '{{}}', now(), now(), now(), now()
-    from generate_series(1, 50) as i;
-    insert into syrve.card (organization_id, customer_id, card_id, track, number, changed_at)
-    select md5(i::text)::uuid, md5(i::text)::uuid, md5(i::text)::uuid, '{CARD}', '{CARD}', now() from generate_series(1, 50) as i;
-    insert into sync.roster (organization_id, identity_kind, identity_value, received_value, source)
-    select md5(i::text)::uuid, 'phone', '{PHONE}', '{PHONE}', 'test' from generate_series(1, 50) as i;
-    insert into sync.roster (organization_id, identity_kind, identity_value, source)
-    select md5(i::text)::uuid, 'card', '{CARD}', 'test' from generate_series(1, 50) as i;
-    insert into sync.reject (run_id, entity, identity, stage, reason, payload)
-    select i::text, 'customer', '{PHONE}', 'import', i::text, jsonb_build_object('phone', '{PHONE}', 'track', '{CARD}')
-    from generate_series(1, 50) as i;
-    insert into crm.customer (organization_id, phone) select md5(i::text)::uuid, '{PHONE}' from generate_series(1, 50) as i;
-    insert into crm.customer_card (crm_id, track) select crm_id, '{CARD}' from crm.customer;
-    insert into crm.push_state (crm_id, organization_id, phone, phone_read, unsure_phone)
-    select crm_id, organization_id, phone, phone, phone from crm.customer;
-    insert into crm.conflict (crm_id, organization_id, customer_id, field, crm_value, syrve_value, agreed_value, policy, outcome)
-    select crm_id, organization_id, organization_id, 'phone', '{PHONE}', '{PHONE}', '{PHONE}', 'ask', 'waits' from crm.customer
-    union all
-    select crm_id, organization_id, organization_id, 'card:{CARD}', 'true', 'false', 'false', 'ask', 'waits' from crm.customer;
-    insert into crm.remote_change (crm_id, field, organization_id, customer_id, crm_value, syrve_value, seen_at)
-    select crm_id, 'card:{CARD}', organization_id, organization_id, 'true', 'false', now() from crm.customer;
-    insert into crm.push_plan (plan_id, crm_id, organization_id, phone, action, changes, edited_at, agreed_version)
-    select 1, crm_id, organization_id, phone, 'create', jsonb_build_object('phone', jsonb_build_object('to', phone)), now(), 0
-    from crm.customer
-"""
 
 HANG_ON_A_TRIGGER = """
     create type pg_temp.e as enum ('1');
@@ -185,6 +91,18 @@ def test_every_function_is_pinned_and_few_run_as_the_owner(target: Target) -> No
     assert {name for name, is_definer, _ in found if is_definer} == DEFINERS
 
 
+def test_every_definer_says_why_beside_it() -> None:
+    migrations = sorted((Path(__file__).parents[2] / "sql" / "migrations").glob("*.sql"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in migrations if "rollback" not in path.name)
+    makings = list(re.finditer(r"((?:^--.*\n)*)^create (?:or replace )?function ([\w.]+)", text, re.MULTILINE))
+    ends = [making.start() for making in makings[1:]] + [len(text)]
+    bodies = {making[2]: (making[1], text[making.end() : end]) for making, end in zip(makings, ends, strict=True)}
+    definers = {name.partition("(")[0] for name in DEFINERS}
+
+    assert {name for name, (_, body) in bodies.items() if "security definer" in body} == definers
+    assert [name for name in sorted(definers) if "As the owner, " not in bodies[name][0]] == []
+
+
 def test_rights_are_what_the_document_says(target: Target) -> None:
     with closing(psycopg2.connect(target.dsn())) as connection, connection.cursor() as cursor:
         found = roles_table.table(cursor)
@@ -206,10 +124,6 @@ def test_everybody_may_nothing_of_ours(target: Target) -> None:
         assert target.run(NOBODY, f"select has_schema_privilege('{schema}', 'usage')") == [(False,)]
 
 
-RELATIONS = f"""
-    select oid::regclass::text from pg_class
-    where relkind in ('r', 'p', 'v') and relnamespace::regnamespace::text = any(array{list(SCHEMAS)})
-"""
 READABLE = f"""
     select attrelid::regclass::text, string_agg(quote_ident(attname), ', ' order by attnum)
     from pg_attribute join pg_class on pg_class.oid = attrelid
@@ -277,28 +191,6 @@ def test_hash_key_is_listed_for_nobody(target: Target, role: str) -> None:
         )
         == []
     )
-
-
-ADVISORY_LOCKS = """
-    select format('%s(%s)', proname, case pronargs when 1 then '1' else '1, 1' end) from pg_proc
-    where pronamespace = 'pg_catalog'::regnamespace and proname ~ 'advisory' and proname !~ 'unlock'
-"""
-
-
-@pytest.mark.parametrize("role", PEOPLE)
-def test_no_person_takes_a_lock_that_the_ledger_waits_for(target: Target, role: str) -> None:
-    calls = [call for (call,) in target.run(None, ADVISORY_LOCKS)]
-
-    assert len(calls) == 16
-    assert [call for call in calls if not target.refuses(role, f"select {call}")] == []
-    assert target.refuses(role, "begin", "lock table wallet.operation in share mode")
-    assert target.refuses(role, "begin", "lock table analytics.customer in access exclusive mode")
-    assert target.refuses(role, "begin", "lock table wallet.finding in share mode")
-    assert target.refuses(role, "select * from wallet.hold for update")
-
-
-def test_loader_takes_its_locks(target: Target) -> None:
-    assert target.run(LOADER, "select pg_try_advisory_xact_lock(1), pg_try_advisory_lock(1, 1)") == [(True, True)]
 
 
 GETTING_OUT = (
@@ -398,7 +290,18 @@ def test_people_create_nothing_not_even_for_a_session(target: Target, role: str)
     assert made == []
 
 
-def test_one_role_reads_no_large_object_of_another(target: Target) -> None:
-    [(number,)] = target.run("syrve_crm", "select lo_from_bytea(0, 'x')")
+def test_ops_asks_about_what_it_has_at_hand_only(target: Target) -> None:
+    [(organization,)] = target.run(None, "select organization_id from sync.roster limit 1")
+    ask = f"select * from sync.explain_due('{organization}', '{{identity}}')"
 
-    assert all(target.refuses(role, f"select lo_get({number})") for role in ROLES if role != "syrve_crm")
+    known = target.run("syrve_ops", ask.format(identity=PHONE))
+
+    assert len(known) == 1
+    assert PHONE not in str(known)
+    assert target.run("syrve_ops", ask.format(identity="%")) == []
+    assert target.refuses("syrve_analyst", ask.format(identity=PHONE))
+    assert target.refuses("syrve_ops", "select identity_value from sync.roster")
+
+
+def test_no_limit_of_time_is_set_for_log_ins(target: Target) -> None:
+    assert all(target.run(role, "select current_setting('statement_timeout')") == [("0",)] for role in PEOPLE)

@@ -1,9 +1,11 @@
 """Sessions of the warehouse: what each has, and the databases and poolers that would not keep it."""
 
+import io
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,13 +15,15 @@ import psycopg2
 import pytest
 from sqlalchemy.engine import URL
 
-from devstack.postgres import PostgresServer
+from devstack.postgres import SOCKET_FILE, SUPERUSER, PostgresServer
+from fixtures.pooler import pooling
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.errors import WarehouseConfigError
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="no pgbouncer here: it is in no Python registry")
+every_pooler = pytest.mark.parametrize("kind", ["stand-in", *(["pgbouncer"] if PGBOUNCER else [])])
+"""PgBouncer is in no Python registry: a stand-in of it runs everywhere, and the real one too where it is installed."""
 
 
 def test_session_is_in_utc_and_notices_a_dead_server(warehouse_dsn: str) -> None:
@@ -59,7 +63,7 @@ def test_database_in_another_encoding_is_refused(postgres_server: PostgresServer
 
 
 @contextmanager
-def pooled(server: PostgresServer, dsn: str, mode: str, home: Path) -> Iterator[URL]:
+def real_pooler(server: PostgresServer, dsn: str, mode: str, home: Path) -> Iterator[URL]:
     """The warehouse through PgBouncer in one of its modes."""
     home.chmod(0o755)
     database = url_from_text(dsn).database
@@ -91,23 +95,70 @@ def pooled(server: PostgresServer, dsn: str, mode: str, home: Path) -> Iterator[
         shutil.rmtree(folder)
 
 
-@needs_pgbouncer
+@contextmanager
+def pooled(kind: str, server: PostgresServer, dsn: str, mode: str, home: Path) -> Iterator[URL]:
+    """The warehouse through a pooler in one of its modes."""
+    if kind == "pgbouncer":
+        with real_pooler(server, dsn, mode, home) as url:
+            yield url
+        return
+    database = url_from_text(dsn).database or ""
+    with (
+        tempfile.TemporaryDirectory(prefix="syrve-pooler-") as folder,
+        pooling(Path(folder), server.socket_directory / SOCKET_FILE, SUPERUSER, database, mode),
+    ):
+        yield url_from_text(f"postgresql://postgres@/{database}?host={folder}&port=6432")
+
+
+@every_pooler
 def test_pooler_in_transaction_mode_is_refused(
-    postgres_server: PostgresServer, warehouse_dsn: str, tmp_path: Path
+    kind: str, postgres_server: PostgresServer, warehouse_dsn: str, tmp_path: Path
 ) -> None:
     with (
-        pooled(postgres_server, warehouse_dsn, "transaction", tmp_path) as url,
+        pooled(kind, postgres_server, warehouse_dsn, "transaction", tmp_path) as url,
         pytest.raises(WarehouseConfigError, match="pooler in transaction mode"),
         Warehouse(url).connect(),
     ):
         pass
 
 
-@needs_pgbouncer
-def test_pooler_in_session_mode_is_met(postgres_server: PostgresServer, warehouse_dsn: str, tmp_path: Path) -> None:
+@every_pooler
+def test_pooler_in_session_mode_is_met(
+    kind: str, postgres_server: PostgresServer, warehouse_dsn: str, tmp_path: Path
+) -> None:
     with (
-        pooled(postgres_server, warehouse_dsn, "session", tmp_path) as url,
+        pooled(kind, postgres_server, warehouse_dsn, "session", tmp_path) as url,
         Warehouse(url).transaction("read") as cursor,
     ):
         cursor.execute("select current_setting('timezone'), count(*) from sync.roster")
         assert cursor.fetchall() == [("UTC", 0)]
+
+
+@every_pooler
+def test_transaction_mode_gives_one_lock_to_two_sessions(
+    kind: str, postgres_server: PostgresServer, warehouse_dsn: str, tmp_path: Path
+) -> None:
+    """What is refused, and why: without it two tasks hold the same lock at once."""
+    with pooled(kind, postgres_server, warehouse_dsn, "transaction", tmp_path) as url:
+        dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with closing(psycopg2.connect(dsn)) as one, closing(psycopg2.connect(dsn)) as other:
+            for each in (one, other):
+                each.autocommit = True
+                with each.cursor() as cursor:
+                    cursor.execute("select pg_try_advisory_lock(7)")
+                    assert cursor.fetchall() == [(True,)]
+
+
+@every_pooler
+def test_pooler_refuses_options_and_copies_rows(
+    kind: str, postgres_server: PostgresServer, warehouse_dsn: str, tmp_path: Path
+) -> None:
+    with pooled(kind, postgres_server, warehouse_dsn, "session", tmp_path) as url:
+        dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with pytest.raises(psycopg2.OperationalError, match="unsupported startup parameter"):
+            psycopg2.connect(dsn, options="-c timezone=UTC")
+        with Warehouse(url).transaction("copy") as cursor:
+            cursor.execute("create temp table copied (a integer)")
+            cursor.copy_expert("copy copied from stdin", io.StringIO("1\n2\n"))
+            cursor.execute("select sum(a) from copied")
+            assert cursor.fetchall() == [(3,)]

@@ -12,11 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from syrve.api.dialects import DIALECTS, Capabilities, dialect_named
 from syrve.api.errors import ConfigurationError
 
 _AN_ID = re.compile(r"[0-9a-f-]{1,36}")
 
-DIALECTS = ("reference", "cloud")
 PATH_SEGMENTS = ("iiko", "syrve")
 
 _PLAIN_HTTP_HOSTS = ("localhost", "simulator")
@@ -41,7 +41,7 @@ class SyrveConfig:
 
     base_url: str
     api_login: str = field(repr=False)
-    dialect: str = "reference"
+    dialect: str = DIALECTS[0]
     path_segment: str = "iiko"
     organization_ids: tuple[str, ...] = ()
     timeout_seconds: float = 15.0
@@ -59,6 +59,11 @@ class SyrveConfig:
     def login_fingerprint(self) -> str:
         """Name the account without revealing the login: 12 hex digits."""
         return hashlib.sha256(f"{self.base_url}\n{self.api_login}".encode()).hexdigest()[:12]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the connection's dialect can do that not every dialect can."""
+        return dialect_named(self.dialect).capabilities
 
     @classmethod
     def from_parts(cls, host: str | None, password: str | None, extra: Mapping[str, Any]) -> SyrveConfig:
@@ -164,7 +169,7 @@ def _organization_ids(value: Any) -> tuple[str, ...]:
 def _app_id(value: Any, dialect: str, password: str) -> str | None:
     if value is None:
         return None
-    if dialect != "cloud":
+    if not dialect_named(dialect).capabilities.takes_app_tokens:
         raise _wrong("app_id", "the v2 token is the live service's; set dialect to cloud, or leave app_id empty")
     api_key, _, client_secret = password.partition(":")
     if not api_key or not client_secret:

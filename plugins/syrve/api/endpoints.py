@@ -1,18 +1,13 @@
-"""The endpoint table: what each operation is called, where each dialect has it, and whether it may be repeated.
+"""The endpoint table: what each operation is called, which budget and right it needs, and whether it may be repeated.
 
-Every call to Syrve is a POST, so the HTTP verb says nothing about safety; this table does, and the protocol follows it. A path of None
-means that the dialect has no such operation. The encoders of the bodies are in `dialects/`, by the same operation names.
+Every call to Syrve is a POST, so the HTTP verb says nothing about safety; this table does, and the protocol follows it. The paths and the
+encoders of the bodies are in `dialects/`, by the same operation names.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
-
-from syrve.api.errors import UnsupportedByDialect
-
-DialectName = Literal["reference", "cloud"]
 
 
 class Safety(StrEnum):
@@ -36,101 +31,40 @@ class Family(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """One row: paths by dialect, with `{segment}` where the brand (`iiko` or `syrve`) stands; `right` is what the login needs.
-
-    A row is equal to itself only, which makes it a cheap key.
-    """
+    """One row; `right` is what the login needs. A row is equal to itself only, which makes it a cheap key."""
 
     operation: str
     family: Family
     safety: Safety
     right: str
-    reference: str | None
-    cloud: str | None
     not_found_is_normal: bool = False
-
-    def path(self, dialect: str) -> str:
-        """Return the path under a dialect; raise `UnsupportedByDialect` where it has none."""
-        path = self.cloud if dialect == "cloud" else self.reference
-        if path is None:
-            raise unsupported(self.operation, dialect)
-        return path
-
-
-def unsupported(what: str, dialect: str) -> UnsupportedByDialect:
-    """Return the error for something that a dialect does not have."""
-    return UnsupportedByDialect(
-        f"the dialect {dialect!r} does not offer this; set dialect of the connection to the other one if the service does",
-        operation=what,
-    )
 
 
 _INFO, _CREATING, _CHANGING = "Guests: info", "Guests: creating", "Guests: changing"
 _WALLETS, _COUPONS, _DICTIONARIES = "Loyalty: wallets", "Loyalty: coupons", "Loyalty: dictionaries"
-_LOYALTY = "/api/1/loyalty/{segment}"
-_CUSTOMER = f"{_LOYALTY}/customer"
-
-
-def _both(
-    operation: str, family: Family, safety: Safety, right: str, path: str, *, not_found_is_normal: bool = False
-) -> Endpoint:
-    return Endpoint(operation, family, safety, right, path, path, not_found_is_normal)
-
-
-def _cloud(
-    operation: str, family: Family, safety: Safety, right: str, path: str, *, not_found_is_normal: bool = False
-) -> Endpoint:
-    return Endpoint(operation, family, safety, right, None, path, not_found_is_normal)
-
-
-ACCESS_TOKEN = _both("access_token", Family.AUTH, Safety.READ, "", "/api/1/access_token")
-ACCESS_TOKEN_V2 = _cloud("access_token_v2", Family.AUTH, Safety.READ, "", "/api/v2/access_token")
-ORGANIZATIONS = _both("organizations", Family.DICTIONARY, Safety.READ, "Data: dictionaries", "/api/1/organizations")
-CUSTOMER_INFO = _both(
-    "customer_info", Family.CUSTOMER, Safety.READ, _INFO, f"{_CUSTOMER}/info", not_found_is_normal=True
-)
-CREATE_OR_UPDATE = _both(
-    "create_or_update", Family.CUSTOMER, Safety.IDEMPOTENT, _CREATING, f"{_CUSTOMER}/create_or_update"
-)
-DELETE_CUSTOMERS = _cloud(
-    "delete_customers", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING, f"{_LOYALTY}/delete_customers"
-)
-RESTORE_CUSTOMERS = _cloud(
-    "restore_customers", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING, f"{_LOYALTY}/restore_customers"
-)
-PROGRAM_ADD = _both("program_add", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING, f"{_CUSTOMER}/program/add")
-CARD_ADD = _both("card_add", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING, f"{_CUSTOMER}/card/add")
-CARD_REMOVE = _both("card_remove", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING, f"{_CUSTOMER}/card/remove")
-CATEGORY_ADD = Endpoint(
-    "category_add",
-    Family.CUSTOMER,
-    Safety.IDEMPOTENT,
-    _CHANGING,
-    reference=f"{_CUSTOMER}/category/add",
-    cloud=f"{_LOYALTY}/customer_category/add",
-)
-CATEGORY_REMOVE = _cloud(
-    "category_remove", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING, f"{_LOYALTY}/customer_category/remove"
-)
-CATEGORY_LIST = _cloud("category_list", Family.DICTIONARY, Safety.READ, _DICTIONARIES, f"{_LOYALTY}/customer_category")
-PROGRAM_LIST = _cloud("program_list", Family.DICTIONARY, Safety.READ, _DICTIONARIES, f"{_LOYALTY}/program")
-WALLET_HOLD = _both("wallet_hold", Family.WALLET, Safety.MONEY, _WALLETS, f"{_CUSTOMER}/wallet/hold")
-WALLET_CANCEL_HOLD = _both(
-    "wallet_cancel_hold", Family.WALLET, Safety.MONEY, _WALLETS, f"{_CUSTOMER}/wallet/cancel_hold"
-)
-WALLET_TOPUP = _both("wallet_topup", Family.WALLET, Safety.MONEY, _WALLETS, f"{_CUSTOMER}/wallet/topup")
-WALLET_CHARGEOFF = _both("wallet_chargeoff", Family.WALLET, Safety.MONEY, _WALLETS, f"{_CUSTOMER}/wallet/chargeoff")
-COUPON_INFO = _both(
-    "coupon_info", Family.COUPON, Safety.READ, _COUPONS, f"{_LOYALTY}/coupons/info", not_found_is_normal=True
-)
-COUPON_SERIES = _both("coupon_series", Family.COUPON, Safety.READ, _COUPONS, f"{_LOYALTY}/coupons/series")
-COUPONS_BY_SERIES = _cloud("coupons_by_series", Family.COUPON, Safety.READ, _COUPONS, f"{_LOYALTY}/coupons/by_series")
-TRANSACTIONS_BY_DATE = _cloud(
-    "transactions_by_date", Family.TRANSACTIONS, Safety.READ, _INFO, f"{_CUSTOMER}/transactions/by_date"
-)
-TRANSACTIONS_BY_REVISION = _cloud(
-    "transactions_by_revision", Family.TRANSACTIONS, Safety.READ, _INFO, f"{_CUSTOMER}/transactions/by_revision"
-)
+ACCESS_TOKEN = Endpoint("access_token", Family.AUTH, Safety.READ, "")
+ACCESS_TOKEN_V2 = Endpoint("access_token_v2", Family.AUTH, Safety.READ, "")
+ORGANIZATIONS = Endpoint("organizations", Family.DICTIONARY, Safety.READ, "Data: dictionaries")
+CUSTOMER_INFO = Endpoint("customer_info", Family.CUSTOMER, Safety.READ, _INFO, not_found_is_normal=True)
+CREATE_OR_UPDATE = Endpoint("create_or_update", Family.CUSTOMER, Safety.IDEMPOTENT, _CREATING)
+DELETE_CUSTOMERS = Endpoint("delete_customers", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING)
+RESTORE_CUSTOMERS = Endpoint("restore_customers", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING)
+PROGRAM_ADD = Endpoint("program_add", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING)
+CARD_ADD = Endpoint("card_add", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING)
+CARD_REMOVE = Endpoint("card_remove", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING)
+CATEGORY_ADD = Endpoint("category_add", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING)
+CATEGORY_REMOVE = Endpoint("category_remove", Family.CUSTOMER, Safety.IDEMPOTENT, _CHANGING)
+CATEGORY_LIST = Endpoint("category_list", Family.DICTIONARY, Safety.READ, _DICTIONARIES)
+PROGRAM_LIST = Endpoint("program_list", Family.DICTIONARY, Safety.READ, _DICTIONARIES)
+WALLET_HOLD = Endpoint("wallet_hold", Family.WALLET, Safety.MONEY, _WALLETS)
+WALLET_CANCEL_HOLD = Endpoint("wallet_cancel_hold", Family.WALLET, Safety.MONEY, _WALLETS)
+WALLET_TOPUP = Endpoint("wallet_topup", Family.WALLET, Safety.MONEY, _WALLETS)
+WALLET_CHARGEOFF = Endpoint("wallet_chargeoff", Family.WALLET, Safety.MONEY, _WALLETS)
+COUPON_INFO = Endpoint("coupon_info", Family.COUPON, Safety.READ, _COUPONS, not_found_is_normal=True)
+COUPON_SERIES = Endpoint("coupon_series", Family.COUPON, Safety.READ, _COUPONS)
+COUPONS_BY_SERIES = Endpoint("coupons_by_series", Family.COUPON, Safety.READ, _COUPONS)
+TRANSACTIONS_BY_DATE = Endpoint("transactions_by_date", Family.TRANSACTIONS, Safety.READ, _INFO)
+TRANSACTIONS_BY_REVISION = Endpoint("transactions_by_revision", Family.TRANSACTIONS, Safety.READ, _INFO)
 
 ENDPOINTS: dict[str, Endpoint] = {
     endpoint.operation: endpoint

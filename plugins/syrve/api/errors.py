@@ -22,15 +22,17 @@
         ├── TokenRefused          refused for its token: nothing moved
         └── UnreadableAnswer      a body that is cut short or is not JSON
 
-Each class says once, in `retry_after_seconds`, what a task should do about it; `syrve.operators.retry` turns that into Airflow's
-retry policy. Each says once, in `effect`, what it means where a money call ends with it. No error carries customer data: text that came
-from Syrve is never part of a message.
+The root above it is in `syrve.errors`. Each class says once, in `retry_after_seconds`, what a task should do about it;
+`syrve.operators.retry` turns that into Airflow's retry policy. Each says once, in `effect`, what it means where a money call ends with it.
+No error carries customer data: text that came from Syrve is never part of a message.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import ClassVar
+
+from syrve.errors import SyrveProviderError
 
 __all__ = [
     "AuthenticationFailed",
@@ -53,7 +55,6 @@ __all__ = [
     "UnreadableAnswer",
     "UnsupportedByDialect",
     "UntrustedCertificate",
-    "all_error_classes",
 ]
 
 
@@ -68,15 +69,12 @@ class Effect(StrEnum):
     UNKNOWN = "unknown"
 
 
-class SyrveError(Exception):
+class SyrveError(SyrveProviderError):
     """A call to Syrve failed.
 
     `operation` is a name of the endpoint table, `status` the HTTP status (None where there was no answer), `code` the service's own
     error code, `correlation_id` what to quote to Syrve's support.
     """
-
-    retry_after_seconds: ClassVar[float | None] = None
-    """None: a retry cannot help. Otherwise how long a task should wait before its next try."""
 
     effect: ClassVar[Effect] = Effect.UNKNOWN
     """What it means where a money call ends with it. A class that does not say so leaves the outcome unknown."""
@@ -233,12 +231,3 @@ class TokenRefused(Transient):
 
 class UnreadableAnswer(Transient):
     """The body was cut short or is not JSON."""
-
-
-def all_error_classes() -> list[type[SyrveError]]:
-    """List every class of the tree, the most special first, so that the first match of a list of rules is the right one."""
-
-    def below(cls: type[SyrveError]) -> list[type[SyrveError]]:
-        return [leaf for child in cls.__subclasses__() for leaf in below(child)] + [cls]
-
-    return below(SyrveError)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from syrve.api.models import FieldProblem
+from syrve.errors import SyrveProviderError
 from syrve.values import MAX_NUMBER_DIGITS, storable_text
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 
 
-class BadField(ValueError):
+class BadField(SyrveProviderError, ValueError):
     """A field without which the record cannot be taken in; the text names the path and the problem, never the value."""
 
 

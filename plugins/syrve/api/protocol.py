@@ -21,6 +21,7 @@ import simplejson
 
 from syrve.api.answers import NeedsNewToken, interpret
 from syrve.api.config import SyrveConfig
+from syrve.api.dialects import dialect_named
 from syrve.api.endpoints import Endpoint, Family, Safety
 from syrve.api.errors import (
     ConnectionFailed,
@@ -297,7 +298,7 @@ def paused(endpoint: Endpoint, wait_seconds: float) -> RateLimited:
 
 @lru_cache(maxsize=256)
 def _url(base_url: str, endpoint: Endpoint, dialect: str, segment: str) -> str:
-    return base_url + endpoint.path(dialect).format(segment=segment)
+    return base_url + dialect_named(dialect).path(endpoint.operation, segment)
 
 
 @lru_cache(maxsize=16)

@@ -13,13 +13,11 @@ None of them holds personal data; users of Airflow are named by their names ther
 
 from __future__ import annotations
 
-from typing import ClassVar
+from syrve.errors import SyrveProviderError
 
 
-class ApprovalError(Exception):
+class ApprovalError(SyrveProviderError):
     """Something about an approval went wrong; nothing is sent."""
-
-    retry_after_seconds: ClassVar[float | None] = None
 
 
 class NotApproved(ApprovalError):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from syrve.api.dialects import Capabilities
 from syrve.crm.settings import PushSettings
 from syrve.customers.phones import is_valid_e164, to_e164
 from syrve.warehouse.copy_text import copy_line, copy_lines
@@ -98,15 +99,21 @@ class PlanScope:
 
 
 class PushPlanner:
-    """Makes plans of one account; `dialect` and `region` are those of its connection."""
+    """Makes plans of one account; `capabilities` and `region` are those of its connection."""
 
     def __init__(
-        self, warehouse: Warehouse, *, key: TaskKey, dialect: str, region: str, settings: PushSettings | None = None
+        self,
+        warehouse: Warehouse,
+        *,
+        key: TaskKey,
+        capabilities: Capabilities,
+        region: str,
+        settings: PushSettings | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._settings = settings or PushSettings()
         self._key = key
-        self._dialect = dialect
+        self._capabilities = capabilities
         self._region = region
 
     def run(self, scope: PlanScope) -> PushPlan:
@@ -119,7 +126,9 @@ class PushPlanner:
             "is_dry_run": scope.is_dry_run,
             "organization_ids": list(scope.organization_ids),
             "region": self._region,
-            "is_cloud": self._dialect == "cloud",
+            "clears_fields": self._capabilities.clears_fields,
+            "removes_category": self._capabilities.removes_category,
+            "sends_order_status": self._capabilities.sends_order_status,
             "most_customers": scope.limit,
             "in_flight_seconds": self._settings.in_flight_seconds,
             "max_changed_share": self._settings.breaker.share,

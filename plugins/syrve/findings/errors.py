@@ -9,13 +9,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from syrve.errors import SyrveProviderError
 
 
-class FindingsError(Exception):
+class FindingsError(SyrveProviderError):
     """Reconciliation can't be carried out as it is set up."""
-
-    retry_after_seconds: ClassVar[float | None] = None
 
 
 class MalformedRule(FindingsError):

@@ -31,7 +31,7 @@ TEST_DEADLINE_SECONDS = 3.0
 class SyrveHook(BaseHook):
     """Gives out clients for the Syrve account of a connection.
 
-    The connection holds the base URL (without `/api/1`) as host and the api login as password; its extras are described in the README.
+    The connection holds the base URL (without `/api/1`) as host and the api login as password; see docs/settings.md for its extras.
     Every token is masked in logs before it is first used.
     """
 

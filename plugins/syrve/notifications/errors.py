@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from syrve.errors import SyrveProviderError
 
-class NotificationError(Exception):
+
+class NotificationError(SyrveProviderError):
     """Something about notifications went wrong."""
-
-    retry_after_seconds: ClassVar[float | None] = None
 
 
 class UnusableChannel(NotificationError):

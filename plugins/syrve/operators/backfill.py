@@ -135,7 +135,7 @@ class SyrvePlanBackfillOperator(BaseOperator):
         return plan.shards
 
     def _since(self) -> datetime | None:
-        from syrve.customers.errors import UnusableSource
+        from syrve.sources.errors import UnusableSource
 
         try:
             return as_moment(self.not_refreshed_since)
@@ -145,7 +145,7 @@ class SyrvePlanBackfillOperator(BaseOperator):
     @contextmanager
     def _frames(self, context: Context) -> Iterator[Any]:
         """Open what the form names; a field that its source does not read is refused, so that nobody refreshes what they did not mean."""
-        from syrve.customers.errors import UnusableSource
+        from syrve.sources.errors import UnusableSource
 
         ids = as_texts(self.render_template(self.customer_ids, context))
         given = {"ids": bool(ids), "file": as_text(self.path) is not None, "query": as_text(self.query) is not None}
@@ -214,7 +214,7 @@ def _rows_of_ids(ids: list[str]) -> list[dict[str, str]]:
     """Make rows of customer ids; raise `UnusableSource`, without repeating it, where one is none."""
     from uuid import UUID
 
-    from syrve.customers.errors import UnusableSource
+    from syrve.sources.errors import UnusableSource
 
     for number, each in enumerate(ids, start=1):
         try:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+from syrve.errors import SyrveProviderError
 
-class UnknownConf(Exception):
+
+class UnknownConf(SyrveProviderError):
     """The run's configuration has a key that the DAG does not know; start another run."""
-
-    retry_after_seconds = None
 
 
 def refuse_unknown_conf(context: Any) -> None:

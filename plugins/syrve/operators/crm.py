@@ -98,7 +98,7 @@ class SyrvePlanPushOperator(BaseOperator):
         planner = PushPlanner(
             warehouse,
             key=task_key(context),
-            dialect=config.dialect,
+            capabilities=config.capabilities,
             region=config.default_region,
             settings=PushSettings(breaker=breaker),
         )

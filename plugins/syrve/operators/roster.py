@@ -93,8 +93,8 @@ class SyrveRosterImportOperator(BaseOperator):
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Opened | None, Any]]:
-        from syrve.customers.errors import UnusableSource
         from syrve.customers.roster import crm_rows
+        from syrve.sources.errors import UnusableSource
 
         if self.source not in SOURCES:
             raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")

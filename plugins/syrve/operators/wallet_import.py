@@ -136,10 +136,11 @@ class SyrveTransactionsOperator(BaseOperator):
         from syrve.wallet.transactions import TransactionsImport
 
         hook = SyrveHook(self.syrve_conn_id)
-        if hook.config().dialect != "cloud":
-            raise AirflowSkipException("The dialect reference has no transactions report")
+        config = hook.config()
+        if not config.capabilities.reports_transactions:
+            raise AirflowSkipException(f"The dialect {config.dialect} has no transactions report")
         warehouse = open_warehouse(self.warehouse_conn_id)
-        with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
+        with open_budget(warehouse, config, bulk=True) as budget, hook.get_conn(budget) as client:
             visible = [each.organization_id for each in client.organizations()]
             job = TransactionsImport(warehouse, client, key=task_key(context))
             counts = job.run(chosen(visible, as_texts(self.organization_ids)), customers=as_number(self.customers) or 1)

@@ -17,9 +17,10 @@ from typing import Any
 
 from syrve.api.errors import SyrveError, UnsupportedByDialect
 from syrve.approvals.book import ApprovalBook
+from syrve.release.errors import ReleaseIncomplete
 from syrve.release.record import AskedHold, Outcome, ReleaseBook
 from syrve.wallet.attempts import carry_out, latest_attempt
-from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway, PaymentBusy, PaymentUnsettled, ReleaseIncomplete
+from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway, PaymentBusy, PaymentUnsettled
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Operation, OperationState
 from syrve.wallet.settle import Settler

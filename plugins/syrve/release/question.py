@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from syrve.approvals.rules import tag
-from syrve.wallet.errors import AnswerUnclear
+from syrve.release.errors import AnswerUnclear
 
 RELEASE_ALL = "Release all"
 RELEASE_NONE = "Release none"

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from syrve.errors import SyrveProviderError
 
-class UnusableSource(ValueError):
+
+class UnusableSource(SyrveProviderError, ValueError):
     """The file or query as a whole cannot be imported; the text says why and what it must have, and holds no row value."""
-
-    retry_after_seconds: ClassVar[float | None] = None
 
 
 class UnreadableSource(UnusableSource):
@@ -25,5 +25,5 @@ class UnreadableSource(UnusableSource):
     retry_after_seconds: ClassVar[float | None] = 60.0
 
 
-class BadRow(ValueError):
+class BadRow(SyrveProviderError, ValueError):
     """A row that cannot be imported; the text names the column and the problem, never the value."""

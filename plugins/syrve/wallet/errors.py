@@ -9,12 +9,10 @@
     ├── PaymentUnsettled         nobody knows whether money moved, or evidence is missing: a person must look
     ├── OrderFailed              the order of a resumed payment had failed; its hold was given back
     ├── PlanChanged              what was approved is not what would be sent
-    ├── AnswerUnclear            a person's answer says two things at once: nothing is done
     └── MoneyNotSent             certainly nothing moved, and another attempt may work          retry
         ├── MoneyTurnedAway      no money call can work until a person acts; says what to do   retry
         ├── PaymentBusy          another process is at the same payment                         retry
-        ├── TopupIncomplete      some of a campaign could not be sent                           retry
-        └── ReleaseIncomplete    some of the approved holds could not be cancelled yet          retry
+        └── TopupIncomplete      some of a campaign could not be sent                           retry
 
 None of them holds a name, a phone or a comment.
 """
@@ -23,11 +21,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from syrve.errors import SyrveProviderError
 
-class WalletError(Exception):
+
+class WalletError(SyrveProviderError):
     """Something about money went wrong."""
-
-    retry_after_seconds: ClassVar[float | None] = None
 
 
 class UnusableOperation(WalletError):
@@ -54,10 +52,6 @@ class PlanChanged(WalletError):
     """What was approved is not what would be sent now."""
 
 
-class AnswerUnclear(WalletError):
-    """A person's answer says two things at once; nothing is done, and the question may be asked again."""
-
-
 class MoneyNotSent(WalletError):
     """Certainly nothing moved, and another attempt may work: no connection, a refused token, a rate limit."""
 
@@ -74,7 +68,3 @@ class PaymentBusy(MoneyNotSent):
 
 class TopupIncomplete(MoneyNotSent):
     """Part of a campaign could not be sent; what was credited stays, and is not sent again."""
-
-
-class ReleaseIncomplete(MoneyNotSent):
-    """Some of the approved holds could not be cancelled yet; what was cancelled stays, and is not sent again."""

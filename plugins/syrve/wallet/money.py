@@ -128,7 +128,7 @@ class Money:
     @property
     def names_holds(self) -> bool:
         """Whether the dialect lets the caller choose a hold's id."""
-        return self.client.config.dialect == "cloud"
+        return self.client.config.capabilities.names_holds
 
     def _hold_to_cancel(self, operation: OperationState) -> str | None:
         if operation.kind != "cancel_hold" or operation.hold_id is None:

@@ -22,9 +22,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from syrve.api.errors import SyrveError
+from syrve.errors import SyrveProviderError
 from syrve.wallet.errors import (
     OrderFailed,
     PaymentRefused,
@@ -45,8 +46,10 @@ __all__ = ["OrderOutcomeUnknown", "Payment", "PaymentRequest", "PaymentResult"]
 log = logging.getLogger(__name__)
 
 
-class OrderOutcomeUnknown(Exception):
+class OrderOutcomeUnknown(SyrveProviderError):
     """Raise it in the block of a payment if nobody knows whether the order went through: the hold is then left as it is."""
+
+    retry_after_seconds: ClassVar[float | None] = 60.0
 
 
 class Payment:

@@ -24,6 +24,10 @@ T = TypeVar("T")
 LOCK_TIMEOUT_MS = 200
 """Well below Postgres's deadlock_timeout: who waits no longer than this is never the reason that somebody else's transaction is ended."""
 _PATIENT_TRIES = 150
+
+LOCK_WAIT_SECONDS = 300
+"""Who waits longer for a lock gives up and says so: no person's open transaction and no stranger's advisory lock holds a task for ever."""
+
 _POOLER_PROBES = 5
 
 # A connection whose other end is gone is noticed within about a minute and a half, whether it waits or sends.
@@ -76,9 +80,10 @@ class Warehouse:
             # By a statement: PgBouncer refuses the start-up parameter `options`.
             cursor.execute(
                 "select pg_backend_pid(), set_config('timezone', 'UTC', false), set_config('client_encoding', 'UTF8', false),"
-                " current_setting('server_encoding')"
+                " current_setting('server_encoding'), set_config('lock_timeout', %s, false)",
+                (f"{LOCK_WAIT_SECONDS}s",),
             )
-            backend_pid, _, _, encoding = fetch_one(cursor)
+            backend_pid, _, _, encoding, _ = fetch_one(cursor)
         if encoding != "UTF8":
             raise WarehouseConfigError(
                 f"the database of the warehouse has the encoding {encoding}; it must be UTF8: create it with encoding 'UTF8'"

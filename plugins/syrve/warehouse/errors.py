@@ -19,6 +19,8 @@ import psycopg2
 import psycopg2.errors
 import sqlalchemy.exc
 
+from syrve.errors import SyrveProviderError
+
 _TRANSIENT_CLASSES = ("08", "40", "57", "58")
 _TRANSIENT_STATES = (
     "53200",
@@ -28,10 +30,8 @@ _TRANSIENT_STATES = (
 _MISSING_SCHEMA_STATES = ("3F000", "42P01", "42703")
 
 
-class WarehouseError(Exception):
+class WarehouseError(SyrveProviderError):
     """Postgres refused a statement."""
-
-    retry_after_seconds: ClassVar[float | None] = None
 
 
 class WarehouseConfigError(WarehouseError):
@@ -70,6 +70,8 @@ def _told(doing: str, error: psycopg2.Error | None) -> WarehouseError:
         return WarehouseConfigError(f"{message}; check user, password and database of the connection syrve_warehouse")
     if state == "42501":
         return WarehouseConfigError(f"{message}; the DAGs need the grants of syrve_loader, migrations the owner's role")
+    if state == "55P03":
+        message += "; another session holds a lock that is waited for: see pg_blocking_pids() and pg_stat_activity for whose it is"
     passing = state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
     return WarehouseUnavailable(message) if passing else WarehouseError(message)
 

@@ -22,6 +22,12 @@ LOADER = "syrve_loader"
 
 EVERYONE = "everyone"
 
+LOCKS = "^pg_(try_)?advisory_(xact_)?lock"
+"""Functions of Postgres that take advisory locks, for which the DAGs wait, too; the DAGs' role gets them back."""
+
+WRITERS = "^(lo_creat|lo_create|lo_from_bytea|pg_logical_emit_message)$"
+"""Functions of Postgres by which everybody writes where no right of a table says so: large objects, and messages in the WAL."""
+
 # No right to; another database of the server just made the role; the role is missing.
 _TOLERATED = (
     psycopg2.errors.InsufficientPrivilege,
@@ -51,6 +57,7 @@ class _Database:
     owns_database: bool
     everybody_makes_temporary_tables: bool
     locks_for_everybody: list[str] | None
+    writers_for_everybody: list[str] | None
     everybody_creates_in_public: bool | None
 
 
@@ -109,14 +116,14 @@ def _state(cursor: Cursor) -> None:
 
 
 def _close_database(cursor: Cursor) -> None:
-    """Take from everybody what Postgres gives to everybody, where this login may: temporary tables and advisory locks."""
+    """Take from everybody what Postgres gives to everybody, where this login may."""
     database = _database(cursor)
     name = _name_of_database(cursor)
     if database.is_superuser or database.owns_database:
         for statement in _temporary_statements(name):
             _try(cursor, composed.SQL(statement))
     if database.is_superuser:
-        for statement in _lock_statements(database.locks_for_everybody or [], database.owner):
+        for statement in _function_statements(database):
             _try(cursor, composed.SQL(statement))
 
 
@@ -128,6 +135,9 @@ def _problems(database: _Database, name: str) -> list[MissingRight]:
     if database.locks_for_everybody:
         remedy = "a superuser runs: python -m syrve.warehouse grants"
         found.append(MissingRight("everybody may take advisory locks, and so keep the DAGs waiting", remedy))
+    if database.writers_for_everybody:
+        remedy = "a superuser runs: python -m syrve.warehouse grants"
+        found.append(MissingRight("everybody may make large objects and write to the WAL", remedy))
     if database.everybody_creates_in_public:
         remedy = "its owner runs: revoke create on schema public from public"
         found.append(MissingRight("everybody may create objects in the schema public", remedy))
@@ -144,14 +154,11 @@ def _temporary_statements(database: str) -> list[str]:
     ]
 
 
-def _lock_statements(functions: list[str], owner: str) -> list[str]:
-    if not functions:
-        return []
-    names = ", ".join(functions)
-    return [
-        f"revoke execute on function {names} from public",
-        f'grant execute on function {names} to {LOADER}, "{owner}"',
-    ]
+def _function_statements(database: _Database) -> list[str]:
+    locks, writers = database.locks_for_everybody or [], database.writers_for_everybody or []
+    statements = [f"revoke execute on function {name} from public" for name in (*locks, *writers)]
+    statements += [f'grant execute on function {name} to {LOADER}, "{database.owner}"' for name in locks]
+    return statements + [f'grant execute on function {name} to "{database.owner}"' for name in writers]
 
 
 def _absent_roles(cursor: Cursor) -> list[str]:
@@ -161,7 +168,7 @@ def _absent_roles(cursor: Cursor) -> list[str]:
 
 
 def _rights(cursor: Cursor) -> set[str]:
-    cursor.execute(sql("rights/given.sql"), {"schemas": list(SCHEMAS)})
+    cursor.execute(sql("rights/given.sql"), {"schemas": list(SCHEMAS), "closed": f"{LOCKS}|{WRITERS}"})
     return {
         f"{privilege} on {thing} to {grantee}{' with grant option' if is_grantable else ''}"
         for privilege, thing, grantee, is_grantable in cursor.fetchall()
@@ -169,7 +176,7 @@ def _rights(cursor: Cursor) -> set[str]:
 
 
 def _database(cursor: Cursor) -> _Database:
-    cursor.execute(sql("rights/database.sql"), {})
+    cursor.execute(sql("rights/database.sql"), {"locks": LOCKS, "writers": WRITERS})
     row = cursor.fetchone()
     if row is None:
         raise LookupError("the schema sync is missing")

@@ -6,7 +6,8 @@ from (
         crm_id,
         min(
             case
-                when %(is_cloud)s then 'receives_order_status cannot be sent under the dialect cloud'
+                when field = 'receives_order_status' and not %(sends_order_status)s
+                    then 'receives_order_status cannot be sent under the dialect cloud'
                 when wanted is null then 'emptying a field needs the dialect cloud'
                 else 'taking a customer out of a category needs the dialect cloud'
             end
@@ -14,10 +15,11 @@ from (
     from staging_wish
     where
         is_sent
-        and case
-            when %(is_cloud)s then field = 'receives_order_status'
-            else wanted is null or (field = 'category' and wanted = 'false')
-        end
+        and (
+            (field = 'receives_order_status' and not %(sends_order_status)s)
+            or (wanted is null and not %(clears_fields)s)
+            or (field = 'category' and wanted = 'false' and not %(removes_category)s)
+        )
     group by crm_id
 ) as unsupported
 where subject.crm_id = unsupported.crm_id;

@@ -1,15 +1,18 @@
-"""The two shapes of the API, each a small table of encoders; nothing above `syrve.api` knows that there are two."""
+"""The two shapes of the API, each one object: paths, encoders and capabilities. Nothing outside this package compares their names."""
 
 from __future__ import annotations
 
-from syrve.api.dialects.base import Dialect
+from syrve.api.dialects.base import Capabilities, Dialect
 from syrve.api.dialects.cloud import CLOUD
 from syrve.api.dialects.reference import REFERENCE
 from syrve.api.errors import UnsupportedByDialect
 
-__all__ = ["Dialect", "dialect_named"]
+__all__ = ["DIALECTS", "Capabilities", "Dialect", "dialect_named"]
 
 _DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (REFERENCE, CLOUD)}
+
+DIALECTS: tuple[str, ...] = tuple(_DIALECTS)
+"""The names, the default first."""
 
 
 def dialect_named(name: str) -> Dialect:

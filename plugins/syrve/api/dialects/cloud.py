@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from syrve.api.dialects import shared
-from syrve.api.dialects.base import Body, Dialect, without_nulls
-from syrve.api.endpoints import unsupported
+from syrve.api.dialects.base import Body, Capabilities, Dialect, unsupported, without_nulls
 from syrve.api.models import CustomerChange, Lookup
 
 _NAME = "cloud"
@@ -109,6 +108,27 @@ def _transactions_by_revision(
 
 CLOUD = Dialect(
     name=_NAME,
+    capabilities=Capabilities(
+        clears_fields=True,
+        names_holds=True,
+        removes_category=True,
+        reports_transactions=True,
+        sends_order_status=False,
+        takes_app_tokens=True,
+    ),
+    paths=shared.PATHS
+    | {
+        "access_token_v2": "/api/v2/access_token",
+        "delete_customers": f"{shared.LOYALTY}/delete_customers",
+        "restore_customers": f"{shared.LOYALTY}/restore_customers",
+        "category_add": f"{shared.LOYALTY}/customer_category/add",
+        "category_remove": f"{shared.LOYALTY}/customer_category/remove",
+        "category_list": f"{shared.LOYALTY}/customer_category",
+        "program_list": f"{shared.LOYALTY}/program",
+        "coupons_by_series": f"{shared.LOYALTY}/coupons/by_series",
+        "transactions_by_date": f"{shared.CUSTOMER}/transactions/by_date",
+        "transactions_by_revision": f"{shared.CUSTOMER}/transactions/by_revision",
+    },
     encoders={
         "access_token": shared.access_token,
         "access_token_v2": _access_token_v2,

@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from syrve.api.dialects import shared
-from syrve.api.dialects.base import Body, Dialect, without_nulls
-from syrve.api.endpoints import unsupported
+from syrve.api.dialects.base import Body, Capabilities, Dialect, unsupported, without_nulls
 from syrve.api.models import CustomerChange, Lookup
 
 _NAME = "reference"
@@ -60,6 +59,18 @@ def _coupon_series(organization_id: str) -> Body:
 
 REFERENCE = Dialect(
     name=_NAME,
+    capabilities=Capabilities(
+        clears_fields=False,
+        names_holds=False,
+        removes_category=False,
+        reports_transactions=False,
+        sends_order_status=True,
+        takes_app_tokens=False,
+    ),
+    paths=shared.PATHS
+    | {
+        "category_add": f"{shared.CUSTOMER}/category/add",
+    },
     encoders={
         "access_token": shared.access_token,
         "organizations": shared.organizations,

@@ -1,10 +1,30 @@
-"""Questions that both dialects put alike."""
+"""What both dialects have alike: paths and bodies. `{segment}` in a path is the brand (`iiko` or `syrve`)."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Final
 
 from syrve.api.dialects.base import Body, without_nulls
+
+LOYALTY: Final = "/api/1/loyalty/{segment}"
+CUSTOMER: Final = f"{LOYALTY}/customer"
+
+PATHS: Final[dict[str, str]] = {
+    "access_token": "/api/1/access_token",
+    "organizations": "/api/1/organizations",
+    "customer_info": f"{CUSTOMER}/info",
+    "create_or_update": f"{CUSTOMER}/create_or_update",
+    "program_add": f"{CUSTOMER}/program/add",
+    "card_add": f"{CUSTOMER}/card/add",
+    "card_remove": f"{CUSTOMER}/card/remove",
+    "wallet_hold": f"{CUSTOMER}/wallet/hold",
+    "wallet_cancel_hold": f"{CUSTOMER}/wallet/cancel_hold",
+    "wallet_topup": f"{CUSTOMER}/wallet/topup",
+    "wallet_chargeoff": f"{CUSTOMER}/wallet/chargeoff",
+    "coupon_info": f"{LOYALTY}/coupons/info",
+    "coupon_series": f"{LOYALTY}/coupons/series",
+}
 
 
 def access_token(api_login: str) -> Body:
