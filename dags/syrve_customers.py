@@ -5,7 +5,8 @@ Looks up the identities of `sync.roster` that are due and writes what changed in
 and `syrve.customer_category`.
 
 **Tasks.** `plan` lists the organizations and divides what is due into shards; `pull` (mapped) works a shard off, a batch at a time;
-`publish` sums the run up and updates the assets if anything changed; `all_pulled` makes the run fail if any shard failed.
+`publish` sums the run up and updates the assets if anything changed; `daily_balance` adds up the balances by day for analysts;
+`all_pulled` makes the run fail if any shard failed.
 
 **Safe to** run twice, run beside itself, clear, or kill: a batch commits as a whole, and identities are leased, so nothing is lost and at
 most the batch in work is looked up again.
@@ -30,7 +31,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule
 
 from syrve.operators import assets, forms, settings
-from syrve.operators.customers import SyrvePlanPullOperator, SyrvePullCustomersOperator
+from syrve.operators.customers import SyrveDailyBalanceOperator, SyrvePlanPullOperator, SyrvePullCustomersOperator
 from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
@@ -78,4 +79,6 @@ with DAG(
         trigger_rule=TriggerRule.ALL_DONE,
         outlets=[assets.CUSTOMER, assets.WALLET_BALANCE, assets.CARD, assets.CUSTOMER_CATEGORY],
     )
-    pull >> [publish, EmptyOperator(task_id="all_pulled", trigger_rule=TriggerRule.NONE_FAILED)]
+    daily_balance = SyrveDailyBalanceOperator(task_id="daily_balance", trigger_rule=TriggerRule.ALL_DONE)
+    pull >> [publish, daily_balance]
+    [pull, daily_balance] >> EmptyOperator(task_id="all_pulled", trigger_rule=TriggerRule.NONE_FAILED)

@@ -1,11 +1,11 @@
 -- rule: completed_order_unpaid
 -- meaning: An order has been completed for more than settle_grace_seconds and is certainly unpaid: what was charged and consumed, what may still be
---   set aside and what has no outcome together are less than its amount, as far as holds were made for it; where nobody reported the amount:
+--   set aside and what has no outcome together are less than its amount, as far as holds were made or payments of ours run for it; where nobody reported the amount:
 --   there is none of these.
 -- severity: high
 -- what to do: Ask the order service how the order was paid. If the till consumed a hold, import that; if the guest paid otherwise, report the
 --   order's amount from the wallet (0 for none); else ask the guest, or write the amount off by reporting it.
--- blind to: Orders without a hold, and refunds of completed orders, which are taken for deliberate. Silent where a charge that names neither order nor hold has the sum of one of its holds.
+-- blind to: Orders of others without a hold, and refunds of completed orders, which are taken for deliberate. Silent where a charge that names neither order nor hold has the sum of one of its holds.
 select
     'order:' || doubt.organization_id || ':' || doubt.order_id as subject,
     doubt.organization_id,

@@ -4,7 +4,8 @@
 -- severity: high
 -- what to do: Look into the back office for what ended the hold. If the cancellation is true, the order is unpaid, or was paid otherwise; if the
 --   consumption is true, nothing was given back. Correct the wrong report (docs/wallet.md).
--- blind to: One consumption that two sources report for the same order is taken for one.
+-- blind to: One consumption that two sources report for the same order is taken for one. An end that does not agree with
+--   the hold ended nothing (hold_end_contested).
 select
     'hold:' || hold.hold_id as subject,
     hold.organization_id,
@@ -24,6 +25,7 @@ select
     ) as evidence
 from wallet.hold_ended_again as doubt
 inner join wallet.hold as hold on doubt.hold_id = hold.hold_id
+inner join wallet.operation as made on hold.hold_id = made.operation_id
 cross join
     lateral (
         select
@@ -53,11 +55,12 @@ cross join
             where
                 operation.hold_id in (hold.hold_id, hold.transaction_id)
                 and (operation.kind = 'cancel_hold' or operation.consumes_hold)
+                and wallet.ending_agrees(operation, made)
         ) as ending
     ) as ended
 where
     doubt.organization_id = %(organization_id)s
-    and doubt.ended_again_at <= %(as_of)s
+    and tstzrange(doubt.ended_again_at, doubt.ended_again_until) @> %(as_of)s
     and hold.opened_at <= %(as_of)s
     and (
         cardinality(ended.cancellation_ids) > 0 and cardinality(ended.consumption_ids) > 0

@@ -5,6 +5,8 @@ grant usage on schema syrve, sync, crm, wallet to syrve_loader;
 grant select, insert, update, delete on
 syrve.organization, syrve.customer, syrve.wallet_balance, syrve.card, syrve.customer_category, syrve.coupon_series, syrve.coupon
 to syrve_loader;
+grant select on syrve.wallet_type to syrve_loader;
+grant select, insert, update on syrve.daily_balance to syrve_loader;
 grant select, insert on
 syrve.customer_version, syrve.wallet_balance_version, syrve.card_version, syrve.customer_category_version
 to syrve_loader;

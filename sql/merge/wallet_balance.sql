@@ -31,6 +31,7 @@ with gone as (
         mirrored.name,
         mirrored.type,
         mirrored.balance,
+        null::numeric as balance_after,
         mirrored.changed_at as valid_from,
         merged.fetched_at as valid_to
 ),
@@ -43,6 +44,7 @@ different as (
         mirrored.name,
         mirrored.type,
         mirrored.balance,
+        staged.balance as balance_after,
         mirrored.changed_at as valid_from,
         merged.fetched_at as valid_to
     from staging_wallet_balance as staged
@@ -60,7 +62,7 @@ different as (
 
 kept as (
     insert into syrve.wallet_balance_version (
-        organization_id, customer_id, wallet_id, name, type, balance, valid_from, valid_to
+        organization_id, customer_id, wallet_id, name, type, balance, balance_after, valid_from, valid_to
     )
     select * from gone
     union all

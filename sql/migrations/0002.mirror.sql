@@ -44,6 +44,7 @@ create table syrve.customer (
     primary key (organization_id, customer_id)
 );
 create index customer_phone on syrve.customer (phone);
+create index customer_changed_at on syrve.customer (changed_at);  -- what changed since yesterday
 comment on table syrve.customer is 'Customers as each organization knows them, one row each; written only when something changed.';
 comment on column syrve.customer.organization_id is 'Organization that knows the customer.';
 comment on column syrve.customer.customer_id is 'Syrve''s id of the customer.';
@@ -92,6 +93,7 @@ create table syrve.wallet_balance (
     fetched_at timestamptz not null,
     primary key (organization_id, customer_id, wallet_id)
 );
+create index wallet_balance_changed_at on syrve.wallet_balance (changed_at);
 comment on table syrve.wallet_balance is 'Wallet balances; a wallet that an answer no longer has is removed.';
 comment on column syrve.wallet_balance.organization_id is 'Organization that knows the customer.';
 comment on column syrve.wallet_balance.customer_id is 'Owner of the wallet.';
@@ -101,6 +103,18 @@ comment on column syrve.wallet_balance.type is '0 deposit or corporate nutrition
 comment on column syrve.wallet_balance.balance is 'Balance exactly as Syrve wrote it, in the wallet''s own unit.';
 comment on column syrve.wallet_balance.changed_at is 'Answer that last changed this wallet.';
 comment on column syrve.wallet_balance.fetched_at is 'Time of the answer that made this version.';
+
+create table syrve.wallet_type (
+    type integer primary key,
+    name text not null unique,
+    is_money boolean not null
+);
+comment on table syrve.wallet_type is 'What the numbers of syrve.wallet_balance.type mean; a number that is not here is unknown.';
+comment on column syrve.wallet_type.type is 'Number that Syrve gives.';
+comment on column syrve.wallet_type.name is 'The type in one word.';
+comment on column syrve.wallet_type.is_money is 'Whether balances of this type are money: products are pieces and discounts percent, not to be added up with it.';
+insert into syrve.wallet_type (type, name, is_money)
+values (0, 'deposit', true), (1, 'bonus', true), (2, 'product', false), (3, 'discount', false), (4, 'certificate', true);
 
 create table syrve.card (
     organization_id uuid not null,

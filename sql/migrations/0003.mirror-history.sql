@@ -36,6 +36,7 @@ create table syrve.wallet_balance_version (
     name text,
     type integer,
     balance numeric not null,
+    balance_after numeric,
     valid_from timestamptz not null,
     valid_to timestamptz not null check (valid_from < valid_to),
     primary key (organization_id, customer_id, wallet_id, valid_from, valid_to)
@@ -68,6 +69,12 @@ create table syrve.customer_category_version (
 ) partition by range (valid_to);
 comment on table syrve.customer_category_version is
 'Superseded category memberships; read syrve.customer_category_history, which has the current ones too.';
+
+-- Versions are added in the order in which they ended, so that an index of a few pages finds those that ended since yesterday.
+create index customer_version_ended on syrve.customer_version using brin (valid_to);
+create index wallet_balance_version_ended on syrve.wallet_balance_version using brin (valid_to) with (pages_per_range = 32);
+create index card_version_ended on syrve.card_version using brin (valid_to);
+create index customer_category_version_ended on syrve.customer_category_version using brin (valid_to);
 
 -- A partition a year, well ahead; what falls outside lands in the default partition and stays correct.
 do $$
@@ -278,6 +285,7 @@ begin
                 case attribute.attname
                     when 'valid_from' then 'Time of the answer that began this version.'
                     when 'valid_to' then 'Time of the answer that ended it: by other content, or by no longer having it.'
+                    when 'balance_after' then 'Balance of the answer that ended this version; null where that answer no longer had the wallet.'
                     when 'card_valid_to' then 'Last moment of validity of the card itself: valid_to of syrve.card.'
                     else col_description(format('syrve.%I', thing)::regclass, mirrored.attnum)
                 end as description

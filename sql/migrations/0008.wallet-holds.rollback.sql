@@ -5,5 +5,6 @@ drop table wallet.unsettled_operation;
 drop table wallet.hold;
 drop function wallet.follow_unsettled();
 drop function wallet.follow_holds();
+drop function wallet.same_hold(wallet.operation, wallet.operation);
 drop function wallet.ending_agrees(wallet.operation, wallet.operation);
 drop function wallet.lock_holds(uuid[]);

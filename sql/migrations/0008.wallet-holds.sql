@@ -154,6 +154,20 @@ comment on function wallet.ending_agrees(wallet.operation, wallet.operation) is
 'Whether a cancellation or consumption agrees with its hold in organization, customer and wallet, and a cancellation in amount, as far as it '
 'names them; else it ends nothing. A till that took another sum ended the hold all the same: a finding, charge_amount_mismatch.';
 
+-- Syrve's id makes two operations one hold only if they are of the same money.
+create function wallet.same_hold(other wallet.operation, held wallet.operation) returns boolean
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        other.kind = 'hold' and held.kind = 'hold'
+        and (other.organization_id, other.customer_id, other.wallet_id, other.amount)
+        = (held.organization_id, held.customer_id, held.wallet_id, held.amount)
+$$;
+comment on function wallet.same_hold(wallet.operation, wallet.operation) is
+'Whether two operations that are known by one id at Syrve are one hold: of the same organization, customer, wallet and amount.';
+
 -- As the owner, because holds are what the book says: the DAGs write the book, and may not write holds beside it.
 -- A hold that was told to be cancelled or consumed, and rejected after that, contradicts itself. It ended with the first of these: what was true before
 -- the later word came stays true, whenever one asks.
@@ -168,7 +182,7 @@ as $$
 declare
     concerned uuid[];
 begin
-    select coalesce(array_agg(distinct coalesce(known.hold_id, named.hold_id)), '{}') into concerned
+    select coalesce(array_agg(distinct one.hold_id), '{}') into concerned
     from (
         select case operation.kind when 'hold' then operation.operation_id else operation.hold_id end as hold_id
         from added as event
@@ -180,17 +194,33 @@ begin
         from added as event
         inner join wallet.operation as operation on event.operation_id = operation.operation_id
         where operation.kind = 'hold' and event.evidence ? 'transaction_id'
+        union
+        select known.transaction_id
+        from added as event
+        inner join wallet.hold as known on event.operation_id = known.hold_id
     ) as named
-    left join wallet.hold as known on named.hold_id = known.transaction_id;
+    left join wallet.hold as known on named.hold_id = known.transaction_id
+    cross join lateral (values (named.hold_id), (known.hold_id)) as one (hold_id)
+    where one.hold_id is not null;
     perform wallet.lock_holds(concerned);
+    -- What was written while this waited.
+    concerned := array(
+        select one.hold_id from unnest(concerned) as one (hold_id)
+        union
+        select known.hold_id from unnest(concerned) as one (hold_id) inner join wallet.hold as known on one.hold_id = known.transaction_id
+    );
 
     insert into wallet.hold as known (
         hold_id, organization_id, customer_id, wallet_id, amount, order_id, source, observed, transaction_id, state, opened_at, confirmed_at,
         closed_at, closed_by, closed_basis, closing_operation_id
     )
     select
-        operation.operation_id, operation.organization_id, operation.customer_id, operation.wallet_id, operation.amount, operation.order_id,
-        operation.source, told.is_observed, told.transaction_id, told.state, told.opened_at, told.confirmed_at,
+        operation.operation_id, operation.organization_id, operation.customer_id, operation.wallet_id, operation.amount,
+        coalesce(operation.order_id, likewise.order_id), operation.source, told.is_observed, told.transaction_id, told.state, told.opened_at,
+        case
+            when told.confirmed_at > likewise.confirmed_at then greatest(told.opened_at, likewise.confirmed_at)
+            else told.confirmed_at
+        end,
         case
             when coalesce(ending.occurred_at, told.rejected_at) is not null
                 then greatest(told.opened_at, ending.occurred_at, case when ending.occurred_at is null then told.rejected_at end)
@@ -228,6 +258,21 @@ begin
         where event.operation_id = operation.operation_id
     ) as told
     left join lateral (
+        select other.order_id, case when latest.state = 'confirmed' then latest.occurred_at end as confirmed_at
+        from wallet.operation as other
+        cross join lateral (
+            select one.state, one.occurred_at
+            from wallet.operation_event as one
+            where one.operation_id = other.operation_id
+            order by one.sequence desc
+            limit 1
+        ) as latest
+        where
+            other.operation_id = told.transaction_id
+            and other.operation_id <> operation.operation_id
+            and wallet.same_hold(other, operation)
+    ) as likewise on true
+    left join lateral (
         select ended.operation_id, ended.kind, event.occurred_at, event.basis
         from wallet.operation as ended
         cross join lateral (
@@ -247,6 +292,7 @@ begin
     ) as ending on ending.occurred_at < told.rejected_at or told.rejected_at is null
     where told.opened_at is not null
     on conflict (hold_id) do update set
+        order_id = excluded.order_id,
         transaction_id = excluded.transaction_id,
         state = excluded.state,
         opened_at = excluded.opened_at,
@@ -257,16 +303,29 @@ begin
         closing_operation_id = excluded.closing_operation_id,
         recorded_at = clock_timestamp()
     where
-        (known.transaction_id, known.state, known.opened_at, known.confirmed_at, known.closed_at, known.closed_by, known.closed_basis,
-            known.closing_operation_id)
+        (known.order_id, known.transaction_id, known.state, known.opened_at, known.confirmed_at, known.closed_at, known.closed_by,
+            known.closed_basis, known.closing_operation_id)
         is distinct from (
-            excluded.transaction_id, excluded.state, excluded.opened_at, excluded.confirmed_at, excluded.closed_at, excluded.closed_by,
+            excluded.order_id, excluded.transaction_id, excluded.state, excluded.opened_at, excluded.confirmed_at, excluded.closed_at, excluded.closed_by,
             excluded.closed_basis, excluded.closing_operation_id
         );
+
+    -- One hold at Syrve is one row, whoever reports it: ours if we made it, else the first by its id.
+    delete from wallet.hold as other
+    using wallet.hold as kept, wallet.operation as kept_operation, wallet.operation as other_operation
+    where
+        other.hold_id = any(concerned)
+        and other.observed
+        and kept.transaction_id = other.transaction_id
+        and (kept.observed, kept.hold_id) < (other.observed, other.hold_id)
+        and kept_operation.operation_id = kept.hold_id
+        and other_operation.operation_id = other.hold_id
+        and wallet.same_hold(other_operation, kept_operation);
     return null;
 end
 $$;
-comment on function wallet.follow_holds() is 'Works out again the holds that new events concern.';
+comment on function wallet.follow_holds() is
+'Works out again the holds that new events concern; of several operations that are one hold at Syrve one keeps the row.';
 
 -- As the owner, likewise.
 create function wallet.follow_unsettled() returns trigger

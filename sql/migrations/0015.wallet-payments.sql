@@ -337,8 +337,10 @@ create table wallet.contested_ending (
     unique (source, idempotency_key, hold_id)
 );
 create index contested_ending_hold on wallet.contested_ending (hold_id);
+create index contested_ending_organization on wallet.contested_ending (organization_id, occurred_at);
 comment on table wallet.contested_ending is
-'Reported ends of holds that do not agree with the hold in organization, customer, wallet or amount: refused, kept for a finding. Append-only.';
+'Reported ends of holds that do not agree with the hold in organization, customer, wallet or amount: they end nothing, and are kept for a finding. '
+'Append-only.';
 comment on column wallet.contested_ending.contested_id is 'Id of the row.';
 comment on column wallet.contested_ending.hold_id is 'Hold that the report names: operation_id of wallet.hold.';
 comment on column wallet.contested_ending.organization_id is 'Organization of the hold.';
@@ -350,7 +352,7 @@ comment on column wallet.contested_ending.reported_customer_id is 'Customer as r
 comment on column wallet.contested_ending.reported_wallet_id is 'Wallet as reported.';
 comment on column wallet.contested_ending.reported_amount is 'Amount as reported.';
 comment on column wallet.contested_ending.occurred_at is 'When it happened, as reported.';
-comment on column wallet.contested_ending.recorded_at is 'When it was refused.';
+comment on column wallet.contested_ending.recorded_at is 'When it was found not to agree.';
 
 -- Columns of views say what they say in the tables.
 do $$

@@ -38,12 +38,14 @@ as $$
         case
             when known.state = 'completed' and known.amount is not null
                 then greatest(
-                    least(known.amount, held.possibly_held) - held.possibly_open - moved.charged - moved.consumed - moved.possibly_charged, 0
+                    least(known.amount, held.possibly_held + run.amount)
+                    - held.possibly_open - moved.charged - moved.consumed - moved.possibly_charged,
+                    0
                 )
             when
                 known.state = 'completed'
                 and moved.charged + moved.consumed + moved.possibly_charged + held.possibly_open = 0
-                then coalesce(held.least_held, 0)
+                then coalesce(least(held.least_held, run.least_amount), 0)
             else 0
         end,
         case
@@ -56,8 +58,8 @@ as $$
                 then greatest(moved.refunded - moved.charged - moved.consumed, 0)
             else 0
         end,
-        coalesce(held.customer_id, moved.customer_id),
-        coalesce(held.wallet_id, moved.wallet_id),
+        coalesce(held.customer_id, moved.customer_id, run.customer_id),
+        coalesce(held.wallet_id, moved.wallet_id, run.wallet_id),
         held.hold_ids,
         moved.charge_ids,
         moved.refund_ids,
@@ -178,6 +180,29 @@ as $$
             ) as latest on latest.state in ('sent', 'unknown', 'confirmed')
         ) as movement
     ) as moved
+    -- Payments whose order ran though nothing was set aside for them.
+    cross join lateral (
+        select
+            coalesce(sum(payment.amount), 0) as amount,
+            min(payment.amount) as least_amount,
+            (array_agg(payment.customer_id order by payment.begun_at, payment.payment_id))[1] as customer_id,
+            (array_agg(payment.wallet_id order by payment.begun_at, payment.payment_id))[1] as wallet_id
+        from wallet.payment as payment
+        inner join wallet.payment_event as reported
+            on payment.payment_id = reported.payment_id and reported.state = 'order_completed' and reported.occurred_at <= moment
+        where
+            payment.organization_id = organization
+            and payment.order_id = named_order
+            and not exists (
+                select
+                from wallet.operation as step
+                inner join wallet.hold as hold on step.operation_id = hold.hold_id
+                where
+                    step.payment_id = payment.payment_id
+                    and hold.opened_at <= moment
+                    and (hold.closed_by is distinct from 'rejected' or hold.closed_at > moment)
+            )
+    ) as run
     left join lateral (
         select version.state, version.state_at, version.amount
         from wallet.payment_order_version as version
@@ -232,7 +257,8 @@ comment on column wallet.order_balance.consumed is 'Sum of its holds that a till
 comment on column wallet.order_balance.refunded is 'Sum of its confirmed top-ups.';
 comment on column wallet.order_balance.unpaid is
 'By how much a completed order is certainly unpaid: what charged, consumed, holds that may be open and charges without an outcome together lack of the '
-'lesser of expected and held. If expected is not known: the smallest hold, if there is none of all these. Else 0.';
+'lesser of expected and held; a payment of ours whose order ran counts as held even if Syrve refused its hold. If expected is not known: the '
+'smallest hold, if there is none of all these. Else 0.';
 comment on column wallet.order_balance.not_given_back is
 'If the order failed or was cancelled and no refund is without an outcome: by how much charged and consumed exceed refunded. Else 0.';
 comment on column wallet.order_balance.refunded_too_much is
@@ -271,15 +297,17 @@ comment on column wallet.order_in_doubt.doubtful_until is 'From when on it adds 
 create table wallet.hold_ended_again (
     hold_id uuid primary key,
     organization_id uuid not null,
-    ended_again_at timestamptz not null
+    ended_again_at timestamptz not null,
+    ended_again_until timestamptz check (ended_again_until > ended_again_at)
 );
 create index hold_ended_again_organization on wallet.hold_ended_again (organization_id, ended_again_at);
 comment on table wallet.hold_ended_again is
-'Holds of which more than one end was reported; whether these contradict each other is for the rule hold_ended_twice to say. Made from the ledger '
+'Holds of which more than one end that agrees with them was reported and not corrected; whether these contradict each other is for the rule hold_ended_twice to say. Made from the ledger '
 'by wallet.follow_orders(), never written by hand.';
 comment on column wallet.hold_ended_again.hold_id is 'The hold, as in wallet.hold.';
 comment on column wallet.hold_ended_again.organization_id is 'Organization that the hold belongs to.';
 comment on column wallet.hold_ended_again.ended_again_at is 'When the second of its ends happened.';
+comment on column wallet.hold_ended_again.ended_again_until is 'From when on all but one are corrected; null: they are not.';
 
 -- As the owner, because what is queued for follow_orders is what the ledger says: nobody may write the queue beside it, or take from it.
 create function wallet.touch_by_event() returns trigger
@@ -307,6 +335,24 @@ comment on function wallet.touch_by_event() is 'Queues the orders and holds that
 create trigger d_touched after insert on wallet.operation_event
 referencing new table as added
 for each statement execute function wallet.touch_by_event();
+
+-- A hold that turns out to be another name of one we made leaves its row; its order has lost it.
+create function wallet.touch_by_hold() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into wallet.touched (organization_id, order_id, hold_id)
+    select gone.organization_id, gone.order_id, gone.hold_id
+    from gone;
+    return null;
+end
+$$;
+comment on function wallet.touch_by_hold() is 'Queues the orders and holds whose row went to another name of the same hold.';
+
+create trigger touched after delete on wallet.hold
+referencing old table as gone
+for each statement execute function wallet.touch_by_hold();
 
 -- As the owner, likewise.
 create function wallet.touch_by_order() returns trigger
@@ -359,31 +405,84 @@ begin
         ) as hold
     ),
 
-    ended as materialized (
-        select held.hold_id, ending.again_at
+    ends as materialized (
+        select
+            held.hold_id,
+            ending.operation_id,
+            ending.organization_id,
+            ending.kind,
+            ending.source,
+            ending.idempotency_key,
+            ending.customer_id,
+            ending.wallet_id,
+            ending.amount,
+            ending.requested_at,
+            wallet.ending_agrees(ending, made) as agrees
         from held
-        cross join lateral (
-            select (array_agg(found.ended_at order by found.ended_at))[2] as again_at
+        inner join wallet.operation as made on held.hold_id = made.operation_id
+        inner join wallet.operation as ending
+            on ending.hold_id in (held.hold_id, held.transaction_id) and (ending.kind = 'cancel_hold' or ending.consumes_hold)
+    ),
+
+    -- Reported before its hold was: an import refuses it otherwise.
+    contested as (
+        insert into wallet.contested_ending (
+            hold_id, organization_id, kind, source, idempotency_key, reported_organization_id, reported_customer_id, reported_wallet_id,
+            reported_amount, occurred_at
+        )
+        select
+            ends.hold_id, organization, ends.kind, ends.source, coalesce(ends.idempotency_key, ends.operation_id::text), ends.organization_id,
+            ends.customer_id, ends.wallet_id, ends.amount, ends.requested_at
+        from ends
+        where not ends.agrees
+        on conflict do nothing
+    ),
+
+    ended as materialized (
+        select
+            judged.hold_id,
+            min(judged.moment) as again_from,
+            case when not bool_or(judged.next_moment is null) then max(judged.next_moment) end as again_until
+        from (
+            select
+                moments.hold_id,
+                moments.moment,
+                lead(moments.moment) over (partition by moments.hold_id order by moments.moment) as next_moment,
+                (
+                    select count(*)
+                    from ends
+                    where ends.hold_id = moments.hold_id and ends.agrees and (
+                        select event.state
+                        from wallet.operation_event as event
+                        where event.operation_id = ends.operation_id and event.occurred_at <= moments.moment
+                        order by event.sequence desc
+                        limit 1
+                    ) = 'confirmed'
+                ) as count_then
             from (
-                select min(event.occurred_at) as ended_at
-                from wallet.operation as operation
-                inner join wallet.operation_event as event
-                    on operation.operation_id = event.operation_id and event.state = 'confirmed'
-                where
-                    operation.hold_id in (held.hold_id, held.transaction_id)
-                    and (operation.kind = 'cancel_hold' or operation.consumes_hold)
-                group by operation.operation_id
-            ) as found
-        ) as ending
+                select distinct ends.hold_id, event.occurred_at as moment
+                from ends
+                inner join wallet.operation_event as event on ends.operation_id = event.operation_id
+                where ends.agrees and event.state <> 'planned'
+            ) as moments
+        ) as judged
+        where judged.count_then > 1
+        group by judged.hold_id
+    ),
+
+    ended_once as (
+        delete from wallet.hold_ended_again as known
+        using (select distinct touched.hold_id from touched) as named
+        where known.hold_id = named.hold_id and not exists (select from ended where ended.hold_id = known.hold_id)
     ),
 
     ended_again as (
-        insert into wallet.hold_ended_again as known (hold_id, organization_id, ended_again_at)
-        select ended.hold_id, organization, ended.again_at
+        insert into wallet.hold_ended_again as known (hold_id, organization_id, ended_again_at, ended_again_until)
+        select ended.hold_id, organization, ended.again_from, ended.again_until
         from ended
-        where ended.again_at is not null
-        on conflict (hold_id) do update set ended_again_at = excluded.ended_again_at
-        where known.ended_again_at is distinct from excluded.ended_again_at
+        on conflict (hold_id) do update
+        set ended_again_at = excluded.ended_again_at, ended_again_until = excluded.ended_again_until
+        where (known.ended_again_at, known.ended_again_until) is distinct from (excluded.ended_again_at, excluded.ended_again_until)
     ),
 
     judged as materialized (

@@ -229,6 +229,15 @@ with spent as (
     group by organization_id
 ),
 
+customer as (
+    select
+        organization_id,
+        count(*) as customers,
+        count(*) filter (where is_deleted) as customers_deleted
+    from syrve.customer
+    group by organization_id
+),
+
 coupon as (
     select
         watched.organization_id,
@@ -243,6 +252,8 @@ coupon as (
 select
     spent.organization_id,
     organization.name as organization_name,
+    coalesce(customer.customers, 0) as customers,
+    coalesce(customer.customers_deleted, 0) as customers_deleted,
     spent.identities,
     spent.found,
     spent.not_found,
@@ -279,10 +290,15 @@ left join syrve.organization as organization on spent.organization_id = organiza
 left join sync.call_budget as budget on organization.account = budget.account and budget.family = 'customer'
 left join sync.refresh_fit as fit on spent.organization_id = fit.organization_id
 left join sync.refresh_policy as policy on spent.organization_id = policy.organization_id
+left join customer on spent.organization_id = customer.organization_id
 left join coupon on spent.organization_id = coupon.organization_id;
-comment on view analytics.sync_freshness is 'How fresh the mirror is and what the present budget buys: a row per organization, as of now.';
+comment on view analytics.sync_freshness is
+'How fresh the mirror is and what the present budget buys, as of now; a customer may be on the roster under several identities. '
+'One row per organization with identities. Key: organization_id. Joins: organization (organization_id).';
 comment on column analytics.sync_freshness.organization_id is 'Organization.';
 comment on column analytics.sync_freshness.organization_name is 'Its name; null until it has been listed.';
+comment on column analytics.sync_freshness.customers is 'Customers in the mirror, deleted ones included.';
+comment on column analytics.sync_freshness.customers_deleted is 'Deleted ones of them.';
 comment on column analytics.sync_freshness.identities is 'Identities of the roster.';
 comment on column analytics.sync_freshness.found is 'Those whose last look-up gave a customer.';
 comment on column analytics.sync_freshness.not_found is 'Those under which nothing is known.';

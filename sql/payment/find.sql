@@ -1,9 +1,10 @@
--- A payment by its key, with what its caller reported last, and whether its content is the one given.
+-- A payment by its key, with what its caller reported last, whether its content is the one given, and its policy.
 select
     payment.payment_id::text,
     reported.state,
     (payment.order_id, payment.customer_id, payment.wallet_id, payment.amount)
-    = (%(order_id)s, %(customer_id)s::uuid, %(wallet_id)s::uuid, %(amount)s::numeric) as is_same
+    = (%(order_id)s, %(customer_id)s::uuid, %(wallet_id)s::uuid, %(amount)s::numeric) as is_same,
+    payment.policy
 from wallet.payment as payment
 cross join
     lateral (

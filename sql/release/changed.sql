@@ -1,6 +1,7 @@
 -- Says why a hold must not be cancelled any more on the strength of what a person was shown; null where all is as it was.
 select
     case
+        when hold.hold_id is null then 'the hold is known as another operation meanwhile'
         when hold.closed_at is not null then 'the hold was ' || hold.closed_by || ' meanwhile'
         when
             not coalesce(
@@ -17,7 +18,7 @@ select
     hold.closed_at is not null as is_over,
     hold.state as hold_state
 from wallet.release as shown
-inner join wallet.hold as hold on shown.hold_id = hold.hold_id
+left join wallet.hold as hold on shown.hold_id = hold.hold_id
 left join wallet.payment_order as ordered
     on hold.organization_id = ordered.organization_id and hold.order_id = ordered.order_id
 cross join

@@ -5,7 +5,13 @@ select
     missing.release_id::text,
     hold.closed_by
 from wallet.release_state as missing
-inner join wallet.hold as hold on missing.hold_id = hold.hold_id
+inner join lateral (
+    select one.*
+    from wallet.hold as one
+    where one.hold_id = missing.hold_id or one.transaction_id = missing.hold_id
+    order by one.hold_id = missing.hold_id desc
+    limit 1
+) as hold on true
 where
     missing.state = 'unsettled'
     and hold.closed_at is not null

@@ -14,8 +14,10 @@ select
     release.asked_at - release.opened_at as age,
     latest.state,
     latest.sequence,
-    latest.evidence
+    latest.evidence,
+    made.payment_id::text
 from wallet.release as release
 inner join wallet.release_state as latest on release.release_id = latest.release_id
+left join wallet.operation as made on release.hold_id = made.operation_id
 where release.request_id = %(request_id)s
 order by release.place;

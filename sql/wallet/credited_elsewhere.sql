@@ -1,4 +1,5 @@
--- Rows of a version whose wallet another campaign has credited lately, or may have.
+-- Rows of a version whose wallet was credited lately, or may have been, by another campaign, or by this one for a row that the version does not have:
+-- a key that was added or renamed makes another row of it.
 select listed.row_key
 from wallet.campaign_row as listed
 where
@@ -14,6 +15,16 @@ where
             and other.requested_at > clock_timestamp() - make_interval(days => %(days)s)
             and other.kind = 'topup'
             and starts_with(other.source, 'topup:')
-            and other.source <> %(source)s
             and other.state in ('sent', 'unknown', 'confirmed')
+            and (
+                other.source <> %(source)s
+                or not exists (
+                    select 1
+                    from wallet.campaign_row as same
+                    where
+                        same.campaign = listed.campaign
+                        and same.version = listed.version
+                        and same.row_key = regexp_replace(other.idempotency_key, ':[0-9]+$', '')
+                )
+            )
     );

@@ -84,8 +84,13 @@ class Ground:
     """Keys of what is told late, and whatever comes after it of the same."""
     purses: set[str] = field(default_factory=set)
     """Customers of this seed; no other has to do with them."""
+    mistakes: Random = field(init=False)
+    """Decides about records that do not agree with their hold."""
     _amounts: set[Decimal] = field(default_factory=set)
     _sessions: list[requests.Session] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.mistakes = Random(self.seed + 1_000_000)
 
     @property
     def now(self) -> datetime:

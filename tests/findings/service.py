@@ -11,9 +11,11 @@ import requests
 
 from findings.book import Answer
 from findings.ground import Ground, Purse, Wait
-from findings.story import Cancel, Charge, Hold
+from findings.story import Cancel, Charge, Contested, Hold
 
 _QUARTER, _HOUR, _DAY = 900.0, 3600.0, 86400.0
+MISTAKE = "mistake-"
+"""Begins the keys of records that do not agree with their hold."""
 
 
 class CallFailed(Exception):
@@ -95,6 +97,7 @@ class Service:
         for hold in order.holds:
             if rng.random() < 0.5:
                 yield self._a_while()
+            self.mistake(order, hold)
             yield from self._end(order, hold)
 
     def be_watched(self, order: Order) -> Wait:
@@ -196,6 +199,24 @@ class Service:
         answer, _ = self._call("wallet_cancel_hold", "customer/wallet/cancel_hold", order, body)
         fields = {"hold_id": hold.hold_id, "key": order.key("cancel"), "order_id": order.told_order_id}
         hold.cancels.append(Cancel(sent_at, *self._tell("cancel_hold", answer, sent_at, fields)))
+
+    def mistake(self, order: Order, hold: Hold) -> None:
+        """Report of a hold, rarely, that it was cancelled, with another customer, wallet or amount: the clerk meant another."""
+        ground, rng = self._ground, self._ground.mistakes
+        if rng.random() > 0.08:
+            return
+        other = str(UUID(int=rng.getrandbits(128), version=4))
+        wrong = rng.choice([{"customer_id": other}, {"wallet_id": other}, {"amount": hold.amount + 1}])
+        fields: dict[str, Any] = self._whose(order) | {"hold_id": hold.hold_id, "amount": hold.amount} | wrong
+        row = {
+            "record": "cancel_hold",
+            "organization_id": ground.organization_id,
+            "occurred_at": ground.now.isoformat(),
+        }
+        row |= {name: str(value) for name, value in fields.items()} | {"key": f"{MISTAKE}{hold.hold_id}"}
+        for records in rng.choice([[ground.records], [ground.late], [ground.records, ground.late]]):
+            records.append(row)
+        ground.story.contested.append(Contested(hold, ground.now))
 
     def consume(self, order: Order, hold: Hold) -> Wait:
         """Let a till take the held money where it is still there; the till tells of it."""

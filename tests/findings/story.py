@@ -116,6 +116,14 @@ class Planned:
 
 
 @dataclass(slots=True)
+class Contested:
+    """A cancellation that somebody reported of a hold by mistake, with another customer, wallet or amount."""
+
+    hold: Hold
+    reported_at: datetime
+
+
+@dataclass(slots=True)
 class Story:
     """Everything of one organization; `silent` are movements that nobody told of, as (customer, wallet, sum, seen at)."""
 
@@ -123,6 +131,7 @@ class Story:
     charges: list[Charge] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
+    contested: list[Contested] = field(default_factory=list)
     orders: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
     amounts: dict[tuple[str, datetime, str], Decimal] = field(default_factory=dict)
     """What an order comes to, by its id and the state that was reported with it."""

@@ -14,6 +14,7 @@ from findings.story import Charge, Flag, Hold, Story
 from findings.truth_orders import (
     charged_order_cancelled,
     completed_order_unpaid,
+    hold_end_contested,
     hold_ended_twice,
     operation_left_planned,
     refund_exceeds_charge,
@@ -179,6 +180,7 @@ RULES: Mapping[str, Expectation] = {
         charged_order_cancelled,
         refund_exceeds_charge,
         hold_ended_twice,
+        hold_end_contested,
         operation_left_planned,
     )
 }

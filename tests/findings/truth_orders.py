@@ -62,6 +62,20 @@ def hold_ended_twice(story: Story, limits: Limits, moment: datetime) -> Iterator
                 yield Flag("hold_ended_twice", hold.customer_id, hold.wallet_id, hold.hold_id, hold.amount)
 
 
+def hold_end_contested(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+    """Somebody reported by mistake that a hold was cancelled, and nobody reports that it really was."""
+    found: dict[int, Hold] = {}
+    for contested in story.contested:
+        hold = contested.hold
+        is_due = contested.reported_at <= moment - timedelta(seconds=limits.settle_grace_seconds)
+        is_recent = contested.reported_at > moment - timedelta(seconds=limits.lookback_seconds)
+        was_cancelled = any(each.granted_at and each.granted_at <= moment for each in hold.cancels)
+        if is_due and not was_cancelled and (is_recent or hold.may_be_open(moment)):
+            found[id(hold)] = hold
+    for hold in found.values():
+        yield Flag("hold_end_contested", hold.customer_id, hold.wallet_id, hold.hold_id, hold.amount)
+
+
 def operation_left_planned(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
     """One of our processes wrote an operation down and died, and none sent it or gave it up for too long."""
     for planned in story.planned:

@@ -5,10 +5,12 @@ import importlib
 import inspect
 import json
 import logging
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -245,12 +247,19 @@ def test_query_on_a_sql_connection_is_imported(
     running: Running, set_connection: SetConnection, empty_database_dsn: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_connection("shop", **postgres_fields(empty_database_dsn))
+    numbers = (
+        "select '8975' || lpad(n::text, 7, '0') as phone from generate_series(1, 5) as s (n) union all select 'nobody'"
+    )
+    with closing(psycopg2.connect(empty_database_dsn)) as shop, shop, shop.cursor() as cursor:
+        cursor.execute(f"create view guest as {numbers}")
     caplog.set_level(logging.DEBUG)
 
+    with pytest.raises(UnusableSource, match="phone of the query must be a column of a table or view"):
+        import_roster(running, source="query", query=numbers, query_conn_id="shop")
     counts = import_roster(
         running,
         source="query",
-        query="select '8975' || lpad(n::text, 7, '0') as phone from generate_series(1, 5) as s (n) union all select 'nobody'",
+        query="select * from guest",
         query_conn_id="shop",
         organization_id=running.syncing.organization_id,
         priority=5,

@@ -130,7 +130,7 @@ def test_call_that_was_not_carried_out_is_retried_as_another_attempt(purse: Purs
     assert purse.balance == Decimal("110.00")
 
 
-@pytest.mark.parametrize("amount", [1.5, "a lot", "0", "0.001", None])
+@pytest.mark.parametrize("amount", [1.5, "a lot", "0", "0.001", None, "None", "1e3", "1_0", "1,000", "１０", "NaN"])
 def test_amount_that_is_none_is_refused(purse: Purse, run: Any, amount: Any) -> None:
     with pytest.raises(UnusableOperation):
         run(SyrveTopupOperator, **whose(purse, amount))
@@ -335,3 +335,11 @@ def test_import_without_a_source_is_skipped_and_one_that_can_not_be_read_fails(r
 def test_transactions_are_skipped_where_the_dialect_has_none(run: Any) -> None:
     with pytest.raises(AirflowSkipException):
         run(SyrveTransactionsOperator)
+
+
+@pytest.mark.parametrize("order_id", [None, "None", "", " "])
+def test_payment_without_the_id_of_an_order_is_refused(purse: Purse, run: Any, order_id: str | None) -> None:
+    with pytest.raises(UnusableOperation, match="the id of its order"):
+        run(SyrvePaymentHoldOperator, **(whose(purse, "30.00") | {"order_id": order_id}))
+
+    assert purse.received == {}

@@ -5,12 +5,15 @@ import io
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sources.forms_of_files import ORGANIZATION
 from syrve.crm.imports import CrmImport
 from syrve.customers.roster import RosterImport
 from syrve.sources.bad_rows import BadRows
 from syrve.sources.files import FileSource
+from syrve.sources.formulas import as_they_were
 from syrve.sources.rejects import Place
 from syrve.wallet.importing import WalletImport
 from syrve.warehouse.database import Warehouse
@@ -97,10 +100,31 @@ def test_bad_rows_are_a_file_that_can_be_mended_and_imported(warehouse: Warehous
     ]
     table = list(csv.reader(io.StringIO(content)))
     assert table[0] == ["line", "reason", "phone", "name", "birthday"]
-    assert table[2] == ["3", bad.first[1].reason, "+79755550002", "Борис", "вчера"]
+    assert table[2] == ["3", bad.first[1].reason, "'+79755550002", "Борис", "вчера"]
     mended = content.replace("вчера", "16.05.1990").splitlines(keepends=True)
     counts, created = crm(warehouse, mended[0] + mended[2])
     assert (counts.rejected, created) == (0, 1)
+    assert [identity for identity, _ in open_reasons(warehouse)] == ["line 4"], (
+        "the phone with an apostrophe is the same key"
+    )
+
+
+FORMULAS = ["=1+1", "+7", "-5", "@a", "\t=1", "\r=1", " =1", "=HYPERLINK(1)", "\N{FULLWIDTH EQUALS SIGN}1", '="000123"']
+
+
+@given(st.lists(st.one_of(st.sampled_from(FORMULAS), st.text(max_size=8)), min_size=1, max_size=5))
+def test_cells_of_bad_rows_are_no_formulas_and_read_back(cells: list[str]) -> None:
+    with BadRows() as bad:
+        bad.add(2, "why", cells)
+        text = b"".join(bad.pieces(["=a", *["b"] * len(cells)])).decode("utf-8-sig")
+
+    heading, row = csv.reader(io.StringIO(text, newline=""))
+    written = [each.encode("utf-8", "replace").decode() for each in cells]
+    assert heading[2] == "'=a"
+    assert [
+        each for each in row if each.lstrip().startswith(("=", "+", "-", "@")) or each.startswith(("\t", "\r"))
+    ] == []
+    assert as_they_were(row[2:]) == as_they_were(written)
 
 
 def test_reject_closes_once_the_row_of_the_same_key_is_right(warehouse: Warehouse) -> None:

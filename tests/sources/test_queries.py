@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 
+from syrve.crm.import_rows import COLUMNS as WISHES
 from syrve.customers.identities import COLUMNS
 from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.sources.query import QuerySource, one_select
@@ -142,3 +143,78 @@ def test_numbers_of_a_query_keep_every_digit(engine: sqlalchemy.Engine, query: s
 
 def test_semicolons_at_the_end_are_no_second_statement() -> None:
     assert one_select("select 1 ; ;\n") == "select 1 "
+
+
+LISTED = "select phone, phone as name, 5 as amount from source.guest"
+TYPED = (
+    "select '+79750000001' as phone",
+    "select phone from (values ('+79750000001')) as t (phone)",
+    "with t as (select '+79750000001' as phone) select phone from t",
+    "select t.phone from (select '+79750000001' as phone) as t, source.guest as g",
+    "select phone from source.guest where false union all select '+79750000001'",
+    "select * from (select phone from source.guest where false union all select '+79750000001') as t",
+    "with recursive t as (select phone from source.guest where false union all select '+79750000001') select * from t",
+    "select coalesce(null, phone) as phone from source.guest",
+    "select max(phone) as phone from source.guest",
+    "select (select '+79750000001') as phone from source.guest",
+    "select t.phone from source.guest right join (values ('+79750000001')) as t (phone) using (phone)",
+    "select phone from source.guest full join (values ('+79750000001')) as t (phone) using (phone)",
+    "select application_name as phone from pg_stat_activity where set_config('application_name', '+79750000001', false) > ''",
+    "select setting as phone from pg_settings where name = 'application_name'",
+)
+
+
+@pytest.mark.parametrize("query", TYPED)
+def test_query_of_a_form_names_nobody_by_typing(reader: sqlalchemy.Engine, query: str) -> None:
+    with pytest.raises(UnusableSource, match=r"must be a column of a table or view|must be one statement"):
+        phones(reader, query, listed_only=True)
+
+
+@pytest.mark.parametrize("guess", ["'Ivan' as name", "'1990-05-15' as birthday", "true as receives_promo"])
+def test_query_of_a_form_guesses_nothing_of_a_person(reader: sqlalchemy.Engine, guess: str) -> None:
+    guessing = QuerySource(reader, f"select phone, {guess} from source.guest", listed_only=True)
+
+    with pytest.raises(UnusableSource, match="must be a column of a table or view"):
+        next(guessing.chunks(WISHES))
+
+
+def test_query_of_a_form_names_whom_a_view_lists(reader: sqlalchemy.Engine) -> None:
+    assert phones(reader, LISTED, listed_only=True) == ["+79755550001"]
+    assert phones(reader, "select t.phone from (select * from source.guest) as t", listed_only=True) == ["+79755550001"]
+    with_psycopg_3 = sqlalchemy.create_engine(reader.url.set(drivername="postgresql+psycopg"))
+    try:
+        assert phones(with_psycopg_3, LISTED, listed_only=True) == ["+79755550001"]
+        with pytest.raises(UnusableSource, match="must be a column of a table"):
+            phones(with_psycopg_3, TYPED[0], listed_only=True)
+    finally:
+        with_psycopg_3.dispose()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select /*+ MAX_EXECUTION_TIME(0) */ phone from guest",
+        "/*+ Set(statement_timeout 0) */ select phone from guest",
+        "select /*!50000 sleep(99) */ as phone",
+        "select /*M! sleep(99) */ as phone",
+        "select /* /* */ /*+ SET_VAR(max_execution_time=0) */ */ phone from guest",
+    ],
+)
+def test_comment_that_the_database_obeys_is_refused(query: str) -> None:
+    with pytest.raises(UnusableSource, match="comment that the database obeys"):
+        one_select(query, "mysql")
+
+
+def test_hash_is_a_comment_on_mysql_only() -> None:
+    hidden = "select 1 as phone # '\n; drop table guest -- '"
+
+    assert one_select("select data #> '{a}' as phone") == "select data #> '{a}' as phone"
+    assert one_select("select '/*+ # */' as phone", "mysql") == "select '/*+ # */' as phone"
+    with pytest.raises(UnusableSource, match="has a #"):
+        one_select(hidden, "mysql")
+
+
+def test_query_elsewhere_may_type_whom_it_names() -> None:
+    elsewhere = sqlalchemy.create_engine("sqlite://")
+
+    assert phones(elsewhere, "select '+79750000001' as phone", listed_only=True) == ["+79750000001"]

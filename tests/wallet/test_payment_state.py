@@ -106,6 +106,8 @@ def test_order_that_ran_is_charged_after_its_hold_was_released(purse: Purse) -> 
     releasing.find(hold_id, rule="stale_hold", severity="medium")
     releasing.release(releasing.approved(rules=("stale_hold",)))
     assert (purse.holds, states(purse)) == (["cancelled"], {"p1": "released"})
+    assert purse.value("select count(distinct payment_id) from wallet.operation where payment_id is not null") == 1
+    assert purse.value("select count(*) from wallet.operation where payment_id is null") == 0
 
     result = payment(purse).complete()
 

@@ -283,6 +283,12 @@ def test_renamed_campaign_says_who_was_credited_lately(campaign: Campaign) -> No
     assert campaign.plan(campaign.frame()).credited_elsewhere == 0
 
 
+def test_list_that_got_keys_says_who_was_credited_without(campaign: Campaign) -> None:
+    campaign.send(campaign.plan(campaign.frame(3)))
+
+    assert campaign.plan(campaign.frame(key=["a", "b", "c", "d"])).credited_elsewhere == 3
+
+
 def test_list_that_changes_while_it_is_sent_stops_it(campaign: Campaign) -> None:
     plan = campaign.plan(campaign.frame())
 

@@ -216,7 +216,9 @@ HIDDEN = (
     "select from secret.hash_key",
     "select from sync.roster",
     "select from crm.customer",
-    "update analytics.wallet_balance set balance = 0",
+    "update analytics.organization set name = 'another'",
+    "select from syrve.daily_balance",
+    "select from secret.customer_masked",
     "create view analytics.another as select 1 as one",
 )
 

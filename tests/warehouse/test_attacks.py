@@ -14,6 +14,7 @@ from syrve.warehouse.grants import SCHEMAS, roles
 from warehouse import roles_table
 
 DEFINERS = {
+    "analytics.order_balance_of(uuid,text)",
     "crm.note_membership_edit()",
     "crm.prune_push(integer,integer,integer)",
     "crm.retry_row(bigint)",

@@ -24,9 +24,12 @@ _TROUBLE = re.compile(
     re.IGNORECASE,
 )
 _FAILURE = re.compile(r"\s*(?:err|fail|false|reject|declin|denied)", re.IGNORECASE)
-_STATUS_KEYS = ("httpStatusCode", "statusCode", "status")
+_STATUS_NAMES = ("httpstatuscode", "statuscode", "status")
 _TEXT_KEYS = ("errorDescription", "message", "description", "error", "title", "detail")
-_ERROR_KEYS = ("code", "errorCode", "error", "errors", "errorDescription", "message", "exception")
+_ERROR_KEY = re.compile(
+    r"error|^errs?$|code|message|exception|fail|fault|reason|denied|reject|stacktrace", re.IGNORECASE
+)
+_SUCCESS_KEY = re.compile(r"(?:is_?)?(?:success\w*|succeeded|ok|result|status|state|outcome)", re.IGNORECASE)
 
 
 class _NotJson:
@@ -54,7 +57,8 @@ class Reading:
         """Every status that the body itself names: a gateway's may stand beside that of the service behind it."""
         if not isinstance(self.body, Mapping):
             return []
-        named = (_status_code(self.body.get(key)) for key in _STATUS_KEYS)
+        known = {str(name).casefold(): value for name, value in self.body.items()}
+        named = (_status_code(known.get(name)) for name in _STATUS_NAMES)
         return [status for status in named if status is not None]
 
     @property
@@ -86,13 +90,8 @@ class Reading:
 
     @property
     def has_error_sign(self) -> bool:
-        """Whether an object carries anything that an error carries, of whichever shape."""
-        if not isinstance(self.body, Mapping):
-            return False
-        words = (self.body.get("success"), self.body.get("status"))
-        says_failure = any(_FAILURE.match(word) for word in words if isinstance(word, str))
-        is_failure = self.body.get("success") is False or any(own >= 400 for own in self.own_statuses)
-        return says_failure or is_failure or any(self.body.get(key) for key in _ERROR_KEYS)
+        """Whether an object carries anything that an error carries, of whichever shape and spelling, however deep inside."""
+        return any(own >= 400 for own in self.own_statuses) or _has_error_sign(self.body)
 
     @property
     def correlation_id(self) -> str | None:
@@ -106,6 +105,22 @@ def read(http_status: int, body: bytes) -> Reading:
         return Reading(http_status, parse_json(body), is_page=False)
     except ValueError:
         return Reading(http_status, NOT_JSON, is_page=_PAGE.match(body) is not None)
+
+
+def _has_error_sign(body: Any) -> bool:
+    """Whether an object, or one inside it, has a field that only errors have, or one that says that there was no success."""
+    if isinstance(body, list):
+        return any(map(_has_error_sign, body))
+    if not isinstance(body, Mapping):
+        return False
+    for name, value in body.items():
+        if _SUCCESS_KEY.fullmatch(name) and (value is False or (isinstance(value, str) and _FAILURE.match(value))):
+            return True
+        if value and name.casefold() not in _STATUS_NAMES and _ERROR_KEY.search(name):
+            return True
+        if _has_error_sign(value):
+            return True
+    return False
 
 
 def correlation_id(told: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Operators of the customer pull: plan the shards, pull them, publish what changed."""
+"""Operators of the customer pull: plan the shards, pull them, add up the day."""
 
 from __future__ import annotations
 
@@ -195,3 +195,21 @@ class SyrvePullCustomersOperator(BaseOperator):
             told_on_run(counts)
 
         return tell
+
+
+class SyrveDailyBalanceOperator(BaseOperator):
+    """Adds up the balances of the days that are over and of the one that lasts: `syrve.daily_balance`. Returns how many days."""
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, *, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> int:
+        """Add up."""
+        from syrve.customers.daily_balance import keep_daily_balance
+
+        days = keep_daily_balance(open_warehouse(self.warehouse_conn_id))
+        log.info("Added up %d day(s) of organizations", days)
+        return days

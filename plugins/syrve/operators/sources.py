@@ -194,7 +194,7 @@ def _opened_query(text: str | None, conn_id: str | None, how: FileFormat, *, is_
         ) from None
     try:
         name = f"query {hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        yield Opened(QuerySource(engine, text, how), Place(name))
+        yield Opened(QuerySource(engine, text, how, listed_only=not is_saved), Place(name))
     finally:
         engine.dispose()
 

@@ -204,7 +204,10 @@ def _report(plan: TopupPlan) -> None:
     log.info("Against the version before: %d added, %d changed, %d removed", plan.added, plan.changed, plan.removed)
     log.info("Credited before: %d with %s; outcome unknown: %d", plan.credited, plan.credited_amount, plan.unknown)
     if plan.credited_elsewhere:
-        log.warning("%d row(s) to credit were credited by another campaign within 30 days", plan.credited_elsewhere)
+        log.warning(
+            "%d row(s) to credit were credited within 30 days by another campaign, or by this one under another key",
+            plan.credited_elsewhere,
+        )
     if plan.rejected_rows:
         log.warning("%d row(s) could not be imported; see sync.reject, entity topup", plan.rejected_rows)
     if plan.problem is not None:

@@ -51,8 +51,6 @@ def body(plan: TopupPlan) -> str:
     changes = ", ".join(f"{getattr(plan, name)} {name}" for name in ("added", "changed", "removed"))
     lines = [would + before + rejected, "", f"Version {plan.version} of the list; against the one before: {changes}."]
     if plan.credited_elsewhere:
-        lines += [
-            "",
-            f"**{plan.credited_elsewhere} of these customers were credited by another campaign within 30 days.**",
-        ]
+        lately = "credited within 30 days by another campaign, or by this one under another key"
+        lines += ["", f"**{plan.credited_elsewhere} of these customers were {lately}.**"]
     return "\n".join(lines)

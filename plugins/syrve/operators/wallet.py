@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, TaskGroup, TaskInstanceState, TriggerRule
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SOURCE = "operator"
+_AMOUNT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
 class _WalletOperator(BaseOperator):
@@ -174,16 +176,20 @@ class _PaymentOperator(_WalletOperator):
     @contextmanager
     def payment(self) -> Iterator[Payment]:
         """Open the payment, with every other process kept off it."""
+        from syrve.wallet.errors import UnusableOperation
         from syrve.wallet.payment import Payment, PaymentRequest
 
-        amount = as_amount(self.amount)
-        assert amount is not None
+        amount, order_id = as_amount(self.amount), as_text(self.order_id)
+        if (
+            amount is None or order_id is None
+        ):  # such as a template of an XCom that is not there: one id for many orders
+            raise UnusableOperation("a payment needs an amount and the id of its order")
         request = PaymentRequest(
             organization_id=self.organization_id,
             customer_id=self.customer_id,
             wallet_id=self.wallet_id,
             amount=amount,
-            order_id=str(self.order_id),
+            order_id=order_id,
             payment_id=as_text(self.payment_id) or "",
             comment=self.comment,
         )
@@ -257,17 +263,20 @@ def wallet_payment(group_id: str = "payment", **payment: Any) -> Iterator[TaskGr
 
 
 def as_amount(value: Decimal | str | int | None) -> Decimal | None:
-    """Read an amount after templating; a float is refused, since it has lost digits. Raises `UnusableOperation`."""
+    """Read an amount after templating: digits, and a dot before decimals; a float is refused, since it has lost digits.
+
+    Raises `UnusableOperation`, also for what Python would read but a person might mean otherwise: `1_000`, `1e3`, `1,000`.
+    """
     from syrve.wallet.errors import UnusableOperation
 
     if isinstance(value, float):
         raise UnusableOperation("the amount must be a Decimal, a whole number or text, not a float")
     if value is None or isinstance(value, Decimal):
         return value
-    try:
-        return Decimal(str(value).strip())
-    except InvalidOperation:
-        raise UnusableOperation("the amount is not a number") from None
+    word = str(value).strip()
+    if not _AMOUNT.fullmatch(word):
+        raise UnusableOperation("the amount is not a number such as 1000 or 9.50")
+    return Decimal(word)
 
 
 def _task_instance(context: Context) -> str:

@@ -241,4 +241,5 @@ def _cancellation(asked: AskedHold) -> Operation:
         hold_id=asked.shown.hold_id,
         source=SOURCE,
         key=asked.shown.hold_id,
+        payment_id=asked.payment_id,
     )

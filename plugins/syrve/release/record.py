@@ -30,6 +30,7 @@ class AskedHold:
     state: str
     sequence: int
     evidence: Mapping[str, Any]
+    payment_id: str | None
 
     @property
     def is_decided(self) -> bool:
@@ -168,6 +169,6 @@ class ReleaseBook:
 
 def _asked(row: tuple[Any, ...]) -> AskedHold:
     (release_id, place, hold_id, organization_id, customer_id, wallet_id, amount, order_id, order_state) = row[:9]
-    rules, severity, age, state, sequence, evidence = row[9:]
+    rules, severity, age, state, sequence, evidence, payment_id = row[9:]
     shown = ShownHold(release_id, place, hold_id, organization_id, amount, order_state, tuple(rules), severity, age)
-    return AskedHold(shown, customer_id, wallet_id, order_id, state, sequence, evidence)
+    return AskedHold(shown, customer_id, wallet_id, order_id, state, sequence, evidence, payment_id)

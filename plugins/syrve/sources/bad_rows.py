@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from syrve.sources.formulas import as_text_cell
+
 FIRST_ROWS = 20
 MAX_ROWS = 100_000
 SUFFIX = ".rejected.csv"
@@ -45,17 +47,17 @@ class BadRows:
         if self.count <= MAX_ROWS:
             if self._file is None:
                 self._file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="", prefix="syrve-rejected-")  # noqa: SIM115
-            csv.writer(self._file).writerow(
-                [line, reason, *(each.encode("utf-8", "replace").decode() for each in cells)]
-            )
+            texts = (as_text_cell(each.encode("utf-8", "replace").decode()) for each in (reason, *cells))
+            csv.writer(self._file).writerow([line, *texts])
 
     def pieces(self, headings: Sequence[str]) -> Iterator[bytes]:
         """Give the file of the bad rows: line, reason, and the row as it was under its headings; mended, it can be imported itself.
 
-        It is UTF-8 with a mark, so that spreadsheets open it rightly.
+        It is UTF-8 with a mark, so that spreadsheets open it rightly; what they would take for a formula has an apostrophe before it, which
+        every source takes away again.
         """
         head = io.StringIO(newline="")
-        csv.writer(head).writerow(["line", "reason", *headings])
+        csv.writer(head).writerow(["line", "reason", *map(as_text_cell, headings)])
         yield b"\xef\xbb\xbf" + head.getvalue().encode()
         if self._file is not None:
             self._file.seek(0)

@@ -40,6 +40,13 @@ _HEADINGS: dict[str, str] = {
     "consumes_hold": "consumes_hold, списывает холд",
     "crm_id": "crm_id",
 }
+PERSONAL = frozenset(
+    (
+        *("phone", "email", "card_track", "card_number", "name", "surname", "middle_name", "birthday", "sex"),
+        *("receives_order_status", "receives_promo"),
+    )
+)
+"""Columns by which a person can be guessed, or that say something of one that a count of changes would confirm; Syrve's ids are random."""
 _MAX_NAMED = 20
 _MAX_HEADING_LENGTH = 60
 

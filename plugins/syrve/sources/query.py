@@ -13,12 +13,15 @@ from syrve.sources.columns import Columns
 from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Limits
+from syrve.sources.origins import check_listed
 from syrve.sources.source import CHUNK_ROWS, Chunk, Facts, Line, tabulate
 
 QUERY_SECONDS = 600
 _TOKEN = re.compile(
     r"""
-      (?P<comment>--[^\n]*|/\*)
+      (?P<obeyed>/\*M?!|/\*\+)
+    | (?P<comment>--[^\n]*|/\*)
+    | (?P<hash>\#)
     | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)
     | (?P<quote>[eE]?'|"|`)
     | (?P<semicolon>;)
@@ -34,11 +37,17 @@ _READ_ONLY = {
     "oracle": ("set transaction read only",),
     "sqlite": ("pragma query_only = on",),
 }
+_OBEYED = re.compile(r"/\*(?:M?!|\+)")
+_NO_OBEYED = "the query has a comment that the database obeys (/*+ or /*!): leave it out"
+_HASH_COMMENTS = ("mysql", "mariadb")
 _BEGINNINGS = ("select", "with", "values", "table")
 
 
 class QuerySource:
-    """The rows of a query; the engine is the caller's, who disposes of it."""
+    """The rows of a query; the engine is the caller's, who disposes of it.
+
+    `listed_only` is for queries that anybody types: whom they name must come from a table or view.
+    """
 
     def __init__(
         self,
@@ -48,12 +57,14 @@ class QuerySource:
         *,
         limits: Limits = LIMITS,
         timeout_seconds: float = QUERY_SECONDS,
+        listed_only: bool = False,
     ) -> None:
         self._engine = engine
         self._query = query
         self._format = file_format or FileFormat()
         self._limits = limits
         self._timeout_seconds = timeout_seconds
+        self._listed_only = listed_only
         self.facts = Facts("query")
 
     def chunks(self, columns: Columns) -> Iterator[Chunk]:
@@ -62,7 +73,7 @@ class QuerySource:
         Raises `UnusableSource` if it is not one SELECT or the database refuses it, `UnreadableSource` if the database is out of reach or
         gives up. The database's own message is dropped: it may quote rows.
         """
-        statement = one_select(self._query)
+        statement = one_select(self._query, self._engine.dialect.name)
         try:
             with self._engine.connect() as connection:
                 self._make_read_only(connection)
@@ -78,6 +89,8 @@ class QuerySource:
         names = list(result.keys())
         if len(names) > self._limits.max_columns:
             raise UnusableSource(f"the query has more than {self._limits.max_columns} columns")
+        if self._listed_only:
+            check_listed(connection, result, dict(columns.match(names, self._format.columns).places))
         yield from tabulate(
             names,
             self._lines(connection, result),
@@ -108,8 +121,11 @@ class QuerySource:
         connection.exec_driver_sql(statement.format(milliseconds=milliseconds, seconds=seconds))
 
 
-def one_select(query: str) -> str:
-    """Return the query without semicolons at its end; raise `UnusableSource` unless it is one statement that reads."""
+def one_select(query: str, dialect: str = "postgresql") -> str:
+    """Return the query without semicolons at its end; raise `UnusableSource` unless it is one statement that reads.
+
+    Comments that a database obeys are refused (`/*+ MAX_EXECUTION_TIME(0) */`, `/*! ... */`), and so is `#` where it begins a comment.
+    """
     first, place, end = "", 0, len(query)
     while place < end:
         token = _TOKEN.search(query, place)
@@ -124,6 +140,11 @@ def one_select(query: str) -> str:
             break
         if kind == "word":
             first = first or token.group().lower()
+        elif kind == "hash":
+            if dialect in _HASH_COMMENTS:
+                raise UnusableSource("the query has a # outside of a quoted text; write comments with -- ")
+        elif kind == "obeyed":
+            raise UnusableSource(_NO_OBEYED)
         elif kind != "comment" or token.group() == "/*":
             place = _end_of(query, token)
     if first not in _BEGINNINGS:
@@ -139,6 +160,8 @@ def _end_of(query: str, token: re.Match[str]) -> int:
         for each in re.finditer(r"/\*|\*/", query[start:]):
             depth += 1 if each.group() == "/*" else -1
             if not depth:
+                if _OBEYED.search(query, start, start + each.end()):
+                    raise UnusableSource(_NO_OBEYED)
                 return start + each.end()
         raise UnusableSource("a comment of the query is not closed")
     if token.lastgroup == "dollar":

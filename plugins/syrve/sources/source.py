@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
+from syrve.sources.formulas import as_they_were
 from syrve.sources.limits import LIMITS, Deadline, Limits
 from syrve.sources.row import Row, ValueRules
 
@@ -111,6 +112,7 @@ def tabulate(
     keep_blank: bool = False,
 ) -> Iterator[Chunk]:
     """Put the lines under their headings, a chunk at a time; blank lines are left out unless `keep_blank`."""
+    headings = as_they_were(headings)
     matched = columns.match(headings, file_format.columns)
     columns.check(matched.names)
     facts.columns = {str(headings[place]): column for place, column in matched.places.items()}
@@ -128,8 +130,9 @@ def tabulate(
             if isinstance(line, BadLine):
                 chunk.bad.append(line)
                 continue
-            row = Row(line[0], {column: line[1][place] for place, column in places}, rules, line[1])
-            if keep_blank or not _is_blank(line[1]):
+            cells = as_they_were(line[1])
+            row = Row(line[0], {column: cells[place] for place, column in places}, rules, cells)
+            if keep_blank or not _is_blank(cells):
                 chunk.rows.append(row)
         yield chunk
 

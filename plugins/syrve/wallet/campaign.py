@@ -27,7 +27,7 @@ class TopupPlan:
     """What a version of a campaign would send now, and what the campaign did; amounts are text. `digest` names all rows of the version.
 
     `added`, `changed` and `removed` count rows against the version before; `credited_elsewhere` are rows to credit whose wallet another
-    campaign credited within 30 days. `problem` says which limit the plan is above.
+    campaign credited within 30 days, or this one under a key that the list does not have. `problem` says which limit the plan is above.
     """
 
     campaign: str
@@ -182,7 +182,7 @@ def campaign_rows(cursor: Cursor, campaign: str, version: int) -> list[CampaignR
 
 
 def credited_elsewhere(cursor: Cursor, campaign: str, version: int) -> set[str]:
-    """Return the keys of rows whose wallet another campaign has credited lately."""
+    """Return the keys of rows whose wallet was credited lately by another campaign, or by this one for a row that the version lacks."""
     values = {"source": source_of(campaign), "campaign": campaign, "version": version, "days": CREDITED_LATELY_DAYS}
     cursor.execute(sql("wallet/credited_elsewhere.sql"), values)
     return {row_key for (row_key,) in cursor.fetchall()}

@@ -18,6 +18,8 @@ from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, t
 from syrve.warehouse.errors import WarehouseUnavailable, warehouse_errors
 from syrve.warehouse.sql_files import sql
 
+NAMED_ANOTHER_HOLD = "answer_names_another_hold"
+
 _HOLDS_LOCKED: ContextVar[frozenset[tuple[int, str]]] = ContextVar("holds_locked", default=frozenset())
 """Holds whose lock this thread of this process has."""
 
@@ -87,7 +89,8 @@ class Ledger:
     ) -> OperationState:
         """Add the event that follows the state in which the operation was read, commit, and return it as it is then.
 
-        Where somebody else added an event meanwhile, nothing is added and theirs is returned.
+        Where somebody else added an event meanwhile, nothing is added and theirs is returned. An answer that names another hold of ours is
+        no outcome: it is recorded as unknown.
         """
         values = {
             "operation_id": operation.operation_id,
@@ -99,10 +102,20 @@ class Ledger:
             "occurred_at": None,
         }
         with self._transaction(f"record that an operation is {state}", connection) as cursor:
-            cursor.execute(sql("wallet/event.sql"), values)
+            if operation.kind == "hold" and self._is_of_another_hold(cursor, operation.operation_id, evidence):
+                values |= {"state": "unknown", "evidence": json_text(named_another_hold(evidence["transaction_id"]))}
+            if (operation.state, values["state"]) != ("unknown", "unknown"):
+                cursor.execute(sql("wallet/event.sql"), values)
             found = self._read(cursor, operation_id=operation.operation_id)
         assert found is not None
         return found
+
+    def _is_of_another_hold(self, cursor: Cursor, operation_id: str, evidence: Mapping[str, Any]) -> bool:
+        if "transaction_id" not in evidence:
+            return False
+        values = {"hold_id": operation_id, "transaction_id": evidence["transaction_id"]}
+        cursor.execute(sql("wallet/is_of_another_hold.sql"), values)
+        return bool(fetch_one(cursor)[0])
 
     def transaction_id(self, hold_id: str) -> str | None:
         """Return Syrve's id of a hold of the ledger, None where it is not known; a hold that the ledger lacks keeps its own."""
@@ -122,12 +135,12 @@ class Ledger:
         return None if end is None else end.by
 
     def hold_end(self, hold_id: str) -> HoldEnd | None:
-        """Return how a hold ended, given by its operation's id; None while it is open or was not sent."""
+        """Return how a hold ended, given by either of its ids; None while it is open or was not sent."""
         with self._transaction("look for a hold") as cursor:
             cursor.execute(
                 "select closed_by, closed_basis, closing_operation_id::text from wallet.hold "
-                "where hold_id = %s and closed_at is not null",
-                (hold_id,),
+                "where (hold_id = %(id)s or transaction_id = %(id)s) and closed_at is not null order by hold_id = %(id)s desc limit 1",
+                {"id": hold_id},
             )
             row = cursor.fetchone()
         return None if row is None else HoldEnd(*row)
@@ -137,8 +150,9 @@ class Ledger:
         with self._transaction("look for cancellations of a hold") as cursor:
             cursor.execute(
                 "select count(*) from wallet.unsettled_operation where kind = 'cancel_hold' and state in ('sent', 'unknown') "
-                "and hold_id in (select unnest(array[hold_id, transaction_id]) from wallet.hold where hold_id = %s)",
-                (hold_id,),
+                "and hold_id in (select unnest(array[hold_id, transaction_id]) from wallet.hold "
+                "where hold_id = %(id)s or transaction_id = %(id)s)",
+                {"id": hold_id},
             )
             return bool(fetch_one(cursor)[0])
 
@@ -275,6 +289,11 @@ class Ledger:
                 "use a new key for a new wish, and the same content for the same one"
             )
         return OperationState(*fields)
+
+
+def named_another_hold(answered_id: str) -> dict[str, str]:
+    """Return the evidence of an answer to a hold that can't be this hold's: whether it was made is not known."""
+    return {"reason": NAMED_ANOTHER_HOLD, "answered_id": answered_id}
 
 
 def _lock(connection: Connection, what: str, wait_seconds: float) -> None:

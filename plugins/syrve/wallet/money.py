@@ -25,7 +25,7 @@ from syrve.api.errors import (
 )
 from syrve.api.money_answers import effect_of
 from syrve.values import without_float_noise
-from syrve.wallet.ledger import Ledger
+from syrve.wallet.ledger import NAMED_ANOTHER_HOLD, Ledger, named_another_hold
 from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
 from syrve.wallet.settings import WalletSettings
 from syrve.wallet.spool import KeptOutcome, Spool
@@ -75,10 +75,8 @@ class Money:
         Raises a `Transient` where Syrve can't be asked for the balance first (the operation stays planned), and `WarehouseError`.
         """
         with self.alone(operation_id) as (connection, operation):
-            if operation.state in ("sent", "unknown"):
-                return self.recover(operation, connection)
             if operation.state != "planned":
-                return operation
+                return self.recover(operation, connection)
             hold_id = self._hold_to_cancel(operation)
             if operation.kind == "cancel_hold" and hold_id is None:
                 reason = {"reason": "hold_id_unknown"}
@@ -96,17 +94,27 @@ class Money:
             raise outcome.error
         return done
 
+    @property
+    def kept_here(self) -> list[str]:
+        """The operations whose outcomes this machine kept while the warehouse was away."""
+        return self._spool.operations()
+
     def alone(self, operation_id: str) -> AbstractContextManager[tuple[Connection, OperationState]]:
         """Keep every other process of ours off the operation's wallet for the block; gives the operation as it is then."""
         return self.ledger.alone_with(operation_id, wait_seconds=self.settings.lock_wait_seconds)
 
     def recover(self, operation: OperationState, connection: Connection) -> OperationState:
-        """Record what this machine kept of an operation while the warehouse was away; else one whose sender died becomes unknown."""
+        """Record what this machine kept of an operation while the warehouse was away; else one whose sender died becomes unknown.
+
+        An answer that was kept counts more than a balance.
+        """
         kept = self._spool.find(operation.operation_id)
-        if kept is not None and operation.state in ("sent", "unknown"):
-            operation = self.ledger.record(
-                operation, kept.state, kept.evidence, correlation_id=kept.correlation_id, connection=connection
-            )
+        if kept is not None:
+            is_news = kept.state != "unknown" and (operation.state == "unknown" or operation.is_by_balance)
+            if is_news or operation.state == "sent":
+                operation = self.ledger.record(
+                    operation, kept.state, kept.evidence, correlation_id=kept.correlation_id, connection=connection
+                )
             self._spool.drop(operation.operation_id)
         if operation.state == "sent":
             operation = self.ledger.record(operation, "unknown", SENDER_DIED, connection=connection)
@@ -156,6 +164,8 @@ class Money:
         except Exception as error:  # noqa: BLE001 - whatever it is, the call may have gone out
             evidence = {"reason": "no_clear_answer", "error": type(error).__name__}
             return _Outcome("unknown", evidence, error=error)
+        if made and self.names_holds and made != operation.operation_id:
+            return _Outcome("unknown", named_another_hold(made))
         return _Outcome("confirmed", {"reason": "answered"} | ({"transaction_id": made} if made else {}))
 
     def _send(self, operation: OperationState, hold_id: str | None) -> str | None:
@@ -177,8 +187,7 @@ class Money:
             self.client.chargeoff(*whose, comment=comment)
             return None
         chosen = operation.operation_id if self.names_holds else None
-        answered = self.client.hold(*whose, comment=comment, hold_id=chosen)
-        return chosen or answered
+        return self.client.hold(*whose, comment=comment, hold_id=chosen)
 
     def _record(self, operation: OperationState, outcome: _Outcome, connection: Connection) -> OperationState:
         """Write the outcome down, whatever it takes: where it is lost, a person has to find out."""
@@ -200,7 +209,8 @@ class Money:
                 log.warning("The outcome of operation %s can't be written yet", operation.operation_id)
                 self._sleep(_FIRST_WAIT_SECONDS * 2**attempt)
                 continue
-            if (done.state == "unknown" or done.is_by_balance) and outcome.state in ("confirmed", "rejected"):
+            is_open = done.state == "unknown" and done.evidence.get("reason") != NAMED_ANOTHER_HOLD
+            if (is_open or done.is_by_balance) and outcome.state in ("confirmed", "rejected"):
                 operation = done  # another process took us for dead; our own answer settles it
                 continue
             if is_kept:

@@ -93,7 +93,7 @@ class Operation:
             "refund_of",
         ):
             value = getattr(self, name)
-            if value is not None and not _is_uuid(value):
+            if value is not None and not is_uuid(value):
                 return f"{name} is not a uuid"
         if (self.kind == "cancel_hold" or self.consumes_hold) and self.hold_id is None:
             return "hold_id is missing"
@@ -203,7 +203,8 @@ def marked_operations(comment: str | None) -> list[str]:
     return [found.lower() for found in _UUID.findall(comment or "")]
 
 
-def _is_uuid(text: str) -> bool:
+def is_uuid(text: str) -> bool:
+    """Whether a text is a uuid as it is written here: lower case, with dashes."""
     try:
         return str(UUID(text)) == text
     except ValueError:

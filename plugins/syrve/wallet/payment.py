@@ -112,20 +112,22 @@ class Payment:
 
     def begin(self) -> None:
         """Set the money aside, or find that it was; afterwards the order may be run."""
-        self._steps.known = self._book.begin(self._policy)
+        known = self._steps.known = self._book.begin(self._policy)
+        if known.policy != self._policy:
+            log.warning("Payment %s goes on by the policy that it was begun with, %s", self._request.key, known.policy)
         self._money.step("payment begun")
-        self.order_is_completed = self._steps.known.reported == "order_completed"
+        self.order_is_completed = known.reported == "order_completed"
         if self.order_is_completed:
             return
-        if self._steps.known.reported == "order_failed":
+        if known.reported == "order_failed":
             self._give_back()
             raise OrderFailed("the order of this payment failed or was cancelled; its hold was given back")
         if self._steps.latest("hold") is None:
-            self._book.report_order(self._steps.known, "open")
+            self._book.report_order(known, "open")
             self._money.step("order opened")
         hold = self._steps.carry_out("hold", "hold")
         if hold.state == "rejected":
-            self._book.report_order(self._steps.known, "failed")
+            self._book.report_order(known, "failed")
             raise PaymentRefused(f"Syrve refused to set the money aside ({hold.evidence.get('code', 'no code')})")
         if hold.state != "confirmed" or self._ledger.transaction_id(hold.operation_id) is None:
             self._report_failed(why="hold_unsettled")
@@ -189,7 +191,7 @@ class Payment:
             end = HoldEnd("rejected", hold.basis, None)
         if end is not None and end.by == "consumed":
             return self._result(self._ending(end))
-        if self._policy == "pos_consumes_hold":
+        if self._steps.payment().policy == "pos_consumes_hold":
             return self._expect_consumption(end)
         charge = self._steps.latest("charge_after_cancel") or self._steps.latest("charge")
         if charge is None or charge.state in ("planned", "rejected"):

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from syrve.wallet.errors import LedgerConflict
+from syrve.wallet.errors import LedgerConflict, UnusableOperation
 from syrve.wallet.ledger import Ledger
-from syrve.wallet.operations import Operation
+from syrve.wallet.operations import MAX_TEXT_LENGTH, Operation
 from syrve.wallet.settings import PaymentPolicy
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Cursor
 from syrve.warehouse.sql_files import sql
 
 Reported = Literal["begun", "order_completed", "order_failed"]
+Step = Literal["hold", "charge", "charge_after_cancel", "cancel", "consumption", "lock"]
+
+_ATTEMPTS_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,15 @@ class PaymentRequest:
         """The caller's id of the payment."""
         return self.payment_id or self.order_id
 
+    def step_key(self, step: Step) -> str:
+        """The key of a step, to which the number of the attempt is added."""
+        return f"{self.organization_id}:{self.key}:{step}"
+
+    @property
+    def longest_key(self) -> str:
+        """The longest key that any step may get: one that is too long has to be refused before the money is set aside."""
+        return max(map(self.step_key, get_args(Step)), key=len) + ":" + "9" * _ATTEMPTS_DIGITS
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentResult:
@@ -49,10 +61,11 @@ class PaymentResult:
 
 @dataclass(frozen=True, slots=True)
 class KnownPayment:
-    """A payment of the ledger: its id there, and what its caller reported last."""
+    """A payment of the ledger: its id there, what its caller reported last, and the policy that it was begun with, which stays."""
 
     payment_id: str
     reported: Reported
+    policy: PaymentPolicy
 
 
 class PaymentBook:
@@ -102,8 +115,11 @@ class PaymentBook:
             cursor.execute(sql("payment/order.sql"), {"payment_id": payment.payment_id, "state": state})
 
     def _check(self) -> None:
-        """Raise `UnusableOperation` if the payment's hold could not be taken into the ledger."""
+        """Raise `UnusableOperation` if any step of the payment could not be taken into the ledger."""
         request = self._request
+        if len(request.longest_key) > MAX_TEXT_LENGTH:
+            over = len(request.longest_key) - MAX_TEXT_LENGTH
+            raise UnusableOperation(f"payment: the payment_id must have at most {len(request.key) - over} characters")
         self._ledger.check(
             Operation(
                 kind="hold",
@@ -114,7 +130,7 @@ class PaymentBook:
                 order_id=request.order_id,
                 comment=request.comment,
                 source="payment",
-                key=request.key,
+                key=request.longest_key,
             )
         )
 
@@ -123,10 +139,10 @@ class PaymentBook:
         row = cursor.fetchone()
         if row is None:
             return None
-        payment_id, reported, is_same = row
+        payment_id, reported, is_same, policy = row
         if not is_same:
             raise LedgerConflict(
                 f"the payment {self._values['payment_key']!r} is known with another order, wallet or amount; "
                 "give a new payment_id for a new payment, and the same content for the same one"
             )
-        return KnownPayment(payment_id, reported)
+        return KnownPayment(payment_id, reported, policy)

@@ -9,7 +9,7 @@ from syrve.wallet.attempts import carry_out, latest_attempt
 from syrve.wallet.errors import PaymentBusy, UnusableOperation
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Kind, Operation, OperationState
-from syrve.wallet.payment_book import KnownPayment, PaymentBook, PaymentRequest
+from syrve.wallet.payment_book import KnownPayment, PaymentBook, PaymentRequest, Step
 from syrve.wallet.settle import Settler
 from syrve.warehouse.database import Connection
 from syrve.warehouse.errors import WarehouseUnavailable
@@ -46,7 +46,7 @@ class PaymentSteps:
         with ExitStack() as stack:
             try:
                 connection = stack.enter_context(
-                    self._ledger.alone(f"payment {self._key('lock')}", wait_seconds=_LOCK_WAIT_SECONDS)
+                    self._ledger.alone(f"payment {self._request.step_key('lock')}", wait_seconds=_LOCK_WAIT_SECONDS)
                 )
             except WarehouseUnavailable:
                 raise PaymentBusy("another process is at this payment, or the warehouse is away") from None
@@ -77,15 +77,15 @@ class PaymentSteps:
                 raise PaymentBusy("another process is at the hold of this payment, or the warehouse is away") from None
             yield
 
-    def carry_out(self, step: str, kind: Kind, *, of_hold: bool = False) -> OperationState:
+    def carry_out(self, step: Step, kind: Kind, *, of_hold: bool = False) -> OperationState:
         """Carry a step out at most once, or go on with it; returns its latest attempt."""
         return carry_out(self._money, self.operation(kind, step, of_hold=of_hold))
 
-    def latest(self, step: str) -> OperationState | None:
+    def latest(self, step: Step) -> OperationState | None:
         """Return the latest attempt of a step, None where there was none."""
-        return latest_attempt(self._money, SOURCE, self._key(step))
+        return latest_attempt(self._money, SOURCE, self._request.step_key(step))
 
-    def operation(self, kind: Kind, step: str, *, of_hold: bool, consumes_hold: bool = False) -> Operation:
+    def operation(self, kind: Kind, step: Step, *, of_hold: bool, consumes_hold: bool = False) -> Operation:
         """Describe a step as an operation of this payment."""
         request = self._request
         hold = self.latest("hold") if of_hold else None
@@ -100,16 +100,14 @@ class PaymentSteps:
             comment=request.comment,
             consumes_hold=consumes_hold,
             source=SOURCE,
-            key=self._key(step),
+            key=self._request.step_key(step),
             payment_id=self.payment().payment_id,
         )
 
     def settle_what_is_unknown(self) -> None:
         """Look for evidence of what earlier processes of this payment left without an outcome."""
-        for step in ("hold", "charge", "charge_after_cancel", "cancel"):
+        steps: tuple[Step, ...] = ("hold", "charge", "charge_after_cancel", "cancel")
+        for step in steps:
             known = self.latest(step)
-            if known is not None and known.state in ("sent", "unknown"):
+            if known is not None and (known.state in ("sent", "unknown") or known.is_by_balance):
                 Settler(self._money).settle(known.operation_id)
-
-    def _key(self, step: str) -> str:
-        return f"{self._request.organization_id}:{self._request.key}:{step}"

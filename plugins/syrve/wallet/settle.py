@@ -14,9 +14,9 @@ from typing import Any
 
 from syrve.api.errors import UnsupportedByDialect
 from syrve.api.models import Transaction
-from syrve.values import without_float_noise
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Basis, OperationState, State, marked_operations
+from syrve.wallet.reported import change_of, may_be
 from syrve.warehouse.database import Connection, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
 
@@ -71,6 +71,11 @@ class Settler:
         self._ledger = money.ledger
         self._settings = money.settings
         self._clock = clock
+
+    @property
+    def kept_here(self) -> list[str]:
+        """The operations whose answers this machine kept while the warehouse was away."""
+        return self._money.kept_here
 
     def settle(self, operation_id: str) -> Settlement:
         """Record the outcome of an operation that is unknown, or whose sender died, where evidence shows it."""
@@ -140,9 +145,9 @@ class Settler:
         marked = marked_operations(reported.comment)
         if operation.kind != "cancel_hold":
             is_hold = operation.kind == "hold" and reported.transaction_id == operation.operation_id
-            return is_hold or operation.operation_id in marked
+            return is_hold or (operation.operation_id in marked and may_be(operation.kind, operation.amount, reported))
         # The end of a hold carries the hold's comment, as its beginning does; only the end gives money back.
-        gave_back = _change(reported) == operation.amount and operation.amount is not None
+        gave_back = change_of(reported) == operation.amount and operation.amount is not None
         return operation.hold_id in marked and gave_back and reported.transaction_id != operation.hold_id
 
     def _by_balance(
@@ -218,9 +223,3 @@ class Settler:
             )
             occurred_at, evidence = fetch_one(cursor)
             return occurred_at, evidence
-
-
-def _change(reported: Transaction) -> Decimal | None:
-    if reported.balance_before is None or reported.balance_after is None:
-        return None
-    return without_float_noise(reported.balance_after) - without_float_noise(reported.balance_before)

@@ -36,6 +36,8 @@ def settle_unknown(
 ) -> SettleResult:
     """Settle at most so many operations of these organizations (of all, where none is given), the youngest first. Raises `WarehouseError`.
 
+    Before them come those whose answer this machine kept while the warehouse was away.
+
     One operation that can't be asked for does not stop the others; an organization where several in a row can't is left for this time.
     """
     with warehouse.transaction("choose operations without an outcome") as cursor:
@@ -43,6 +45,7 @@ def settle_unknown(
             "organization_ids": list(organization_ids) or None,
             "operations": operations,
             "least_age_seconds": LEAST_AGE_SECONDS,
+            "kept": settler.kept_here,
         }
         cursor.execute(sql("reconcile/unsettled.sql"), values)
         chosen = cursor.fetchall()

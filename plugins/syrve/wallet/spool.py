@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from syrve.wallet.operations import State
+from syrve.wallet.operations import State, is_uuid
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,11 @@ class Spool:
         except (OSError, ValueError, KeyError, TypeError) as problem:
             log.error("The kept outcome of operation %s can't be read: %s", operation_id, type(problem).__name__)
             return None
+
+    def operations(self) -> list[str]:
+        """Return the operations whose outcomes are kept here."""
+        names = [path.stem for path in self._folder.glob("*.json")] if self._folder.is_dir() else []
+        return sorted(name for name in names if is_uuid(name))
 
     def drop(self, operation_id: str) -> None:
         """Forget an outcome that the ledger has."""

@@ -68,6 +68,8 @@ def take_in(cursor: Cursor, told: Iterable[Told]) -> TakenIn:
     cursor.execute("analyze staging_operation")
     cursor.execute(sql("wallet/contested.sql"))
     contested = dict(cursor.fetchall())
+    cursor.execute(sql("wallet/other_holds.sql"))
+    contested |= dict(cursor.fetchall())
     cursor.execute(sql("wallet/take_in.sql"))
     added: int = fetch_one(cursor)[0]
     cursor.execute(sql("wallet/conflicts.sql"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,8 +18,8 @@ from decimal import Decimal
 from syrve.api.client import SyrveClient
 from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
-from syrve.values import without_float_noise
 from syrve.wallet.operations import Kind, Operation, marked_operations
+from syrve.wallet.reported import change_of, may_be
 from syrve.wallet.settings import WalletSettings
 from syrve.wallet.take_in import Told, prepare, take_in
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
@@ -33,6 +33,9 @@ PAYMENT_TYPES, PAYMENT_NAMES = frozenset({8}), frozenset({"PayFromWallet"})
 REFILL_NAMES = frozenset(
     {"RefillWallet", "RefillWalletFromOrder", "RefillWalletFromApi", "AutomaticRefillWallet", "WelcomeBonus"}
 )
+
+Markers = Mapping[str, tuple[Kind, Decimal | None]]
+"""Kind and amount of operations of the ledger, by their ids."""
 
 _KEPT = (
     "transaction_id",
@@ -147,19 +150,24 @@ class TransactionsImport:
         return False
 
 
-def _markers(cursor: Cursor, found: Sequence[Transaction]) -> set[str]:
+def _markers(cursor: Cursor, found: Sequence[Transaction]) -> Markers:
     """Return the operations of the ledger that the comments name; other ids in them mean something to others."""
     named = {marked for each in found for marked in marked_operations(each.comment)}
     cursor.execute(
-        "select operation_id::text from wallet.operation where operation_id = any(%s::uuid[])", (sorted(named),)
+        "select operation_id::text, kind, amount from wallet.operation where operation_id = any(%s::uuid[])",
+        (sorted(named),),
     )
-    return {operation_id for (operation_id,) in cursor.fetchall()}
+    return {operation_id: (kind, amount) for operation_id, kind, amount in cursor.fetchall()}
 
 
-def _keep(
-    cursor: Cursor, organization_id: str, customer_id: str, reported: Transaction, markers: Collection[str]
-) -> bool:
-    marked = [each for each in marked_operations(reported.comment) if each in markers]
+def _marked(reported: Transaction, markers: Markers) -> list[str]:
+    """Return the operations of the ledger that a row names and may be."""
+    named = [each for each in marked_operations(reported.comment) if each in markers]
+    return [each for each in named if may_be(*markers[each], reported)]
+
+
+def _keep(cursor: Cursor, organization_id: str, customer_id: str, reported: Transaction, markers: Markers) -> bool:
+    marked = _marked(reported, markers)
     values = {"organization_id": organization_id, "customer_id": customer_id}
     values |= {name: getattr(reported, name) for name in _KEPT}
     cursor.execute(sql("wallet/transaction.sql"), values | {"marked_operation_id": marked[-1] if marked else None})
@@ -196,16 +204,14 @@ def _told(
     reported: Transaction,
     holds: Sequence[_Hold],
     candidates: Sequence[_Hold],
-    markers: Collection[str],
+    markers: Markers,
 ) -> Told | None:
     """Say which operation of others a transaction shows, a payment being of one of the candidates; None where it is ours or not known."""
     if not reported.amount or reported.created_at is None:
         return None
     amount = abs(reported.amount)
-    marked = [each for each in marked_operations(reported.comment) if each in markers]
-    change = None
-    if reported.balance_before is not None and reported.balance_after is not None:
-        change = without_float_noise(reported.balance_after) - without_float_noise(reported.balance_before)
+    marked = _marked(reported, markers)
+    change = change_of(reported)
     ours = next((each for each in holds if each.hold_id in marked), None)
     kind: Kind
     hold_id: str | None = None

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.engine import URL
 
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.dictionary import dbt_sources, markdown, read_relations
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
 from syrve.warehouse.grants import MissingRight
@@ -28,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     target.add_argument("--to", metavar="ID", help="the migration to stop at; it stays applied")
     target.add_argument("--all", action="store_true", help="every migration")
     commands.add_parser("status", help="list applied and pending migrations, and what the rights of the roles lack")
+    commands.add_parser("dictionary", help="print docs/dictionary.md from the catalogue")
+    commands.add_parser("dbt-sources", help="print docs/dbt/sources.yml from the catalogue")
     options = parser.parse_args(arguments)
     try:
         return _run(options, _url())
@@ -42,6 +46,11 @@ def _run(options: argparse.Namespace, url: URL) -> int:
         lacking = missing(url)
         _report_missing(lacking)
         return int(any(right.is_needed for right in lacking))
+    if options.command in ("dictionary", "dbt-sources"):
+        with Warehouse(url).transaction("read the catalogue") as cursor:
+            relations = read_relations(cursor)
+        sys.stdout.write(markdown(relations) if options.command == "dictionary" else dbt_sources(relations))
+        return 0
     if options.command == "migrate":
         _tell("applied", migrate(url), nothing="nothing to do: the warehouse is up to date")
     elif options.command == "rollback":

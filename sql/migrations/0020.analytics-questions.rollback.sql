@@ -1,0 +1,12 @@
+drop view analytics.coupon_series_usage;
+drop view analytics.run;
+drop view analytics.reject_summary;
+drop view analytics.push_outcome;
+drop view analytics.order_balance;
+drop function analytics.order_balance_of(uuid, text);
+drop view analytics.wallet_movement;
+drop view analytics.wallet_change;
+drop view analytics.dangling_by_day;
+drop view analytics.open_hold;
+drop view analytics.daily_balance;
+drop table syrve.daily_balance;
