@@ -17,7 +17,8 @@ RUN python -m venv tools \
 # the product and this stack ask for is installed; anything that the lock does not hold fails the build.
 COPY pyproject.toml requirements.txt ./
 COPY docker/requirements.in docker/
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > product.in \
+COPY simulator/pyproject.toml simulator/
+RUN python -c "import tomllib; [print(*tomllib.load(open(name + 'pyproject.toml', 'rb'))['project']['dependencies'], sep='\n') for name in ('', 'simulator/')]" > product.in \
     && tools/bin/pip --python /opt/venv install --require-hashes --constraint requirements.txt \
         --requirement product.in --requirement docker/requirements.in \
     && tools/bin/pip install --require-hashes --constraint requirements.txt hatchling
@@ -27,8 +28,9 @@ COPY dags dags
 COPY plugins plugins
 COPY simulator simulator
 COPY sql sql
-RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
-    && tools/bin/pip --python /opt/venv install --no-deps --no-index dist/*.whl \
+RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . ./simulator \
+    && tools/bin/pip --python /opt/venv install --no-deps --no-index dist/airflow_provider_syrve-*.whl \
+    && tools/bin/pip --python /opt/venv install --no-deps --no-index --target /opt/simulator dist/syrve_simulator-*.whl \
     && tools/bin/pip --python /opt/venv check
 
 
@@ -61,6 +63,8 @@ EXPOSE 8080
 
 # --- simulator: a Syrve Cloud to rehearse on, for the demo profile ---------------------------------------------------
 FROM base AS simulator
+ENV PYTHONPATH=/opt/simulator
+COPY --from=builder /opt/simulator /opt/simulator
 CMD ["python", "-m", "syrve_simulator", "--help"]
 
 

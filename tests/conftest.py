@@ -28,6 +28,7 @@ MARKERS = {
     "tests/crm/test_push_under_faults": "slow",
     "tests/customers/test_pull_interleavings": "slow",
     "tests/customers/test_pull_kills": "slow",
+    "tests/simulator/test_simulator_distribution": "slow",
     "tests/supplychain/test_bill_of_materials": "slow",
     "tests/warehouse/test_call_budget": "slow",
     "tests/warehouse/test_warehouse_migration": "slow",

@@ -9,6 +9,7 @@
     ├── ApprovalError        syrve.approvals.errors: an approval
     ├── WalletError          syrve.wallet.errors, syrve.release.errors: money
     ├── FindingsError        syrve.findings.errors: reconciliation
+    ├── PrivacyError         syrve.privacy.errors: erasures, exports, retention
     ├── NotificationError    syrve.notifications.errors: a channel
     └── UnknownConf          syrve.operators.conf: the configuration of a run
 

@@ -114,3 +114,25 @@ begin
     end loop;
 end
 $$;
+
+-- Erasing: it asks for erasures and has them done; what is deleted, and who was erased, is the owner's function alone.
+grant usage on schema privacy to syrve_loader;
+grant select on privacy.erasure to syrve_loader;
+grant insert (run_id, organization_id, customer_id, phone, requested_by) on privacy.erasure to syrve_loader;
+grant execute on function
+privacy.is_erased(uuid, text, text),
+privacy.names_erased(uuid, text),
+privacy.erased_customers(uuid[], uuid[]),
+privacy.add_erased_identity(uuid, uuid, text, text),
+privacy.identities_of(uuid, uuid, text),
+privacy.crm_ids_of(uuid, uuid, text),
+privacy.hindrances(uuid, uuid),
+privacy.digest_of(text),
+privacy.erase(uuid),
+privacy.receipt(uuid),
+privacy.remember(jsonb),
+privacy.erase_returned(),
+privacy.prune_unanswered(integer),
+sync.prune_backfills(integer, integer),
+syrve.add_partitions(integer)
+to syrve_loader;

@@ -51,7 +51,8 @@ wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_vers
 to syrve_ops;
 grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_ops;
 grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
-grant update (status, resolved_at) on wallet.finding to syrve_ops;
+-- To acknowledge, or to take that back: what is closed has a time, which evidence alone sets.
+grant update (status) on wallet.finding to syrve_ops;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),
 wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
@@ -61,3 +62,7 @@ to syrve_ops;
 grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
 grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
 grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
+
+-- Receipts: not whom they are about before it is done.
+grant usage on schema privacy to syrve_ops;
+grant select (erasure_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;

@@ -17,7 +17,8 @@ create table wallet.finding (
     status text not null default 'open' check (status in ('open', 'acknowledged', 'released', 'resolved')),
     resolved_at timestamptz,
     unique (rule, subject),
-    check (first_seen_at <= last_seen_at)
+    check (first_seen_at <= last_seen_at),
+    constraint finding_is_closed_at_a_time check ((status in ('released', 'resolved')) = (resolved_at is not null))
 );
 create index finding_open on wallet.finding (organization_id, severity, rule) where resolved_at is null;
 create index finding_hold on wallet.finding (hold_id) where hold_id is not null;

@@ -3,7 +3,7 @@
 
 create table sync.approval (
     approval_id uuid primary key default gen_random_uuid(),
-    kind text not null check (kind in ('topup', 'release', 'crm_push')),
+    kind text not null check (kind in ('topup', 'release', 'crm_push', 'erasure')),
     subject text not null check (subject <> ''),
     digest text not null check (digest ~ '^[0-9a-f]{64}$'),
     rows bigint not null check (rows >= 0),
@@ -21,8 +21,8 @@ create index approval_subject on sync.approval (kind, subject);
 comment on table sync.approval is
 'What a person was asked to approve: the content by its digest, and who asked for it. The answer is in approval_event; append-only.';
 comment on column sync.approval.approval_id is 'Id of the question; Airflow''s options carry the first twelve digits of the digest.';
-comment on column sync.approval.kind is 'What would be sent: topup, release or crm_push.';
-comment on column sync.approval.subject is 'What it is about: campaign and version, request_id of wallet.release, or plan_id of crm.push_plan.';
+comment on column sync.approval.kind is 'What would be done: topup, release, crm_push or erasure.';
+comment on column sync.approval.subject is 'What it is about: campaign and version, request_id of wallet.release, plan_id of crm.push_plan, or run_id of privacy.erasure.';
 comment on column sync.approval.digest is 'SHA-256 of the content, in hex: exactly this is approved, or nothing.';
 comment on column sync.approval.rows is 'How many rows would be sent.';
 comment on column sync.approval.amount is 'Their amounts together, in the wallets'' currency; null where no money moves.';
@@ -100,8 +100,8 @@ from sync.approval as approval
 left join sync.approval_event as decision on approval.approval_id = decision.approval_id and decision.state <> 'not_counted';
 comment on view sync.approval_state is 'Questions with their decision: who asked, who answered, when.';
 comment on column sync.approval_state.approval_id is 'Id of the question; Airflow''s options carry the first twelve digits of the digest.';
-comment on column sync.approval_state.kind is 'What would be sent: topup, release or crm_push.';
-comment on column sync.approval_state.subject is 'What it is about: campaign and version, request_id of wallet.release, or plan_id of crm.push_plan.';
+comment on column sync.approval_state.kind is 'What would be done: topup, release, crm_push or erasure.';
+comment on column sync.approval_state.subject is 'What it is about: campaign and version, request_id of wallet.release, plan_id of crm.push_plan, or run_id of privacy.erasure.';
 comment on column sync.approval_state.digest is 'SHA-256 of the content, in hex: exactly this is approved, or nothing.';
 comment on column sync.approval_state.rows is 'How many rows would be sent.';
 comment on column sync.approval_state.amount is 'Their amounts together, in the wallets'' currency; null where no money moves.';

@@ -335,6 +335,9 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_release_holds": None,
         "syrve_bulk_topup": None,
         "syrve_reconcile_holds": "0 * * * *",
+        "syrve_erase_customer": None,
+        "syrve_export_customer": None,
+        "syrve_maintenance": "23 3 * * *",
     }
 
 

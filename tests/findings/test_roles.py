@@ -7,7 +7,7 @@ import pytest
 from fixtures.books import Book, after, open_book
 from syrve.customers.watch import watch_open_holds
 from syrve.warehouse.database import Warehouse
-from syrve.warehouse.errors import WarehouseConfigError
+from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
 
 
 @pytest.fixture
@@ -61,3 +61,13 @@ def test_analysts_see_ids_and_amounts_only(found: Book, login: Callable[[str], W
         assert [rule for rule, _ in cursor.fetchall()] == ["hold_without_order", "stale_hold"]
     with pytest.raises(WarehouseConfigError), analyst.transaction("ask") as cursor:
         cursor.execute("select * from wallet.finding")
+
+
+@pytest.mark.parametrize("status", ["released", "resolved"])
+def test_ops_closes_no_finding_by_hand(found: Book, login: Callable[[str], Warehouse], status: str) -> None:
+    ops = login("syrve_ops")
+
+    with pytest.raises(WarehouseError, match="finding_is_closed_at_a_time"), ops.transaction("close") as cursor:
+        cursor.execute("update wallet.finding set status = %s where rule = 'stale_hold'", (status,))
+    with pytest.raises(WarehouseConfigError), ops.transaction("close") as cursor:
+        cursor.execute("update wallet.finding set status = %s, resolved_at = now()", (status,))

@@ -120,6 +120,10 @@ class CrmImport:
             row = staged.pop(line)
             reason = "no row of crm.customer has this crm_id in its organization"
             self._rejects.row(row, reason, self._reader.organization_of(row))
+        cursor.execute(sql("crm/import/erased.sql"))
+        for (line,) in cursor.fetchall():
+            row = staged.pop(line)
+            self._rejects.row(row, "this person was erased", self._reader.organization_of(row))
         cursor.execute(sql("crm/import/identify.sql"), {"region": self._region})
         for line, reason in cursor.fetchall():
             row = staged.pop(line)

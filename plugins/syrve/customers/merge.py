@@ -12,6 +12,7 @@ import psycopg2.errors
 from syrve.api.bulk import LookupResult
 from syrve.api.errors import MalformedAnswer, NotFound, Rejected, UnreadableAnswer
 from syrve.api.models import Customer, Lookup
+from syrve.customers.erased import leave_erased_out
 from syrve.customers.holding import hold_back, note_changed_fields
 from syrve.customers.records import (
     CARD_COLUMNS,
@@ -85,6 +86,7 @@ def merge_batch(
 
     Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
+    leave_erased_out(cursor, batch)
     copy_lines(cursor, "staging_lookup", LOOKUP_COLUMNS, _lookup_lines(batch))
     hold_back(cursor, batch, key, settings.breaker)
     differing = merge_customers(cursor, batch, region=region)

@@ -8,12 +8,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
-from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
-from syrve.operators.base import task_key
+from syrve.hooks.warehouse import open_budget
+from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key
 from syrve.operators.progress import backfill_told
 from syrve.operators.rendered import as_flag, as_moment, as_number, as_text, as_texts
 from syrve.operators.sources import opened_source
@@ -30,7 +27,7 @@ log = logging.getLogger(__name__)
 SOURCES = ("roster", "ids", "file", "query")
 
 
-class SyrvePlanBackfillOperator(BaseOperator):
+class SyrvePlanBackfillOperator(SyrveOperator):
     """Chooses the identities of a backfill and divides them into shards, for `SyrvePullCustomersOperator`.
 
     `source` is `roster` (everybody of the organizations), `ids` (those in `customer_ids`), `file` or `query`; rows of the last two are
@@ -73,8 +70,6 @@ class SyrvePlanBackfillOperator(BaseOperator):
         count_only: bool | str = True,
         shard_size: int | str = 5_000,
         max_shards: int | str = 4,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         airflow_api_conn_id: str = DEFAULT_AIRFLOW_API_CONN_ID,
         **kwargs: Any,
     ) -> None:
@@ -93,8 +88,6 @@ class SyrvePlanBackfillOperator(BaseOperator):
         self.count_only = count_only
         self.shard_size = shard_size
         self.max_shards = max_shards
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
         self.airflow_api_conn_id = airflow_api_conn_id
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -106,8 +99,8 @@ class SyrvePlanBackfillOperator(BaseOperator):
         from syrve.customers.backfill import Backfill, BackfillChoice
         from syrve.organizations import chosen, write_organizations
 
-        hook = SyrveHook(self.syrve_conn_id)
-        config, warehouse, key = hook.config(), open_warehouse(self.warehouse_conn_id), task_key(context)
+        hook = self.syrve()
+        config, warehouse, key = hook.config(), self.warehouse(), task_key(context)
         is_dry_run, cap = as_flag(self.count_only), as_number(self.cap_per_minute)
         since = self._since()
         with open_budget(warehouse, config, bulk=True, backfill=True) as budget, hook.get_conn(budget) as client:
@@ -160,7 +153,7 @@ class SyrvePlanBackfillOperator(BaseOperator):
         elif self.source == "ids":
             if not ids:
                 raise UnusableSource("the source is ids, but customer_ids is empty")
-            yield _rows_of_ids(ids)
+            yield rows_of_ids(ids)
         else:
             with opened_source(
                 self.source,
@@ -173,7 +166,7 @@ class SyrvePlanBackfillOperator(BaseOperator):
                 yield opened.source
 
 
-class SyrveFinishBackfillOperator(BaseOperator):
+class SyrveFinishBackfillOperator(WarehouseOperator):
     """Ends the run's backfill once its pulls have ended well, and hands what got no answer to the scheduled pull.
 
     Does nothing after a dry run. `count_task_id` is the task of the pull.
@@ -185,20 +178,18 @@ class SyrveFinishBackfillOperator(BaseOperator):
         self,
         *,
         count_task_id: str,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         airflow_api_conn_id: str = DEFAULT_AIRFLOW_API_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.count_task_id = count_task_id
-        self.warehouse_conn_id = warehouse_conn_id
         self.airflow_api_conn_id = airflow_api_conn_id
 
     def execute(self, context: Context) -> None:
         """End the backfill."""
         from syrve.customers.backfill import finish_backfill, read_progress
 
-        warehouse, run_id = open_warehouse(self.warehouse_conn_id), context["run_id"]
+        warehouse, run_id = self.warehouse(), context["run_id"]
         ended = finish_backfill(warehouse, run_id)
         progress = read_progress(warehouse, run_id, f"{self.dag_id}.{self.count_task_id}")
         if ended is None or progress is None:
@@ -210,7 +201,7 @@ class SyrveFinishBackfillOperator(BaseOperator):
         RunNote(context["ti"].dag_id, run_id, conn_id=self.airflow_api_conn_id).write(summary)
 
 
-def _rows_of_ids(ids: list[str]) -> list[dict[str, str]]:
+def rows_of_ids(ids: list[str]) -> list[dict[str, str]]:
     """Make rows of customer ids; raise `UnusableSource`, without repeating it, where one is none."""
     from uuid import UUID
 

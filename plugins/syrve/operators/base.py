@@ -1,4 +1,4 @@
-"""What the operators share: who they are in `sync.run`, and how they report."""
+"""What the operators share: their connections, who they are in `sync.run`, and how they report."""
 
 from __future__ import annotations
 
@@ -7,16 +7,56 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
+
+from syrve.hooks.syrve import SyrveHook
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from syrve.api.models import Organization
     from syrve.approvals.book import RunOf
     from syrve.warehouse.database import Warehouse
     from syrve.warehouse.runs import Counts, TaskKey
 
 log = logging.getLogger(__name__)
+
+
+class WarehouseOperator(BaseOperator):
+    """An operator that works in the warehouse of `warehouse_conn_id`."""
+
+    def __init__(self, *, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def warehouse(self) -> Warehouse:
+        """Return the warehouse."""
+        return open_warehouse(self.warehouse_conn_id)
+
+
+class SyrveOperator(WarehouseOperator):
+    """An operator that also knows the Syrve account of `syrve_conn_id`."""
+
+    def __init__(self, *, syrve_conn_id: str = SyrveHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.syrve_conn_id = syrve_conn_id
+
+    def syrve(self) -> SyrveHook:
+        """Return the hook of the account."""
+        return SyrveHook(self.syrve_conn_id)
+
+    def refreshed_organizations(self, *, bulk: bool = True) -> list[Organization]:
+        """List the organizations of the api login, store them in `syrve.organization` and return them."""
+        from syrve.organizations import write_organizations
+
+        hook, warehouse = self.syrve(), self.warehouse()
+        config = hook.config()
+        with open_budget(warehouse, config, bulk=bulk) as budget, hook.get_conn(budget) as client:
+            organizations = client.organizations()
+        write_organizations(warehouse, organizations, time_zone=config.time_zone, account=config.login_fingerprint)
+        return organizations
 
 
 def task_key(context: Context) -> TaskKey:

@@ -6,11 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
-from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
-from syrve.operators.base import organization_served, task_key, told
+from syrve.hooks.warehouse import open_budget
+from syrve.operators.base import SyrveOperator, organization_served, task_key, told
 from syrve.operators.rendered import as_texts
 
 if TYPE_CHECKING:
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class SyrveOrganizationsOperator(BaseOperator):
+class SyrveOrganizationsOperator(SyrveOperator):
     """Lists the organizations of the api login into `syrve.organization` and returns their ids, or those of them that are wanted."""
 
     template_fields: Sequence[str] = ("organization_ids",)
@@ -28,30 +25,20 @@ class SyrveOrganizationsOperator(BaseOperator):
         self,
         *,
         organization_ids: list[str] | str | None = None,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.organization_ids = organization_ids
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> list[str]:
         """List the organizations."""
-        from syrve.organizations import chosen, write_organizations
+        from syrve.organizations import chosen
 
-        hook = SyrveHook(self.syrve_conn_id)
-        warehouse = open_warehouse(self.warehouse_conn_id)
-        with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
-            organizations = client.organizations()
-        write_organizations(
-            warehouse, organizations, time_zone=hook.config().time_zone, account=hook.config().login_fingerprint
-        )
+        organizations = self.refreshed_organizations()
         return chosen([each.organization_id for each in organizations], as_texts(self.organization_ids))
 
 
-class SyrvePullCouponsOperator(BaseOperator):
+class SyrvePullCouponsOperator(SyrveOperator):
     """Pulls the coupon series of one organization, and its coupons on the watch list; returns the counts."""
 
     template_fields: Sequence[str] = ("organization_id",)
@@ -60,21 +47,17 @@ class SyrvePullCouponsOperator(BaseOperator):
         self,
         *,
         organization_id: str,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.organization_id = organization_id
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pull one organization's coupons."""
         from syrve.coupons.pull import CouponPull
 
-        hook = SyrveHook(self.syrve_conn_id)
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        hook = self.syrve()
+        warehouse = self.warehouse()
         key = task_key(context)
         with (
             organization_served(warehouse, self.organization_id, operation="coupon_series", key=key),

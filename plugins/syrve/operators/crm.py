@@ -6,13 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
+from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import organization_served, run_of, task_key, told
+from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, run_of, task_key, told
 from syrve.operators.forms import PREVIEW
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
@@ -38,7 +36,7 @@ def reads_as_dry_run(flag: bool | str | None, context: Context) -> bool:
     return run_type == "manual" if choice is None else as_flag(flag)
 
 
-class SyrvePlanPushOperator(BaseOperator):
+class SyrvePlanPushOperator(SyrveOperator):
     """Plans a push and returns the shards that send it, `{"plan_id", "organization_id", "shard"}`; none in a dry run.
 
     The plan is in `crm.push_plan`, its counts in `crm.push_plan_summary` and in the log. `release_blocked` lets the rows of
@@ -64,8 +62,6 @@ class SyrvePlanPushOperator(BaseOperator):
         release_blocked: bool | str = False,
         shard_size: int | str = 2_000,
         max_shards: int | str = 4,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -75,22 +71,18 @@ class SyrvePlanPushOperator(BaseOperator):
         self.release_blocked = release_blocked
         self.shard_size = shard_size
         self.max_shards = max_shards
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Plan the push."""
         from syrve.crm.plan import PlanScope, PushPlanner, organizations_unseen, shards_of
         from syrve.crm.settings import PushSettings
-        from syrve.organizations import chosen, write_organizations
+        from syrve.organizations import chosen
         from syrve.warehouse.limits import BreakerSettings
 
-        hook = SyrveHook(self.syrve_conn_id)
+        hook = self.syrve()
         config = hook.config()
-        warehouse = open_warehouse(self.warehouse_conn_id)
-        with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:
-            organizations = client.organizations()
-        write_organizations(warehouse, organizations, time_zone=config.time_zone, account=config.login_fingerprint)
+        warehouse = self.warehouse()
+        organizations = self.refreshed_organizations(bulk=False)
         visible = [each.organization_id for each in organizations]
         wanted = as_texts(self.organization_ids)
         only_look = reads_as_dry_run(self.is_dry_run, context)
@@ -144,7 +136,7 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
         )
 
 
-class SyrveApplyPushOperator(BaseOperator):
+class SyrveApplyPushOperator(SyrveOperator):
     """Sends open rows of a plan for one organization and returns the counts. Raises `NotApproved` where this run has no approval of it.
 
     Skips itself where loyalty is not set up for the organization. `max_refused_share` is judged afterwards, by `SyrvePushVerdictOperator`.
@@ -158,16 +150,12 @@ class SyrveApplyPushOperator(BaseOperator):
         plan_id: int,
         organization_id: str,
         shard: int = 0,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.plan_id = plan_id
         self.organization_id = organization_id
         self.shard = shard
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the rows."""
@@ -175,8 +163,8 @@ class SyrveApplyPushOperator(BaseOperator):
         from syrve.crm.apply import ApplyScope, PushApply
         from syrve.crm.verdict import content_of_plan
 
-        hook = SyrveHook(self.syrve_conn_id)
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        hook = self.syrve()
+        warehouse = self.warehouse()
         content = content_of_plan(warehouse, int(self.plan_id))
         with warehouse.transaction("check the approval of a push") as cursor:
             ApprovalBook(warehouse, run_of(context)).require(cursor, content)
@@ -192,7 +180,7 @@ class SyrveApplyPushOperator(BaseOperator):
         return counts.as_dict()
 
 
-class SyrvePushVerdictOperator(BaseOperator):
+class SyrvePushVerdictOperator(WarehouseOperator):
     """Fails the run if more than `max_refused_share` of an organization's rows were refused, or if rows are held back; alerts of those.
 
     Returns how many were sent and refused.
@@ -204,13 +192,11 @@ class SyrvePushVerdictOperator(BaseOperator):
         self,
         *,
         max_refused_share: float | str = 0.5,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         notifications_conn_id: str = settings.NOTIFICATIONS_CONNECTION,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_refused_share = max_refused_share
-        self.warehouse_conn_id = warehouse_conn_id
         self.notifications_conn_id = notifications_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
@@ -218,7 +204,7 @@ class SyrvePushVerdictOperator(BaseOperator):
         from syrve.crm.verdict import check_held_back, check_refusals, organizations_held, plan_of_run
         from syrve.notifications.breakers import tell_of_breakers
 
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        warehouse = self.warehouse()
         found = plan_of_run(warehouse, context["run_id"])
         if found is None or found[1]:
             raise AirflowSkipException("Nothing was sent, so there is nothing to judge")
@@ -230,7 +216,7 @@ class SyrvePushVerdictOperator(BaseOperator):
         return counts
 
 
-class SyrveCrmImportOperator(BaseOperator):
+class SyrveCrmImportOperator(SyrveOperator):
     """Writes wishes from a file or a query into `crm.customer` and its memberships; returns the counts and the first bad rows.
 
     A dry run counts the same and writes nothing. `path`, `query` and `file_format` are as in `SyrveRosterImportOperator`; the columns are
@@ -259,8 +245,6 @@ class SyrveCrmImportOperator(BaseOperator):
         file_format: Mapping[str, Any] | None = None,
         organization_id: str | None = None,
         is_dry_run: bool | str = False,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -272,8 +256,6 @@ class SyrveCrmImportOperator(BaseOperator):
         self.file_format = file_format
         self.organization_id = organization_id
         self.is_dry_run = is_dry_run
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
@@ -281,7 +263,7 @@ class SyrveCrmImportOperator(BaseOperator):
         from syrve.sources.bad_rows import BadRows
 
         dry_run = as_flag(self.is_dry_run)
-        region = SyrveHook(self.syrve_conn_id).config().default_region
+        region = self.syrve().config().default_region
         with (
             opened_source(
                 self.source,
@@ -294,7 +276,7 @@ class SyrveCrmImportOperator(BaseOperator):
             BadRows() as bad_rows,
         ):
             job = CrmImport(
-                open_warehouse(self.warehouse_conn_id),
+                self.warehouse(),
                 key=task_key(context),
                 region=region,
                 organization_id=as_text(self.organization_id),

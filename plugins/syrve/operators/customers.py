@@ -7,14 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from syrve.customers.settings import BATCH_SIZE
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
-from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
+from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import organization_served, task_key, told
+from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, task_key, told
 from syrve.operators.progress import BackfillNote, ProgressLog
 from syrve.operators.rendered import as_flag, as_number, as_texts
 
@@ -29,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class SyrvePlanPullOperator(BaseOperator):
+class SyrvePlanPullOperator(SyrveOperator):
     """Lists organizations into `syrve.organization` and divides what is due in the roster into shards.
 
     Returns a list of `{"organization_id", "shard", "max_identities", "expected"}`, one a mapped task: never more than `max_shards` an
@@ -47,8 +44,6 @@ class SyrvePlanPullOperator(BaseOperator):
         max_shards: int | str = 4,
         limit: int | str | None = None,
         tier: Tier = "regular",
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -58,22 +53,14 @@ class SyrvePlanPullOperator(BaseOperator):
         self.max_shards = max_shards
         self.limit = limit
         self.tier = tier
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Plan the run."""
         from syrve.customers.plan import plan_pull
         from syrve.customers.settings import AHEAD_SECONDS, PullSettings
-        from syrve.organizations import write_organizations
 
-        hook = SyrveHook(self.syrve_conn_id)
-        warehouse = open_warehouse(self.warehouse_conn_id)
-        with open_budget(warehouse, hook.config(), bulk=True) as budget, hook.get_conn(budget) as client:
-            organizations = client.organizations()
-        write_organizations(
-            warehouse, organizations, time_zone=hook.config().time_zone, account=hook.config().login_fingerprint
-        )
+        warehouse = self.warehouse()
+        organizations = self.refreshed_organizations()
         plan = plan_pull(
             warehouse,
             visible=[each.organization_id for each in organizations],
@@ -99,7 +86,7 @@ class SyrvePlanPullOperator(BaseOperator):
         return [dict(shard) for shard in plan.shards]
 
 
-class SyrvePullCustomersOperator(BaseOperator):
+class SyrvePullCustomersOperator(SyrveOperator):
     """Pulls due identities of one organization until none is left; mapped over the shards of `SyrvePlanPullOperator`.
 
     With `backfill_id` it pulls what that backfill has left, behind scheduled pulls and at most `cap_per_minute` calls a minute, and writes
@@ -121,8 +108,6 @@ class SyrvePullCustomersOperator(BaseOperator):
         tier: Tier = "regular",
         backfill_id: int | None = None,
         cap_per_minute: int | str | None = None,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         airflow_api_conn_id: str = DEFAULT_AIRFLOW_API_CONN_ID,
         notifications_conn_id: str = settings.NOTIFICATIONS_CONNECTION,
         **kwargs: Any,
@@ -137,8 +122,6 @@ class SyrvePullCustomersOperator(BaseOperator):
         self.tier = tier
         self.backfill_id = backfill_id
         self.cap_per_minute = cap_per_minute
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
         self.airflow_api_conn_id = airflow_api_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -147,9 +130,9 @@ class SyrvePullCustomersOperator(BaseOperator):
         from syrve.customers.pull import CustomerPull
         from syrve.notifications.breakers import tell_of_breakers
 
-        hook = SyrveHook(self.syrve_conn_id)
+        hook = self.syrve()
         config = hook.config()
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        warehouse = self.warehouse()
         key = task_key(context)
         is_backfill, cap = self.backfill_id is not None, as_number(self.cap_per_minute)
         with (
@@ -197,19 +180,15 @@ class SyrvePullCustomersOperator(BaseOperator):
         return tell
 
 
-class SyrveDailyBalanceOperator(BaseOperator):
+class SyrveDailyBalanceOperator(WarehouseOperator):
     """Adds up the balances of the days that are over and of the one that lasts: `syrve.daily_balance`. Returns how many days."""
 
     template_fields: Sequence[str] = ()
-
-    def __init__(self, *, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> int:
         """Add up."""
         from syrve.customers.daily_balance import keep_daily_balance
 
-        days = keep_daily_balance(open_warehouse(self.warehouse_conn_id))
+        days = keep_daily_balance(self.warehouse())
         log.info("Added up %d day(s) of organizations", days)
         return days

@@ -7,13 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.wallet import SyrveWalletHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
-from syrve.operators.base import task_key
+from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key
 from syrve.operators.rendered import as_moment, as_number, as_texts
 
 if TYPE_CHECKING:
@@ -27,7 +24,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 """How far this machine's clock may be behind the scheduler's."""
 
 
-class SyrvePlanReconcileOperator(BaseOperator):
+class SyrvePlanReconcileOperator(WarehouseOperator):
     """Chooses the moment and the organizations: those that the ledger or open findings know. Asks the warehouse only.
 
     Returns a list of `{"organization_id", "as_of"}`, one a mapped task. The moment is the end of the data interval; of a run by hand, when
@@ -42,14 +39,12 @@ class SyrvePlanReconcileOperator(BaseOperator):
         as_of: str | None = None,
         organization_ids: list[str] | str | None = None,
         thresholds: Mapping[str, Any] | None = None,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.as_of = as_of
         self.organization_ids = organization_ids
         self.thresholds = thresholds
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Choose them; raises `UnusableThresholds` before anything else is done."""
@@ -60,14 +55,14 @@ class SyrvePlanReconcileOperator(BaseOperator):
         moment = moment_of(context, self.as_of)
         chosen = [each.lower() for each in as_texts(self.organization_ids)]
         if not chosen:
-            with open_warehouse(self.warehouse_conn_id).transaction("choose organizations") as cursor:
+            with self.warehouse().transaction("choose organizations") as cursor:
                 cursor.execute(sql("reconcile/organizations.sql"))
                 chosen = [organization_id for (organization_id,) in cursor.fetchall()]
         log.info("Findings of %d organization(s) as of %s", len(chosen), moment.isoformat())
         return [{"organization_id": each, "as_of": moment.isoformat()} for each in chosen]
 
 
-class SyrveSettleOperator(BaseOperator):
+class SyrveSettleOperator(SyrveOperator):
     """Looks for evidence of operations without an outcome, the youngest first; returns the counts.
 
     Skips itself where a past moment is worked out: what evidence shows now would change nothing of it.
@@ -81,16 +76,12 @@ class SyrveSettleOperator(BaseOperator):
         as_of: str | None = None,
         organization_ids: list[str] | str | None = None,
         operations: int | str = 200,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.as_of = as_of
         self.organization_ids = organization_ids
         self.operations = operations
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
         """Settle them; where an organization could not be asked its error is raised, after the others."""
@@ -100,7 +91,7 @@ class SyrveSettleOperator(BaseOperator):
 
         if is_past(context, self.as_of):
             raise AirflowSkipException("A past moment is worked out: nothing is settled")
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        warehouse = self.warehouse()
         with warehouse.transaction("look for operations without an outcome") as cursor:
             cursor.execute(
                 "select count(*) from wallet.unsettled_operation where settled_at is null and state in ('sent', 'unknown')"
@@ -120,7 +111,7 @@ class SyrveSettleOperator(BaseOperator):
         return {"asked": result.asked, "settled": result.settled, "unknown": result.unknown}
 
 
-class SyrveReconcileOperator(BaseOperator):
+class SyrveReconcileOperator(WarehouseOperator):
     """Works out the findings of one organization as of a moment; returns counts by rule.
 
     Unless that moment is past, customers with open holds are looked at often from then on.
@@ -135,7 +126,6 @@ class SyrveReconcileOperator(BaseOperator):
         as_of: str,
         given_as_of: str | None = None,
         thresholds: Mapping[str, Any] | None = None,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -143,7 +133,6 @@ class SyrveReconcileOperator(BaseOperator):
         self.as_of = as_of
         self.given_as_of = given_as_of
         self.thresholds = thresholds
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Work them out."""
@@ -151,7 +140,7 @@ class SyrveReconcileOperator(BaseOperator):
         from syrve.findings.reconcile import reconcile
         from syrve.findings.thresholds import Thresholds
 
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        warehouse = self.warehouse()
         moment = datetime.fromisoformat(self.as_of)
         result = reconcile(
             warehouse,
@@ -173,7 +162,7 @@ class SyrveReconcileOperator(BaseOperator):
 
         counts = Counts(found=result.open.total(), changed=result.written, seconds=result.seconds)
         counts.unchanged = counts.found - result.opened.total() - result.changed.total()
-        with open_warehouse(self.warehouse_conn_id).transaction("count findings") as cursor:
+        with self.warehouse().transaction("count findings") as cursor:
             add_counts(cursor, task_key(context), counts)
 
 

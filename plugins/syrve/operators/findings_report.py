@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, ObjectStoragePath
+from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators.base import WarehouseOperator
 from syrve.operators.findings import is_past, moment_of
 from syrve.operators.rendered import as_number, as_text, as_texts
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 LOCAL_FOLDER = "reports"
 
 
-class SyrveFindingsReportOperator(BaseOperator):
+class SyrveFindingsReportOperator(WarehouseOperator):
     """Writes a report of the findings as of the run's moment: a CSV of what was open, and a page with charts; see docs/reports.md.
 
     The moment is that of `SyrvePlanReconcileOperator`: `as_of` if given, else the end of the interval, else when the run was started.
@@ -50,7 +50,6 @@ class SyrveFindingsReportOperator(BaseOperator):
         url: str | None = None,
         rows: int | str = 50,
         days: int | str = 30,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -61,7 +60,6 @@ class SyrveFindingsReportOperator(BaseOperator):
         self.url = url
         self.rows = rows
         self.days = days
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the files."""
@@ -71,7 +69,7 @@ class SyrveFindingsReportOperator(BaseOperator):
 
         with tempfile.TemporaryDirectory(prefix="syrve-report-") as scratch:
             report = make_report(
-                open_warehouse(self.warehouse_conn_id),
+                self.warehouse(),
                 Path(scratch),
                 as_of=moment_of(context, self.as_of),
                 run_id=str(context["run_id"]),
@@ -100,7 +98,7 @@ class SyrveFindingsReportOperator(BaseOperator):
         }
 
 
-class SyrveFindingsNotifyOperator(BaseOperator):
+class SyrveFindingsNotifyOperator(WarehouseOperator):
     """Tells the channels of a connection what changed among the findings since each was last told; see docs/reports.md.
 
     Only the newest moment is told: in a backfill and where `as_of` is given it skips itself, and where there is no connection too.
@@ -119,7 +117,6 @@ class SyrveFindingsNotifyOperator(BaseOperator):
         organization_ids: list[str] | str | None = None,
         link: str | None = None,
         notable_share: float | str = 0.1,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("execution_timeout", timedelta(minutes=10))
@@ -129,7 +126,6 @@ class SyrveFindingsNotifyOperator(BaseOperator):
         self.organization_ids = organization_ids
         self.link = link
         self.notable_share = notable_share
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Tell them."""
@@ -139,7 +135,7 @@ class SyrveFindingsNotifyOperator(BaseOperator):
         if is_past(context, self.as_of):
             raise AirflowSkipException("A past moment is not told; the next run without one tells what is true now")
         as_of, organizations = moment_of(context, None), as_texts(self.organization_ids) or None
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        warehouse = self.warehouse()
         newest = newest_moment(warehouse, organizations)
         if newest is None or as_of < newest:
             raise AirflowSkipException(f"Findings as of {as_of} are not the newest, so nobody is told of them")
@@ -159,12 +155,12 @@ class SyrveFindingsNotifyOperator(BaseOperator):
         return {channel: dict(counts) for channel, counts in told.sent.items()}
 
 
-def reports_folder(path: object, path_conn_id: object) -> ObjectStoragePath:
-    """Return the folder of the reports; empty means `reports` in `AIRFLOW_HOME`."""
+def reports_folder(path: object, path_conn_id: object, *, default: str = LOCAL_FOLDER) -> ObjectStoragePath:
+    """Return the folder of the reports; empty means the `default` one in `AIRFLOW_HOME`."""
     where = as_text(path)
     if where is None:
         home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
-        where = (Path(home).expanduser() / LOCAL_FOLDER).as_uri()
+        where = (Path(home).expanduser() / default).as_uri()
     return ObjectStoragePath(where, conn_id=as_text(path_conn_id))
 
 

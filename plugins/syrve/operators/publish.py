@@ -6,11 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
-from syrve.operators.base import told
+from syrve.operators.base import WarehouseOperator, told
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class SyrvePublishOperator(BaseOperator):
+class SyrvePublishOperator(WarehouseOperator):
     """Sums the counts of the run's tasks and, where something changed, publishes an event on each of its outlets.
 
     Skips itself where nothing changed, so that DAGs waiting for the tables run only when there is something to see. The events carry
@@ -27,19 +25,16 @@ class SyrvePublishOperator(BaseOperator):
 
     template_fields: Sequence[str] = ()
 
-    def __init__(
-        self, *, count_task_id: str, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, count_task_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.count_task_id = count_task_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Publish the run's counts."""
         from syrve.warehouse.runs import read_counts
 
         task = f"{self.dag_id}.{self.count_task_id}"
-        with open_warehouse(self.warehouse_conn_id).transaction("read the counts of the run") as cursor:
+        with self.warehouse().transaction("read the counts of the run") as cursor:
             counts = read_counts(cursor, context["run_id"], task)
         log.info("The run: %s", told(counts))
         if not counts.changed:

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.wallet import SyrveWalletHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
-from syrve.operators.base import run_of, task_key, told
+from syrve.operators.base import SyrveOperator, run_of, task_key, told
 from syrve.operators.crm import reads_as_dry_run
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.wallet import as_amount
@@ -32,7 +29,7 @@ DEFAULT_ANSWER_HOURS = 24.0
 RULES, DEFAULT_RULES, SEVERITIES = policy.RULES, policy.DEFAULT_RULES, policy.SEVERITIES
 
 
-class SyrvePlanReleaseOperator(BaseOperator):
+class SyrvePlanReleaseOperator(SyrveOperator):
     """Chooses findings, pins their holds as a person will see them, and returns counts, the amount and `request_id`.
 
     `request_id` is None in a dry run, which writes nothing, and where there is nothing to ask. `finding_ids`, where given, counts instead
@@ -64,8 +61,6 @@ class SyrvePlanReleaseOperator(BaseOperator):
         answer_hours: float | str = DEFAULT_ANSWER_HOURS,
         is_dry_run: bool | str | None = None,
         limits: MoneyLimits = settings.RELEASE_LIMITS,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -79,8 +74,6 @@ class SyrvePlanReleaseOperator(BaseOperator):
         self.answer_hours = answer_hours
         self.is_dry_run = is_dry_run
         self.limits = limits
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Choose."""
@@ -88,7 +81,7 @@ class SyrvePlanReleaseOperator(BaseOperator):
         from syrve.release.record import ReleaseBook
 
         dry_run = reads_as_dry_run(self.is_dry_run, context)
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        warehouse = self.warehouse()
         if not dry_run:
             ended = ReleaseBook(warehouse, run_id=context["run_id"]).catch_up()
             log.info("Former releases for which evidence was missing, and is there now: %d", ended)
@@ -107,7 +100,7 @@ class SyrvePlanReleaseOperator(BaseOperator):
         from syrve.release.choosing import ReleaseChoice
 
         wanted: Sequence[str] = as_texts(self.organization_ids)
-        served = SyrveHook(self.syrve_conn_id).config().organization_ids
+        served = self.syrve().config().organization_ids
         organization_ids = chosen(served, wanted) if served else wanted
         min_age_minutes, max_holds = as_number(self.min_age_minutes), as_number(self.max_holds)
         return ReleaseChoice(
@@ -121,7 +114,7 @@ class SyrvePlanReleaseOperator(BaseOperator):
         )
 
 
-class SyrveReleaseHoldsOperator(BaseOperator):
+class SyrveReleaseHoldsOperator(SyrveOperator):
     """Cancels the holds that were approved under a question, each at most once; returns the counts. Skips itself where there is none."""
 
     template_fields: Sequence[str] = ("request_id",)
@@ -131,15 +124,11 @@ class SyrveReleaseHoldsOperator(BaseOperator):
         *,
         request_id: str,
         amount_scale: int = settings.WALLET_SCALE,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.request_id = request_id
         self.amount_scale = amount_scale
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Cancel."""

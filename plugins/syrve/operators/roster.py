@@ -6,11 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
-from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
-from syrve.operators.base import task_key
+from syrve.operators.base import SyrveOperator, task_key
 from syrve.operators.rendered import as_flag, as_number, as_text
 from syrve.operators.sources import Opened, opened_source, report_import
 
@@ -20,7 +16,7 @@ if TYPE_CHECKING:
 SOURCES = ("crm", "file", "query")
 
 
-class SyrveRosterImportOperator(BaseOperator):
+class SyrveRosterImportOperator(SyrveOperator):
     """Adds identities to `sync.roster` from `crm.customer`, from a file, or from a query; returns the counts and the first bad rows.
 
     `path` is a CSV, Parquet or Excel file of an inbox (`SYRVE_INBOX`), `file_format` says what it is like (`syrve.sources.file_format`).
@@ -52,8 +48,6 @@ class SyrveRosterImportOperator(BaseOperator):
         organization_id: str | None = None,
         is_dry_run: bool | str = False,
         priority: int | str | None = 0,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,8 +60,6 @@ class SyrveRosterImportOperator(BaseOperator):
         self.organization_id = organization_id
         self.is_dry_run = is_dry_run
         self.priority = priority
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
@@ -75,10 +67,10 @@ class SyrveRosterImportOperator(BaseOperator):
         from syrve.sources.bad_rows import BadRows
 
         dry_run = as_flag(self.is_dry_run)
-        region = SyrveHook(self.syrve_conn_id).config().default_region
+        region = self.syrve().config().default_region
         with self._opened() as (opened, rows), BadRows() as bad_rows:
             job = RosterImport(
-                open_warehouse(self.warehouse_conn_id),
+                self.warehouse(),
                 key=task_key(context),
                 source=self.source,
                 region=region,
@@ -99,7 +91,7 @@ class SyrveRosterImportOperator(BaseOperator):
         if self.source not in SOURCES:
             raise UnusableSource(f"source must be one of {', '.join(SOURCES)}")
         if self.source == "crm":
-            yield None, crm_rows(open_warehouse(self.warehouse_conn_id))
+            yield None, crm_rows(self.warehouse())
             return
         with opened_source(
             self.source,

@@ -5,6 +5,7 @@
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
 | `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/5 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
+| `SYRVE_MAINTENANCE_SCHEDULE` | the same for `syrve_maintenance` | `23 3 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
 | `SYRVE_WALLET_IMPORT_SOURCE` | where it imports records from by default: `none` or `query` | `none` |
@@ -21,6 +22,9 @@
 | `SYRVE_REPORTS_PATH` | folder of the reports, on any storage that Airflow writes; `none`: `reports` in `AIRFLOW_HOME` | `none` |
 | `SYRVE_REPORTS_CONNECTION` | Airflow connection of that storage | `none` |
 | `SYRVE_REPORTS_URL` | address under which people open that folder, for the links in messages; `none`: the path itself | `none` |
+| `SYRVE_EXPORTS_PATH` | folder of what `syrve_export_customer` writes, on any storage; `none`: `exports` in `AIRFLOW_HOME` | `none` |
+| `SYRVE_EXPORTS_CONNECTION` | Airflow connection of that storage | `none` |
+| `SYRVE_RETENTION_DAYS` | days that rows are kept, by kind: a JSON object, see docs/privacy.md; `none`: the defaults | `none` |
 | `SYRVE_NOTIFICATIONS_CONNECTION` | Airflow connection of type `apprise`: who is told of findings | `syrve_notifications` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
@@ -110,6 +114,8 @@ WALLET_SCALE = int(os.environ.get("SYRVE_WALLET_SCALE", "2"))
 REPORTS_PATH = os.environ.get("SYRVE_REPORTS_PATH", "none")
 REPORTS_CONNECTION = os.environ.get("SYRVE_REPORTS_CONNECTION", "none")
 REPORTS_URL = os.environ.get("SYRVE_REPORTS_URL", "none")
+EXPORTS_PATH = os.environ.get("SYRVE_EXPORTS_PATH", "none")
+EXPORTS_CONNECTION = os.environ.get("SYRVE_EXPORTS_CONNECTION", "none")
 APPROVERS = names_of("SYRVE_APPROVERS")
 SELF_APPROVAL = flag("SYRVE_SELF_APPROVAL", "false")
 TOPUP_LIMITS = money_limits("SYRVE_TOPUP_MAX_AMOUNT", 1_000, 10_000, 20_000)
@@ -151,8 +157,17 @@ def armed(name: str, default: str = "none") -> str:
 
 
 def finding_thresholds() -> dict[str, Any]:
-    """Return the object of `SYRVE_FINDING_THRESHOLDS`, empty where it is `none`; raise ValueError where it is no object."""
-    text = os.environ.get("SYRVE_FINDING_THRESHOLDS", "none").strip()
+    """Return the object of `SYRVE_FINDING_THRESHOLDS`, empty if it is `none`; raise ValueError if it is no object."""
+    return _json_object("SYRVE_FINDING_THRESHOLDS", "by organization id")
+
+
+def retention_days() -> dict[str, Any]:
+    """Return the object of `SYRVE_RETENTION_DAYS`, empty if it is `none`; raise ValueError if it is no object."""
+    return _json_object("SYRVE_RETENTION_DAYS", "of days by kind")
+
+
+def _json_object(name: str, of_what: str) -> dict[str, Any]:
+    text = os.environ.get(name, "none").strip()
     if text.lower() in ("", "none"):
         return {}
     try:
@@ -160,7 +175,7 @@ def finding_thresholds() -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ValueError("SYRVE_FINDING_THRESHOLDS must be a JSON object by organization id, or none")
+        raise ValueError(f"{name} must be a JSON object {of_what}, or none")
     return found
 
 

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.wallet import SyrveWalletHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
-from syrve.operators.base import run_of, task_key, told
+from syrve.operators.base import SyrveOperator, run_of, task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_text
 from syrve.operators.sources import opened_source, report_bad_rows
 
@@ -31,7 +29,7 @@ log = logging.getLogger(__name__)
 SOURCES = ("file", "query")
 
 
-class SyrvePlanTopupOperator(BaseOperator):
+class SyrvePlanTopupOperator(SyrveOperator):
     """Reads a campaign's list and keeps it as a version; returns counts, amounts as text, and the digest to approve.
 
     A dry run returns the same and keeps no version. `give_up` leaves nothing of the campaign to send, and reads no list.
@@ -69,8 +67,6 @@ class SyrvePlanTopupOperator(BaseOperator):
         give_up: bool | str = False,
         amount_scale: int = settings.WALLET_SCALE,
         limits: MoneyLimits = settings.TOPUP_LIMITS,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -88,8 +84,6 @@ class SyrvePlanTopupOperator(BaseOperator):
         self.is_dry_run = is_dry_run
         self.give_up = give_up
         self.amount_scale = amount_scale
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Plan the campaign."""
@@ -101,10 +95,10 @@ class SyrvePlanTopupOperator(BaseOperator):
         dry_run = as_flag(self.is_dry_run)
         with BadRows() as bad_rows:
             job = TopupList(
-                open_warehouse(self.warehouse_conn_id),
+                self.warehouse(),
                 key=task_key(context),
                 campaign=str(self.campaign),
-                to_e164=partial(to_e164, region=SyrveHook(self.syrve_conn_id).config().default_region),
+                to_e164=partial(to_e164, region=self.syrve().config().default_region),
                 organization_id=as_text(self.organization_id),
                 wallet_type=as_number(self.wallet_type),
                 comment=as_text(self.comment),
@@ -150,7 +144,7 @@ class SyrveTopupGateOperator(BaseOperator):
             raise AirflowSkipException("Nothing is left to send")
 
 
-class SyrveSendTopupOperator(BaseOperator):
+class SyrveSendTopupOperator(SyrveOperator):
     """Sends the rows of a campaign that this run has an approval of, each credited at most once; returns the counts."""
 
     template_fields: Sequence[str] = ("campaign", "digest")
@@ -162,8 +156,6 @@ class SyrveSendTopupOperator(BaseOperator):
         digest: str,
         amount_scale: int = settings.WALLET_SCALE,
         limits: MoneyLimits = settings.TOPUP_LIMITS,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -171,8 +163,6 @@ class SyrveSendTopupOperator(BaseOperator):
         self.campaign = campaign
         self.digest = digest
         self.amount_scale = amount_scale
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the campaign."""

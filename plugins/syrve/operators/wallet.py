@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, TaskGroup, TaskInstanceState, TriggerRule
+from airflow.sdk import TaskGroup, TaskInstanceState, TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.wallet import SyrveWalletHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID
 from syrve.operators import settings
+from syrve.operators.base import SyrveOperator
 from syrve.operators.rendered import as_text
 
 if TYPE_CHECKING:
@@ -31,21 +30,17 @@ SOURCE = "operator"
 _AMOUNT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
-class _WalletOperator(BaseOperator):
+class _WalletOperator(SyrveOperator):
     """What the wallet operators share: connections, settings, and the ledger's answer as a result or an error."""
 
     def __init__(
         self,
         *,
         amount_scale: int = settings.WALLET_SCALE,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.amount_scale = amount_scale
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def wallet(self) -> SyrveWalletHook:
         """Return the hook."""

@@ -6,13 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
+from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import task_key, told
+from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
 
@@ -24,7 +22,7 @@ log = logging.getLogger(__name__)
 SOURCES = ("none", "file", "query")
 
 
-class SyrveWalletImportOperator(BaseOperator):
+class SyrveWalletImportOperator(WarehouseOperator):
     """Imports holds, charges, cancellations and order states from a file or a query, as docs/wallet.md says.
 
     Returns the counts and the first bad rows; a dry run counts the same and writes nothing. `path`, `query` and `file_format` are as in
@@ -55,7 +53,6 @@ class SyrveWalletImportOperator(BaseOperator):
         file_format: Mapping[str, Any] | None = None,
         organization_id: str | None = None,
         is_dry_run: bool | str = False,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,7 +65,6 @@ class SyrveWalletImportOperator(BaseOperator):
         self.file_format = file_format
         self.organization_id = organization_id
         self.is_dry_run = is_dry_run
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
@@ -91,7 +87,7 @@ class SyrveWalletImportOperator(BaseOperator):
             BadRows() as bad_rows,
         ):
             job = WalletImport(
-                open_warehouse(self.warehouse_conn_id),
+                self.warehouse(),
                 key=task_key(context),
                 source=str(self.source_name),
                 organization_id=as_text(self.organization_id),
@@ -110,7 +106,7 @@ class SyrveWalletImportOperator(BaseOperator):
         )
 
 
-class SyrveTransactionsOperator(BaseOperator):
+class SyrveTransactionsOperator(SyrveOperator):
     """Reads the transactions of customers with open holds, those read longest ago first (dialect `cloud` only); returns the counts."""
 
     template_fields: Sequence[str] = ("organization_ids", "customers")
@@ -120,26 +116,22 @@ class SyrveTransactionsOperator(BaseOperator):
         *,
         organization_ids: list[str] | str | None = None,
         customers: int | str = 100,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.organization_ids = organization_ids
         self.customers = customers
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the report."""
         from syrve.organizations import chosen
         from syrve.wallet.transactions import TransactionsImport
 
-        hook = SyrveHook(self.syrve_conn_id)
+        hook = self.syrve()
         config = hook.config()
         if not config.capabilities.reports_transactions:
             raise AirflowSkipException(f"The dialect {config.dialect} has no transactions report")
-        warehouse = open_warehouse(self.warehouse_conn_id)
+        warehouse = self.warehouse()
         with open_budget(warehouse, config, bulk=True) as budget, hook.get_conn(budget) as client:
             visible = [each.organization_id for each in client.organizations()]
             job = TransactionsImport(warehouse, client, key=task_key(context))

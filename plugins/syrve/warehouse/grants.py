@@ -14,7 +14,7 @@ from psycopg2 import sql as composed
 from syrve.warehouse.database import Connection, Cursor
 from syrve.warehouse.sql_files import sql, sql_folder
 
-SCHEMAS = ("syrve", "sync", "crm", "wallet", "analytics", "source", "secret")
+SCHEMAS = ("syrve", "sync", "crm", "wallet", "analytics", "source", "secret", "privacy")
 """Every schema of ours; nothing in them is for anybody to whom it was not granted."""
 
 LOADER = "syrve_loader"

@@ -1,0 +1,245 @@
+"""Operators that forget a person, hand out what is known of one, and keep retention."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from syrve.hooks.syrve import SyrveHook
+from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators import settings
+from syrve.operators.base import run_of
+from syrve.operators.rendered import as_flag, as_text, as_texts
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+SOURCES = ("ids", "file", "query")
+
+
+def receipts_folder() -> ObjectStoragePath:
+    """Return the folder of the receipts of erasures: `erasures` among the reports."""
+    from syrve.operators.findings_report import reports_folder
+
+    return reports_folder(settings.REPORTS_PATH, settings.REPORTS_CONNECTION) / "erasures"
+
+
+class SyrvePlanErasureOperator(BaseOperator):
+    """Pins the people to erase for approval; returns counts and the digest to approve. A dry run counts the same and pins nobody.
+
+    `source` is `ids` (`customer_ids` of `organization_id`), `file` or `query`, with rows as of a roster import: id, phone or card.
+    """
+
+    # Not among them: customer_ids, which Airflow would keep and show once more; execute renders it.
+    template_fields: Sequence[str] = (
+        "organization_id",
+        "source",
+        "path",
+        "path_conn_id",
+        "query",
+        "query_conn_id",
+        "file_format",
+        "is_dry_run",
+    )
+
+    def __init__(
+        self,
+        *,
+        source: str = "ids",
+        organization_id: str | None = None,
+        customer_ids: list[str] | str | None = None,
+        path: str | None = None,
+        path_conn_id: str | None = None,
+        query: str | None = None,
+        query_conn_id: str | None = None,
+        file_format: Mapping[str, Any] | None = None,
+        is_dry_run: bool | str = True,
+        syrve_conn_id: str = SyrveHook.default_conn_name,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.source = source
+        self.organization_id = organization_id
+        self.customer_ids = customer_ids
+        self.path = path
+        self.path_conn_id = path_conn_id
+        self.query = query
+        self.query_conn_id = query_conn_id
+        self.file_format = file_format
+        self.is_dry_run = is_dry_run
+        self.syrve_conn_id = syrve_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Plan the erasure."""
+        from syrve.privacy.erase import plan_erasure
+
+        is_dry_run, run = as_flag(self.is_dry_run), run_of(context)
+        with self._people(context) as people:
+            plan = plan_erasure(
+                open_warehouse(self.warehouse_conn_id),
+                people,
+                run_id=run.run_id,
+                requested_by=run.requested_by,
+                region=SyrveHook(self.syrve_conn_id).config().default_region,
+                organization_id=as_text(self.organization_id),
+                dry_run=is_dry_run,
+            )
+        log.info("%d person(s) would be erased, of whom %d have no customer", plan.people, plan.without_customer)
+        for reason, count in (plan.hindered + plan.rejected).items():
+            log.warning("%d person(s) or row(s) are left out: %s", count, reason)
+        return plan.as_dict() | {"is_to_be_asked": bool(plan.people) and not is_dry_run}
+
+    @contextmanager
+    def _people(self, context: Context) -> Iterator[Any]:
+        from syrve.operators.backfill import rows_of_ids
+        from syrve.operators.sources import opened_source
+        from syrve.privacy.errors import UnusableRequest
+
+        ids = as_texts(self.render_template(self.customer_ids, context))
+        if self.source == "ids":
+            if not ids:
+                raise UnusableRequest("plan an erasure: the source is ids, but customer_ids is empty")
+            yield rows_of_ids(ids)
+            return
+        if ids:
+            raise UnusableRequest(f"plan an erasure: customer_ids is filled, but source is {self.source}; empty one")
+        with opened_source(
+            self.source,
+            path=self.path,
+            path_conn_id=self.path_conn_id,
+            query=self.query,
+            query_conn_id=self.query_conn_id,
+            file_format=self.file_format,
+        ) as opened:
+            yield opened.source
+
+
+class SyrveErasureGateOperator(BaseOperator):
+    """Lets an erasure go on to approval; skips itself for a preview, and if nobody is left to erase."""
+
+    template_fields: Sequence[str] = ("is_to_be_asked",)
+
+    def __init__(self, *, is_to_be_asked: bool | str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.is_to_be_asked = is_to_be_asked
+
+    def execute(self, context: Context) -> None:
+        """Pass, or skip."""
+        if not as_flag(self.is_to_be_asked):
+            raise AirflowSkipException("A preview, or nobody to erase: nothing is asked and nothing is erased")
+
+
+class SyrveEraseOperator(BaseOperator):
+    """Erases the people of this run that were approved, one transaction each, and writes their receipts; returns rows by table."""
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, *, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Erase, and write receipts also of what an earlier try erased."""
+        from syrve.privacy.erase import erase_people
+        from syrve.privacy.files import scrub_inbox
+        from syrve.privacy.receipts import write_receipts
+        from syrve.sources.inbox import parse_inbox
+
+        warehouse, run_id = open_warehouse(self.warehouse_conn_id), str(context["run_id"])
+        try:
+            done = erase_people(warehouse, run_id)
+        finally:
+            receipts = write_receipts(warehouse, run_id, receipts_folder())
+            log.info("%d receipt(s) are written", receipts)
+        files, sources = scrub_inbox(warehouse, run_id, parse_inbox(settings.inbox()))
+        if sources:
+            log.warning("%d file(s) of the inbox still name people who were erased; delete or correct them", sources)
+        log.info("%d person(s) erased", done["people"])
+        return dict(done) | {"rejected_files": files, "receipts": receipts}
+
+
+class SyrveExportCustomerOperator(BaseOperator):
+    """Writes all that the warehouse holds about one customer as JSON into a folder; returns the file's name and counts by table."""
+
+    template_fields: Sequence[str] = ("organization_id", "customer_id", "path", "path_conn_id")
+
+    def __init__(
+        self,
+        *,
+        organization_id: str,
+        customer_id: str,
+        path: str | None = settings.EXPORTS_PATH,
+        path_conn_id: str | None = settings.EXPORTS_CONNECTION,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.organization_id = organization_id
+        self.customer_id = customer_id
+        self.path = path
+        self.path_conn_id = path_conn_id
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Write the file."""
+        from uuid import uuid4
+
+        from syrve.operators.findings_report import reports_folder
+        from syrve.privacy.errors import UnusableRequest
+        from syrve.privacy.export import export_customer
+
+        organization_id, customer_id = as_text(self.organization_id), as_text(self.customer_id)
+        if organization_id is None or customer_id is None:
+            raise UnusableRequest("export a customer: fill organization_id and customer_id")
+        found = export_customer(open_warehouse(self.warehouse_conn_id), organization_id, customer_id)
+        folder = reports_folder(self.path, self.path_conn_id, default="exports")
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{uuid4()}.json"
+        (folder / name).write_text(json.dumps(found, ensure_ascii=False, indent=2, sort_keys=True), encoding="utf-8")
+        log.info("What is held about the customer is in %s; hand it out, then delete it", name)
+        return {"file": name, "rows": {table: len(rows) for table, rows in found.items()}}
+
+
+class SyrveMaintenanceOperator(BaseOperator):
+    """Deletes what is older than its retention, a batch per transaction, and returns rows by kind; `keep_days` is by kind."""
+
+    template_fields: Sequence[str] = ("keep_days",)
+
+    def __init__(
+        self,
+        *,
+        keep_days: Mapping[str, int] | None = None,
+        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.keep_days = dict(keep_days or {})
+        self.warehouse_conn_id = warehouse_conn_id
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Forget again whom a restore brought back, then prune."""
+        from syrve.privacy.receipts import forget_again
+        from syrve.privacy.retention import add_partitions, prune
+
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        taken_back, returned = forget_again(warehouse, receipts_folder())
+        if returned:
+            log.warning("%d person(s) who were erased had come back, and are erased again", returned)
+        removed = prune(warehouse, self.keep_days)
+        for kind, rows in removed.items():
+            log.info("%s: %d row(s) removed", kind, rows)
+        return removed | {
+            "receipts_taken_back": taken_back,
+            "erased_again": returned,
+            "partitions_added": add_partitions(warehouse),
+        }

@@ -1,0 +1,28 @@
+"""Asks a person whether people are erased. In a module of its own: what it is built on is slow to import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from syrve.hooks.warehouse import open_warehouse
+from syrve.operators.asking import Question, SyrveApproveOperator, yes_or_no
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class SyrveApproveErasureOperator(SyrveApproveOperator):
+    """Asks whether the people that this run has pinned are erased; another user than the one who started it must agree."""
+
+    def question(self, context: Context) -> Question:
+        """Read what the run asks for."""
+        from syrve.privacy.erase import content_of
+
+        with open_warehouse(self.warehouse_conn_id).transaction("read an erasure") as cursor:
+            content = content_of(cursor, str(context["run_id"]))
+        body = (
+            f"**{content.rows}** person(s) would be erased from the mirror, its history, the roster, rejects and the CRM's tables. "
+            "Money stays under a pseudonym. This can not be undone.\n\n"
+            "Syrve itself is not changed: have the customer deleted there first."
+        )
+        return Question(content, "Erase these people?", body, yes_or_no(content, f"erase {content.rows} person(s)"))

@@ -1,0 +1,1 @@
+"""Privacy: forgetting a person everywhere, handing out what is known of one, and how long rows are kept."""

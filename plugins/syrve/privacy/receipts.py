@@ -1,0 +1,38 @@
+"""Receipts of erasures as files outside the warehouse, so that a restored backup brings nobody back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from syrve.warehouse.database import Warehouse, fetch_one
+
+
+def write_receipts(warehouse: Warehouse, run_id: str, folder: Any) -> int:
+    """Write the receipts of a run's erasures, one file per person, under the id of the erasure; returns how many there are.
+
+    `folder` is a path of `pathlib` or of Airflow's object storage.
+    """
+    with warehouse.transaction("read receipts") as cursor:
+        cursor.execute(
+            "select erasure_id::text, privacy.receipt(erasure_id) from privacy.erasure where run_id = %s and erased_at is not null",
+            (run_id,),
+        )
+        receipts = cursor.fetchall()
+    folder.mkdir(parents=True, exist_ok=True)
+    for erasure_id, receipt in receipts:
+        (folder / f"{erasure_id}.json").write_text(json.dumps(receipt, indent=2, sort_keys=True))
+    return len(receipts)
+
+
+def forget_again(warehouse: Warehouse, folder: Any) -> tuple[int, int]:
+    """Take back receipts that the warehouse lost, and erase whoever came back; returns how many of each. Raises `WarehouseError`."""
+    missing = 0
+    for path in sorted(folder.glob("*.json"), key=str) if folder.exists() else ():
+        receipt = json.loads(path.read_text())
+        with warehouse.transaction("take back a receipt of an erasure") as cursor:
+            cursor.execute("select privacy.remember(%s::jsonb)", (json.dumps(receipt),))
+            missing += bool(fetch_one(cursor)[0])
+    with warehouse.transaction("erase people who came back") as cursor:
+        cursor.execute("select privacy.erase_returned()")
+        return missing, int(fetch_one(cursor)[0])

@@ -1,0 +1,760 @@
+-- depends: 0020.analytics-questions
+-- Forgetting a person: what was asked and done, and keyed hashes that keep the person from coming back. What is kept names nobody.
+
+create schema privacy;
+comment on schema privacy is 'Erasures: which were asked for and done, and hashes of the keys of erased customers.';
+
+create table secret.erasure_key (
+    key bytea not null default sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')),
+    is_the_key boolean primary key default true check (is_the_key)
+);
+comment on table secret.erasure_key is
+'One row: the key of privacy.erased_key. Never change it: nobody who was erased would be recognised any more. Keep it with the backups.';
+comment on column secret.erasure_key.key is 'Random bytes, made when the warehouse is made.';
+comment on column secret.erasure_key.is_the_key is 'Always true: keeps the table at one row.';
+insert into secret.erasure_key default values;
+
+create table privacy.erasure (
+    erasure_id uuid primary key default gen_random_uuid(),
+    run_id text not null,
+    organization_id uuid not null,
+    customer_id uuid,
+    phone text,
+    pseudonym uuid not null default gen_random_uuid(),
+    requested_by text not null,
+    asked_at timestamptz not null default clock_timestamp(),
+    erased_at timestamptz,
+    removed jsonb,
+    constraint erasure_names_a_person_until_it_is_done check (
+        (erased_at is null) = (customer_id is not null or phone is not null)
+    )
+);
+create index erasure_run on privacy.erasure (run_id);
+comment on table privacy.erasure is
+'An erasure: whom it is about until it is done, and afterwards the receipt, which names nobody. Append-only but for privacy.erase.';
+comment on column privacy.erasure.erasure_id is 'Id of the erasure; what a person approves is the digest of the ids of one run.';
+comment on column privacy.erasure.run_id is 'Airflow''s run that asked for it.';
+comment on column privacy.erasure.organization_id is 'Organization whose customer is erased.';
+comment on column privacy.erasure.customer_id is 'Customer to erase; null once that is done, or if only a phone is known.';
+comment on column privacy.erasure.phone is 'Phone of a person without a customer in the mirror, in the form +79750000001; null once that is done.';
+comment on column privacy.erasure.pseudonym is 'Stands for the customer in what is kept of their money.';
+comment on column privacy.erasure.requested_by is 'Airflow''s user who started the run.';
+comment on column privacy.erasure.asked_at is 'When it was asked for.';
+comment on column privacy.erasure.erased_at is 'When it was done; null while it waits for approval, or was not approved.';
+comment on column privacy.erasure.removed is 'Receipt: rows by table that were deleted or put under the pseudonym.';
+
+create table privacy.erased_key (
+    key_hash bytea primary key check (octet_length(key_hash) = 32),
+    erasure_id uuid not null references privacy.erasure (erasure_id)
+);
+comment on table privacy.erased_key is
+'Hashes of the identities of erased customers (organization, kind and value, with secret.erasure_key): none of them is imported again.';
+comment on column privacy.erased_key.key_hash is 'Keyed SHA-256 of organization, kind and value of an identity.';
+comment on column privacy.erased_key.erasure_id is 'Erasure that it comes from.';
+
+create function privacy.key_hash(organization_id uuid, identity_kind text, identity_value text) returns bytea
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select sha256(secret.key || sha256(secret.key || convert_to(concat_ws(' ', $1, $2, $3), 'UTF8')))
+    from secret.erasure_key as secret
+$$;
+comment on function privacy.key_hash(uuid, text, text) is
+'Keyed hash of an identity.';
+
+-- As the owner, because the DAGs read no hashes.
+create function privacy.is_erased(organization_id uuid, identity_kind text, identity_value text) returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        exists (select from privacy.erased_key)
+        and exists (select from privacy.erased_key as erased where erased.key_hash = privacy.key_hash($1, $2, $3))
+$$;
+comment on function privacy.is_erased(uuid, text, text) is
+'Whether an identity (kind id, phone, card, card_number or email) is of an erased customer.';
+
+-- As the owner, because the DAGs read no hashes.
+create function privacy.names_erased(organization_id uuid, written text) returns boolean
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        written is not null
+        and exists (select from privacy.erased_key)
+        and exists (
+            select
+            from
+                regexp_matches(
+                    written, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\+?\d[\d ()-]{8,18}\d|[^\s"'':,;<>()]+@[^\s"'':,;<>()]+', 'gi'
+                ) as found (words)
+            cross join lateral (
+                values
+                ('id', lower(found.words[1])),
+                ('email', lower(found.words[1])),
+                ('phone', '+' || regexp_replace(found.words[1], '\D', '', 'g')),
+                ('phone', '+7' || right(regexp_replace(found.words[1], '\D', '', 'g'), 10))
+            ) as possible (kind, value)
+            inner join privacy.erased_key as erased on erased.key_hash = privacy.key_hash($1, possible.kind, possible.value)
+        )
+$$;
+comment on function privacy.names_erased(uuid, text) is
+'Whether a text holds an id, a phone or an e-mail address of an erased customer.';
+
+-- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while nobody was erased.
+-- As the owner, because whoever adds identities reads no hashes.
+create function privacy.drop_erased_identities() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from privacy.erased_key) then
+        delete from sync.roster as known
+        using added
+        where
+            known.organization_id = added.organization_id
+            and known.identity_kind = added.identity_kind
+            and known.identity_value = added.identity_value
+            and privacy.is_erased(added.organization_id, added.identity_kind, added.identity_value);
+    end if;
+    return null;
+end
+$$;
+comment on function privacy.drop_erased_identities() is
+'Takes identities of erased customers off the roster again.';
+
+create trigger erased_stay_away after insert on sync.roster
+referencing new table as added
+for each statement execute function privacy.drop_erased_identities();
+
+-- As the owner, because the DAGs read no hashes.
+create function privacy.refuse_erased_customers() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from privacy.erased_key) and exists (
+        select from added where privacy.is_erased(added.organization_id, 'id', added.customer_id::text)
+    ) then
+        raise exception 'a customer of this batch was erased and can not be written into the mirror again'
+            using errcode = 'SY001', hint = 'The batch is looked up again without them; see privacy.erasure.';
+    end if;
+    return null;
+end
+$$;
+comment on function privacy.refuse_erased_customers() is
+'Keeps erased customers out of the mirror, whoever writes.';
+
+create trigger erased_stay_away after insert on syrve.customer
+referencing new table as added
+for each statement execute function privacy.refuse_erased_customers();
+
+-- As the owner, because the CRM reads no hashes.
+create function privacy.refuse_erased_wishes() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    refused bigint;
+begin
+    if exists (select from privacy.erased_key) then
+        select min(written.crm_id) into refused
+        from written
+        where
+            privacy.is_erased(written.organization_id, 'id', written.customer_id::text)
+            or privacy.names_erased(written.organization_id, concat_ws(' ; ', written.phone, written.email));
+        if refused is not null then
+            raise exception 'row % of crm.customer is about a person who was erased', refused
+                using errcode = 'SY001', hint = 'Delete the person in the CRM too; privacy.allow_again lets one come back who wants to.';
+        end if;
+    end if;
+    return null;
+end
+$$;
+comment on function privacy.refuse_erased_wishes() is
+'Refuses rows of the CRM about erased customers.';
+
+create trigger erased_stay_away_insert after insert on crm.customer
+referencing new table as written
+for each statement execute function privacy.refuse_erased_wishes();
+create trigger erased_stay_away_update after update on crm.customer
+referencing new table as written
+for each statement execute function privacy.refuse_erased_wishes();
+
+-- As the owner, because whoever adds rejects reads no hashes.
+create function privacy.scrub_rejects() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (select from privacy.erased_key) then
+        delete from sync.reject as known
+        using added
+        where
+            known.reject_id = added.reject_id
+            and privacy.names_erased(added.organization_id, concat_ws(' ; ', added.identity, added.payload));
+    end if;
+    return null;
+end
+$$;
+comment on function privacy.scrub_rejects() is
+'Keeps no reject that names an erased customer.';
+
+create trigger erased_stay_away_insert after insert on sync.reject
+referencing new table as added
+for each statement execute function privacy.scrub_rejects();
+create trigger erased_stay_away_update after update on sync.reject
+referencing new table as added
+for each statement execute function privacy.scrub_rejects();
+
+-- Who a person is: the identities that lead to one customer now. A former phone may be somebody else's by now, and is none of them.
+create function privacy.identities_of(organization_id uuid, customer_id uuid, phone text)
+returns table (identity_kind text, identity_value text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'id', $2::text where $2 is not null
+    union
+    select 'phone', $3 where $3 is not null
+    union
+    select
+        known.identity_kind,
+        known.identity_value
+    from sync.roster as known
+    where known.organization_id = $1 and known.customer_id = $2
+    union
+    select 'phone', mirrored.phone
+    from syrve.customer as mirrored
+    where
+        mirrored.organization_id = $1
+        and mirrored.customer_id = $2
+        and mirrored.phone is not null
+        and not exists (
+            select
+            from syrve.customer as other
+            where
+                other.organization_id = $1
+                and other.customer_id <> $2
+                and other.phone = mirrored.phone
+                and not other.is_deleted
+        )
+    union
+    select 'email', lower(mirrored.email)
+    from syrve.customer as mirrored
+    where mirrored.organization_id = $1 and mirrored.customer_id = $2 and mirrored.email is not null
+    union
+    select
+        card.kind,
+        card.value
+    from syrve.card as held
+    cross join lateral (values ('card', held.track), ('card_number', held.number)) as card (kind, value)
+    where held.organization_id = $1 and held.customer_id = $2 and card.value is not null
+$$;
+comment on function privacy.identities_of(uuid, uuid, text) is
+'Identities that lead to a customer now, or to a phone that has no customer.';
+
+create function privacy.crm_ids_of(organization_id uuid, customer_id uuid, phone text) returns setof bigint
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select wanted.crm_id
+    from crm.customer as wanted
+    where wanted.organization_id = $1 and wanted.customer_id = $2
+    union
+    select known.crm_id
+    from crm.push_state as known
+    where known.organization_id = $1 and known.customer_id = $2
+    union
+    select wanted.crm_id
+    from crm.customer as wanted
+    left join crm.push_state as known on wanted.crm_id = known.crm_id
+    where
+        wanted.organization_id = $1
+        and wanted.customer_id is null
+        and known.customer_id is null
+        and coalesce(known.phone, wanted.phone) in (
+            select identity.identity_value
+            from privacy.identities_of($1, $2, $3) as identity
+            where identity.identity_kind = 'phone'
+        )
+$$;
+comment on function privacy.crm_ids_of(uuid, uuid, text) is
+'Rows of the CRM about a person.';
+
+create function privacy.hindrances(organization_id uuid, customer_id uuid) returns setof text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select 'money is on hold: settle or release it first (wallet.open_hold)'
+    where exists (select from wallet.open_hold as held where held.organization_id = $1 and held.customer_id = $2)
+    union all
+    select 'a money call has no known outcome: settle it first (wallet.unsettled_operation)'
+    where exists (
+        select
+        from wallet.unsettled_operation as sent
+        where sent.organization_id = $1 and sent.customer_id = $2 and sent.settled_at is null
+    )
+    union all
+    select 'a change of the CRM is being sent: try again in some minutes'
+    where exists (
+        select
+        from crm.push_state as known
+        where known.organization_id = $1 and known.customer_id = $2 and known.leased_until > now()
+    )
+$$;
+comment on function privacy.hindrances(uuid, uuid) is
+'Why a customer can not be erased now; no row if nothing keeps them.';
+
+create function privacy.forget_mirror(erasure privacy.erasure) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    n jsonb := '{}';
+    part text;
+    affected bigint;
+begin
+    -- Balances stay as numbers, under the pseudonym, so that totals of the past stay what they were.
+    insert into syrve.wallet_balance_version (organization_id, customer_id, wallet_id, name, type, balance, valid_from, valid_to)
+    select organization_id, erasure.pseudonym, wallet_id, name, type, balance, changed_at, clock_timestamp()
+    from syrve.wallet_balance
+    where organization_id = erasure.organization_id and customer_id = erasure.customer_id;
+    foreach part in array array['wallet_balance', 'card', 'card_version', 'customer_category', 'customer_category_version', 'customer_version', 'customer'] loop
+        execute format('delete from syrve.%I where organization_id = $1 and customer_id = $2', part)
+        using erasure.organization_id, erasure.customer_id;
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object('syrve.' || part, affected);
+    end loop;
+    update syrve.wallet_balance_version set customer_id = erasure.pseudonym
+    where organization_id = erasure.organization_id and customer_id = erasure.customer_id;
+    get diagnostics affected = row_count;
+    update syrve.customer set referrer_id = null
+    where organization_id = erasure.organization_id and referrer_id = erasure.customer_id;
+    return n || jsonb_build_object('syrve.wallet_balance_version', affected);
+end
+$$;
+comment on function privacy.forget_mirror(privacy.erasure) is 'The part of privacy.erase for the mirror and its history.';
+
+create function privacy.forget_sync(erasure privacy.erasure) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    n jsonb := '{}';
+    affected bigint;
+begin
+    delete from sync.held_back as held
+    using privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
+    where
+        held.organization_id = erasure.organization_id
+        and (
+            held.customer_id = erasure.customer_id
+            or (held.identity_kind = mine.identity_kind and held.identity_value = mine.identity_value)
+        );
+    get diagnostics affected = row_count;
+    n := n || jsonb_build_object('sync.held_back', affected);
+
+    delete from sync.reject as kept
+    where
+        (kept.organization_id = erasure.organization_id or kept.organization_id is null)
+        and privacy.names_erased(erasure.organization_id, concat_ws(' ; ', kept.identity, kept.payload));
+    get diagnostics affected = row_count;
+    n := n || jsonb_build_object('sync.reject', affected);
+
+    -- Last: until here it says who the person is.
+    delete from sync.roster as known
+    using privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
+    where
+        known.organization_id = erasure.organization_id
+        and known.identity_kind = mine.identity_kind
+        and known.identity_value = mine.identity_value;
+    get diagnostics affected = row_count;
+    return n || jsonb_build_object('sync.roster', affected);
+end
+$$;
+comment on function privacy.forget_sync(privacy.erasure) is 'The part of privacy.erase for roster, rejects, held back answers and backfills.';
+
+create function privacy.forget_crm(erasure privacy.erasure) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    n jsonb := '{}';
+    mine bigint[];
+    part text;
+    affected bigint;
+begin
+    mine := array(select crm_id from privacy.crm_ids_of(erasure.organization_id, erasure.customer_id, erasure.phone) as known (crm_id));
+    foreach part in array array[
+        'push_plan', 'push_blocked', 'push_held_back', 'conflict', 'remote_change', 'push_state', 'customer_card', 'customer_category',
+        'customer_program', 'customer'
+    ] loop
+        execute format('delete from crm.%I where crm_id = any($1)', part) using mine;
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object('crm.' || part, affected);
+    end loop;
+    update crm.push_state set joined_to = null, joined_fields = null where joined_to = any(mine);
+    update crm.push set customer_id = erasure.pseudonym where crm_id = any(mine) and customer_id is not null;
+    get diagnostics affected = row_count;
+    return n || jsonb_build_object('crm.push', affected);
+end
+$$;
+comment on function privacy.forget_crm(privacy.erasure) is
+'The part of privacy.erase for what the CRM wanted and what was sent of it; attempts stay, under the pseudonym.';
+
+create function privacy.rename_money(erasure privacy.erasure) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    n jsonb := '{}';
+    part record;
+    affected bigint;
+begin
+    -- By the catalogue, so that a table that is added is not forgotten: every column of schema wallet that can name a customer.
+    for part in
+        select
+            relation.relname as name,
+            string_agg(
+                case
+                    when format_type(attribute.atttypid, null) = 'uuid' then format('%1$I = case when %1$I = $1 then $2 else %1$I end', attribute.attname)
+                    else format('%1$I = replace(%1$I::text, $1::text, $2::text)::%2$s', attribute.attname, format_type(attribute.atttypid, null))
+                end, ', '
+            ) as assignments,
+            string_agg(
+                case
+                    when format_type(attribute.atttypid, null) = 'uuid' then format('%I = $1', attribute.attname)
+                    else format('%I::text like ''%%'' || $1::text || ''%%''', attribute.attname)
+                end, ' or '
+            ) as condition
+        from pg_class as relation
+        inner join pg_attribute as attribute on relation.oid = attribute.attrelid
+        where
+            relation.relnamespace = 'wallet'::regnamespace
+            and relation.relkind in ('r', 'p')
+            and not relation.relispartition
+            and attribute.attnum > 0
+            and not attribute.attisdropped
+            and attribute.attgenerated = ''
+            and (
+                (attribute.attname in ('customer_id', 'reported_customer_id') and attribute.atttypid = 'uuid'::regtype)
+                or attribute.attname in ('evidence', 'findings', 'idempotency_key', 'payment_key', 'row_key')
+                or (relation.relname = 'finding' and attribute.attname = 'subject')
+            )
+        group by relation.relname
+        order by relation.relname
+    loop
+        execute format('update wallet.%I set %s where %s', part.name, part.assignments, part.condition)
+        using erasure.customer_id, erasure.pseudonym;
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object('wallet.' || part.name, affected);
+    end loop;
+    return n;
+end
+$$;
+comment on function privacy.rename_money(privacy.erasure) is
+'The part of privacy.erase for money: rows stay, with the pseudonym in place of the customer.';
+
+create function privacy.carry_out(erasure privacy.erasure) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    counts jsonb := '{}';
+begin
+    -- Money first: it may read whole tables, and pulls need not wait for that.
+    if erasure.customer_id is not null then
+        counts := counts || privacy.rename_money(erasure);
+    end if;
+    -- Waits for every transaction that has asked who was erased, and keeps others from asking until this is done.
+    lock table privacy.erased_key in access exclusive mode;
+    if exists (
+        select
+        from wallet.operation as moved
+        where moved.organization_id = erasure.organization_id and moved.customer_id = erasure.customer_id
+    ) then
+        raise exception 'money of this customer moved while they were erased; nothing was erased' using errcode = 'SY004';
+    end if;
+
+    insert into privacy.erased_key (key_hash, erasure_id)
+    select
+        privacy.key_hash(erasure.organization_id, identity.identity_kind, identity.identity_value),
+        erasure.erasure_id
+    from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as identity
+    on conflict do nothing;
+    counts := counts || privacy.forget_crm(erasure) || privacy.forget_sync(erasure);
+    if erasure.customer_id is not null then
+        counts := counts || privacy.forget_mirror(erasure);
+    end if;
+    update privacy.erasure as known
+    set erased_at = clock_timestamp(), removed = counts, customer_id = null, phone = null
+    where
+        known.erased_at is null
+        and (
+            known.erasure_id = erasure.erasure_id
+            or (known.organization_id = erasure.organization_id and known.customer_id = erasure.customer_id)
+        );
+    return counts;
+end
+$$;
+comment on function privacy.carry_out(privacy.erasure) is 'Erases one person; called by privacy.erase and privacy.erase_returned, which say why it may.';
+
+-- As the owner, because the DAGs delete neither history nor rows of the CRM by themselves.
+create function privacy.erase(erasure_id uuid) returns jsonb
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '60s'
+as $$
+declare
+    erasure privacy.erasure;
+    hindrance text;
+begin
+    select known.* into erasure from privacy.erasure as known where known.erasure_id = $1 for update;
+    if erasure.erasure_id is null then
+        raise exception 'no such erasure' using errcode = 'SY002';
+    end if;
+    if erasure.erased_at is not null then
+        return erasure.removed;
+    end if;
+    if not exists (
+        select
+        from sync.approval_state as approval
+        where
+            approval.kind = 'erasure'
+            and approval.run_id = erasure.run_id
+            and approval.state = 'approved'
+            and approval.digest = privacy.digest_of(erasure.run_id)
+    ) then
+        raise exception 'this erasure is not approved' using errcode = 'SY003', hint = 'Answer the question of its run, or start another.';
+    end if;
+    select found.hindrance into hindrance from privacy.hindrances(erasure.organization_id, erasure.customer_id) as found (hindrance) limit 1;
+    if hindrance is not null then
+        raise exception '%', hindrance using errcode = 'SY004';
+    end if;
+    return privacy.carry_out(erasure);
+end
+$$;
+comment on function privacy.erase(uuid) is
+'Erases one person in one transaction, if its run has the approval; repeated, it returns the receipt.';
+
+-- Receipts outlive the warehouse: kept as files, they forget people again who came back with a restored backup.
+-- As the owner, because the DAGs read no hashes.
+create function privacy.receipt(erasure_id uuid) returns jsonb
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        jsonb_build_object(
+            'erasure_id', done.erasure_id,
+            'organization_id', done.organization_id,
+            'pseudonym', done.pseudonym,
+            'run_id', done.run_id,
+            'requested_by', done.requested_by,
+            'asked_at', done.asked_at,
+            'erased_at', done.erased_at,
+            'removed', done.removed,
+            'key_hashes', (
+                select jsonb_agg(encode(erased.key_hash, 'hex') order by erased.key_hash)
+                from privacy.erased_key as erased
+                where erased.erasure_id = done.erasure_id
+            )
+        )
+    from privacy.erasure as done
+    where done.erasure_id = $1 and done.erased_at is not null
+$$;
+comment on function privacy.receipt(uuid) is
+'Receipt of an erasure, to be kept outside the warehouse; it names nobody.';
+
+-- As the owner, because the DAGs write no hashes themselves.
+create function privacy.remember(receipt jsonb) returns boolean
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    is_missing integer;
+begin
+    insert into privacy.erasure (erasure_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed)
+    select
+        (receipt ->> 'erasure_id')::uuid, receipt ->> 'run_id', (receipt ->> 'organization_id')::uuid, (receipt ->> 'pseudonym')::uuid,
+        receipt ->> 'requested_by', (receipt ->> 'asked_at')::timestamptz, (receipt ->> 'erased_at')::timestamptz, receipt -> 'removed'
+    on conflict do nothing;
+    get diagnostics is_missing = row_count;
+    insert into privacy.erased_key (key_hash, erasure_id)
+    select
+        decode(known.key_hash, 'hex'),
+        (receipt ->> 'erasure_id')::uuid
+    from jsonb_array_elements_text(receipt -> 'key_hashes') as known (key_hash)
+    on conflict do nothing;
+    return is_missing > 0;
+end
+$$;
+comment on function privacy.remember(jsonb) is
+'Takes a receipt back after a restore; says whether it was missing. A made-up one harms nobody: its hashes fit no one without the key.';
+
+-- As the owner, because the DAGs delete no history by themselves.
+create function privacy.erase_returned() returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set lock_timeout = '60s'
+as $$
+declare
+    person record;
+    erasure privacy.erasure;
+    done bigint := 0;
+begin
+    if not exists (select from privacy.erased_key) then
+        return 0;
+    end if;
+    for person in
+        select
+            mirrored.organization_id,
+            mirrored.customer_id,
+            null::text as phone
+        from syrve.customer as mirrored
+        where privacy.is_erased(mirrored.organization_id, 'id', mirrored.customer_id::text)
+        union
+        select
+            known.organization_id,
+            known.customer_id,
+            case when known.customer_id is null and known.identity_kind = 'phone' then known.identity_value end as phone
+        from sync.roster as known
+        where privacy.is_erased(known.organization_id, known.identity_kind, known.identity_value)
+    loop
+        continue when person.customer_id is null and person.phone is null;
+        insert into privacy.erasure (run_id, organization_id, customer_id, phone, requested_by)
+        values ('returned after a restore', person.organization_id, person.customer_id, person.phone, 'receipt')
+        returning * into erasure;
+        perform privacy.carry_out(erasure);
+        done := done + 1;
+    end loop;
+    return done;
+end
+$$;
+comment on function privacy.erase_returned() is
+'Erases again whoever came back although erased before, as after a restore.';
+
+create function privacy.digest_of(run_id text) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select encode(sha256(convert_to(coalesce(string_agg(asked.erasure_id::text, ' ' order by asked.erasure_id), ''), 'UTF8')), 'hex')
+    from privacy.erasure as asked
+    where asked.run_id = $1
+$$;
+comment on function privacy.digest_of(text) is
+'Digest of the erasures that a run asks for; rows are never changed before they are done, so their ids stand for them.';
+
+-- As the owner, because the DAGs write no hashes themselves.
+create function privacy.add_erased_identity(organization_id uuid, customer_id uuid, identity_kind text, identity_value text) returns void
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into privacy.erased_key (key_hash, erasure_id)
+    select
+        privacy.key_hash($1, $3, $4),
+        erased.erasure_id
+    from privacy.erased_key as erased
+    where erased.key_hash = privacy.key_hash($1, 'id', $2::text)
+    on conflict do nothing
+$$;
+comment on function privacy.add_erased_identity(uuid, uuid, text, text) is
+'Notes another identity of an erased customer, as a look-up found it.';
+
+create function privacy.allow_again(organization_id uuid, identity_kind text, identity_value text) returns boolean
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    with allowed as (
+        delete from privacy.erased_key as erased
+        where erased.key_hash = privacy.key_hash($1, $2, $3)
+        returning erased.key_hash
+    )
+
+    select exists (select from allowed)
+$$;
+comment on function privacy.allow_again(uuid, text, text) is
+'Lets one identity be imported again: of a person who wants to be a customer again, or a phone that somebody else has now. For the owner.';
+
+create function privacy.erased_customers(organization_ids uuid[], customer_ids uuid[])
+returns table (organization_id uuid, customer_id uuid)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        asked.organization_id,
+        asked.customer_id
+    from unnest($1, $2) as asked (organization_id, customer_id)
+    where privacy.is_erased(asked.organization_id, 'id', asked.customer_id::text)
+$$;
+comment on function privacy.erased_customers(uuid[], uuid[]) is
+'Which of these customers were erased. Whoever asks keeps erasures waiting until the transaction ends.';
+
+-- As the owner, because receipts are append-only for the DAGs.
+create function privacy.prune_unanswered(days integer) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with removed as (
+        delete from privacy.erasure as asked
+        where asked.erased_at is null and asked.asked_at < now() - make_interval(days => greatest($1, 7))
+        returning asked.erasure_id
+    )
+
+    select count(*) from removed
+$$;
+comment on function privacy.prune_unanswered(integer) is
+'Removes erasures that were asked for and not carried out within that many days, at least 7.';
+
+-- As the owner, because the DAGs delete none themselves.
+create function sync.prune_backfills(days integer, batch_rows integer) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with old as (
+        select done.backfill_id
+        from sync.backfill as done
+        where
+            done.finished_at < now() - make_interval(days => greatest($1, 7))
+            and not exists (select from sync.roster as known where known.backfill_id = done.backfill_id)
+        limit $2
+    ),
+
+    removed as (
+        delete from sync.backfill as done
+        using old
+        where done.backfill_id = old.backfill_id
+        returning done.backfill_id
+    )
+
+    select count(*) from removed
+$$;
+comment on function sync.prune_backfills(integer, integer) is
+'Removes backfills that ended more than that many days ago, at least 7.';
+
+-- As the owner, because the DAGs make no tables.
+create function syrve.add_partitions(years_ahead integer default 3) returns integer
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    versions text;
+    ended_in integer;
+    added integer := 0;
+begin
+    foreach versions in array array['customer_version', 'wallet_balance_version', 'card_version', 'customer_category_version'] loop
+        for ended_in in extract(year from now())::integer..extract(year from now())::integer + least(years_ahead, 10) loop
+            continue when to_regclass(format('syrve.%I', versions || '_' || ended_in)) is not null;
+            execute format(
+                'create table syrve.%I partition of syrve.%I for values from (%L) to (%L)',
+                versions || '_' || ended_in, versions, make_timestamptz(ended_in, 1, 1, 0, 0, 0, 'UTC'),
+                make_timestamptz(ended_in + 1, 1, 1, 0, 0, 0, 'UTC')
+            );
+            execute format('comment on table syrve.%I is %L', versions || '_' || ended_in, 'Versions that ended in ' || ended_in || ' (UTC).');
+            added := added + 1;
+        end loop;
+    end loop;
+    return added;
+end
+$$;
+comment on function syrve.add_partitions(integer) is
+'Adds partitions of the history for this year and the next ones, if they are missing; says how many.';

@@ -1,0 +1,21 @@
+"""Erasing people from a warehouse that was pulled from a simulator."""
+
+from pathlib import Path
+
+import pytest
+
+from fixtures.persons import Persons
+from fixtures.wallet_fixtures import banks, reference_purse
+from fixtures.wallets import Purse
+
+__all__ = ["banks", "reference_purse"]
+
+
+@pytest.fixture
+def warehouse_dsn(emptied_warehouse_dsn: str) -> str:
+    return emptied_warehouse_dsn
+
+
+@pytest.fixture
+def persons(reference_purse: Purse, tmp_path: Path) -> Persons:
+    return Persons(reference_purse, tmp_path)

@@ -1,0 +1,80 @@
+"""What is kept how long, and that nothing younger goes."""
+
+import pytest
+
+from fixtures.persons import Persons
+from syrve.privacy.errors import UnusableRequest
+from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune
+
+ORGANIZATION = "5f4e0004-0000-4000-8000-000000000001"
+
+
+def old_and_young(persons: Persons, statement: str) -> None:
+    """Insert a row that is older than any retention, and one of now."""
+    for age in ("1000 days", "1 day"):
+        persons.execute(statement.replace("AGE", f"(now() - interval '{age}')"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "statement", "table"),
+    [
+        (
+            "runs",
+            "insert into sync.run (run_id, task, map_index, updated_at) values (AGE::text, 'pull', -1, AGE)",
+            "sync.run",
+        ),
+        (
+            "resolved_rejects",
+            (
+                "insert into sync.reject (run_id, entity, identity, stage, reason, resolved_at) "
+                "values ('r', 'roster', AGE::text, 'import', 'x', AGE)"
+            ),
+            "sync.reject",
+        ),
+        (
+            "open_rejects",
+            (
+                "insert into sync.reject (run_id, entity, identity, stage, reason, last_seen_at) "
+                "values ('r', 'roster', AGE::text, 'import', 'x', AGE)"
+            ),
+            "sync.reject",
+        ),
+        (
+            "backfills",
+            "insert into sync.backfill (run_id, criteria, finished_at) values (AGE::text, '{}', AGE)",
+            "sync.backfill",
+        ),
+        (
+            "unanswered_erasures",
+            (
+                "insert into privacy.erasure (run_id, organization_id, phone, requested_by, asked_at) "
+                f"values ('r', '{ORGANIZATION}', '+7', 'u', AGE)"
+            ),
+            "privacy.erasure",
+        ),
+    ],
+    ids=["runs", "resolved_rejects", "open_rejects", "backfills", "unanswered_erasures"],
+)
+def test_only_rows_beyond_their_retention_go(persons: Persons, kind: str, statement: str, table: str) -> None:
+    old_and_young(persons, statement)
+
+    removed = prune(persons.warehouse)
+
+    assert removed == dict.fromkeys(KEEP_DAYS, 0) | {kind: 1}
+    assert persons.rows(f"select count(*) from {table}") == [(1,)]
+
+
+def test_retention_that_is_unknown_or_too_short_is_refused() -> None:
+    with pytest.raises(UnusableRequest, match="history"):
+        keep_days({"history": 30})
+    with pytest.raises(UnusableRequest, match="runs must be kept at least 7 days"):
+        keep_days({"runs": 1})
+
+
+def test_missing_partition_of_the_history_is_added(persons: Persons) -> None:
+    assert add_partitions(persons.warehouse) == 0
+    persons.execute("drop table syrve.card_version_2027")
+
+    assert add_partitions(persons.warehouse) == 1
+
+    assert persons.rows("select to_regclass('syrve.card_version_2027') is not null") == [(True,)]
