@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from fixtures.wallets import AT_ONCE, Purse
@@ -80,6 +81,18 @@ def test_payment_never_cancels_the_hold_of_another(purse: Purse, applied: bool) 
         each["transaction_id"]: each["state"] for each in purse.simulator.control.holds(customer_id=purse.customer_id)
     }
     assert states[other_id] == "open"
+
+
+def test_balance_of_another_customer_is_none(purse: Purse, monkeypatch: pytest.MonkeyPatch) -> None:
+    money = purse.money()
+    operation = purse.plan("topup")
+    assert money.balance(operation) == Decimal("100.00")
+    mine = money.client.customer_by_id(purse.organization_id, purse.customer_id)
+    merged = msgspec.structs.replace(mine, customer_id=purse.wallet_id)
+
+    monkeypatch.setattr(money.client, "customer_by_id", lambda *_: merged)
+
+    assert money.balance(operation) is None
 
 
 # a marker that somebody quotes

@@ -130,6 +130,8 @@ class Money:
             raise
         except SyrveError:
             return None  # no such customer, or no right to look: the call itself will tell
+        if customer.customer_id != operation.customer_id:
+            return None  # an id that leads to somebody else, as after a merge
         balances = (each.balance for each in customer.wallets if each.wallet_id == operation.wallet_id)
         return next((without_float_noise(each) for each in balances), None)
 
