@@ -250,7 +250,7 @@ def test_wallet_that_moved_does_not_put_a_customer_on_the_clock(one: Chain) -> N
 POLICIES: list[tuple[dict[str, float], float, Ending, float]] = [
     ({"min_interval_seconds": 6 * HOURS}, 1e-6, poor(0), 0.25),
     ({"max_age_seconds": 10 * DAYS}, 1e4, poor(0), 9.3),
-    ({"watch_seconds": 60}, 1, poor(0), 1 / 1440),
+    ({"watch_seconds": HOURS}, 1, poor(0), 1 / 24),
 ]
 
 
