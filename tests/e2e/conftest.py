@@ -37,6 +37,9 @@ RUN_HERE = (
     names.CRM_PUSH_DAG,
     names.WALLET_IMPORT_DAG,
     names.BULK_TOPUP_DAG,
+    names.ERASE_DAG,
+    names.EXPORT_DAG,
+    names.MAINTENANCE_DAG,
     names.RELEASE_HOLDS_DAG,
     names.RECONCILE_DAG,
 )
