@@ -36,6 +36,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.privacy",
                     "syrve.operators.privacy_approval",
                     "syrve.operators.publish",
+                    "syrve.operators.quality",
                     "syrve.operators.release",
                     "syrve.operators.release_approval",
                     "syrve.operators.roster",

@@ -15,6 +15,7 @@ syrve.customer_history, syrve.wallet_balance_history, syrve.card_history, syrve.
 to syrve_loader;
 
 grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
+grant select, insert, update on sync.check_result to syrve_loader;
 grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
 grant select, insert on sync.call_budget_move to syrve_loader;
 grant select on sync.refresh_policy, sync.refresh_interval to syrve_loader;

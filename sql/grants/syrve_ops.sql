@@ -2,6 +2,7 @@
 -- is withheld, and a view by the name of the table with _masked shows its end; syrve_ops_clear is granted to those who need to see it.
 grant usage on schema sync, crm, wallet, analytics to syrve_ops;
 
+grant select on sync.check_result to syrve_ops;
 grant select on sync.run, sync.backfill, sync.roster_masked, sync.reject_masked to syrve_ops;
 grant select (
     organization_id, identity_kind, source, priority, due_at, checked_at, outcome, customer_id, misses, changes, exposure_days, changed_at, weight, lease, leased_until,

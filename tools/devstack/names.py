@@ -14,6 +14,7 @@ ERASE_DAG = "syrve_erase_customer"
 EXPORT_DAG = "syrve_export_customer"
 MAINTENANCE_DAG = "syrve_maintenance"
 RECONCILE_DAG = "syrve_reconcile_holds"
+CHECKS_DAG = "syrve_checks"
 
 POOL = "syrve_api"
 POOL_SLOTS = 4
