@@ -23,6 +23,7 @@ NAMES = (
     "crm_plan",
     "crm_apply",
     "reconcile",
+    "questions",
 )
 
 

@@ -15,12 +15,14 @@ syrve.customer_history, syrve.wallet_balance_history, syrve.card_history, syrve.
 to syrve_loader;
 
 grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
+grant select, insert, update on sync.check_result to syrve_loader;
 grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
+grant select, insert on sync.call_budget_move to syrve_loader;
 grant select on sync.refresh_policy, sync.refresh_interval to syrve_loader;
 grant select, insert, update on sync.refresh_fit to syrve_loader;
 grant select, insert, delete on sync.refresh_evidence to syrve_loader;
 grant execute on function
-sync.change_band(text, double precision),
+sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
 to syrve_loader;

@@ -2,6 +2,7 @@ drop view analytics.coupon_series_usage;
 drop view analytics.run;
 drop view analytics.reject_summary;
 drop view analytics.push_outcome;
+drop view analytics.shared_phone;
 drop view analytics.order_balance;
 drop function analytics.order_balance_of(uuid, text);
 drop view analytics.wallet_movement;

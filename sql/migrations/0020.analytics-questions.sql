@@ -359,6 +359,29 @@ comment on view analytics.order_balance is
 'What was set aside, taken and given back for each order, all wallets together. Ask for one order or a few: each is added up from the ledger. '
 'One row per order. Key: organization_id, order_id. Joins: organization (organization_id).';
 
+create view analytics.shared_phone as
+select
+    masked.phone_hash,
+    masked.organization_id,
+    masked.customer_id
+from syrve.customer as person
+inner join secret.customer_masked as masked
+    on person.organization_id = masked.organization_id and person.customer_id = masked.customer_id and masked.is_current
+where
+    not person.is_deleted
+    and exists (
+        select
+        from syrve.customer as other
+        where
+            other.phone = person.phone
+            and other.organization_id <> person.organization_id
+            and not other.is_deleted
+    );
+comment on view analytics.shared_phone is
+'Customers whose phone leads to a customer of another organization too, deleted ones left out: the same as comparing phone_hash, without hashing '
+'everybody. One row per customer of an organization. Key: organization_id, customer_id. '
+'Joins: organization (organization_id), customer (organization_id, customer_id).';
+
 create view analytics.push_outcome as
 select
     tried.push_id,
@@ -497,7 +520,7 @@ begin
             values
             ('daily_balance', 'syrve.daily_balance'), ('open_hold', 'wallet.hold'), ('wallet_change', 'syrve.wallet_balance'),
             ('wallet_change', 'analytics.wallet_balance'), ('wallet_movement', 'wallet.operation'), ('order_balance', 'wallet.order_balance'),
-            ('push_outcome', 'crm.push'), ('reject_summary', 'sync.reject'), ('run', 'sync.run'), ('coupon_series_usage', 'syrve.coupon_series')
+            ('push_outcome', 'crm.push'), ('shared_phone', 'analytics.customer'), ('reject_summary', 'sync.reject'), ('run', 'sync.run'), ('coupon_series_usage', 'syrve.coupon_series')
         ) as pair (view_name, origin)
         inner join pg_class as viewed on viewed.relname = pair.view_name and viewed.relnamespace = 'analytics'::regnamespace
         inner join pg_class as origin on origin.oid = pair.origin::regclass

@@ -324,6 +324,7 @@ def schedules(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -
 
 def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert schedules({}, monkeypatch) == {
+        "syrve_checks": "37 5 * * *",
         "syrve_customers": "17 * * * *",
         "syrve_coupons": "47 4 * * *",
         "syrve_balances": "*/5 * * * *",

@@ -37,8 +37,12 @@ RUN_HERE = (
     names.CRM_PUSH_DAG,
     names.WALLET_IMPORT_DAG,
     names.BULK_TOPUP_DAG,
+    names.ERASE_DAG,
+    names.EXPORT_DAG,
+    names.MAINTENANCE_DAG,
     names.RELEASE_HOLDS_DAG,
     names.RECONCILE_DAG,
+    names.CHECKS_DAG,
 )
 
 
@@ -145,7 +149,8 @@ class LiveAirflow:
     def fresh(self, organizations: int = 1, customers: int = 300) -> list[Any]:
         """Empty the warehouse and put customers of the simulator into the roster; returns them."""
         tables = (
-            "sync.roster, sync.run, sync.reject, sync.backfill, sync.coupon_watch, syrve.organization, syrve.customer"
+            "sync.roster, sync.run, sync.reject, sync.backfill, sync.coupon_watch, syrve.organization, syrve.customer, "
+            "syrve.daily_balance"
         )
         versions = (
             "syrve.customer_version, syrve.wallet_balance_version, syrve.card_version, syrve.customer_category_version"

@@ -78,7 +78,7 @@ insert into sync.reject (run_id, entity, organization_id, identity, stage, reaso
 select 'run', 'customer', '{ONE}', identity, 'field', reason, times, now(), case when is_over then now() end
 from (values ('+1', 'birthday is no date', 3, false), ('+2', 'birthday is no date', 1, false), ('+3', 'sex is unknown', 1, true))
     as planted (identity, reason, times, is_over);
-insert into sync.run (run_id, task, map_index, requested, found) values ('run', 'syrve_customers.pull', 0, 7, 6);
+insert into sync.run (run_id, task, map_index, requested, found, not_found) values ('run', 'syrve_customers.pull', 0, 7, 6, 1);
 insert into crm.push (plan_id, crm_id, organization_id, step, operation, fields, outcome, code, run_id, attempted_at)
 select 1, crm_id, '{ONE}', 0, 'create_or_update', '{{name,card:CANARYTRACK}}', outcome, code, 'run', now() - interval '1 day'
 from (values (1, 'acknowledged', null), (2, 'acknowledged', null), (3, 'refused', 'WrongPhone')) as planted (crm_id, outcome, code);

@@ -10,7 +10,11 @@ CRM_PUSH_DAG = "syrve_crm_push"
 WALLET_IMPORT_DAG = "syrve_wallet_import"
 RELEASE_HOLDS_DAG = "syrve_release_holds"
 BULK_TOPUP_DAG = "syrve_bulk_topup"
+ERASE_DAG = "syrve_erase_customer"
+EXPORT_DAG = "syrve_export_customer"
+MAINTENANCE_DAG = "syrve_maintenance"
 RECONCILE_DAG = "syrve_reconcile_holds"
+CHECKS_DAG = "syrve_checks"
 
 POOL = "syrve_api"
 POOL_SLOTS = 4

@@ -16,6 +16,7 @@
 | `SYRVE_SOURCE_CONNECTIONS` | Airflow connections that forms may query, comma separated | `syrve_source` |
 | `SYRVE_RECONCILE_HOLDS_SCHEDULE` | the same for `syrve_reconcile_holds` | `0 * * * *` |
 | `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding: a JSON object, see `syrve.findings.thresholds` | `none` |
+| `SYRVE_CHECKS_SCHEDULE` | the same for `syrve_checks` | `37 5 * * *` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
 | `SYRVE_WALLET_SPOOL` | keeps outcomes of money calls while Postgres is away; `none`: `syrve-outcomes` in `AIRFLOW_HOME` | `none` |
 | `SYRVE_RELEASE_HOLDS_SCHEDULE` | the same for `syrve_release_holds`; `asset` asks whenever reconciliation has changed findings | `none` |

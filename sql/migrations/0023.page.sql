@@ -1,4 +1,4 @@
--- depends: 0021.privacy
+-- depends: 0022.quality
 -- What the Syrve page needs: who did what on it, counts that are too dear to be taken for each viewer, and indexes that keep its queries short.
 
 create table sync.audit (

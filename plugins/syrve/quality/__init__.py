@@ -1,0 +1,1 @@
+"""Data quality: checks of the warehouse, a file of `sql/checks` each."""

@@ -1,0 +1,51 @@
+-- check: ledger_meets_balances
+-- meaning: Our own top-ups and charges of the last 8 days that Syrve confirmed should have moved a wallet, the customer was looked up later, and the balance is
+--   still as it was before them.
+-- what to do: Compare the wallet's movements in the back office with wallet.operation. If Syrve does not have them, tell its support, with the
+--   correlation ids of wallet.operation_event.
+-- blind to: Wallets whose balance changed at all since, and movements that cancel out: reconciliation looks at those (unexplained_balance_change).
+select
+    array[moved.organization_id::text, moved.customer_id::text, moved.wallet_id::text] as subject,
+    concat(moved.operations, ' operation(s) of together ', moved.effect, ' do not show') as detail
+from (
+    select
+        operation.organization_id,
+        operation.customer_id,
+        operation.wallet_id,
+        count(*) as operations,
+        sum(case operation.kind when 'topup' then operation.amount else -operation.amount end) as effect,
+        min(operation.requested_at) as first_at,
+        max(event.occurred_at) as last_at
+    from wallet.operation as operation
+    inner join lateral (
+        select
+            one.state,
+            one.basis,
+            one.occurred_at
+        from wallet.operation_event as one
+        where one.operation_id = operation.operation_id
+        order by one.sequence desc
+        limit 1
+    ) as event on event.state = 'confirmed' and event.basis = 'answer'
+    where
+        operation.kind in ('topup', 'chargeoff')
+        and not operation.consumes_hold
+        and operation.requested_at > now() - interval '8 days'
+    group by operation.organization_id, operation.customer_id, operation.wallet_id
+) as moved
+inner join syrve.wallet_balance as wallet
+    on
+        moved.organization_id = wallet.organization_id
+        and moved.customer_id = wallet.customer_id
+        and moved.wallet_id = wallet.wallet_id
+where
+    moved.effect <> 0
+    and wallet.changed_at < moved.first_at
+    and exists (
+        select
+        from sync.roster as roster
+        where
+            roster.organization_id = moved.organization_id
+            and roster.customer_id = moved.customer_id
+            and roster.confirmed_at > moved.last_at + interval '10 minutes'
+    )

@@ -1,0 +1,20 @@
+-- depends: 0021.privacy
+-- What the checks of data quality found.
+
+create table sync.check_result (
+    run_id text not null,
+    check_name text not null,
+    failures bigint not null check (failures >= 0),
+    examples jsonb not null check (jsonb_typeof(examples) = 'array'),
+    seconds numeric not null,
+    checked_at timestamptz not null default now(),
+    primary key (run_id, check_name)
+);
+create index check_result_checked_at on sync.check_result (check_name, checked_at);
+comment on table sync.check_result is 'Results of the checks of sql/checks, written by syrve_checks: one row per run and check. Holds ids, no personal data.';
+comment on column sync.check_result.run_id is 'Airflow''s run id.';
+comment on column sync.check_result.check_name is 'The check: a file of sql/checks.';
+comment on column sync.check_result.failures is 'How many rows failed; 0 is passed.';
+comment on column sync.check_result.examples is 'The first of them: [{subject: [ids], detail: text}].';
+comment on column sync.check_result.seconds is 'How long the check took.';
+comment on column sync.check_result.checked_at is 'When it was made last in this run.';

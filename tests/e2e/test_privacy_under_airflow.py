@@ -1,0 +1,52 @@
+"""Erasing, exporting and upkeep through the scheduler, with a second person who approves."""
+
+from typing import Any
+
+import pytest
+
+from devstack import names
+
+
+@pytest.fixture(scope="module")
+def customer(live_airflow: Any) -> dict[str, Any]:
+    customers = live_airflow.fresh(customers=20)
+    assert live_airflow.run(names.CUSTOMERS_DAG)[0] == "success"
+    found: dict[str, Any] = customers[0]
+    return found
+
+
+def rows_of(airflow: Any, customer: dict[str, Any]) -> int:
+    query = "select count(*) from syrve.customer where customer_id = %s"
+    ((count,),) = airflow.rows(query, customer["customer_id"])
+    return int(count)
+
+
+def test_export_writes_a_file_and_names_nobody_in_the_log(airflow: Any, customer: dict[str, Any]) -> None:
+    conf = {"organization_id": customer["organization_id"], "customer_id": customer["customer_id"]}
+
+    state, run = airflow.run(names.EXPORT_DAG, **conf)
+
+    assert state == "success"
+    assert customer["phone"] not in airflow.task_log(run, "export")
+
+
+def test_erasure_waits_for_another_person_and_leaves_nobody(airflow: Any, customer: dict[str, Any]) -> None:
+    conf = {"organization_id": customer["organization_id"], "customer_ids": [customer["customer_id"]]}
+    assert airflow.run(names.ERASE_DAG, **conf)[0] == "success"
+    assert rows_of(airflow, customer) == 1, "a preview erases nobody"
+
+    run = airflow.start(names.ERASE_DAG, dry_run=False, **conf)
+    airflow.wait_for_question(run, "approve")
+    assert rows_of(airflow, customer) == 1
+    airflow.answer(run, "Approve")
+
+    assert airflow.finish(run) == "success"
+    assert rows_of(airflow, customer) == 0
+    ((asked, done),) = airflow.rows("select count(*), count(erased_at) from privacy.erasure")
+    assert (asked, done) == (1, 1)
+    assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
+    assert rows_of(airflow, customer) == 0
+
+
+def test_upkeep_runs(airflow: Any, customer: dict[str, Any]) -> None:
+    assert airflow.run(names.MAINTENANCE_DAG)[0] == "success"
