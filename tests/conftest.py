@@ -12,6 +12,7 @@ pytest_plugins = [
     "fixtures.airflow",
     "fixtures.pushes",
     "fixtures.run_notes",
+    "fixtures.api_servers",
 ]
 
 SHARING = {"tests/e2e/": "one live Airflow"}

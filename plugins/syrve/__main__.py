@@ -10,16 +10,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from syrve.customers.freshness import least_budget, spend
-from syrve.customers.refit import Account, read_accounts
+from syrve.customers.refit import read_accounts
 from syrve.customers.settings import PullSettings
+from syrve.customers.what_if import outlooks
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
 
 DSN_VARIABLES = ("SYRVE_WAREHOUSE_DSN", "AIRFLOW_CONN_SYRVE_WAREHOUSE")
-CALLS_PER_DAY = 1440 / 1.01
-"""Calls per day of a budget of one per minute."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,35 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WarehouseError as error:
         print(error, file=sys.stderr)
         return 1
-    told = [_outlooks(account, options.what_if) for account in accounts.values()]
+    told = [outlooks(account, options.what_if) for account in accounts.values()]
     print(json.dumps({"accounts": told}, indent=2) if options.json else _table(told))
     return 0
-
-
-def _outlooks(account: Account, budgets: Sequence[float]) -> dict[str, Any]:
-    parts = list(account.parts.values())
-    now = account.calls_per_day / CALLS_PER_DAY
-    rows = []
-    for budget in sorted({round(now, 3), *budgets}):
-        left = max(0.1 * budget * CALLS_PER_DAY, budget * CALLS_PER_DAY - account.other_calls_per_day)
-        outlook = spend(parts, left)
-        rows.append(
-            {
-                "calls_per_minute": budget,
-                "is_present": budget == round(now, 3),
-                "mean_delay_days": outlook.mean_delay_days,
-                "mean_age_days": outlook.mean_age_days,
-                "longest_interval_days": outlook.longest_days,
-                "keeps_max_age": outlook.keeps_max_age,
-            }
-        )
-    needed = (least_budget(parts) + account.other_calls_per_day) / CALLS_PER_DAY
-    return {
-        "organizations": len(parts),
-        "identities": round(sum(part.identities for part in parts)),
-        "least_calls_per_minute_for_max_age": needed,
-        "budgets": rows,
-    }
 
 
 def _table(told: Sequence[dict[str, Any]]) -> str:

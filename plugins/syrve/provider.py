@@ -108,7 +108,12 @@ def _form_fields() -> dict[str, Any]:
         "budgets": {
             "label": "Calls per minute by family",
             "schema": {"type": ["object", "null"]},
-            "description": f"An object; families left out keep their defaults: {families}.",
+            "description": f'An object; families left out keep their defaults: {families}. "auto" finds the limit, "auto:600" up to 600.',
+        },
+        "max_in_flight": {
+            "label": "Calls under way at once by family",
+            "schema": {"type": ["object", "null"]},
+            "description": 'An object, such as {"customer": 5}: what all tasks together may have under way; left out means no bound.',
         },
         "app_id": {
             "label": "Application id",

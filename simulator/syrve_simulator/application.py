@@ -10,6 +10,7 @@ from syrve_simulator.bank import Bank
 from syrve_simulator.behaviour import Behaviour
 from syrve_simulator.clock import Clock
 from syrve_simulator.faults import (
+    AllowanceFault,
     AnyFault,
     ErrorInBodyFault,
     FaultPlan,
@@ -164,8 +165,9 @@ class Simulator:
             case StatusFault():
                 body = _fault_body(fault.body, fault.status, "The service failed")
                 return Reply(fault.status, body, name, delay_seconds=delay_seconds)
-            case RateLimitFault():
-                body = _fault_body(fault.body, 429, "Too many requests")
+            case RateLimitFault() | AllowanceFault():
+                own = fault.body if isinstance(fault, RateLimitFault) else None
+                body = _fault_body(own, 429, "Too many requests")
                 return Reply(
                     429, body, name, retry_after_seconds=fault.retry_after_seconds, delay_seconds=delay_seconds
                 )

@@ -6,8 +6,11 @@ nor count that call. Chance comes from the seed, so the same calls in the same o
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 from typing import Annotated, Literal
 
@@ -64,6 +67,13 @@ class RateLimitFault(FaultRule, frozen=True, tag="rate_limit"):
     body: object = None
 
 
+class AllowanceFault(FaultRule, frozen=True, tag="allowance"):
+    """Answers 429 where the last minute held `calls_per_minute` calls; `Retry-After` says when the next may come. Not carried out."""
+
+    calls_per_minute: _Count
+    retry_after_seconds: _RetryAfterSeconds | None = None
+
+
 class StallFault(FaultRule, frozen=True, tag="stall"):
     """Carries the call out at once and holds the answer back that long."""
 
@@ -110,6 +120,7 @@ class ErrorInBodyFault(FaultRule, frozen=True, tag="error_in_body"):
 AnyFault = (
     StatusFault
     | RateLimitFault
+    | AllowanceFault
     | StallFault
     | ResetBeforeFault
     | ResetAfterFault
@@ -149,41 +160,66 @@ def _explain(problem: str) -> str:
     return f"{where}: {problem[: place.start()]}"
 
 
+class Allowance:
+    """The calls of the last minute, of which there may be only so many; refused ones do not count."""
+
+    def __init__(self) -> None:
+        self._calls: deque[float] = deque()
+
+    def refuses_for(self, limit: int, now: float) -> int | None:
+        """Count a call, or say in how many seconds there is room for one again."""
+        while self._calls and self._calls[0] <= now - 60:
+            self._calls.popleft()
+        if len(self._calls) < limit:
+            self._calls.append(now)
+            return None
+        return max(1, math.ceil(self._calls[-limit] + 60 - now))
+
+
 class _ArmedRule:
     """A rule with what it has seen and done so far."""
 
-    __slots__ = ("fired", "matched", "random", "rule")
+    __slots__ = ("allowance", "fired", "matched", "random", "rule")
 
     def __init__(self, rule: AnyFault, seed: str) -> None:
         self.rule = rule
         self.random = Random(seed)
+        self.allowance = Allowance()
         self.matched = 0
         self.fired = 0
 
-    def strikes(self, operation: str) -> bool:
+    def strikes(self, operation: str, now: float) -> AnyFault | None:
+        """Return the rule if this call meets it, with the wait of its moment filled in."""
         rule = self.rule
         if rule.operation not in (ANY_OPERATION, operation):
-            return False
+            return None
         self.matched += 1
         if self.matched <= rule.after or (rule.count is not None and self.fired >= rule.count):
-            return False
+            return None
         if rule.probability is not None and self.random.random() >= rule.probability:
-            return False
+            return None
+        if isinstance(rule, AllowanceFault):
+            wait_seconds = self.allowance.refuses_for(rule.calls_per_minute, now)
+            if wait_seconds is None:
+                return None
+            rule = msgspec.structs.replace(rule, retry_after_seconds=wait_seconds)
         self.fired += 1
-        return True
+        return rule
 
 
 class FaultPlan:
     """The rules in force, with their counters."""
 
-    def __init__(self, seed: int, rules: Sequence[AnyFault] = ()) -> None:
+    def __init__(self, seed: int, rules: Sequence[AnyFault] = (), clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._rules = [_ArmedRule(rule, f"{seed}/{place}") for place, rule in enumerate(rules)]
 
     def strike(self, operation: str) -> AnyFault | None:
         """Return the rule that this call meets, if any, and count it."""
         for armed in self._rules:
-            if armed.strikes(operation):
-                return armed.rule
+            rule = armed.strikes(operation, self._clock())
+            if rule is not None:
+                return rule
         return None
 
     def describe(self) -> list[dict[str, object]]:

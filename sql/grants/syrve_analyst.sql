@@ -9,7 +9,7 @@ analytics.wallet_movement, analytics.order_balance, analytics.push_outcome, anal
 analytics.coupon_series_usage, analytics.shared_phone
 to syrve_analyst;
 grant execute on function
-sync.change_band(text, double precision),
+sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
 analytics.order_balance_of(uuid, text)

@@ -17,11 +17,12 @@ to syrve_loader;
 grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
 grant select, insert, update on sync.check_result to syrve_loader;
 grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
+grant select, insert on sync.call_budget_move to syrve_loader;
 grant select on sync.refresh_policy, sync.refresh_interval to syrve_loader;
 grant select, insert, update on sync.refresh_fit to syrve_loader;
 grant select, insert, delete on sync.refresh_evidence to syrve_loader;
 grant execute on function
-sync.change_band(text, double precision),
+sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
 to syrve_loader;
@@ -78,6 +79,12 @@ wallet.order_balance_as_of(timestamptz, uuid, text),
 wallet.follow_orders(uuid)
 to syrve_loader;
 grant select on wallet.campaign_version, wallet.campaign_row to syrve_loader;
+-- The Syrve page, which works with the DAGs' login: it reads what it shows, and its audit is append-only.
+grant usage on schema analytics to syrve_loader;
+grant select on analytics.sync_freshness to syrve_loader;
+grant select on sync.audit, crm.conflict_masked to syrve_loader;
+grant select, insert, update, delete on sync.freshness_kept to syrve_loader;
+grant select, insert, update on sync.refresh_policy to syrve_loader;
 
 -- What is append-only: every column but those that say when a row was written and by which login. These are the database's word, not the DAGs'.
 do $$
@@ -92,6 +99,7 @@ begin
             values
             ('sync.approval', '{asked_at,recorded_by}'::text[]),
             ('sync.approval_event', '{occurred_at,recorded_by}'),
+            ('sync.audit', '{audit_id,done_at}'),
             ('crm.push', '{recorded_at}'),
             ('wallet.payment', '{begun_at}'),
             ('wallet.payment_event', '{occurred_at}'),

@@ -5,7 +5,7 @@ grant usage on schema sync, crm, wallet, analytics to syrve_ops;
 grant select on sync.check_result to syrve_ops;
 grant select on sync.run, sync.backfill, sync.roster_masked, sync.reject_masked to syrve_ops;
 grant select (
-    organization_id, identity_kind, source, priority, due_at, checked_at, outcome, customer_id, misses, changes, exposure_days, weight, lease, leased_until,
+    organization_id, identity_kind, source, priority, due_at, checked_at, outcome, customer_id, misses, changes, exposure_days, changed_at, weight, lease, leased_until,
     added_at, active_until, confirmed_at, backfill_id
 ) on sync.roster to syrve_ops;
 grant
@@ -14,6 +14,7 @@ update (resolved_at)
 on sync.reject to syrve_ops;
 grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
 grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
+grant select on sync.call_budget_move to syrve_ops;
 -- By column, and no deletion: a right to the whole table would be one to lock it. A null takes the default.
 grant
 select,
@@ -23,7 +24,7 @@ on sync.refresh_policy to syrve_ops;
 grant select on sync.refresh_fit, sync.refresh_evidence to syrve_ops;
 grant execute on function
 sync.explain_due(uuid, text),
-sync.change_band(text, double precision),
+sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
 to syrve_ops;
@@ -62,6 +63,7 @@ to syrve_ops;
 grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
 grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
 grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
+grant select on sync.audit, sync.freshness_kept to syrve_ops;
 
 -- Receipts: not whom they are about before it is done.
 grant usage on schema privacy to syrve_ops;

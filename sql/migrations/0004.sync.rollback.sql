@@ -4,6 +4,7 @@ drop function sync.make_held_back_due(bigint);
 drop table sync.held_back;
 drop table sync.breaker;
 drop table sync.breaker_count;
+drop table sync.call_budget_move;
 drop table sync.call_budget;
 drop table sync.backfill;
 drop table sync.refresh_policy;

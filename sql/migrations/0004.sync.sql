@@ -18,6 +18,7 @@ create table sync.roster (
     misses integer not null default 0,
     changes real,
     exposure_days real,
+    changed_at timestamptz,
     weight real,
     lease integer,
     leased_until timestamptz,
@@ -46,8 +47,9 @@ comment on column sync.roster.checked_at is 'Time of the last answer: a customer
 comment on column sync.roster.outcome is 'How the last look-up ended: found, not_found, rejected (record unusable) or failed (no answer).';
 comment on column sync.roster.customer_id is 'Customer last found under this identity.';
 comment on column sync.roster.misses is 'Look-ups in a row that did not end with found.';
-comment on column sync.roster.changes is 'Changes that look-ups have found, older ones counting less (a half every 100 days): see sync.change_rate.';
+comment on column sync.roster.changes is 'Changes that look-ups have found, older ones counting less (a half every 400 days): see sync.change_rate.';
 comment on column sync.roster.exposure_days is 'Days that look-ups have watched for changes, older ones counting less likewise.';
+comment on column sync.roster.changed_at is 'When a look-up last found a change, or answered first: long ago for their rate, and they may have stopped coming.';
 comment on column sync.roster.weight is 'How much a day of delay counts here against another customer''s; null is 1. Times 2 for each step of priority.';
 comment on column sync.roster.lease is 'Task that is looking this identity up now; dead once its advisory lock is gone.';
 comment on column sync.roster.leased_until is 'When the lease ends whatever its holder does.';
@@ -162,6 +164,7 @@ select
     misses,
     changes,
     exposure_days,
+    changed_at,
     weight,
     lease,
     leased_until,
@@ -278,6 +281,7 @@ create table sync.call_budget (
     family text not null,
     calls_per_minute numeric not null check (calls_per_minute > 0),
     configured_per_minute numeric not null,
+    cap_per_minute numeric check (cap_per_minute > 0),
     reserved_share numeric not null default 0.2 check (reserved_share >= 0 and reserved_share < 1),
     next_at timestamptz not null default '-infinity',
     next_bulk_at timestamptz not null default '-infinity',
@@ -285,6 +289,13 @@ create table sync.call_budget (
     paused_until timestamptz not null default '-infinity',
     pull_at timestamptz not null default '-infinity',
     next_backfill_at timestamptz not null default '-infinity',
+    taken bigint not null default 0,
+    stepped_at timestamptz not null default '-infinity',
+    slowed_at timestamptz not null default '-infinity',
+    calm_seconds double precision not null default 0,
+    hold_seconds double precision not null default 0,
+    latency_floor_seconds double precision,
+    told_per_minute numeric,
     primary key (account, family)
 );
 comment on table sync.call_budget is 'How fast Syrve may be called: one row an api login and family of operations, spent by all tasks together.';
@@ -293,6 +304,8 @@ comment on column sync.call_budget.family is 'Operations that share the budget: 
 comment on column sync.call_budget.calls_per_minute is
 'The budget in force; change it and running tasks follow within seconds, until the connection''s own setting changes.';
 comment on column sync.call_budget.configured_per_minute is 'What the connection''s budgets said last.';
+comment on column sync.call_budget.cap_per_minute is
+'Most that a budget which finds its own limit ("auto") may reach; null: the budget is what the connection says.';
 comment on column sync.call_budget.reserved_share is 'Share of the budget that pulls leave to others while those have calls to make.';
 comment on column sync.call_budget.next_at is 'First moment that is not given to a call yet.';
 comment on column sync.call_budget.next_bulk_at is 'Moment until which pulls have used up their own share.';
@@ -300,6 +313,31 @@ comment on column sync.call_budget.priority_at is 'When somebody other than a pu
 comment on column sync.call_budget.paused_until is 'No call before this moment: Syrve answered 429.';
 comment on column sync.call_budget.pull_at is 'When a scheduled pull last took a permit.';
 comment on column sync.call_budget.next_backfill_at is 'Moment until which backfills have used up what is left to them.';
+comment on column sync.call_budget.taken is 'Permits given since stepped_at; a budget that nobody uses up does not grow.';
+comment on column sync.call_budget.stepped_at is 'When an automatic budget was last looked at.';
+comment on column sync.call_budget.slowed_at is 'When an automatic budget was last made smaller.';
+comment on column sync.call_budget.calm_seconds is 'Time in which an automatic budget was used up without a refusal since then.';
+comment on column sync.call_budget.hold_seconds is 'Calm time after which it grows again; 0: Syrve has never refused, and it grows at once.';
+comment on column sync.call_budget.latency_floor_seconds is 'Usual time of an answer; several times that counts as a sign of too many calls.';
+comment on column sync.call_budget.told_per_minute is 'Budget of the last row of sync.call_budget_move.';
+
+create table sync.call_budget_move (
+    account text not null,
+    family text not null,
+    moved_at timestamptz not null,
+    from_per_minute numeric not null,
+    to_per_minute numeric not null,
+    reason text not null check (reason in ('started', 'grown', 'refused', 'slow'))
+);
+create index call_budget_move_moved on sync.call_budget_move (account, family, moved_at);
+comment on table sync.call_budget_move is 'Moves of the budgets that find their own limit: each step down, and each twentieth up.';
+comment on column sync.call_budget_move.account is 'Fingerprint of base URL and api login.';
+comment on column sync.call_budget_move.family is 'Operations that share the budget.';
+comment on column sync.call_budget_move.moved_at is 'When it moved.';
+comment on column sync.call_budget_move.from_per_minute is 'Calls per minute before.';
+comment on column sync.call_budget_move.to_per_minute is 'Calls per minute after.';
+comment on column sync.call_budget_move.reason is
+'started; grown (nobody was refused); refused (Syrve answered 429); slow (answers took several times as long as usual).';
 
 -- Breakers: a change of too many customers at once is no longer believed. What a pull would delete is held back until a person decides; a mass change
 -- of one field lands, and is told of.

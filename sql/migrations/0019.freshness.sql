@@ -5,7 +5,7 @@ create table sync.refresh_fit (
     organization_id uuid primary key,
     shape double precision not null check (shape > 0),
     mean_per_day double precision not null check (mean_per_day > 0),
-    calibration real[] not null check (cardinality(calibration) = 6),
+    calibration real[] not null check (cardinality(calibration) = 16),
     theta double precision not null check (theta > 0),
     max_interval_days double precision not null check (max_interval_days > 0),
     observed double precision[] not null,
@@ -42,18 +42,23 @@ comment on column sync.refresh_evidence.noted_at is 'When the batch was merged.'
 comment on column sync.refresh_evidence.observed is 'Look-ups that found a change, by band.';
 comment on column sync.refresh_evidence.expected is 'How many were expected to, by band.';
 
-create function sync.change_band(outcome text, changes double precision) returns integer
+create function sync.change_band(outcome text, changes double precision, missed double precision) returns integer
 language sql immutable parallel safe
 return case
     when outcome in ('not_found', 'rejected') then 1
-    when changes < 0.05 then 2
-    when changes < 0.5 then 3
-    when changes < 1.5 then 4
-    when changes < 4 then 5
-    else 6
+    else
+        case
+            when changes < 0.05 then 2
+            when changes < 0.5 then 3
+            when changes < 1.5 then 4
+            when changes < 4 then 5
+            else 6
+        end
+        + case when missed < 1.5 then 0 when missed < 4 then 5 else 10 end
 end;
-comment on function sync.change_band(text, double precision) is
-'Band of an identity, 1 to 6: nothing known under it; no change seen lately; then more and more. Each has a correction of its own.';
+comment on function sync.change_band(text, double precision, double precision) is
+'Band of an identity, 1 to 16: nothing known under it; five by the changes seen, fewer or more; those again where 1.5, and 4, changes that were due by '
+'their own rate did not come (missed). Each has a correction of its own: so it shows whether customers stop coming.';
 
 create function sync.change_rate(
     changes double precision, exposure_days double precision, shape double precision, mean_per_day double precision, calibration double precision
@@ -99,14 +104,25 @@ select
 from sync.roster as roster
 left join sync.refresh_fit as fit on roster.organization_id = fit.organization_id
 left join sync.refresh_policy as policy on roster.organization_id = policy.organization_id
+cross join
+    lateral (
+        select
+            sync.change_rate(
+                coalesce(roster.changes, 0), coalesce(roster.exposure_days, 0), coalesce(fit.shape, 1), coalesce(fit.mean_per_day, 1 / 60.0), 1
+            ) as per_day
+    ) as own
 cross join lateral (
     select
-        sync.change_rate(
-            coalesce(roster.changes, 0),
-            coalesce(roster.exposure_days, 0),
-            coalesce(fit.shape, 1),
-            coalesce(fit.mean_per_day, 1 / 60.0),
-            coalesce(fit.calibration[sync.change_band(roster.outcome, coalesce(roster.changes, 0))], 1)
+        own.per_day
+        * coalesce(
+            fit.calibration[
+                sync.change_band(
+                    roster.outcome,
+                    coalesce(roster.changes, 0),
+                    coalesce(own.per_day * extract(epoch from roster.checked_at - roster.changed_at) / 86400, 0)::double precision
+                )
+            ],
+            1
         ) as rate_per_day,
         coalesce(roster.weight, 1) * power(2.0::double precision, greatest(-4, least(4, roster.priority::integer))) as weight
 ) as learned;

@@ -1,7 +1,9 @@
 -- Stores how each look-up of the batch ended, what it teaches about the identity's rate of change, and when the next is due: after theta / sqrt(weight x
 -- rate), see sync.refresh_fit. A look-up says "changed since the last one" or "not", so the gamma distribution that stands for the rate is updated by the
 -- likelihood of just that: unchanged adds the days watched; changed gives the distribution with the same mean and variance as the exact one. What is
--- old counts less, a half every 100 days, so that who stops coming is looked up less and less. An organization's own settings (sync.refresh_policy) come before the project's.
+-- old counts less, a half every 400 days. Who has stopped coming shows sooner: by the changes that were due by their own rate and did not come, which is one
+-- of the things that bands go by (sync.change_band), each with the correction that look-ups of the organization have shown. An organization's own settings
+-- (sync.refresh_policy) come before the project's.
 -- Where the lease was lost meanwhile, the answer counts all the same if it is the newest, but
 -- the lease stays with whoever has it now. Who was made due while being looked up stays due
 -- (but not by this transaction: roster/moved.sql). Nobody is due again before now, however slow the clock of the worker: a pull must come to its end.
@@ -50,14 +52,18 @@ with looked as materialized (
             or known.outcome <> 'failed' and known.outcome <> staged.outcome, false
         ) as has_changed,
         case when known.active_until > staged.checked_at then known.active_until end as active_until,
-        sync.change_band(known.outcome, known.changes) as band,
+        known.outcome as last_outcome,
+        known.changes as known_changes,
+        known.exposure_days as known_exposure_days,
+        coalesce(extract(epoch from known.checked_at - known.changed_at) / 86400, 0)::double precision as days_since_change,
+        known.changed_at,
         gap.days,
         coalesce(known.changes, 0) * gap.kept as changes,
         coalesce(known.exposure_days, 0) * gap.kept as exposure_days,
-        (1 - gap.kept) / 0.0069314718056 as watched_days,
+        (1 - gap.kept) / 0.0017328679514 as watched_days,
         coalesce(fit.shape, 1) as shape,
         coalesce(fit.mean_per_day, 1 / 60.0) as mean_per_day,
-        coalesce(fit.calibration, '{1, 1, 1, 1, 1, 1}') as calibration,
+        fit.calibration,
         coalesce(fit.theta, 1) as theta,
         coalesce(policy.min_interval_seconds, %(min_interval_seconds)s) / 86400.0 as min_days,
         coalesce(
@@ -87,7 +93,7 @@ with looked as materialized (
     cross join lateral (
         select
             elapsed.days,
-            exp(-0.0069314718056 * elapsed.days) as kept
+            exp(-0.0017328679514 * elapsed.days) as kept
         from (
             select greatest(60, extract(epoch from staged.checked_at - coalesce(known.checked_at, staged.checked_at))::double precision) / 86400 as days
         ) as elapsed
@@ -101,6 +107,12 @@ expected as materialized (
         looked.outcome <> 'failed' and looked.is_newest as counts,
         own.a,
         own.b,
+        sync.change_band(
+            looked.last_outcome,
+            coalesce(looked.known_changes, 0),
+            looked.days_since_change
+            * sync.change_rate(coalesce(looked.known_changes, 0), coalesce(looked.known_exposure_days, 0), looked.shape, looked.mean_per_day, 1)
+        ) as band,
         own.b / (own.b + looked.watched_days) as shrink,
         power(own.b / (own.b + looked.watched_days), own.a) as unchanged
     from looked
@@ -141,6 +153,10 @@ learned as materialized (
             else greatest(0, moments.mean / moments.variance - moments.shape / moments.mean_per_day)
         end as next_exposure_days,
         case
+            when moments.is_first or moments.has_changed or moments.changed_at is null then 0
+            else moments.days_since_change + moments.days
+        end as next_days_since_change,
+        case
             when not (moments.is_first or moments.has_changed) then moments.weight
             when
                 moments.outcome in ('not_found', 'rejected')
@@ -174,17 +190,22 @@ scheduled as materialized (
             else refresh.days
         end as next_days
     from learned
+    cross join
+        lateral (
+            select
+                sync.change_rate(learned.next_changes, learned.next_exposure_days, learned.shape, learned.mean_per_day, 1) as per_day
+        ) as own
     cross join lateral (
         select
             sync.refresh_days(
                 coalesce(learned.next_weight, 1)
                 * power(2.0::double precision, greatest(-4, least(4, learned.priority::integer))),
-                sync.change_rate(
-                    learned.next_changes,
-                    learned.next_exposure_days,
-                    learned.shape,
-                    learned.mean_per_day,
-                    learned.calibration[sync.change_band(learned.outcome, learned.next_changes)]
+                own.per_day
+                * coalesce(
+                    learned.calibration[
+                        sync.change_band(learned.outcome, learned.next_changes, own.per_day * learned.next_days_since_change)
+                    ],
+                    1
                 ),
                 learned.theta,
                 learned.min_days,
@@ -193,30 +214,27 @@ scheduled as materialized (
     ) as refresh
 ),
 
+banded as materialized (
+    select
+        organization_id,
+        band,
+        count(*) filter (where has_changed) as observed,
+        sum(1 - unchanged) as expected
+    from scheduled
+    where counts and not is_first
+    group by organization_id, band
+),
+
 noted as (
     insert into sync.refresh_evidence (organization_id, noted_at, observed, expected)
     select
-        scheduled.organization_id,
+        banded.organization_id,
         now() as noted_at,
-        array[
-            count(*) filter (where scheduled.has_changed and scheduled.band = 1),
-            count(*) filter (where scheduled.has_changed and scheduled.band = 2),
-            count(*) filter (where scheduled.has_changed and scheduled.band = 3),
-            count(*) filter (where scheduled.has_changed and scheduled.band = 4),
-            count(*) filter (where scheduled.has_changed and scheduled.band = 5),
-            count(*) filter (where scheduled.has_changed and scheduled.band = 6)
-        ] as observed,
-        array[
-            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 1), 0),
-            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 2), 0),
-            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 3), 0),
-            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 4), 0),
-            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 5), 0),
-            coalesce(sum(1 - scheduled.unchanged) filter (where scheduled.band = 6), 0)
-        ] as expected
-    from scheduled
-    where scheduled.counts and not scheduled.is_first
-    group by scheduled.organization_id
+        array_agg(case when banded.band = each.band then banded.observed else 0 end order by each.band) as observed,
+        array_agg(case when banded.band = each.band then banded.expected else 0 end order by each.band) as expected
+    from banded
+    cross join generate_series(1, 16) as each (band)
+    group by banded.organization_id, banded.band
 )
 
 update sync.roster as roster
@@ -228,6 +246,10 @@ set
     misses = case when scheduled.outcome = 'found' then 0 else roster.misses + 1 end,
     changes = case when scheduled.counts then scheduled.next_changes else roster.changes end,
     exposure_days = case when scheduled.counts then scheduled.next_exposure_days else roster.exposure_days end,
+    changed_at = case
+        when scheduled.counts and (scheduled.is_first or scheduled.has_changed or roster.changed_at is null) then scheduled.checked_at
+        else roster.changed_at
+    end,
     weight = case when scheduled.counts then scheduled.next_weight else roster.weight end,
     active_until = scheduled.active_until,
     due_at = coalesce(

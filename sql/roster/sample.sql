@@ -10,14 +10,31 @@ select
     count(*) filter (where is_overdue) * %(scale)s::double precision as overdue
 from (
     select
-        organization_id,
-        sync.change_band(outcome, coalesce(changes, 0)) as band,
-        coalesce(weight, 1) * power(2.0::double precision, greatest(-4, least(4, priority::integer))) as weight,
-        coalesce(changes, 0)::double precision as changes,
-        coalesce(exposure_days, 0)::double precision as exposure_days,
-        checked_at is not null and due_at < now() - interval '3 hours' as is_overdue
-    from sync.roster tablesample system (%(percent)s)  -- noqa: PRS
-    where active_until is null or active_until < now()
+        known.organization_id,
+        sync.change_band(
+            known.outcome,
+            known.changes,
+            coalesce(extract(epoch from known.checked_at - known.changed_at) / 86400, 0)::double precision
+            * sync.change_rate(known.changes, known.exposure_days, coalesce(fit.shape, 1), coalesce(fit.mean_per_day, 1 / 60.0), 1)
+        ) as band,
+        known.weight,
+        known.changes,
+        known.exposure_days,
+        known.is_overdue
+    from (
+        select
+            organization_id,
+            outcome,
+            checked_at,
+            changed_at,
+            coalesce(weight, 1) * power(2.0::double precision, greatest(-4, least(4, priority::integer))) as weight,
+            coalesce(changes, 0)::double precision as changes,
+            coalesce(exposure_days, 0)::double precision as exposure_days,
+            checked_at is not null and due_at < now() - interval '3 hours' as is_overdue
+        from sync.roster tablesample system (%(percent)s)  -- noqa: PRS
+        where active_until is null or active_until < now()
+    ) as known
+    left join sync.refresh_fit as fit on known.organization_id = fit.organization_id
 ) as identity
 group by organization_id, band, weight, round(3 * ln(changes + 0.05)), round(3 * ln(exposure_days + 1))
 order by organization_id;

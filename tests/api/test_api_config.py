@@ -96,6 +96,13 @@ WRONG: list[tuple[str, Any, str]] = [
     ("budgets", {"guests": 1}, "budgets: unknown family"),
     ("budgets", {"customer": "many"}, "budgets.customer: must be a number"),
     ("budgets", {"customer": 0}, "budgets.customer: must be greater than zero"),
+    ("budgets", {"customer": "auto:"}, 'budgets.customer: must be a number, "auto", or "auto:600"'),
+    ("budgets", {"customer": "auto:-5"}, 'budgets.customer: must be a number, "auto", or "auto:600"'),
+    ("budgets", {"customer": "automatic"}, 'budgets.customer: must be a number, "auto", or "auto:600"'),
+    ("budgets", {"customer": "auto:0"}, "budgets.customer: must be greater than zero"),
+    ("max_in_flight", 5, "max_in_flight: must be an object"),
+    ("max_in_flight", {"guests": 1}, "max_in_flight: unknown family"),
+    ("max_in_flight", {"customer": "few"}, "max_in_flight.customer: must be a number"),
     ("timeout_seconds", "long", "timeout_seconds: must be a number"),
     ("timeout_seconds", [1], "timeout_seconds: must be a number"),
     ("timeout_seconds", -1, "timeout_seconds: must be greater than zero"),
@@ -177,3 +184,11 @@ def test_no_setting_whatever_gives_anything_but_a_config_or_a_configuration_erro
 def test_dialect_of_another_version_is_told_with_those_that_this_one_speaks() -> None:
     with pytest.raises(UnsupportedByDialect, match="set dialect to one of reference"):
         dialect_named("klingon")
+
+
+def test_automatic_budget_has_a_cap_given_or_not() -> None:
+    read = config(budgets={"customer": " Auto ", "wallet": "auto:90", "coupon": 4}, max_in_flight={"customer": "5"})
+
+    assert read.auto_budgets == {"customer", "wallet"}
+    assert (read.budgets["customer"], read.budgets["wallet"], read.budgets["coupon"]) == (2_000, 90, 4)
+    assert read.max_in_flight == {"customer": 5}

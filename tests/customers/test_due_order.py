@@ -35,7 +35,7 @@ FIT = """
 insert into sync.refresh_fit (
     organization_id, shape, mean_per_day, calibration, theta, max_interval_days, observed, expected, identities, lookups_per_day,
     keeps_max_age, fitted_at
-) values (%s, %s, %s, '{1, 1, 1, 1, 1, 1}', %s, %s, '{0, 0, 0, 0, 0, 0}', '{0, 0, 0, 0, 0, 0}', 1, 1, true, now())
+) values (%s, %s, %s, array_fill(1, array[16]), %s, %s, array_fill(0, array[16]), array_fill(0, array[16]), 1, 1, true, now())
 on conflict (organization_id) do update set
     shape = excluded.shape, mean_per_day = excluded.mean_per_day, theta = excluded.theta, max_interval_days = excluded.max_interval_days
 """
@@ -107,9 +107,9 @@ def test_changes_long_ago_count_less_than_late_ones(one: Chain) -> None:
     intervals(one, *[poor(number) for number in range(1, 6)])
     before = learned(one)[0]
 
-    intervals(one, poor(5), later=timedelta(days=100))
+    intervals(one, poor(5), later=timedelta(days=200))
 
-    assert learned(one)[0] == pytest.approx(before / 2, rel=0.01)
+    assert learned(one)[0] == pytest.approx(before * 0.5 ** (200 / 400), rel=0.01)
 
 
 def test_interval_is_theta_over_the_root_of_the_rate(one: Chain) -> None:
@@ -145,7 +145,7 @@ def test_what_is_learned_has_mean_and_variance_of_the_exact_likelihood(chain: Ch
     rng = random.Random(5)
     shape, mean = 0.6, 1 / 20
     fit(chain, shape=shape, mean=mean)
-    kept = 0.5 ** (1 / 100)
+    kept = 0.5 ** (1 / 400)
     chain.now = datetime.now(UTC) - 2 * DAY
     cases = {}
     for number in range(1, 13):
@@ -166,7 +166,7 @@ def test_what_is_learned_has_mean_and_variance_of_the_exact_likelihood(chain: Ch
             "select changes, exposure_days from sync.roster where identity_value = %s", by_phone(number).value
         )
         a, b = float(found[0][0]) + shape, float(found[0][1]) + shape / mean
-        watched = (1 - kept) / (math.log(2) / 100)
+        watched = (1 - kept) / (math.log(2) / 400)
         exact_mean, variance = moments(changes * kept, days * kept, shape, mean, watched, changed)
         assert a / b == pytest.approx(exact_mean, rel=2e-3), number
         assert a / b**2 == pytest.approx(variance, rel=1e-2), number
@@ -176,8 +176,8 @@ def test_evidence_of_a_batch_counts_changes_seen_and_expected_by_band(one: Chain
     intervals(one, poor(0), poor(1))
 
     rows = one.rows("select observed, expected from sync.refresh_evidence order by noted_at")
-    assert [each[0] for each in rows] == [[0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]]
-    assert rows[0][1] == [0, pytest.approx(1 / 61, rel=0.01), 0, 0, 0, 0]
+    assert [each[0] for each in rows] == [[0] * 16, [0, 1] + [0] * 14]
+    assert rows[0][1] == [0, pytest.approx(1 / 61, rel=0.01)] + [0] * 14
 
 
 @pytest.mark.parametrize(("miss", "outcome"), [(NOT_FOUND, "not_found"), (REJECTED, "rejected")])
@@ -250,7 +250,7 @@ def test_wallet_that_moved_does_not_put_a_customer_on_the_clock(one: Chain) -> N
 POLICIES: list[tuple[dict[str, float], float, Ending, float]] = [
     ({"min_interval_seconds": 6 * HOURS}, 1e-6, poor(0), 0.25),
     ({"max_age_seconds": 10 * DAYS}, 1e4, poor(0), 9.3),
-    ({"watch_seconds": 60}, 1, poor(0), 1 / 1440),
+    ({"watch_seconds": HOURS}, 1, poor(0), 1 / 24),
 ]
 
 

@@ -59,14 +59,20 @@ def connection(simulator: SimulatorProcess, set_connection: SetConnection, maske
     return Connection(simulator, set_connection)
 
 
-def test_right_connection_works_and_says_how_many_organizations_it_sees(connection: Connection) -> None:
-    assert connection.test() == (True, "The api login works and sees 2 organization(s).")
+def test_right_connection_works_and_names_the_organizations_it_sees(connection: Connection) -> None:
+    assert connection.test() == (
+        True,
+        "The api login works and sees 2 organizations: Trattoria Piccola Luna, Кофейня «Синий чайник».",
+    )
 
 
 def test_organization_filter_counts_only_what_it_names(connection: Connection) -> None:
     wanted = connection.simulator.control.organizations()[1]["organization_id"]
 
-    assert connection.test(organization_ids=wanted.upper()) == (True, "The api login works and sees 1 organization(s).")
+    assert connection.test(organization_ids=wanted.upper()) == (
+        True,
+        "The api login works and sees 1 organization: Trattoria Piccola Luna.",
+    )
 
 
 def test_organization_filter_that_matches_nothing_is_told(connection: Connection) -> None:

@@ -22,6 +22,7 @@ CHANGING = (
 APPEND_ONLY = (
     "sync.approval",
     "sync.approval_event",
+    "sync.audit",
     "crm.push",
     "syrve.customer_version",
     "syrve.wallet_balance_version",

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, NamedTuple, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 from zoneinfo import ZoneInfo
 
 import aiohttp
 import uvloop
 
 from syrve.api import decode
+from syrve.api.bulk_http import calm_collector, headers_of, proxy_for, read_body
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import dialect_named
 from syrve.api.endpoints import CUSTOMER_INFO, Endpoint, Family
 from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, RateLimited, Rejected, SyrveError, Transient
 from syrve.api.fields import BadField
 from syrve.api.models import Customer, Lookup
-from syrve.api.permits import PermitLine, Permits
+from syrve.api.permits import PLACE_SECONDS, PermitLine, Permits
 from syrve.api.protocol import (
     Answer,
     Backoff,
@@ -45,11 +42,8 @@ from syrve.api.protocol import (
 )
 from syrve.api.tokens import TokenKeeper, token_question
 
-CALM_THRESHOLD = 20_000
 READ_TOGETHER = 64
-"""Answers are made into customers so many at a time: it takes half as long as one by one, amid everything else."""
-MAX_ANSWER_BYTES = 4 * 1024 * 1024
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+"""Answers are made into customers so many at a time: in one go it takes half as long as one by one, amid everything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +120,12 @@ class BulkLookup:
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=self._config.timeout_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),  # the service uses none, and looking for them costs time at every request
-            proxy=_proxy_for(self._config.base_url),
+            proxy=proxy_for(self._config.base_url),
         )
 
     def look_up(self, lookups: Sequence[Lookup]) -> list[LookupResult]:
         """Look up a batch and return a result for each, in the same order; raise a `SyrveError` that concerns them all."""
-        with _calm_collector():
+        with calm_collector():
             return self._runner.run(self._look_up_all(lookups))
 
     def stop(self) -> None:
@@ -212,7 +206,7 @@ class BulkLookup:
                     raise paused(endpoint, pause_seconds)
                 await asyncio.sleep(pause_seconds)
             token = (self._tokens.current(now()) or await self._token()) if call.needs_token else None
-            outcome = await self._send(call.request(token))
+            outcome = await self._sent(endpoint, call.request(token))
             verdict = call.decide(outcome, now(), math.inf if failed_alone else self._answered_at)
             self.stats.count(verdict)
             if not is_transient(verdict):
@@ -222,8 +216,8 @@ class BulkLookup:
                 return verdict.value
             self._note_token(endpoint, token, outcome, verdict)
             if isinstance(verdict, Failed):
-                if isinstance(verdict.error, RateLimited) and verdict.error.wait_seconds:
-                    await self._hold_back(endpoint.family, verdict.error.wait_seconds)
+                if isinstance(verdict.error, RateLimited):
+                    await self._hold_back(endpoint.family, verdict.error.wait_seconds or 0.0)
                 raise verdict.error
             if verdict.rate_limited:
                 await self._hold_back(endpoint.family, verdict.wait_seconds)
@@ -246,7 +240,7 @@ class BulkLookup:
         """Pause everybody's calls of a family: ours here, the others' by way of the budget."""
         self._resume_at = max(self._resume_at, time.monotonic() + wait_seconds)
         self._line.drop()
-        if self._permits is not None:
+        if self._permits is not None and family is not Family.AUTH:
             await asyncio.to_thread(self._permits.pause, family, wait_seconds)
 
     def _takes_permit(self, family: Family) -> bool:
@@ -289,18 +283,36 @@ class BulkLookup:
             self._no_token = error
             raise
 
+    async def _sent(self, endpoint: Endpoint, request: Request) -> Answer | Fault:
+        """Send a request, in a place for calls under way where those are bounded, and tell the keeper how long the answer took."""
+        permits, family = self._permits, endpoint.family
+        if permits is None or family is Family.AUTH:
+            return await self._send(request)
+        bounded = permits.bounds_in_flight(family)
+        while bounded and not await asyncio.shield(asyncio.to_thread(permits.enter, family)):
+            await asyncio.sleep(PLACE_SECONDS)
+        try:
+            started = time.monotonic()
+            outcome = await self._send(request)
+        finally:
+            if bounded:
+                permits.leave(family)
+        if isinstance(outcome, Answer):
+            permits.answered(family, time.monotonic() - started)
+        return outcome
+
     async def _send(self, request: Request) -> Answer | Fault:
         try:
             response = await self._session.post(
                 request.url, data=request.body, headers=request.headers, allow_redirects=False
             )
             try:
-                body = await _read(response)
+                body = await read_body(response)
             finally:
                 response.release()  # for other requests; closes the connection where the answer was not read to its end
             if body is None:
                 return Fault(FaultKind.TOO_LARGE)
-            return Answer(response.status, _headers(response), body)
+            return Answer(response.status, headers_of(response), body)
         except TimeoutError:
             return Fault(FaultKind.TIMEOUT)
         except aiohttp.ClientConnectorCertificateError:
@@ -311,39 +323,3 @@ class BulkLookup:
             return Fault(FaultKind.CUT_SHORT)
         except (aiohttp.ClientError, OSError):
             return Fault(FaultKind.RESET)
-
-
-@contextmanager
-def _calm_collector() -> Iterator[None]:
-    """Look for reference cycles less often while a batch is in work: its many records have none, and looking took a sixth of the time."""
-    usual = gc.get_threshold()
-    gc.set_threshold(CALM_THRESHOLD, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Read the body; None as soon as it proves too large, whatever length it announces and however it is compressed."""
-    content = response.content
-    body = await content.readany()
-    while not content.at_eof():
-        body += await content.readany()
-        if len(body) > MAX_ANSWER_BYTES:
-            return None
-    return body
-
-
-def _proxy_for(base_url: str) -> str | None:
-    """Read the environment's proxy once: aiohttp's `trust_env` reads it for every request, and lets a .netrc replace the token."""
-    parts = urlsplit(base_url)
-    proxy = getproxies().get(parts.scheme)
-    if not proxy or proxy_bypass(parts.netloc):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _headers(response: aiohttp.ClientResponse) -> Mapping[str, str]:
-    """Copy the headers of a refusal (`Retry-After`); doing so for every good answer would only cost time."""
-    return {name.lower(): value for name, value in response.headers.items()} if response.status >= 300 else _NO_HEADERS

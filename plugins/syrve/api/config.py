@@ -22,6 +22,9 @@ PATH_SEGMENTS = ("iiko", "syrve")
 _PLAIN_HTTP_HOSTS = ("localhost", "simulator")
 """Besides loopback addresses; `simulator` is the service of that name in docker-compose.yml."""
 
+AUTO = "auto"
+AUTO_CAP_TIMES = 20
+"""An automatic budget without a cap of its own grows to so many times the default of its family."""
 DEFAULT_BUDGETS: dict[str, int] = {"customer": 100, "wallet": 60, "coupon": 10, "transactions": 10, "dictionary": 6}
 """Calls per minute by family; Syrve publishes no limits, so these are what careful integrators impose on themselves."""
 
@@ -29,6 +32,9 @@ DEFAULT_BUDGETS: dict[str, int] = {"customer": 100, "wallet": 60, "coupon": 10, 
 @dataclass(frozen=True, slots=True)
 class SyrveConfig:
     """One account: `base_url` has no `/api/1`; times are in seconds; `budgets` are calls per minute by family.
+
+    Of the families in `auto_budgets` the number is a cap: the budget finds what Syrve allows. `max_in_flight` bounds the calls of a family
+    that all tasks together have under way.
 
     With `app_id` the token is a v2 one and `api_login` is `API_KEY:CLIENT_SECRET`.
     """
@@ -42,6 +48,8 @@ class SyrveConfig:
     default_region: str = "RU"
     time_zone: str = "Europe/Moscow"
     budgets: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_BUDGETS))
+    auto_budgets: frozenset[str] = frozenset()
+    max_in_flight: Mapping[str, int] = field(default_factory=dict)
     token_lifetime_seconds: float = 3600.0
     call_deadline_seconds: float = 120.0
     max_concurrency: int = 16
@@ -73,7 +81,8 @@ class SyrveConfig:
         config["app_id"] = _app_id(settings.get("app_id"), config["dialect"], password)
         config["time_zone"] = _time_zone(settings.get("time_zone", cls.__dataclass_fields__["time_zone"].default))
         config["default_region"] = _region(settings.get("default_region", "RU"))
-        config["budgets"] = _budgets(settings.get("budgets"))
+        config["budgets"], config["auto_budgets"] = _budgets(settings.get("budgets"))
+        config["max_in_flight"] = _max_in_flight(settings.get("max_in_flight"))
         for name in ("timeout_seconds", "token_lifetime_seconds", "call_deadline_seconds", "max_concurrency"):
             if name in settings:
                 config[name] = _positive(name, settings[name])
@@ -90,6 +99,7 @@ _KNOWN_EXTRAS = frozenset(
         "default_region",
         "dialect",
         "max_concurrency",
+        "max_in_flight",
         "organization_ids",
         "path_segment",
         "time_zone",
@@ -181,15 +191,39 @@ def _region(value: Any) -> str:
     return region
 
 
-def _budgets(value: Any) -> dict[str, int]:
+def _budgets(value: Any) -> tuple[dict[str, int], frozenset[str]]:
+    """Return calls per minute by family, and the families for which that is the cap of a budget which finds its limit."""
+    given = _by_family(
+        "budgets", value, 'calls per minute by family, such as {"customer": 100} or {"customer": "auto"}'
+    )
+    auto = {name for name, limit in given.items() if isinstance(limit, str) and limit.strip().lower().startswith(AUTO)}
+    limits = {
+        name: _auto_cap(name, limit) if name in auto else max(1, int(_positive(f"budgets.{name}", limit)))
+        for name, limit in given.items()
+    }
+    return DEFAULT_BUDGETS | limits, frozenset(auto)
+
+
+def _auto_cap(family: str, value: str) -> int:
+    _, colon, cap = value.strip().lower().partition(":")
+    if value.strip().lower().partition(":")[0].strip() != AUTO or (colon and not cap.strip().isdigit()):
+        raise _wrong(f"budgets.{family}", 'must be a number, "auto", or "auto:600" for at most 600 a minute')
+    return max(1, int(_positive(f"budgets.{family}", cap))) if colon else AUTO_CAP_TIMES * DEFAULT_BUDGETS[family]
+
+
+def _max_in_flight(value: Any) -> dict[str, int]:
+    given = _by_family("max_in_flight", value, 'calls under way at once by family, such as {"customer": 5}')
+    return {name: max(1, int(_positive(f"max_in_flight.{name}", most))) for name, most in given.items()}
+
+
+def _by_family(name: str, value: Any, what: str) -> Mapping[str, Any]:
     if value is None:
-        return dict(DEFAULT_BUDGETS)
+        return {}
     if not isinstance(value, Mapping):
-        raise _wrong("budgets", 'must be an object of calls per minute by family, such as {"customer": 100}')
-    unknown = sorted(set(value) - set(DEFAULT_BUDGETS))
-    if unknown:
-        raise _wrong("budgets", f"unknown family; known ones are {', '.join(sorted(DEFAULT_BUDGETS))}")
-    return DEFAULT_BUDGETS | {name: max(1, int(_positive(f"budgets.{name}", limit))) for name, limit in value.items()}
+        raise _wrong(name, f"must be an object of {what}")
+    if set(value) - set(DEFAULT_BUDGETS):
+        raise _wrong(name, f"unknown family; known ones are {', '.join(sorted(DEFAULT_BUDGETS))}")
+    return value
 
 
 def _positive(name: str, value: Any) -> float:

@@ -14,6 +14,8 @@ from syrve.grants import Grant
 
 STALE_AFTER_SECONDS = 1.0
 """A permit that nobody used for so long is lost: used late, it would crowd a later minute."""
+PLACE_SECONDS = 0.05
+"""How often to ask again where all places for calls under way are taken."""
 
 
 class Permits(Protocol):
@@ -24,7 +26,23 @@ class Permits(Protocol):
         ...
 
     def pause(self, family: Family, seconds: float) -> None:
-        """Hold back everybody's calls of a family for so long."""
+        """Hold back everybody's calls of a family for so long: Syrve refused one."""
+        ...
+
+    def answered(self, family: Family, seconds: float) -> None:
+        """Note how long an answer took."""
+        ...
+
+    def bounds_in_flight(self, family: Family) -> bool:
+        """Whether calls of a family under way at once are bounded: `enter` before each of them then, and `leave` after it."""
+        ...
+
+    def enter(self, family: Family) -> bool:
+        """Take one of the places for calls under way; False while others have them all."""
+        ...
+
+    def leave(self, family: Family) -> None:
+        """Give the place back."""
         ...
 
 

@@ -16,7 +16,7 @@ from syrve.api.config import SyrveConfig
 from syrve.api.dialects import Dialect
 from syrve.api.endpoints import Endpoint, Family
 from syrve.api.errors import RateLimited
-from syrve.api.permits import Permits
+from syrve.api.permits import PLACE_SECONDS, Permits
 from syrve.api.protocol import (
     Again,
     Answer,
@@ -94,13 +94,13 @@ class Transport:
         call = Call(endpoint, body, self._config, started_at=self._clock(), rng=self._rng, backoff=self._backoff)
         while True:
             token = self._token() if call.needs_token else None
-            outcome = self._send(call.request(token))
+            outcome = self._sent(endpoint, call.request(token))
             verdict = call.decide(outcome, self._clock())
             self.stats.count(verdict)
             self._note_token(endpoint, token, outcome, verdict)
             if isinstance(verdict, Failed):
                 if isinstance(verdict.error, RateLimited):
-                    self._hold_back(endpoint.family, verdict.error.wait_seconds)
+                    self._hold_back(endpoint.family, verdict.error.wait_seconds or 0.0)
                 raise verdict.error
             if not isinstance(verdict, Again):
                 return verdict.value
@@ -120,9 +120,9 @@ class Transport:
         if refusal is not None and isinstance(verdict, Again):
             raise refusal
 
-    def _hold_back(self, family: Family, wait_seconds: float | None) -> None:
+    def _hold_back(self, family: Family, wait_seconds: float) -> None:
         """Pause everybody's calls of a family by way of the budget."""
-        if self._permits is not None and wait_seconds:
+        if self._permits is not None and family is not Family.AUTH:
             self._permits.pause(family, wait_seconds)
 
     def _await_permit(self, endpoint: Endpoint) -> None:
@@ -153,6 +153,27 @@ class Transport:
                 if self._on_token is not None:
                     self._on_token(token)
             return token
+
+    def _sent(self, endpoint: Endpoint, request: Request) -> Answer | Fault:
+        """Send a request, in a place for calls under way where those are bounded, and tell the keeper how long the answer took."""
+        permits, family = self._permits, endpoint.family
+        if permits is None or family is Family.AUTH:
+            return self._send(request)
+        bounded = permits.bounds_in_flight(family)
+        give_up_at = self._clock() + self._config.call_deadline_seconds
+        while bounded and not permits.enter(family):
+            if self._clock() > give_up_at:
+                raise paused(endpoint, PLACE_SECONDS)
+            self._sleep(PLACE_SECONDS)
+        try:
+            started = self._clock()
+            outcome = self._send(request)
+        finally:
+            if bounded:
+                permits.leave(family)
+        if isinstance(outcome, Answer):
+            permits.answered(family, self._clock() - started)
+        return outcome
 
     def _send(self, request: Request) -> Answer | Fault:
         give_up_at = time.monotonic() + request.timeout_seconds

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-BANDS = 6
+BANDS = 16
 """Bands of customers with a correction of their own: `sync.change_band`."""
 EVIDENCE_HALF_LIFE_DAYS = 120.0
 CALIBRATION_DOUBT = 20.0

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from syrve.api.permits import Permits
 
 
+_MOST_NAMED = 20
 TEST_DEADLINE_SECONDS = 3.0
 """A person waits for `test_connection`, so it gives up soon where a task would go on."""
 
@@ -84,7 +85,10 @@ class SyrveHook(BaseHook):
                 False,
                 "The api login works, but sees none of the wanted organizations; check organization_ids and the login's rights.",
             )
-        return True, f"The api login works and sees {len(organizations)} organization(s)."
+        return (
+            True,
+            f"The api login works and sees {_named([each.name or each.organization_id for each in organizations])}.",
+        )
 
     def _client(
         self, config: SyrveConfig, permits: Permits | None = None, *, keeps_connection: bool = True
@@ -92,6 +96,12 @@ class SyrveHook(BaseHook):
         from syrve.api.client import SyrveClient
 
         return SyrveClient(config, on_token=mask_secret, permits=permits, keeps_connection=keeps_connection)
+
+
+def _named(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"{len(names):,} organization{'' if len(names) == 1 else 's'}: {shown}{more}"
 
 
 def _in_plain_words(error: SyrveError) -> str:

@@ -49,6 +49,7 @@ def open_budget(
 
     `bulk` is for pulls, which leave room to others; `backfill` for pulls behind the scheduled ones, at most `cap_per_minute`.
     """
+    from syrve.api.config import DEFAULT_BUDGETS
     from syrve.warehouse.budget import CallBudget
 
     return CallBudget(
@@ -58,4 +59,7 @@ def open_budget(
         bulk=bulk,
         backfill=backfill,
         cap_per_minute=cap_per_minute,
+        auto=config.auto_budgets,
+        start_per_minute=DEFAULT_BUDGETS,
+        max_in_flight=config.max_in_flight,
     )

@@ -56,6 +56,7 @@ class SyrvePlanPullOperator(SyrveOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Plan the run."""
+        from syrve.customers.keep_freshness import keep_freshness
         from syrve.customers.plan import plan_pull
         from syrve.customers.settings import AHEAD_SECONDS, PullSettings
 
@@ -72,6 +73,8 @@ class SyrvePlanPullOperator(SyrveOperator):
             tier=self.tier,
             settings=PullSettings(ahead_seconds=0.0 if self.tier == "active" else AHEAD_SECONDS),
         )
+        if self.tier != "active":
+            keep_freshness(warehouse)
         for organization_id in plan.not_visible:
             log.warning(
                 "The roster has identities of %s, which the api login does not see; they are left alone",
@@ -127,6 +130,7 @@ class SyrvePullCustomersOperator(SyrveOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Pull the shard."""
         from syrve.customers.claims import PullScope
+        from syrve.customers.keep_freshness import keep_freshness
         from syrve.customers.pull import CustomerPull
         from syrve.notifications.breakers import tell_of_breakers
 
@@ -153,6 +157,8 @@ class SyrvePullCustomersOperator(SyrveOperator):
                 counts = pull.run(scope)
             finally:
                 tell_of_breakers(warehouse, self.organization_id, conn_id=self.notifications_conn_id)
+        if self.tier != "active":
+            keep_freshness(warehouse)
         log.info("Done: %s", told(counts))
         return counts.as_dict()
 

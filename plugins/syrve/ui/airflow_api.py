@@ -1,0 +1,54 @@
+"""Asks Airflow's own REST API in the name of the person at the page: the same rights, checks and audit log as Airflow's UI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from starlette.requests import Request
+
+from syrve.ui.access import Person
+from syrve.ui.errors import AirflowRefused
+from syrve.ui.plugin import AIRFLOW_APP
+
+TIMEOUT_SECONDS = 20.0
+_MAX_DETAIL_LENGTH = 300
+
+
+class AirflowApi:
+    """The REST API of the api-server that the page is mounted in; no network is used."""
+
+    def __init__(self, request: Request, person: Person) -> None:
+        app = request.scope[AIRFLOW_APP]
+        self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self._headers = {"Authorization": f"Bearer {person.bearer}"}
+
+    async def call(self, method: str, path: str, doing: str, *, body: Any = None, **params: Any) -> dict[str, Any]:
+        """Return the answer; `doing` names the call in `AirflowRefused`, as in "start syrve_customers"."""
+        async with httpx.AsyncClient(
+            transport=self._transport, base_url="http://airflow", headers=self._headers, timeout=TIMEOUT_SECONDS
+        ) as client:
+            answer = await client.request(method, f"/api/v2{path}", json=body, params=params)
+        if answer.is_success:
+            found: dict[str, Any] = answer.json() if answer.content else {}
+            return found
+        raise AirflowRefused(
+            answer.status_code if answer.status_code < 500 else 502,
+            f"Airflow did not {doing} (status {answer.status_code})",
+            _detail(answer),
+        )
+
+    async def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Start a run with these form values and return its id."""
+        body = {"logical_date": None, "conf": conf}
+        run = await self.call("POST", f"/dags/{dag_id}/dagRuns", f"start {dag_id}", body=body)
+        return str(run["dag_run_id"])
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        detail = answer.json().get("detail")
+    except (ValueError, AttributeError):
+        detail = None
+    text = detail if isinstance(detail, str) else "Look at the log of the api-server."
+    return text[:_MAX_DETAIL_LENGTH]

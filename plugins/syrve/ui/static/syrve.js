@@ -1,0 +1,66 @@
+// The theme is Airflow's; links to Airflow leave the frame; long work shows that it has begun. Nothing is stored.
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var framed = window.parent !== window;
+
+  function theme() {
+    var dark = null;
+    try {
+      if (framed) {
+        var names = window.parent.document.documentElement.classList;
+        dark = names.contains("dark") ? true : names.contains("light") ? false : null;
+      }
+      if (dark === null) {
+        var kept = window.localStorage.getItem("theme");
+        dark = kept === "dark" ? true : kept === "light" ? false : null;
+      }
+    } catch (error) { dark = null; }
+    if (dark === null) { root.removeAttribute("data-theme"); } else { root.setAttribute("data-theme", dark ? "dark" : "light"); }
+  }
+
+  theme();
+  window.addEventListener("storage", theme);
+  if (framed) {
+    try {
+      new MutationObserver(theme).observe(window.parent.document.documentElement, { attributes: true, attributeFilter: ["class"] });
+    } catch (error) { /* shown alone: the system's theme holds */ }
+  }
+
+  document.addEventListener("click", function (event) {
+    var link = event.target.closest("a[data-airflow]");
+    if (!link || !framed || event.ctrlKey || event.metaKey || event.shiftKey) { return; }
+    // Airflow's frame may not move the window around it, so the window's own document opens the link.
+    try {
+      var outer = window.parent.document.createElement("a");
+      outer.href = link.href;
+      window.parent.document.body.appendChild(outer);
+      event.preventDefault();
+      outer.click();
+      outer.remove();
+    } catch (error) { /* the link opens in the frame */ }
+  });
+
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    var button = event.submitter || form.querySelector("button");
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "yes";
+    if (button) { window.setTimeout(function () { button.disabled = true; button.setAttribute("aria-busy", "true"); }, 0); }
+  });
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form[data-sent]").forEach(function (form) {
+      delete form.dataset.sent;
+      form.querySelectorAll("button").forEach(function (button) { button.disabled = false; button.removeAttribute("aria-busy"); });
+    });
+  });
+
+  document.addEventListener("input", function (event) {
+    var box = event.target.closest(".what-if");
+    if (!box) { return; }
+    var row = JSON.parse(box.dataset.rows)[Number(event.target.value)];
+    box.querySelector("output").textContent = row.calls_per_minute.toLocaleString("en", { maximumFractionDigits: 1 }) +
+      " per minute" + (row.is_present ? " (now)" : "") + ": mean delay " + row.delay + ", mean age " + row.age +
+      (row.keeps_max_age ? "" : "; the promised maximum age is not kept");
+  });
+})();

@@ -1,0 +1,118 @@
+"""The inbox: everything that waits for a person, and the ways to see to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Form, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from syrve.ui.access import Person, PersonDep, editor
+from syrve.ui.airflow_api import AirflowApi
+from syrve.ui.errors import AirflowRefused, PageError
+from syrve.ui.render import page
+from syrve.ui.store import Row, changing, note, reading
+
+router = APIRouter()
+PUSH_DAG = "syrve_crm_push"
+ASKING_DAGS = (PUSH_DAG, "syrve_release_holds", "syrve_bulk_topup")
+MOST_SHOWN = 50
+
+
+@router.get("/inbox")
+async def inbox(request: Request, person: PersonDep) -> HTMLResponse:
+    """Show what waits."""
+    waiting, questions = await asyncio.gather(run_in_threadpool(_waiting), _questions(AirflowApi(request, person)))
+    return page(request, person, "inbox", **waiting, questions=questions)
+
+
+@router.post("/inbox/answer")
+async def answer(
+    request: Request,
+    person: Annotated[Person, Depends(editor())],
+    dag_id: Annotated[Literal["syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup"], Form()],
+    run_id: Annotated[str, Form(min_length=1, max_length=250)],
+    task_id: Annotated[str, Form(pattern=r"^[A-Za-z0-9_]+$", max_length=100)],
+    options: Annotated[list[str] | None, Form(max_length=200)] = None,
+) -> Response:
+    """Answer a question of a run in Airflow, as this person: the run's own task checks who may, and what was shown."""
+    if not options:
+        raise PageError(400, "No answer was chosen", "Nothing was changed. Choose one, then send it.")
+    await run_in_threadpool(
+        note, person, "answer a question", {"dag_id": dag_id, "run_id": run_id, "chosen": len(options)}
+    )
+    path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/-1/hitlDetails"
+    body = {"chosen_options": options, "params_input": {}}
+    await AirflowApi(request, person).call("PATCH", path, "take the answer", body=body)
+    return _back(request)
+
+
+@router.post("/inbox/conflict")
+def decide_conflict(
+    request: Request,
+    person: Annotated[Person, Depends(editor(PUSH_DAG))],
+    conflict_id: Annotated[int, Form()],
+    decision: Annotated[Literal["crm", "syrve"], Form()],
+) -> Response:
+    """Decide whose value of a field holds; the next push follows it."""
+    with changing(
+        "decide a conflict", person, "decide a conflict", {"conflict_id": conflict_id, "decision": decision}
+    ) as change:
+        change.rows("decide_conflict", conflict_id=conflict_id, decision=decision)
+    return _back(request)
+
+
+@router.post("/inbox/unblock")
+def unblock(
+    request: Request, person: Annotated[Person, Depends(editor(PUSH_DAG))], crm_id: Annotated[int, Form()]
+) -> Response:
+    """Let a blocked row go again."""
+    with changing("let a row go again", person, "let a blocked row go again", {"crm_id": crm_id}) as change:
+        change.rows("unblock", crm_id=crm_id)
+    return _back(request)
+
+
+def _back(request: Request) -> Response:
+    return RedirectResponse(f"{request.scope['root_path']}/inbox", status_code=303)
+
+
+def _waiting() -> dict[str, list[Row]]:
+    with reading("read what waits for a person") as read:
+        return {
+            name: read.rows(f"waiting_{name}", most=MOST_SHOWN)
+            for name in ("conflicts", "blocked", "breakers", "unsettled", "findings", "rejects")
+        }
+
+
+async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
+    """Return the open questions of runs, the oldest first; none where Airflow does not let the person see them."""
+    try:
+        found = await api.call(
+            "GET",
+            "/dags/~/dagRuns/~/taskInstances/~/hitlDetails",
+            "list its questions",
+            response_received=False,
+            limit=50,
+        )
+    except AirflowRefused:
+        return []
+    questions = []
+    for each in found["hitl_details"]:
+        task = each["task_instance"]
+        if task["dag_id"] in ASKING_DAGS and task["state"] in ("awaiting_input", "deferred"):
+            questions.append(
+                {
+                    "dag_id": task["dag_id"],
+                    "run_id": task["dag_run_id"],
+                    "task_id": task["task_id"],
+                    "asked_at": each["created_at"],
+                    "subject": each["subject"],
+                    "body": each.get("body") or "",
+                    "options": each["options"],
+                    "multiple": bool(each.get("multiple")),
+                }
+            )
+    return sorted(questions, key=lambda question: str(question["asked_at"]))

@@ -1,0 +1,85 @@
+"""Push: the latest plans row by row, and a way to send one's number of customers by the same DAG as ever."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from syrve.ui.access import Person, PersonDep, editor
+from syrve.ui.airflow_api import AirflowApi
+from syrve.ui.errors import PageError
+from syrve.ui.render import page, run_id_only
+from syrve.ui.store import Row, note, reading
+
+router = APIRouter()
+PUSH_DAG = "syrve_crm_push"
+MOST_SHOWN = 200
+STATES = ("planned", "pushed", "linked", "stale", "failed", "refused")
+SHOWN_FIELDS = ("sex", "receives_order_status", "receives_promo")
+"""Fields whose values are no personal ones."""
+MASK = "***"
+
+
+@router.get("/push")
+def push(
+    request: Request,
+    person: PersonDep,
+    plan_id: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    state: Literal["", "planned", "pushed", "linked", "stale", "failed", "refused"] = "",
+    clear: bool = False,
+    started: str = "",
+) -> HTMLResponse:
+    """Show the newest plans, and the rows of one of them."""
+    clear = clear and person.may_see_clear
+    with reading("read the plans") as read:
+        plans = read.rows("plans")
+        shown = plan_id if plan_id is not None else (plans[0]["plan_id"] if plans else None)
+        rows = read.rows("plan_rows", plan_id=shown, state=state or None, most=MOST_SHOWN) if shown is not None else []
+        plan = next((each for each in plans if each["plan_id"] == shown), None)
+    if clear and rows:
+        note(person, "see a plan in clear", {"plan_id": shown})
+    for row in rows:
+        row["changes"] = [_change(field, change, clear) for field, change in sorted(row["changes"].items())]
+    return page(
+        request, person, "push", plans=plans, plan=plan, rows=rows, state=state, states=STATES, clear=clear,
+        most_shown=MOST_SHOWN, started=run_id_only(started),
+    )  # fmt: skip
+
+
+@router.post("/push/start")
+async def start(
+    request: Request,
+    person: Annotated[Person, Depends(editor(PUSH_DAG))],
+    choice: Annotated[Literal["preview", "send"], Form()],
+    number: Annotated[int, Form(ge=0, le=1_000_000)] = 0,
+    planned: Annotated[int, Form(ge=0)] = 0,
+) -> Response:
+    """Start the DAG: Preview, or Send for at most the number that was typed, which must be the one that the plan shows."""
+    conf: dict[str, Any] = {"dry_run": True}
+    if choice == "send":
+        if number != planned or not number:
+            raise PageError(
+                400,
+                "The number is not the one of the plan",
+                f"Nothing was sent. Type {planned:,}, or make a preview first.",
+            )
+        conf = {"dry_run": False, "limit": number}
+    await run_in_threadpool(note, person, f"start a push: {choice}", {"limit": number if choice == "send" else None})
+    started = await AirflowApi(request, person).trigger(PUSH_DAG, conf)
+    return RedirectResponse(f"{request.scope['root_path']}/push?started={started}".replace("+", "%2B"), status_code=303)
+
+
+def _change(field: str, change: Row, clear: bool) -> dict[str, str]:
+    kind = field.partition(":")[0]
+    is_shown = clear or field in SHOWN_FIELDS or kind in ("category", "program")
+    name = field if clear or kind != "card" else f"card:{MASK}{field[-2:]}"
+    return {"field": name, "from": _told(change.get("from"), is_shown), "to": _told(change.get("to"), is_shown)}
+
+
+def _told(value: object, is_shown: bool) -> str:
+    if value is None:
+        return "empty"
+    return str(value) if is_shown else MASK

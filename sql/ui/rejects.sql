@@ -1,0 +1,23 @@
+-- Open rejects, the newest first; of the identity its end only unless it is asked for in clear.
+select
+    reject_id,
+    entity,
+    stage,
+    reason,
+    case
+        when %(clear)s then identity
+        else repeat('*', greatest(length(identity) - 2, 0)) || right(identity, least(2, length(identity) / 2))
+    end as identity,
+    case when %(clear)s then left(payload::text, 500) end as payload,
+    organization_id::text as organization_id,
+    occurrences,
+    first_seen_at,
+    last_seen_at,
+    run_id
+from sync.reject
+where
+    resolved_at is null
+    and (%(entity)s::text is null or entity = %(entity)s)
+    and (%(stage)s::text is null or stage = %(stage)s)
+order by reject_id desc
+limit %(most)s;

@@ -1,0 +1,18 @@
+-- The newest open rejects, counted by reason.
+select
+    entity,
+    stage,
+    reason,
+    count(*) as rejects,
+    sum(occurrences) as occurrences,
+    max(last_seen_at) as last_seen_at
+from (
+    select entity, stage, reason, occurrences, last_seen_at
+    from sync.reject
+    where resolved_at is null
+    order by reject_id desc
+    limit %(most)s
+) as open_reject
+group by entity, stage, reason
+order by rejects desc, reason
+limit 100;

@@ -1,0 +1,95 @@
+"""What buttons of the Syrve page do on a real api-server: masked values, the audit, and runs that are started as the person."""
+
+from typing import Any
+from urllib.parse import quote
+
+import psycopg2
+import pytest
+import requests
+
+from e2e.test_page_rights import ask, form_token
+from fixtures.api_servers import Site
+
+PHONE, NAME = "+79757771234", "Canaryname"
+CUSTOMER = "5f4e0001-0000-4000-8000-000000000001"
+ORGANIZATION = "5f4e0009-0000-4000-8000-000000000001"
+
+
+def query(site: Site, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    connection = psycopg2.connect(site.warehouse_dsn)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
+    finally:
+        connection.close()
+
+
+def press(site: Site, role: str, path: str, **values: Any) -> requests.Response:
+    data = {"form_token": form_token(site, role), **values}
+    return ask(site, role, "POST", path, data=data, allow_redirects=False)
+
+
+@pytest.fixture
+def customer(site: Site) -> None:
+    query(
+        site,
+        "insert into syrve.customer (organization_id, customer_id, phone, name, is_deleted, digest, first_seen_at,"
+        " changed_at, fetched_at)"
+        " values (%s, %s, %s, %s, false, '\\x00', now(), now(), now()) on conflict do nothing returning 1",
+        *(ORGANIZATION, CUSTOMER, PHONE, NAME),
+    )
+
+
+@pytest.mark.usefixtures("customer")
+def test_customer_is_masked_without_the_right_for_clear(site: Site) -> None:
+    shown = press(site, "User", "/customer", key=PHONE, clear="true")
+
+    assert shown.status_code == 200
+    assert CUSTOMER in shown.text
+    assert PHONE not in shown.text
+    assert NAME not in shown.text
+
+
+@pytest.mark.usefixtures("customer")
+def test_view_in_clear_needs_a_right_and_is_noted(site: Site) -> None:
+    shown = press(site, "Op", "/customer", key=CUSTOMER, clear="true")
+
+    noted = query(site, "select subject from sync.audit where action = 'see a customer in clear'")
+    may = site.kind == "simple"  # under FAB the right has to be given first
+    assert (PHONE in shown.text) == may
+    assert bool(noted) == may
+    assert PHONE not in str(noted)
+
+
+def test_key_that_cannot_be_read_is_not_repeated(site: Site) -> None:
+    refused = press(site, "User", "/customer", key="Ivan Canary")
+
+    assert refused.status_code == 400
+    assert "Canary" not in refused.text
+
+
+def test_send_is_refused_with_another_number(site: Site) -> None:
+    before = query(site, "select count(*) from sync.audit")
+
+    refused = press(site, "Admin", "/push/start", choice="send", number="3", planned="4")
+
+    assert refused.status_code == 400
+    assert "Nothing was sent" in refused.text
+    assert query(site, "select count(*) from sync.audit") == before
+
+
+def test_preview_starts_the_dag_as_the_person(site: Site) -> None:
+    started = press(site, "User", "/push/start", choice="preview")
+
+    assert started.status_code == 303, started.text[:2000]
+    runs = requests.get(
+        f"{site.url}/api/v2/dags/syrve_crm_push/dagRuns",
+        headers={"Authorization": f"Bearer {site.tokens['Admin']}"},
+        timeout=60,
+        proxies={"http": ""},
+    ).json()["dag_runs"]
+    assert [(run["conf"], run["triggering_user_name"]) for run in runs] == [({"dry_run": True}, "User")]
+    assert query(site, "select user_name from sync.audit where action = 'start a push: preview'") == [("User",)]
+    page = ask(site, "User", "GET", started.headers["location"].removeprefix("/syrve"))
+    assert f"/dags/syrve_crm_push/runs/{quote(runs[0]['dag_run_id'])}" in page.text
