@@ -1,5 +1,5 @@
--- Which look-ups of the batch say that a customer whom the mirror has is gone: an identity that last led to a customer and is not known any more,
--- an id that leads to another customer, or a customer who has become deleted. Healthy answers are told apart without reading anything else.
+-- Which look-ups of the batch say that a customer whom the mirror has is gone: an identity that last led to a customer and is not known any more
+-- or leads to another customer, or a customer who has become deleted. Healthy answers are told apart without reading anything else.
 insert into staging_gone (organization_id, identity_kind, identity_value, customer_id, answer)
 select
     looked.organization_id,
@@ -23,12 +23,12 @@ inner join lateral (
 where
     (
         looked.outcome = 'not_found'
-        or (looked.outcome = 'found' and looked.identity_kind = 'id' and looked.identity_value <> looked.customer_id::text)
+        or (looked.outcome = 'found' and looked.customer_id <> known.customer_id)
     )
     and known.customer_id is not null
     and known.outcome is distinct from 'not_found'
     and (known.confirmed_at is null or known.confirmed_at < looked.checked_at)
-    and (looked.outcome = 'not_found' or (looked.identity_value = known.customer_id::text and looked.customer_id <> known.customer_id))
+    and (looked.outcome = 'not_found' or looked.identity_kind <> 'id' or looked.identity_value = known.customer_id::text)
 union all
 select
     looked.organization_id,

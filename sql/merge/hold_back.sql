@@ -40,7 +40,7 @@ taken_out as (
 
 select
     held.organization_id::text as organization_id,
-    held.customer_id::text as customer_id,
-    held.answer,
+    held.identity_kind,
+    held.identity_value,
     held.is_new
 from held;

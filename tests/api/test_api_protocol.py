@@ -30,6 +30,7 @@ from syrve.api.errors import (
     UnreadableAnswer,
 )
 from syrve.api.protocol import (
+    ALONE_DEADLINE_SECONDS,
     UNREADABLE_DEADLINE_SECONDS,
     Again,
     Answer,
@@ -41,8 +42,8 @@ from syrve.api.protocol import (
     Fault,
     FaultKind,
     Verdict,
-    retry_after_seconds,
 )
+from syrve.api.reading import retry_after_seconds
 
 HOLD = WALLET_HOLD
 REPEATABLE = (CUSTOMER_INFO, CREATE_OR_UPDATE, COUPON_INFO)
@@ -371,3 +372,23 @@ def test_stats_count_requests_repeats_and_refusals_for_rate_and_start_anew_when_
 
     assert stats.take() == CallStats(calls=4, retries=2, rate_limited=2)
     assert stats.take() == CallStats()
+
+
+def test_call_that_fails_while_others_are_answered_ends_soon() -> None:
+    alone = make_call(CUSTOMER_INFO)
+    now, failing = 1000.0, Answer(500, {}, b"{}")
+    while isinstance(verdict := alone.decide(failing, now, others_answered_at=now + 0.1), Again):
+        now += verdict.wait_seconds
+
+    assert isinstance(verdict, Failed)
+    assert isinstance(verdict.error, ServiceUnavailable)
+    assert verdict.error.failed_alone
+    assert 2.0 < verdict.error.tried_seconds <= now - 1000.0 <= ALONE_DEADLINE_SECONDS
+
+
+def test_call_that_fails_with_all_others_waits_for_the_service() -> None:
+    ending = play(make_call(CUSTOMER_INFO), [Answer(500, {}, b"{}")] * 500)
+
+    assert isinstance(ending.error, ServiceUnavailable)
+    assert not ending.error.failed_alone
+    assert ending.error.tried_seconds > DEADLINE_SECONDS / 2

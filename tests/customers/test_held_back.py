@@ -198,6 +198,35 @@ def test_other_ways_to_be_gone_are_held_back_too(mirrored: Syncing, shown: str) 
     assert mirrored.rows("select distinct answer from sync.held_back") == [(answer,)]
 
 
+def test_phones_that_all_lead_to_others_are_held_back(syncing: Syncing) -> None:
+    """Each phone is answered with the record of the next customer, as by an index of the service that has slipped by one."""
+    guests = [each for each in syncing.customers() if each["phone"]][:GUESTS]
+    syncing.add(phone=[each["phone"] for each in guests])
+    syncing.pull()
+    mirror = "select customer_id, phone, name, surname from syrve.customer order by 1"
+    before = syncing.rows(mirror)
+    slipped = {each["phone"]: following for each, following in zip(guests, [*guests[1:], guests[0]], strict=True)}
+    bodies = {phone: {"id": each["customer_id"], "name": "Чужой", "phone": phone} for phone, each in slipped.items()}
+    syncing.simulator.control.put_raw_answers(
+        [
+            RawAnswer(syncing.organization_id, phone, json.dumps(body).encode(), 200, "customer_info")
+            for phone, body in bodies.items()
+        ]
+    )
+    syncing.make_due()
+
+    with pytest.raises(CustomersHeldBack, match="phones"):
+        syncing.pull(batch_size=2 * GUESTS)
+
+    assert syncing.rows(mirror) == before
+    assert syncing.rows("select distinct answer from sync.held_back") == [("other_customer",)]
+    syncing.simulator.control.clear_raw_answers()
+    syncing.make_due()
+    assert syncing.pull().held_back == 0
+    assert syncing.rows(mirror) == before
+    assert breakers(syncing) == [("customers_gone", "", "recovered")]
+
+
 def test_shards_of_one_run_share_the_count(mirrored: Syncing) -> None:
     answers(mirrored, NOT_FOUND, ids(mirrored, 30), 400)
     mirrored.execute("update sync.roster set due_at = now() + interval '1 hour'")

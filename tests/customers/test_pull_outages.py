@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fixtures.pulls import IMPATIENT, Syncing
+from syrve.api import protocol
 from syrve.api.bulk import BulkLookup
 from syrve.api.config import SyrveConfig
 from syrve.api.errors import RateLimited
@@ -138,3 +139,25 @@ def test_answers_that_are_never_json_hold_nobody_up(syncing: Syncing) -> None:
 
     assert syncing.value("select count(*) from syrve.customer") == 57
     assert time.monotonic() - started < 3 * UNREADABLE_DEADLINE_SECONDS
+
+
+def test_answers_that_are_500_for_ever_hold_nobody_up(syncing: Syncing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "ALONE_DEADLINE_SECONDS", 0.5)
+    guests = syncing.customers(60)
+    syncing.add(id=[each["customer_id"] for each in guests])
+    odd = [RawAnswer(syncing.organization_id, each["customer_id"], b"{}", 500, "customer_info") for each in guests[:3]]
+    syncing.simulator.control.put_raw_answers(odd)
+    started = time.monotonic()
+
+    with pytest.raises(PullIncomplete, match="3 of 60"):
+        syncing.pull()
+
+    assert syncing.value("select count(*) from syrve.customer") == 57
+    assert time.monotonic() - started < syncing.config.call_deadline_seconds / 4, "three rounds, each ended soon"
+    assert syncing.rows("select outcome, count(*) from sync.roster group by 1 order by 1") == [
+        ("failed", 3),
+        ("found", 57),
+    ]
+    syncing.simulator.control.clear_raw_answers()
+    syncing.make_due()
+    assert syncing.pull().failed == 0, "they are looked up again, later"

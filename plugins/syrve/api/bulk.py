@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ from syrve.api.protocol import (
     FaultKind,
     Request,
     Verdict,
+    is_transient,
     paused,
     refuses_token,
 )
@@ -59,8 +61,6 @@ class LookupResult:
 
 
 class _Answered(NamedTuple):
-    """A look-up that Syrve answered, whose answer is still to be read."""
-
     lookup: Lookup
     received_at: datetime
     answer: Any
@@ -93,6 +93,8 @@ class BulkLookup:
         self._line = PermitLine()
         self._unfinished = 0
         self._resume_at = 0.0
+        self._answered_at = 0.0
+        self._failed_alone: set[Lookup] = set()
         self._no_token: SyrveError | None = None
         self._batch: asyncio.Task[Any] | None = None
         self._stopped = False
@@ -173,12 +175,15 @@ class BulkLookup:
     async def _look_up_one(self, lookup: Lookup) -> _Answered | LookupResult:
         """Return what Syrve answered, still to be read, or the error that the look-up ended with."""
         try:
-            answer = await self._call(CUSTOMER_INFO, self._dialect.body(CUSTOMER_INFO.operation, lookup))
+            body = self._dialect.body(CUSTOMER_INFO.operation, lookup)
+            answer = await self._call(CUSTOMER_INFO, body, failed_alone=lookup in self._failed_alone)
         except LoyaltyNotConfigured:
             raise  # it concerns the whole organization, not one customer
         except (Rejected, MalformedAnswer, Transient) as error:
             if error.operation != CUSTOMER_INFO.operation and not isinstance(error, Transient):
                 raise  # without a token nobody can be looked up
+            if isinstance(error, Transient) and error.failed_alone:
+                self._failed_alone.add(lookup)
             return LookupResult(lookup, datetime.now(UTC), error=error)
         return _Answered(lookup, datetime.now(UTC), answer)
 
@@ -190,7 +195,7 @@ class BulkLookup:
             error = MalformedAnswer(str(problem), operation=CUSTOMER_INFO.operation)
             return LookupResult(lookup, received_at, error=error, payload=answer)
 
-    async def _call(self, endpoint: Endpoint, body: Mapping[str, Any]) -> Any:
+    async def _call(self, endpoint: Endpoint, body: Mapping[str, Any], *, failed_alone: bool = False) -> Any:
         now = time.monotonic
         if not self._takes_permit(endpoint.family):
             await self._await_permit(endpoint)
@@ -200,12 +205,12 @@ class BulkLookup:
                 if now() + pause_seconds > call.deadline:
                     raise paused(endpoint, pause_seconds)
                 await asyncio.sleep(pause_seconds)
-            token = None
-            if call.needs_token:
-                token = self._tokens.current(now()) or await self._token()
+            token = (self._tokens.current(now()) or await self._token()) if call.needs_token else None
             outcome = await self._sent(endpoint, call.request(token))
-            verdict = call.decide(outcome, now())
+            verdict = call.decide(outcome, now(), math.inf if failed_alone else self._answered_at)
             self.stats.count(verdict)
+            if not is_transient(verdict):
+                self._answered_at = now()
             if isinstance(verdict, Done):
                 self._tokens.accept(token)
                 return verdict.value

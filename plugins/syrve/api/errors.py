@@ -179,9 +179,14 @@ class OutcomeUnknown(SyrveError):
 
 
 class Transient(SyrveError):
-    """A failure that may pass by itself."""
+    """A failure that may pass by itself.
+
+    `tried_seconds` is how long the call had failed when it was given up; `failed_alone` says that others like it were answered meanwhile.
+    """
 
     retry_after_seconds: ClassVar[float | None] = 60.0
+    tried_seconds: float = 0.0
+    failed_alone: bool = False
 
 
 class RateLimited(Transient):

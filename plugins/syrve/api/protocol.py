@@ -6,11 +6,10 @@ monotonic seconds given by the transport, so every rule here is tested without a
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
@@ -38,10 +37,12 @@ from syrve.api.errors import (
     UntrustedCertificate,
 )
 from syrve.api.money_answers import UNSETTLED
-from syrve.api.reading import correlation_id
+from syrve.api.reading import correlation_id, retry_after_seconds
 
 UNREADABLE_DEADLINE_SECONDS = 10.0
 """An answer that is no JSON is seldom better a minute later, and whoever waits for it waits for one record."""
+ALONE_DEADLINE_SECONDS = 10.0
+"""How long a call is repeated that goes on failing while others like it are answered: the trouble is its own, and others wait for it."""
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
@@ -175,6 +176,8 @@ class Call:
     __slots__ = (
         "_body",
         "_config",
+        "_failing_since",
+        "_others_answered_at",
         "_repeats",
         "_rng",
         "_unreadable_deadline",
@@ -202,6 +205,7 @@ class Call:
         self._body = _json(body)
         self._rng = rng
         self._repeats = 0
+        self._failing_since: float | None = None
         self._unreadable_deadline = min(self.deadline, started_at + UNREADABLE_DEADLINE_SECONDS)
 
     @property
@@ -214,8 +218,12 @@ class Call:
         headers = _headers(token, self._config.timeout_seconds)
         return Request(self._url, headers, self._body, self._config.timeout_seconds)
 
-    def decide(self, outcome: Answer | Fault, now: float) -> Verdict:
-        """Say what the outcome of the request just sent means, at monotonic time `now`."""
+    def decide(self, outcome: Answer | Fault, now: float, others_answered_at: float = 0.0) -> Verdict:
+        """Say what the outcome of the request just sent means, at monotonic time `now`.
+
+        `others_answered_at` is when another call of this operation last got an answer.
+        """
+        self._others_answered_at = others_answered_at
         if isinstance(outcome, Fault):
             return self._after(self._fault_error(outcome), now)
         value = interpret(self.endpoint, outcome.status, outcome.body)
@@ -262,12 +270,22 @@ class Call:
         wait = max(asked_wait_seconds or 0.0, self.backoff.wait_seconds(self._repeats + 1, self._rng))
         is_whole_but_no_json = isinstance(error, UnreadableAnswer) and error.status is not None
         deadline = self._unreadable_deadline if is_whole_but_no_json else self.deadline
+        if not isinstance(error, RateLimited):
+            deadline = min(deadline, self._note_failing(error, now))
         if now + wait > deadline:
             if isinstance(error, RateLimited):
                 error.outlasts_call = (asked_wait_seconds or 0.0) > self._config.call_deadline_seconds
             return Failed(error)
         self._repeats += 1
         return Again(wait, rate_limited=isinstance(error, RateLimited))
+
+    def _note_failing(self, error: Transient, now: float) -> float:
+        """Note in the error how long the call has failed, and whether it alone did; return until when it may go on."""
+        if self._failing_since is None:
+            self._failing_since = now
+        error.tried_seconds = now - self._failing_since
+        error.failed_alone = self._others_answered_at > self._failing_since
+        return self._failing_since + (ALONE_DEADLINE_SECONDS if error.failed_alone else math.inf)
 
     def _money_error(self, error: SyrveError) -> SyrveError:
         """Return what an error means for a call that is never repeated: unknown, unless its class says otherwise."""
@@ -276,6 +294,11 @@ class Call:
         return OutcomeUnknown(
             UNSETTLED, operation=error.operation, status=error.status, correlation_id=error.correlation_id
         )
+
+
+def is_transient(verdict: Verdict) -> bool:
+    """Whether a request got no answer that says anything about what was asked."""
+    return isinstance(verdict, Again) or (isinstance(verdict, Failed) and isinstance(verdict.error, Transient))
 
 
 def refuses_token(verdict: Verdict) -> bool:
@@ -317,20 +340,3 @@ def _json(body: Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError:
         text = simplejson.dumps(body, use_decimal=True, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "replace")
-
-
-def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Read `Retry-After` as seconds (a number or an HTTP date); None where it is absent or makes no sense."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    try:
-        return max(0.0, float(text)) if float(text) < 1e6 else None
-    except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # "-0000" is read as naive, and means UTC
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from syrve.api.decode import parse_json
@@ -135,3 +137,20 @@ def _status_code(value: Any) -> int | None:
     if isinstance(value, Decimal) and value.is_finite() and 100 <= value < 600:
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 100 <= value < 600 else None
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Read `Retry-After` as seconds (a number or an HTTP date); None where it is absent or makes no sense."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text)) if float(text) < 1e6 else None
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # "-0000" is read as naive, and means UTC
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -1,4 +1,4 @@
-"""Holds back what a pull must not believe: that many customers of an organization are gone at once."""
+"""Holds back what a pull must not believe: that many customers of an organization are gone, or others than they were, at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CustomersHeldBack(SyrveError):
-    """Syrve says of more customers than is plausible that they are gone: the mirror keeps them until a person decides."""
+    """Syrve says of more customers than is plausible that they are gone, or others: the mirror keeps them until a person decides."""
 
 
 def hold_back(cursor: Cursor, batch: Batch, key: TaskKey, settings: BreakerSettings) -> None:
@@ -33,11 +33,21 @@ def hold_back(cursor: Cursor, batch: Batch, key: TaskKey, settings: BreakerSetti
     for organization_id in organizations:  # a batch of a pull has one
         breaker_id = _breaker(cursor, batch, key, settings, organization_id, gone)
         cursor.execute(sql("merge/hold_back.sql"), {"breaker_id": breaker_id})
-        for held_organization_id, customer_id, answer, is_new in cursor.fetchall():
-            batch.counts.held_back += 1
-            batch.newly_held += is_new
-            if answer == "deleted":
-                batch.customers.pop((held_organization_id, customer_id), None)
+        held = cursor.fetchall()
+        batch.counts.held_back += len(held)
+        batch.newly_held += sum(is_new for *_, is_new in held)
+        _take_out(batch, {(organization, kind, value) for organization, kind, value, _ in held})
+
+
+def _take_out(batch: Batch, held: set[tuple[str, str, str]]) -> None:
+    """Take the customers out of a batch whom only answers show that are held back."""
+    shown = {
+        (lookup.organization_id, customer_id)
+        for lookup, _, customer_id, _ in batch.lookups
+        if customer_id is not None and (lookup.organization_id, lookup.kind, lookup.value) not in held
+    }
+    for key in batch.customers.keys() - shown:
+        del batch.customers[key]
 
 
 def note_changed_fields(

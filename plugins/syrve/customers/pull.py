@@ -114,7 +114,7 @@ class CustomerPull:
         clock = WarehouseClock(connection)
         claimer = Claimer(scope, self._settings, lease=number, due_before=clock.now())
         half = max(1, self._settings.batch_size // 2)
-        tries: dict[Lookup, int] = {}
+        tries: dict[Lookup, tuple[int, float]] = {}
         again: list[Lookup] = []
         answered: list[LookupResult] = []
         started = time.monotonic()
@@ -195,7 +195,8 @@ class CustomerPull:
         """Fail the run that held answers back; those that wait for a decision since an earlier run are only told in the log."""
         told = (
             f"{total.held_back} of {total.requested} answers are held back for organization {organization_id}: Syrve says of more "
-            "customers than is plausible that they are gone. Look at sync.breaker and sync.held_back, then decide: "
+            "customers than is plausible that they are gone, or that their phones and cards are others' now. "
+            "Look at sync.breaker and sync.held_back, then decide: "
             "select sync.let_through(breaker_id) or sync.drop_held_back(breaker_id)"
         )
         if self._newly_held:
@@ -210,16 +211,18 @@ class CustomerPull:
         with transaction(connection, "count calls") as cursor:
             add_counts(cursor, self._key, counts)
 
-    def _to_try_again(self, results: list[LookupResult], tries: dict[Lookup, int]) -> list[Lookup]:
+    def _to_try_again(self, results: list[LookupResult], tries: dict[Lookup, tuple[int, float]]) -> list[Lookup]:
         """Return the look-ups that failed for a passing reason and have rounds left; their leases are kept.
 
-        Not those whose answer is no JSON: it was asked for until it was clear that it is the record's, and others wait.
+        Not those whose answer is no JSON: it was asked for until it was clear that it is the record's, and others wait. Nor those that have
+        cost `again_within_seconds`: they are due again in a minute.
         """
         again = []
         for result in results:
             if isinstance(result.error, Transient) and not isinstance(result.error, UnreadableAnswer):
-                tries[result.lookup] = tries.get(result.lookup, 0) + 1
-                if tries[result.lookup] < self._settings.rounds:
+                rounds, seconds = tries.get(result.lookup, (0, 0.0))
+                tries[result.lookup] = rounds, seconds = rounds + 1, seconds + result.error.tried_seconds
+                if rounds < self._settings.rounds and seconds < self._settings.again_within_seconds:
                     again.append(result.lookup)
         return again
 

@@ -40,6 +40,8 @@ class PullSettings:
     """With calls to spare, identities that are due within this time are looked up early."""
     failed_seconds: float = 60.0
     rounds: int = 3
+    again_within_seconds: float = 60.0
+    """An identity whose calls have failed for so long is not tried again in the same run."""
     failed_tolerance_share: float = 0.01
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
