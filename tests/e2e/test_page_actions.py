@@ -34,9 +34,9 @@ def press(site: Site, role: str, path: str, **values: Any) -> requests.Response:
 def customer(site: Site) -> None:
     query(
         site,
-        "insert into syrve.customer (organization_id, customer_id, phone, name, is_deleted, digest, first_seen_at,"
-        " changed_at, fetched_at)"
-        " values (%s, %s, %s, %s, false, '\\x00', now(), now(), now()) on conflict do nothing returning 1",
+        "insert into syrve.customer (organization_id, customer_id, phone, name, is_deleted, extra, digest, first_seen_at,"
+        " changed_at, profile_changed_at, fetched_at)"
+        " values (%s, %s, %s, %s, false, '{}', '\\x00', now(), now(), now(), now()) on conflict do nothing returning 1",
         *(ORGANIZATION, CUSTOMER, PHONE, NAME),
     )
 
