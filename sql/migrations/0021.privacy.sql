@@ -361,6 +361,15 @@ begin
     get diagnostics affected = row_count;
     n := n || jsonb_build_object('sync.reject', affected);
 
+    -- Made by a later migration. Who looked at whom stays on record, under the pseudonym.
+    if erasure.customer_id is not null and to_regclass('sync.audit') is not null then
+        update sync.audit as done
+        set subject = replace(done.subject::text, erasure.customer_id::text, erasure.pseudonym::text)::jsonb
+        where done.subject::text like '%' || erasure.customer_id || '%';
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object('sync.audit', affected);
+    end if;
+
     -- Last: until here it says who the person is.
     delete from sync.roster as known
     using privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine

@@ -1,5 +1,5 @@
 -- Where may a person be? `found_by` says by which column of a table rows are found: customer_id, crm_id (rows of the CRM), or its own way for the
--- events of the ledger and for rejects. By the catalogue, so that a table that is added is not forgotten.
+-- events of the ledger, rejects and the audit. By the catalogue, so that a table that is added is not forgotten.
 with columns as (
     select
         namespace.nspname,
@@ -20,13 +20,13 @@ with columns as (
 select
     columns.name,
     case
-        when columns.name in ('wallet.operation_event', 'sync.reject') then columns.name
+        when columns.name in ('wallet.operation_event', 'sync.reject', 'sync.audit') then columns.name
         when columns.nspname = 'crm' and 'crm_id' = any(columns.names) then 'crm_id'
         else 'customer_id'
     end as found_by
 from columns
 where
-    columns.name in ('wallet.operation_event', 'sync.reject')
+    columns.name in ('wallet.operation_event', 'sync.reject', 'sync.audit')
     or (columns.nspname = 'crm' and 'crm_id' = any(columns.names))
     or ('customer_id' = any(columns.names) and 'organization_id' = any(columns.names))
 order by columns.name;

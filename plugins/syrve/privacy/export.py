@@ -14,6 +14,7 @@ _CONDITIONS = {
     "crm_id": "held.crm_id in (select privacy.crm_ids_of(%(organization_id)s::uuid, %(customer_id)s::uuid, null))",
     "wallet.operation_event": "held.operation_id in (select moved.operation_id from wallet.operation as moved "
     "where moved.organization_id = %(organization_id)s::uuid and moved.customer_id = %(customer_id)s::uuid)",
+    "sync.audit": "held.subject::text like '%%' || %(customer_id)s || '%%'",
     "sync.reject": "held.organization_id = %(organization_id)s::uuid and exists ("
     "select from privacy.identities_of(%(organization_id)s::uuid, %(customer_id)s::uuid, null) as mine "
     "where strpos(lower(concat_ws(' ', held.identity, held.payload)), lower(mine.identity_value)) > 0)",
