@@ -16,6 +16,9 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+SIMULATOR = "syrve-simulator"
+"""The other distribution of the checkout, which the package does not need: like the package itself, it is no component."""
+
 
 def write_sbom(root: Path, output: Path) -> dict[str, int]:
     """Write the bill of a checkout's environment; returns how many components have each scope."""
@@ -40,7 +43,7 @@ def write_sbom(root: Path, output: Path) -> dict[str, int]:
 def set_scopes(bill: dict[str, Any], stack: Iterable[str]) -> dict[str, int]:
     """Give every component its scope; `stack` are the requirements that the production-like stack adds."""
     own = normalized(bill["metadata"]["component"]["name"])
-    bill["components"] = [part for part in bill["components"] if normalized(part["name"]) != own]
+    bill["components"] = [part for part in bill["components"] if normalized(part["name"]) not in (own, SIMULATOR)]
     required = installed_needs([own])
     optional = installed_needs(stack) - required
     counts = dict.fromkeys(("required", "optional", "excluded"), 0)
