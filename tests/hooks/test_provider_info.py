@@ -110,7 +110,12 @@ def test_form_holds_no_secret_in_a_plain_field() -> None:
 
 @pytest.mark.parametrize("name", sorted(form()))
 def test_every_field_of_the_form_is_a_setting_that_the_connection_takes(name: str) -> None:
-    sample = {"app_id": "app", "budgets": DEFAULT_BUDGETS, "organization_ids": "5f4e0007-0000-4000-8000-000000000001"}
+    sample = {
+        "app_id": "app",
+        "budgets": DEFAULT_BUDGETS,
+        "max_in_flight": {"customer": 5},
+        "organization_ids": "5f4e0007-0000-4000-8000-000000000001",
+    }
     value = form()[name]["schema"].get("default", sample.get(name))
     assert value is not None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from syrve.errors import SyrveProviderError
 
-class PageError(Exception):
+
+class PageError(SyrveProviderError):
     """The page cannot do what was asked: `status` is that of HTTP, `advice` says what to do."""
 
     def __init__(self, status: int, title: str, advice: str) -> None:
