@@ -370,6 +370,25 @@ begin
         n := n || jsonb_build_object('sync.audit', affected);
     end if;
 
+    -- Made by a later migration.
+    if to_regclass('sync.signal') is not null then
+        delete from sync.signal as reported
+        where
+            reported.organization_id = erasure.organization_id
+            and (
+                reported.customer_id = erasure.customer_id
+                or exists (
+                    select
+                    from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
+                    where
+                        (mine.identity_kind = 'phone' and mine.identity_value = reported.phone)
+                        or (mine.identity_kind = reported.identity_kind and mine.identity_value = reported.identity_value)
+                )
+            );
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object('sync.signal', affected);
+    end if;
+
     -- Last: until here it says who the person is.
     delete from sync.roster as known
     using privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine

@@ -52,8 +52,24 @@ def old_and_young(persons: Persons, statement: str) -> None:
             ),
             "privacy.erasure",
         ),
+        (
+            "signals",
+            (
+                "insert into sync.signal (content_key, organization_id, kind, event_type, channel, received_at) "
+                f"values (sha256(AGE::text::bytea), '{ORGANIZATION}', 'other', 'x', 'webhook', AGE)"
+            ),
+            "sync.signal",
+        ),
+        (
+            "notified_movements",
+            (
+                "insert into wallet.notified_movement (organization_id, content_key, moved_at, received_at) "
+                f"values ('{ORGANIZATION}', sha256(AGE::text::bytea), AGE, AGE)"
+            ),
+            "wallet.notified_movement",
+        ),
     ],
-    ids=["runs", "resolved_rejects", "open_rejects", "backfills", "unanswered_erasures"],
+    ids=["runs", "resolved_rejects", "open_rejects", "backfills", "unanswered_erasures", "signals", "movements"],
 )
 def test_only_rows_beyond_their_retention_go(persons: Persons, kind: str, statement: str, table: str) -> None:
     old_and_young(persons, statement)

@@ -67,15 +67,20 @@ def with_secrets(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
-@pytest.fixture
-def receiver_dsn(warehouse_dsn: str, make_login: Callable[[str], str]) -> str:
-    return warehouse_dsn.replace("postgres@", f"{make_login('syrve_receiver')}@")
+@pytest.fixture(scope="module")
+def receiver_dsn(kept_warehouse: str, make_login: Callable[[str], str]) -> str:
+    return kept_warehouse.replace("postgres@", f"{make_login('syrve_receiver')}@")
 
 
-@pytest.fixture
-def receiver(with_secrets: Warehouse, receiver_dsn: str, tmp_path: Path) -> Iterator[RunningReceiver]:
-    with running_receiver(receiver_dsn, tmp_path / "receiver.log") as running:
+@pytest.fixture(scope="module")
+def lasting_receiver(receiver_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
+    with running_receiver(receiver_dsn, tmp_path_factory.mktemp("receiver") / "receiver.log") as running:
         yield running
+
+
+@pytest.fixture
+def receiver(with_secrets: Warehouse, lasting_receiver: RunningReceiver) -> RunningReceiver:
+    return lasting_receiver
 
 
 @pytest.fixture

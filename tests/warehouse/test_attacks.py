@@ -20,6 +20,7 @@ DEFINERS = {
     "crm.retry_row(bigint)",
     "privacy.add_erased_identity(uuid,uuid,text,text)",
     "privacy.drop_erased_identities()",
+    "privacy.drop_erased_signals()",
     "privacy.erase(uuid)",
     "privacy.erase_returned()",
     "privacy.is_erased(uuid,text,text)",

@@ -7,7 +7,7 @@ and the names of its fields remain.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -235,12 +235,12 @@ def _content_key(item: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(text).digest()
 
 
-def rows(events: list[tuple[str, Event]], *, channel: str) -> str:
+def rows(events: Sequence[tuple[str, Event]], *, channel: str) -> str:
     """Return events, each with its organization, as the JSON that `signals/receive.sql` reads, in the order of their keys."""
     return json_text([_row(organization_id, event, channel) for organization_id, event in _ordered(events)])
 
 
-def _ordered(events: list[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
+def _ordered(events: Sequence[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
     """Go through events in the order in which every writer takes them: two that write the same ones do not wait for each other in turn."""
     return iter(sorted(events, key=lambda each: each[1].content_key))
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 STATEMENT_TIMEOUT_MS = 5_000
 BATCH_EVENTS = 2_000
-Received = list[tuple[str, Event]]
+Received = Sequence[tuple[str, Event]]
 
 
 class Keeps(Protocol):
