@@ -40,6 +40,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.release",
                     "syrve.operators.release_approval",
                     "syrve.operators.roster",
+                    "syrve.operators.signals",
                     "syrve.operators.topup",
                     "syrve.operators.topup_approval",
                     "syrve.operators.wallet",

@@ -75,5 +75,6 @@ grant select (
     change_type, order_number, field_names, taken_at, identity_kind, is_followed, is_new, settled_at, looked_at, led_to_change
 ) on sync.signal to syrve_ops;
 grant select on sync.signal_precision, sync.signal_day, sync.order_bookmark, wallet.notified_movement to syrve_ops;
+grant select on analytics.signal_quality to syrve_ops;
 grant select (organization_id, made_at, retired_at) on sync.signal_secret to syrve_ops;
 grant execute on function sync.signal_worth(double precision, double precision) to syrve_ops;

@@ -1,3 +1,4 @@
+drop view analytics.signal_quality;
 drop table wallet.notified_movement;
 drop table sync.order_bookmark;
 drop table sync.signal_day;

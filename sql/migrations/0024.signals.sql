@@ -197,3 +197,89 @@ comment on column wallet.notified_movement.moved_at is 'When the money moved, as
 comment on column wallet.notified_movement.received_at is 'When we got the notification.';
 comment on column wallet.notified_movement.looked_at is 'Time of the look-up that followed; null while there was none.';
 comment on column wallet.notified_movement.balance_seen is 'Balance that this look-up saw; equal to balance_after if nothing else moved it since.';
+
+create view analytics.signal_quality as
+with reported as (
+    select
+        organization_id,
+        day,
+        sum(received)::bigint as received,
+        sum(followed)::bigint as followed,
+        sum(new_customers)::bigint as new_customers,
+        sum(looked)::bigint as looked,
+        sum(led_to_change)::bigint as led_to_change,
+        sum(delay_seconds) as delay_seconds
+    from sync.signal_day
+    group by organization_id, day
+),
+
+moved as (
+    select
+        organization_id,
+        customer_id,
+        changed_at as seen_at
+    from syrve.wallet_balance
+    where changed_at >= now() - interval '30 days'
+    union all
+    select
+        organization_id,
+        customer_id,
+        valid_from as seen_at
+    from syrve.wallet_balance_version
+    where valid_to >= now() - interval '30 days' and valid_from >= now() - interval '30 days'
+),
+
+changed as (
+    select
+        moved.organization_id,
+        (moved.seen_at at time zone 'UTC')::date as day,
+        count(*) as changes,
+        count(*) filter (
+            where not exists (
+                select
+                from sync.signal as reported
+                where
+                    reported.organization_id = moved.organization_id
+                    and reported.customer_id = moved.customer_id
+                    and reported.received_at between moved.seen_at - interval '1 day' and moved.seen_at
+            )
+        ) as changes_without_signal
+    from moved
+    inner join syrve.customer as customer
+        on moved.organization_id = customer.organization_id and moved.customer_id = customer.customer_id
+    where moved.seen_at > customer.first_seen_at
+    group by moved.organization_id, (moved.seen_at at time zone 'UTC')::date
+)
+
+select
+    coalesce(reported.organization_id, changed.organization_id) as organization_id,
+    organization.name as organization_name,
+    coalesce(reported.day, changed.day) as day,
+    coalesce(reported.received, 0) as received,
+    coalesce(reported.followed, 0) as followed,
+    coalesce(reported.new_customers, 0) as new_customers,
+    coalesce(reported.looked, 0) as looked,
+    coalesce(reported.led_to_change, 0) as led_to_change,
+    make_interval(secs => reported.delay_seconds / nullif(reported.led_to_change, 0)) as mean_delay,
+    changed.changes,
+    changed.changes_without_signal,
+    round(changed.changes_without_signal / nullif(changed.changes, 0)::numeric, 4) as missed_share
+from reported
+full join changed on reported.organization_id = changed.organization_id and reported.day = changed.day
+left join syrve.organization as organization on coalesce(reported.organization_id, changed.organization_id) = organization.organization_id;
+comment on view analytics.signal_quality is
+'What signals were worth, by day (UTC). '
+'One row per organization and day with signals or, in the last 30 days, changes of balances. Key: organization_id, day. '
+'Joins: organization (organization_id).';
+comment on column analytics.signal_quality.organization_id is 'Organization.';
+comment on column analytics.signal_quality.organization_name is 'Its name; null until it has been listed.';
+comment on column analytics.signal_quality.day is 'Day on which the signals came, or the changes were seen.';
+comment on column analytics.signal_quality.received is 'Signals that came; repeated ones count once.';
+comment on column analytics.signal_quality.followed is 'Those that made somebody due.';
+comment on column analytics.signal_quality.new_customers is 'Those that brought a customer whom the roster lacked.';
+comment on column analytics.signal_quality.looked is 'Those after which a look-up has answered.';
+comment on column analytics.signal_quality.led_to_change is 'Those whose look-up found a change.';
+comment on column analytics.signal_quality.mean_delay is 'Mean time from a signal to its look-up, of those that led to a change.';
+comment on column analytics.signal_quality.changes is 'Changes of balances of known customers that were seen; null before the last 30 days.';
+comment on column analytics.signal_quality.changes_without_signal is 'Those whose customer had no signal in the 24 hours before.';
+comment on column analytics.signal_quality.missed_share is 'Share of the changes that no signal told of.';

@@ -57,6 +57,13 @@ CALLS: dict[str, tuple[str, Callable[[SyrveClient], Any]]] = {
         "transactions_by_revision",
         lambda client: list(client.transactions_by_revision(ORG, GUEST)),
     ),
+    "orders_by_revision": ("orders_by_revision", lambda client: client.orders_by_revision(ORG, 17)),
+    "orders_by_date": ("orders_by_date", lambda client: client.orders_by_date(ORG, SINCE, UNTIL)),
+    "webhook_settings": ("webhook_settings", lambda client: client.webhook_settings(ORG)),
+    "update_webhook_settings": (
+        "webhook_update",
+        lambda client: client.update_webhook_settings(ORG, "https://example.com/x", None, {}),
+    ),
 }
 TOKEN_OPERATIONS = {"access_token", "access_token_v2"}
 
@@ -107,6 +114,7 @@ def test_capabilities_agree_with_the_operations_on_offer(dialect: str) -> None:
     spoken = dialect_named(dialect)
 
     assert spoken.capabilities.removes_category == ("category_remove" in spoken.paths)
+    assert spoken.capabilities.reports_orders == ("orders_by_revision" in spoken.paths)
     assert spoken.capabilities.reports_transactions == ("transactions_by_revision" in spoken.paths)
     assert spoken.capabilities.takes_app_tokens == ("access_token_v2" in spoken.paths)
 
@@ -133,6 +141,7 @@ def test_whatever_moves_money_is_money_and_whatever_else_writes_may_be_repeated(
         "card_remove",
         "category_add",
         "category_remove",
+        "webhook_update",
     }
 
 

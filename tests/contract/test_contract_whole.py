@@ -1,6 +1,6 @@
 """One visit to every operation of the dialect: none is left out, none refuses a stranger."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from iikocloudapi import ApiLoginAuth
@@ -39,6 +39,20 @@ async def visit_money(iiko, whose, wallet_id):
     await reports.by_revision(**whose, page_size=10)
 
 
+async def visit_orders(iiko, organization_id):
+    now = datetime.now(UTC)
+    listed = await iiko.deliveries.by_revision(
+        start_revision=int(now.timestamp() * 1000), organization_ids=[organization_id]
+    )
+    assert listed.max_revision is not None
+    await iiko.deliveries.by_delivery_date_and_status(
+        organization_ids=[organization_id], delivery_date_from=now - timedelta(hours=1), delivery_date_to=now
+    )
+    await iiko.webhooks.update_settings(organization_id=organization_id, web_hooks_uri="https://example.com/events")
+    settings = await iiko.webhooks.settings(organization_id=organization_id)
+    assert settings.web_hooks_uri == "https://example.com/events"
+
+
 async def test_every_operation_of_the_dialect_answers_a_stranger(stranger, as_stranger, service):
     with pytest.deprecated_call():
         by_login = as_stranger(ApiLoginAuth(Settings().api_login))
@@ -52,6 +66,8 @@ async def test_every_operation_of_the_dialect_answers_a_stranger(stranger, as_st
     (series, *_) = (await coupons.series(organization_id=organization.id)).series_with_not_activated_coupons
     page = await coupons.by_series(organization_id=organization.id, series=series.number, page=0, page_size=1)
     await coupons.info(organization_id=organization.id, number=page.not_activated_coupon[0].number)
+
+    await visit_orders(stranger.iiko, organization.id)
 
     calls = service.control.calls()["operations"]
     assert set(calls) == {operation.name for operation in DIALECTS["cloud"].operations}

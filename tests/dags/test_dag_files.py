@@ -25,11 +25,15 @@ FILES = sorted(DAGS.glob("*.py"))
 DAG_IDS = [file.stem for file in FILES]
 CALLS_SYRVE = {
     "SyrveApplyPushOperator",
+    "SyrveFollowSignalsOperator",
+    "SyrveOrderOrganizationsOperator",
     "SyrveOrganizationsOperator",
     "SyrvePlanBackfillOperator",
     "SyrvePlanPullOperator",
     "SyrvePlanPushOperator",
     "SyrvePullCouponsOperator",
+    "SyrveReadOrdersOperator",
+    "SyrveWebhooksOperator",
     "SyrvePullCustomersOperator",
     "SyrveReleaseHoldsOperator",
     "SyrveSendTopupOperator",
@@ -339,6 +343,9 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_erase_customer": None,
         "syrve_export_customer": None,
         "syrve_maintenance": "23 3 * * *",
+        "syrve_orders": None,
+        "syrve_signals": None,
+        "syrve_webhooks": None,
     }
 
 

@@ -16,7 +16,7 @@ BOTH = {
 }  # fmt: skip
 CLOUD_ALONE = {
     "access_token_v2", "delete_customers", "restore_customers", "category_remove", "category_list", "program_list", "coupons_by_series",
-    "transactions_by_date", "transactions_by_revision",
+    "transactions_by_date", "transactions_by_revision", "orders_by_revision", "orders_by_date", "webhook_settings", "webhook_update",
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -25,11 +25,13 @@ from syrve.api.models import (
     CustomersChanged,
     Lookup,
     LookupKind,
+    OrderPage,
     Organization,
     Program,
     ProgramMembership,
     SeriesListing,
     Transaction,
+    WebhookSettings,
 )
 from syrve.api.permits import Permits
 from syrve.api.protocol import Backoff, CallStats
@@ -241,6 +243,26 @@ class SyrveClient:
             seen.update(each.transaction_id for each in fresh)
             newest = max(fresh, key=lambda each: each.revision)
             revision, last = newest.revision, newest.transaction_id
+
+    def orders_by_revision(self, organization_id: str, revision: int) -> OrderPage:
+        """Read the orders that changed since a revision, which may be about three hours old at most (live service only)."""
+        return self._ask(endpoints.ORDERS_BY_REVISION, decode_cloud.order_page, organization_id, revision)
+
+    def orders_by_date(self, organization_id: str, since: datetime, until: datetime) -> OrderPage:
+        """Read the orders due between two moments of the restaurant's clock, `since` before `until` (live service only)."""
+        if since >= until:
+            raise ConfigurationError("the window of orders is empty", operation="orders_by_date")
+        return self._ask(endpoints.ORDERS_BY_DATE, decode_cloud.order_page, organization_id, since, until)
+
+    def webhook_settings(self, organization_id: str) -> WebhookSettings:
+        """Read where webhooks of an organization go, and which (live service only)."""
+        return self._ask(endpoints.WEBHOOK_SETTINGS, decode_cloud.webhook_settings, organization_id)
+
+    def update_webhook_settings(
+        self, organization_id: str, uri: str, secret: str | None, webhook_filter: Mapping[str, Any] | None
+    ) -> None:
+        """Set where webhooks of an organization go, and which; what the filter leaves out ends (live service only)."""
+        self._ask(endpoints.WEBHOOK_UPDATE, _done, organization_id, uri, secret, webhook_filter)
 
     def _customer(self, organization_id: str, kind: LookupKind, value: str) -> Customer:
         read = partial(decode.customer, time_zone=self._time_zone)

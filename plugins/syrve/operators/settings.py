@@ -5,6 +5,9 @@
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
 | `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/5 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
+| `SYRVE_SIGNALS_SCHEDULE` | the same for `syrve_signals`; `* * * * *` once senders are set up (docs/signals.md) | `none` |
+| `SYRVE_SIGNALS_LISTEN_SECONDS` | how long each run of it listens | `50` |
+| `SYRVE_ORDERS_SCHEDULE` | the same for `syrve_orders`; `*/5 * * * *` on the live service | `none` |
 | `SYRVE_MAINTENANCE_SCHEDULE` | the same for `syrve_maintenance` | `23 3 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
@@ -96,6 +99,7 @@ def money_limits(name: str, *defaults: int) -> MoneyLimits:
 POOL = os.environ.get("SYRVE_POOL", "syrve_api")
 PUSH_CHANGED_SHARE = float(os.environ.get("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
 PUSH_CHANGED_AT_LEAST = int(os.environ.get("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
+SIGNALS_LISTEN_SECONDS = int(os.environ.get("SYRVE_SIGNALS_LISTEN_SECONDS", "50"))
 SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
 QUESTION_RETRIES = 20

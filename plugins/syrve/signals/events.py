@@ -27,6 +27,9 @@ MAX_NAME_LENGTH = 100
 _MAX_FIELDS = 30
 _MAX_AMOUNT = Decimal(10) ** 15
 
+_LAST_SECOND = 10_000_000_000
+_LAST_MILLISECOND = 1000 * _LAST_SECOND
+
 _ORDER_EVENTS = {"deliveryorderupdate", "deliveryordererror", "tableorderupdate", "tableordererror"}
 _RESERVE_EVENTS = {"reserveupdate", "reserveerror"}
 _STATES = {
@@ -111,6 +114,7 @@ def read_event(item: Mapping[str, Any], *, region: str) -> Event:
     }
     word = (event_type or "").lower()
     if word in _ORDER_EVENTS:
+        common["event_at"] = changed_at(info) or common["event_at"]
         return Event(**common, **order_fields(info, region=region))
     if word in _RESERVE_EVENTS:
         return Event(**common, kind="reserve", **_person(info, _inside(info, "reserve"), region))
@@ -134,6 +138,26 @@ def order_fields(info: Mapping[str, Any], *, region: str) -> dict[str, Any]:
         "amount": _from_wallets(order.get("payments"), is_over=state == "completed"),
         **_person(info, order, region),
     }
+
+
+def changed_at(info: Mapping[str, Any]) -> datetime | None:
+    """Read when an order last changed at the service: milliseconds, or seconds, since 1970. None if it does not say."""
+    value = info.get("timestamp")
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < _LAST_MILLISECOND:
+        return None
+    seconds = value / 1000 if value > _LAST_SECOND else value
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+def fed_order(organization_id: str, info: Mapping[str, Any], *, region: str) -> Event:
+    """Read an order of the order feed as an event. Raises `UnreadableBody` if it is nested too deeply."""
+    return Event(
+        **order_fields(info, region=region),
+        event_type="order feed",
+        content_key=_content_key({"feed": organization_id, **info}),
+        organization_ids=(organization_id,),
+        event_at=changed_at(info),
+    )
 
 
 def _balance(reader: FieldReader, common: Mapping[str, Any], region: str) -> Event:

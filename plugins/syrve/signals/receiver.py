@@ -17,9 +17,10 @@ from starlette.responses import JSONResponse, Response
 
 from syrve.signals.errors import Overloaded, Refused, UnreadableBody
 from syrve.signals.events import Event, read_events
+from syrve.signals.keeping import Received
 from syrve.signals.limits import Rate, ReceiverLimits
 from syrve.signals.secrets import Secrets, secret_in_header
-from syrve.signals.store import Keeps, Received
+from syrve.signals.store import Keeps
 from syrve.warehouse.errors import WarehouseError
 
 log = logging.getLogger(__name__)

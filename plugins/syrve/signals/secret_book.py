@@ -22,3 +22,10 @@ def retire_secrets(warehouse: Warehouse, organization_id: str, *, in_seconds: in
             sql("signals/retire_secrets.sql"), {"organization_id": organization_id, "in_seconds": in_seconds}
         )
         return cursor.rowcount
+
+
+def hashes_of(warehouse: Warehouse, organization_id: str) -> frozenset[bytes]:
+    """Return the hashes of an organization's secrets in force. Raises `WarehouseError`."""
+    with warehouse.transaction("read the secrets of senders") as cursor:
+        cursor.execute(sql("signals/secrets.sql"))
+        return frozenset(bytes(secret_hash) for found, secret_hash in cursor.fetchall() if found == organization_id)

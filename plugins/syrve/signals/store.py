@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 from syrve.signals.errors import Overloaded
-from syrve.signals.events import Event, rows
+from syrve.signals.keeping import Received, keep_events
 from syrve.warehouse.database import Connection, Warehouse, transaction
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
 from syrve.warehouse.sql_files import sql
@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 STATEMENT_TIMEOUT_MS = 5_000
 BATCH_EVENTS = 2_000
-Received = Sequence[tuple[str, Event]]
 
 
 class Keeps(Protocol):
@@ -109,16 +108,15 @@ class SignalStore:
                 _settle([each], None)
 
     def _insert(self, events: Received) -> None:
-        values = {"signals": rows(events, channel="webhook")}
         try:
-            self._execute(values)
+            self._execute(events)
         except WarehouseUnavailable:
-            self._execute(values)  # the connection may have been dead for long: once more over a new one
+            self._execute(events)  # the connection may have been dead for long: once more over a new one
 
-    def _execute(self, values: dict[str, str]) -> None:
+    def _execute(self, events: Received) -> None:
         try:
             with transaction(self._open(), "keep signals") as cursor:
-                cursor.execute(sql("signals/receive.sql"), values)
+                keep_events(cursor, events, "webhook")
         except WarehouseUnavailable:
             self._drop()
             raise
