@@ -21,6 +21,7 @@ NAMES = (
     "claim",
     "budget",
     "costs",
+    "outlook",
     "crm_plan",
     "crm_apply",
     "reconcile",
