@@ -74,29 +74,51 @@ $$;
 comment on function privacy.is_erased(uuid, text, text) is
 'Whether an identity (kind id, phone, card, card_number or email) is of an erased customer.';
 
+-- Phones are looked for as people write them: any signs that are no letters between the digits, full-width digits, with or without a country code, and
+-- beside other numbers. So every row of ten and more digits is tried from each digit on.
 -- As the owner, because the DAGs read no hashes.
 create function privacy.names_erased(organization_id uuid, written text) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select
-        written is not null
-        and exists (select from privacy.erased_key)
-        and exists (
-            select
-            from
-                regexp_matches(
-                    written, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\+?\d[\d ()-]{8,18}\d|[^\s"'':,;<>()]+@[^\s"'':,;<>()]+', 'gi'
-                ) as found (words)
-            cross join lateral (
-                values
-                ('id', lower(found.words[1])),
-                ('email', lower(found.words[1])),
-                ('phone', '+' || regexp_replace(found.words[1], '\D', '', 'g')),
-                ('phone', '+7' || right(regexp_replace(found.words[1], '\D', '', 'g'), 10))
-            ) as possible (kind, value)
-            inner join privacy.erased_key as erased on erased.key_hash = privacy.key_hash($1, possible.kind, possible.value)
-        )
+    with folded as (
+        select lower(translate(written, '０１２３４５６７８９＋＠', '0123456789+@')) as text
+        where written is not null and exists (select from privacy.erased_key)
+    ),
+
+    digits as (
+        select regexp_replace(found.words[1], '\D', '', 'g') as run
+        from folded
+        cross join regexp_matches(folded.text, '\d(?:[^[:alnum:]@]{0,6}\d){9,39}', 'g') as found (words)
+    ),
+
+    possible as (
+        select
+            'phone' as kind,
+            case when length.digits = 10 then '+7' else '+' end || substr(digits.run, start.place, length.digits) as value
+        from digits
+        cross join generate_series(1, char_length(digits.run) - 9) as start (place)
+        cross join generate_series(10, 15) as length (digits)
+        where start.place + length.digits - 1 <= char_length(digits.run)
+        union all
+        select
+            'id',
+            found.words[1]
+        from folded
+        cross join regexp_matches(folded.text, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', 'g') as found (words)
+        union all
+        select
+            'email',
+            found.words[1]
+        from folded
+        cross join regexp_matches(folded.text, '[^\s"'':,;<>()]+@[^\s"'':,;<>()]+', 'g') as found (words)
+    )
+
+    select exists (
+        select
+        from possible
+        inner join privacy.erased_key as erased on erased.key_hash = privacy.key_hash($1, possible.kind, possible.value)
+    )
 $$;
 comment on function privacy.names_erased(uuid, text) is
 'Whether a text holds an id, a phone or an e-mail address of an erased customer.';
@@ -126,6 +148,21 @@ comment on function privacy.drop_erased_identities() is
 create trigger erased_stay_away after insert on sync.roster
 referencing new table as added
 for each statement execute function privacy.drop_erased_identities();
+
+create function privacy.refuse_other_identity() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise check_violation using message = 'an identity of the roster never becomes another one: add that one';
+end
+$$;
+comment on function privacy.refuse_other_identity() is 'Keeps identities as they were added, so that what is asked of a new one is asked of all.';
+
+create trigger identity_is_final before update on sync.roster
+for each row when (
+    (old.organization_id, old.identity_kind, old.identity_value) is distinct from (new.organization_id, new.identity_kind, new.identity_value)
+) execute function privacy.refuse_other_identity();
 
 -- As the owner, because the DAGs read no hashes.
 create function privacy.refuse_erased_customers() returns trigger
@@ -621,6 +658,8 @@ begin
         where privacy.is_erased(known.organization_id, known.identity_kind, known.identity_value)
     loop
         continue when person.customer_id is null and person.phone is null;
+        -- Money that is held or unsettled keeps whoever came back, as it keeps everybody; the next run tries again.
+        continue when exists (select from privacy.hindrances(person.organization_id, person.customer_id));
         insert into privacy.erasure (run_id, organization_id, customer_id, phone, requested_by)
         values ('returned after a restore', person.organization_id, person.customer_id, person.phone, 'receipt')
         returning * into erasure;
@@ -654,11 +693,28 @@ as $$
         privacy.key_hash($1, $3, $4),
         erased.erasure_id
     from privacy.erased_key as erased
-    where erased.key_hash = privacy.key_hash($1, 'id', $2::text)
+    where
+        erased.key_hash = privacy.key_hash($1, 'id', $2::text)
+        and $3 <> 'id'
+        and not exists (
+            select
+            from sync.roster as known
+            where
+                known.organization_id = $1
+                and known.identity_kind = $3
+                and known.identity_value = $4
+                and known.customer_id is not null
+                and known.customer_id <> $2
+        )
+        and not exists (
+            select
+            from syrve.customer as mirrored
+            where mirrored.organization_id = $1 and $3 = 'phone' and mirrored.phone = $4 and not mirrored.is_deleted
+        )
     on conflict do nothing
 $$;
 comment on function privacy.add_erased_identity(uuid, uuid, text, text) is
-'Notes another identity of an erased customer, as a look-up found it.';
+'Notes another identity of an erased customer, as a look-up found it; none that leads to a customer whom the mirror has.';
 
 create function privacy.allow_again(organization_id uuid, identity_kind text, identity_value text) returns boolean
 language sql
