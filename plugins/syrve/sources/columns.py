@@ -79,13 +79,21 @@ class Matched:
 class Columns:
     """The columns of one import: `any_of` and `needed` are those that it cannot do without.
 
-    `aliases` maps columns as `KNOWN_HEADINGS` names them to those of this import.
+    `aliases` maps columns as `KNOWN_HEADINGS` names them to those of this import. `listed` are those of which a query of a form takes the
+    values as a table or view has them; unless said, they are those about a person.
     """
 
     names: Sequence[str]
     aliases: Mapping[str, str] = field(default_factory=dict)
     any_of: Sequence[str] = ()
     needed: Sequence[str] = ()
+    listed: frozenset[str] | None = None
+
+    def must_be_listed(self, name: str) -> bool:
+        """Tell whether whoever fills in a form may not type this column into a query."""
+        if self.listed is not None:
+            return name in self.listed
+        return name in PERSONAL or any(each in PERSONAL for each, alias in self.aliases.items() if alias == name)
 
     def of_organization(self, organization_id: str | None) -> Columns:
         """Return the columns with `organization_id` among the needed ones unless the form names the organization."""
