@@ -47,8 +47,6 @@ PERSONAL = frozenset(
     )
 )
 """Columns by which a person can be guessed, or that say something of one that a count of changes would confirm; Syrve's ids are random."""
-_MAX_NAMED = 20
-_MAX_HEADING_LENGTH = 60
 
 
 def plain_heading(heading: Any) -> str:
@@ -64,10 +62,10 @@ KNOWN_HEADINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Which column each place of the headings is; `unknown` are headings that nothing reads."""
+    """Which column each place of the headings is; `unknown` are the places, from 1, of those that nothing reads."""
 
     places: Mapping[int, str]
-    unknown: Sequence[str] = ()
+    unknown: Sequence[int] = ()
 
     @property
     def names(self) -> set[str]:
@@ -117,8 +115,12 @@ class Columns:
                     f"columns {first + 1} and {place + 1} are both {column}; rename one of them, or map it in the form's columns"
                 )
             places[place] = column
-        rest = [str(each).strip() for place, each in enumerate(headings) if place not in places and each is not None]
-        return Matched(places, [each[:_MAX_HEADING_LENGTH] for each in rest if each][:_MAX_NAMED])
+        rest = [
+            place
+            for place, each in enumerate(headings, start=1)
+            if place - 1 not in places and each is not None and str(each).strip()
+        ]
+        return Matched(places, rest)
 
     def recognized(self, headings: Sequence[Any], mapping: Mapping[str, str | None]) -> int:
         """Count the headings that are columns of this import: how likely a row is the one that names the columns."""
