@@ -19,6 +19,8 @@ from syrve.sources.source import CHUNK_ROWS, Chunk, Facts, Line, tabulate
 
 QUERY_SECONDS = 600
 _TIME_LIMIT = "set local statement_timeout = {milliseconds}"
+_OF_ROWS = ("21", "22", "54")
+"""Classes of SQLSTATE that depend on values: which of them came would tell of a row."""
 _READ_ONLY = {
     "postgresql": ("set transaction read only", _TIME_LIMIT),
     "mysql": ("set session transaction read only", "set session max_execution_time = {milliseconds}"),
@@ -130,6 +132,8 @@ def _described(error: sqlalchemy.exc.SQLAlchemyError, longest: str) -> UnusableS
     kind = type(cause).__name__ + (f", {state}" if state else "")
     if state == "57014":
         return UnusableSource(f"the query took longer than {longest}, or somebody ended it ({kind})")
+    if state and state[:2] in _OF_ROWS:
+        return UnusableSource("the query failed on a row; try it there by hand")
     if isinstance(error, sqlalchemy.exc.OperationalError):
         return UnreadableSource(f"the database of the query is out of reach or gave up ({kind})")
     return UnusableSource(f"the database refuses the query ({kind}); try it there by hand")
