@@ -143,3 +143,20 @@ def test_number_out_of_range_is_refused_in_words(site: Site, number: str) -> Non
 
         assert refused.status_code == 400
         assert "values that cannot be read" in refused.text
+
+
+def test_audit_names_only_the_rejects_that_were_closed(site: Site) -> None:
+    [(reject_id,)] = query(
+        site,
+        "insert into sync.reject (run_id, entity, identity, stage, reason) values ('r', 'roster', %s, 'import', 'x') returning reject_id",
+        f"line of {site.kind}",
+    )
+
+    closed = press(site, "Admin", "/rejects/resolve", reject_ids=[str(reject_id), "987654321"])
+
+    assert closed.status_code == 303
+    noted = query(
+        site, "select subject from sync.audit where action = 'resolve rejects' order by audit_id desc limit 1"
+    )
+    assert noted == [({"reject_ids": [reject_id]},)]
+    assert press(site, "Admin", "/rejects/resolve", reject_ids=[str(reject_id)]).status_code == 404

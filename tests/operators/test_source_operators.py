@@ -133,3 +133,5 @@ def test_saved_query_needs_no_list_and_another_on_its_connection_does(running: R
     assert importing(running, SyrveWalletImportOperator, query=query, **form)["changed"] == 1
     with pytest.raises(UnusableSource, match="none now"):
         importing(running, SyrveWalletImportOperator, query=f"{query} limit 1", **form)
+    with pytest.raises(UnusableSource, match="none now"):
+        importing(running, SyrveWalletImportOperator, query=query, file_format={"null_words": "completed"}, **form)

@@ -10,9 +10,11 @@ import sqlalchemy
 from syrve.crm.import_rows import COLUMNS as WISHES
 from syrve.customers.identities import COLUMNS
 from syrve.sources.errors import UnreadableSource, UnusableSource
+from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS
 from syrve.sources.query import QuerySource
 from syrve.sources.query_text import one_select
+from syrve.wallet.importing import COLUMNS as RECORDS
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 
@@ -240,6 +242,46 @@ def test_query_of_a_form_reads_rows_as_a_list_has_them(reader: sqlalchemy.Engine
 def test_wish_of_a_form_is_of_the_list_in_all_its_parts(reader: sqlalchemy.Engine, typed: str) -> None:
     with pytest.raises(UnusableSource, match=f"^{typed} of the query must be a column of a table or view"):
         read(reader, f"select phone, null as {typed} from source.list")
+
+
+FACTS = "record, hold_id, state, occurred_at"
+
+
+@pytest.fixture
+def till(reader: sqlalchemy.Engine, warehouse: Warehouse) -> Iterator[sqlalchemy.Engine]:
+    with warehouse.transaction("test") as cursor:
+        cursor.execute(
+            "create or replace view source.till with (security_barrier) as select 'cancel_hold' as record, 'h' as hold_id,"
+            " 'sent' as state, now() as occurred_at, null::text as note, 'x' as order_note"
+        )
+    yield reader
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("drop view source.till")
+
+
+@pytest.mark.parametrize(
+    ("query", "how"),
+    [
+        ("select record, hold_id, occurred_at from source.till", FileFormat()),
+        ("select record, hold_id, note as state, occurred_at from source.till", FileFormat()),
+        ("select record, order_note as hold_id, state, occurred_at from source.till", FileFormat()),
+        (f"select {FACTS}, order_note as order_id from source.till", FileFormat()),
+        (f"select {FACTS} from source.till", FileFormat(null_words=frozenset({"sent"}))),
+        (f"select {FACTS} from source.till", FileFormat(columns={"state": None})),
+    ],
+)
+def test_form_turns_no_fact_of_a_list_round(till: sqlalchemy.Engine, query: str, how: FileFormat) -> None:
+    with pytest.raises(UnusableSource, match=r"under its own name|words for an empty cell"):
+        list(QuerySource(till, query, how, listed_only=True).chunks(RECORDS))
+
+
+def test_form_reads_facts_as_a_list_has_them(till: sqlalchemy.Engine) -> None:
+    [chunk] = QuerySource(till, f"select {FACTS}, note from source.till", listed_only=True).chunks(RECORDS)
+
+    assert [(row.code("hold_id"), row.code("state")) for row in chunk.rows] == [("h", "sent")]
+    elsewhere = sqlalchemy.create_engine("sqlite://")
+    with pytest.raises(UnusableSource, match="only on Postgres"):
+        list(QuerySource(elsewhere, "select 1 as record, 2 as occurred_at", listed_only=True).chunks(RECORDS))
 
 
 @pytest.mark.parametrize("guess", ["'Ivan' as name", "'1990-05-15' as birthday", "true as receives_promo"])

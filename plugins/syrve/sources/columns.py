@@ -78,7 +78,8 @@ class Columns:
     """The columns of one import: `any_of` and `needed` are those that it cannot do without.
 
     `aliases` maps columns as `KNOWN_HEADINGS` names them to those of this import. `listed` are those of which a query of a form takes the
-    values as a table or view has them; unless said, they are those about a person.
+    values as a table or view has them; unless said, they are those about a person. Rows that `are_facts` are taken for true: of these a
+    query of a form leaves nothing out either, and renames nothing.
     """
 
     names: Sequence[str]
@@ -86,6 +87,7 @@ class Columns:
     any_of: Sequence[str] = ()
     needed: Sequence[str] = ()
     listed: frozenset[str] | None = None
+    are_facts: bool = False
 
     def must_be_listed(self, name: str) -> bool:
         """Tell whether whoever fills in a form may not type this column into a query."""
@@ -106,7 +108,7 @@ class Columns:
         mapped, left_out = self._mapped(headings, mapping)
         places.update(mapped)
         for place, heading in enumerate(headings):
-            column = self._known(heading)
+            column = self.known(heading)
             if column is None or place in places or place in left_out or column in mapped.values():
                 continue
             if column in places.values():
@@ -126,7 +128,7 @@ class Columns:
         """Count the headings that are columns of this import: how likely a row is the one that names the columns."""
         wanted = {plain_heading(each) for each in mapping}
         return sum(
-            plain_heading(each) in wanted or self._known(each) is not None for each in headings if each is not None
+            plain_heading(each) in wanted or self.known(each) is not None for each in headings if each is not None
         )
 
     def check(self, names: set[str]) -> None:
@@ -140,7 +142,8 @@ class Columns:
                 raise UnusableSource("the source has no column organization_id; name the organization in the form")
             raise UnusableSource(f"the source has no column {name}; it reads {', '.join(self.names)}")
 
-    def _known(self, heading: Any) -> str | None:
+    def known(self, heading: Any) -> str | None:
+        """Return the column that a heading names without a mapping."""
         column = KNOWN_HEADINGS.get(plain_heading(heading)) if heading is not None else None
         column = plain_heading(heading) if column is None and heading is not None else column
         column = self.aliases.get(column, column) if column else None

@@ -7,13 +7,19 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, CursorResult
 
+from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
+from syrve.sources.file_format import FileFormat
 from syrve.sources.query_text import check_used_once
 
 _LISTS = """
     select oid, relname from pg_catalog.pg_class
     where oid = any(string_to_array('{oids}', ',')::oid[]) and relpersistence <> 't'
         and relnamespace not in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+"""
+
+_HEADINGS = """
+    select attnum, attname from pg_catalog.pg_attribute where attrelid = {oid} and attnum > 0 and not attisdropped
 """
 
 
@@ -40,6 +46,42 @@ def check_listed(connection: Connection, result: CursorResult[Any], names: dict[
         )
     if len(names) > 1:
         check_used_once(query, next(iter(lists.values())))
+
+
+def check_facts(
+    connection: Connection, result: CursorResult[Any], columns: Columns, names: dict[int, str], how: FileFormat
+) -> None:
+    """Refuse a query that says something else than the rows of its list: what it leaves out or renames may turn them round.
+
+    A record that was `sent` reads as confirmed without its state. The query has passed `check_listed`.
+    """
+    if connection.dialect.name != "postgresql":
+        raise UnusableSource(
+            "only on Postgres can a form query what is taken for facts; save the query in the settings, or use a file"
+        )
+    if how.null_words or how.decimal_mark:
+        raise UnusableSource(
+            "the words for an empty cell and the decimal mark must be empty for a query; put them into the view"
+        )
+    oid = next((_table_of(result.cursor, place) for place in names), 0)
+    listed = {
+        int(number): columns.known(heading) for number, heading in connection.exec_driver_sql(_HEADINGS.format(oid=oid))
+    }
+    known = {number: name for number, name in listed.items() if name is not None}
+    shown = {_column_of(result.cursor, place): name for place, name in names.items()}
+    if shown != known:
+        raise UnusableSource(
+            "the query must have every column of its table or view that the import reads, under its own name "
+            f"({', '.join(sorted(set(known.values())))}), and the form map none; make another view if that is wanted (docs/files.md)"
+        )
+
+
+def _column_of(cursor: Any, place: int) -> int:
+    """Return the number, from 1, that a column of the result has in its relation."""
+    told = getattr(cursor.description[place], "table_column", None)
+    if told is None and hasattr(cursor, "pgresult"):  # psycopg 3
+        told = cursor.pgresult.ftablecol(place)
+    return int(told or 0)
 
 
 def _table_of(cursor: Any, place: int) -> int:

@@ -13,7 +13,7 @@ from syrve.sources.columns import Columns
 from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Limits
-from syrve.sources.origins import check_listed
+from syrve.sources.origins import check_facts, check_listed
 from syrve.sources.query_text import one_select
 from syrve.sources.source import CHUNK_ROWS, Chunk, Facts, Line, tabulate
 
@@ -82,6 +82,8 @@ class QuerySource:
             places = columns.match(names, self._format.columns).places
             listed = {place: name for place, name in places.items() if columns.must_be_listed(name)}
             check_listed(connection, result, listed, self._query)
+            if columns.are_facts:
+                check_facts(connection, result, columns, listed, self._format)
         yield from tabulate(
             names,
             self._lines(connection, result),

@@ -39,8 +39,8 @@ _NAMES = (
     "consumes_hold",
     "refund_of",
 )
-COLUMNS = Columns(_NAMES, needed=("record", "occurred_at"), listed=frozenset(_NAMES))
-"""A query of a form types none of them: each row is taken for a fact, and nobody approves it."""
+COLUMNS = Columns(_NAMES, needed=("record", "occurred_at"), listed=frozenset(_NAMES), are_facts=True)
+"""A query of a form types none of them: nobody approves a row."""
 RECORDS = (*KINDS, "order")
 MAX_AHEAD = timedelta(minutes=10)
 """How far a reporter's clock may be ahead of ours, as `wallet.clock_skew()`."""
