@@ -45,12 +45,16 @@ comment on column privacy.erasure.removed is 'Receipt: rows by table that were d
 
 create table privacy.erased_key (
     key_hash bytea primary key check (octet_length(key_hash) = 32),
-    erasure_id uuid not null references privacy.erasure (erasure_id)
+    erasure_id uuid not null references privacy.erasure (erasure_id),
+    is_original boolean not null default true
 );
 comment on table privacy.erased_key is
 'Hashes of the identities of erased customers (organization, kind and value, with secret.erasure_key): none of them is imported again.';
 comment on column privacy.erased_key.key_hash is 'Keyed SHA-256 of organization, kind and value of an identity.';
 comment on column privacy.erased_key.erasure_id is 'Erasure that it comes from.';
+comment on column privacy.erased_key.is_original is
+'Whether the person had it when they were erased. Only by such a one is somebody erased again who came back; one that a later look-up found keeps '
+'its identity away, and no more.';
 
 create function privacy.key_hash(organization_id uuid, identity_kind text, identity_value text) returns bytea
 language sql stable
@@ -80,16 +84,17 @@ comment on function privacy.is_erased(uuid, text, text) is
 create function privacy.names_erased(organization_id uuid, written text) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
     with folded as (
-        select lower(translate(written, '０１２３４５６７８９＋＠', '0123456789+@')) as text
+        select lower(translate(normalize(written, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९', '012345678901234567890123456789')) as text
         where written is not null and exists (select from privacy.erased_key)
     ),
 
     digits as (
         select regexp_replace(found.words[1], '\D', '', 'g') as run
         from folded
-        cross join regexp_matches(folded.text, '\d(?:[^[:alnum:]@]{0,6}\d){9,39}', 'g') as found (words)
+        cross join regexp_matches(folded.text, '\d(?:[^[:alnum:]@]{0,20}\d){9,39}', 'g') as found (words)
     ),
 
     possible as (
@@ -593,7 +598,7 @@ as $$
             'key_hashes', (
                 select jsonb_agg(encode(erased.key_hash, 'hex') order by erased.key_hash)
                 from privacy.erased_key as erased
-                where erased.erasure_id = done.erasure_id
+                where erased.erasure_id = done.erasure_id and erased.is_original
             )
         )
     from privacy.erasure as done
@@ -628,6 +633,18 @@ $$;
 comment on function privacy.remember(jsonb) is
 'Takes a receipt back after a restore; says whether it was missing. A made-up one harms nobody: its hashes fit no one without the key.';
 
+create function privacy.is_original(organization_id uuid, identity_kind text, identity_value text) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select
+        from privacy.erased_key as erased
+        where erased.is_original and erased.key_hash = privacy.key_hash($1, $2, $3)
+    )
+$$;
+comment on function privacy.is_original(uuid, text, text) is 'Whether a person was erased who had this identity then; called by privacy.erase_returned.';
+
 -- As the owner, because the DAGs delete no history by themselves.
 create function privacy.erase_returned() returns bigint
 language plpgsql security definer
@@ -648,14 +665,14 @@ begin
             mirrored.customer_id,
             null::text as phone
         from syrve.customer as mirrored
-        where privacy.is_erased(mirrored.organization_id, 'id', mirrored.customer_id::text)
+        where privacy.is_original(mirrored.organization_id, 'id', mirrored.customer_id::text)
         union
         select
             known.organization_id,
             known.customer_id,
             case when known.customer_id is null and known.identity_kind = 'phone' then known.identity_value end as phone
         from sync.roster as known
-        where privacy.is_erased(known.organization_id, known.identity_kind, known.identity_value)
+        where privacy.is_original(known.organization_id, known.identity_kind, known.identity_value)
     loop
         continue when person.customer_id is null and person.phone is null;
         -- Money that is held or unsettled keeps whoever came back, as it keeps everybody; the next run tries again.
@@ -688,10 +705,11 @@ create function privacy.add_erased_identity(organization_id uuid, customer_id uu
 language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    insert into privacy.erased_key (key_hash, erasure_id)
+    insert into privacy.erased_key (key_hash, erasure_id, is_original)
     select
         privacy.key_hash($1, $3, $4),
-        erased.erasure_id
+        erased.erasure_id,
+        false
     from privacy.erased_key as erased
     where
         erased.key_hash = privacy.key_hash($1, 'id', $2::text)

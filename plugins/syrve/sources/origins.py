@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, CursorResult
 from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
-from syrve.sources.query_text import check_used_once
+from syrve.sources.query_text import check_used_once, check_whole_rows
 
 _LISTS = """
     select oid, relname from pg_catalog.pg_class
@@ -49,7 +49,12 @@ def check_listed(connection: Connection, result: CursorResult[Any], names: dict[
 
 
 def check_facts(
-    connection: Connection, result: CursorResult[Any], columns: Columns, names: dict[int, str], how: FileFormat
+    connection: Connection,
+    result: CursorResult[Any],
+    columns: Columns,
+    names: dict[int, str],
+    how: FileFormat,
+    query: str,
 ) -> None:
     """Refuse a query that says something else than the rows of its list: what it leaves out or renames may turn them round.
 
@@ -59,6 +64,7 @@ def check_facts(
         raise UnusableSource(
             "only on Postgres can a form query what is taken for facts; save the query in the settings, or use a file"
         )
+    check_whole_rows(query)
     if how.null_words or how.decimal_mark:
         raise UnusableSource(
             "the words for an empty cell and the decimal mark must be empty for a query; put them into the view"

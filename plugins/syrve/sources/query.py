@@ -22,7 +22,7 @@ _TIME_LIMIT = "set local statement_timeout = {milliseconds}"
 _OF_ROWS = ("21", "22", "54")
 """Classes of SQLSTATE that depend on values: which of them came would tell of a row."""
 _READ_ONLY = {
-    "postgresql": ("set transaction read only", _TIME_LIMIT),
+    "postgresql": ("set transaction read only", "set local standard_conforming_strings = on", _TIME_LIMIT),
     "mysql": ("set session transaction read only", "set session max_execution_time = {milliseconds}"),
     "mariadb": ("set session transaction read only", "set session max_statement_time = {seconds}"),
     "oracle": ("set transaction read only",),
@@ -83,7 +83,7 @@ class QuerySource:
             listed = {place: name for place, name in places.items() if columns.must_be_listed(name)}
             check_listed(connection, result, listed, self._query)
             if columns.are_facts:
-                check_facts(connection, result, columns, listed, self._format)
+                check_facts(connection, result, columns, listed, self._format, self._query)
         yield from tabulate(
             names,
             self._lines(connection, result),

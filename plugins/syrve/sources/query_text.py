@@ -12,10 +12,10 @@ _TOKEN = re.compile(
       (?P<obeyed>/\*M?!|/\*\+)
     | (?P<comment>--[^\n\r]*|/\*)
     | (?P<hash>\#)
-    | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)
+    | (?P<dollar>\$)
     | (?P<quote>[eE]?'|"|`)
     | (?P<semicolon>;)
-    | (?P<word>\w[\w$]*)
+    | (?P<word>\w+)
     """,
     re.VERBOSE,
 )
@@ -23,8 +23,11 @@ _OBEYED = re.compile(r"/\*(?:M?!|\+)")
 _NO_OBEYED = "the query has a comment that the database obeys (/*+ or /*!): leave it out"
 _HASH_COMMENTS = ("mysql", "mariadb")
 _BEGINNINGS = ("select", "with", "values", "table")
+_EMPTYING = frozenset({"group", "grouping", "rollup", "cube", "join", "union", "intersect", "except", "lateral"})
+_NAME_BYTES = 63
+"""Postgres cuts longer names."""
 _READ_IN_TWO_WAYS = re.compile(r"""\\['"]|`|\bu&["']""", re.IGNORECASE)
-_USE = re.compile(r'(?P<word>\w[\w$]*)|"(?P<quoted>(?:[^"]|"")*)"')
+_USE = re.compile(r'(?P<word>\w+)|"(?P<quoted>(?:[^"]|"")*)"')
 
 
 def one_select(query: str, dialect: str = "postgresql") -> str:
@@ -41,11 +44,25 @@ def one_select(query: str, dialect: str = "postgresql") -> str:
             break
         if kind == "word":
             first = first or query[start:end].lower()
+        elif kind == "dollar":
+            raise UnusableSource(
+                "the query has a $ outside of a quoted text, where databases differ in what it begins; write texts in single quotes"
+            )
         elif kind == "hash" and dialect in _HASH_COMMENTS:
             raise UnusableSource("the query has a # outside of a quoted text; write comments with -- ")
     if first not in _BEGINNINGS:
         raise UnusableSource(f"the query must begin with one of {', '.join(_BEGINNINGS)}: it may only read")
     return query
+
+
+def check_whole_rows(query: str) -> None:
+    """Refuse a query that can give rows of a list with some of their columns empty, or rows that the list does not have."""
+    for kind, start, end in _tokens(query):
+        if kind == "word" and query[start:end].lower() in _EMPTYING:
+            raise UnusableSource(
+                f"a query for facts may have no {query[start:end].upper()}: it may give rows that its list does not have; "
+                "put what needs it into the view"
+            )
 
 
 def check_used_once(query: str, relation: str) -> None:
@@ -57,7 +74,7 @@ def check_used_once(query: str, relation: str) -> None:
         )
     parts, place = [], 0
     for kind, start, end in _tokens(query):
-        if kind == "comment" or (kind in ("quote", "dollar") and query[start] != '"'):
+        if kind == "comment" or (kind == "quote" and query[start] != '"'):
             parts += [query[place:start], " "]
             place = end
     text = "".join([*parts, query[place:]])
@@ -68,6 +85,7 @@ def check_used_once(query: str, relation: str) -> None:
             raise UnusableSource(
                 "a query of a form may have no WITH (nor WITH TIME ZONE); put what needs it into the view"
             )
+        name = name.encode()[:_NAME_BYTES].decode(errors="ignore")
         is_qualifier = text[found.end() :].lstrip().startswith(".")  # a column of it, or a schema of that name
         uses += name.lower() == relation.lower() and not is_qualifier
     if uses != 1:
@@ -84,7 +102,7 @@ def _tokens(query: str) -> Iterator[tuple[str, int, int]]:
         kind, place = str(token.lastgroup), token.end()
         if kind == "obeyed":
             raise UnusableSource(_NO_OBEYED)
-        if token.group() == "/*" or kind in ("dollar", "quote"):
+        if token.group() == "/*" or kind == "quote":
             place = _end_of(query, token)
         elif kind == "comment" and query[place : place + 1] == "\r" and query[place : place + 2] != "\r\n":
             raise UnusableSource("a comment of the query ends in a carriage return, which is no line end everywhere")
@@ -103,21 +121,15 @@ def _end_of(query: str, token: re.Match[str]) -> int:
                     raise UnusableSource(_NO_OBEYED)
                 return start + each.end()
         raise UnusableSource("a comment of the query is not closed")
-    if token.lastgroup == "dollar":
-        close = query.find(mark, start)
-        end = close + len(mark) if close >= 0 else -1
-    else:
-        closing = re.compile(re.escape(mark[-1]) + "(?:" + re.escape(mark[-1]) + ")?")
-        place, end = start, -1
-        while found := closing.search(query, place):
-            place = found.end()
-            if len(found.group()) == 1:
-                end = place
-                break
-        if end > 0 and ";" in query and "\\" + mark[-1] in query[start:end]:
-            raise UnusableSource(
-                "the query has a backslash before a quote and a semicolon; write it without one of them"
-            )
+    closing = re.compile(re.escape(mark[-1]) + "(?:" + re.escape(mark[-1]) + ")?")
+    place, end = start, -1
+    while found := closing.search(query, place):
+        place = found.end()
+        if len(found.group()) == 1:
+            end = place
+            break
+    if end > 0 and ";" in query and "\\" + mark[-1] in query[start:end]:
+        raise UnusableSource("the query has a backslash before a quote and a semicolon; write it without one of them")
     if end < 0:
         raise UnusableSource("a quoted text of the query is not closed")
     return end
