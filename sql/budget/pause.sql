@@ -19,15 +19,16 @@ judged as materialized (
         lowered.per_minute,
         known.cap_per_minute is not null and known.asked_at >= greatest(known.slowed_at + interval '10 seconds', known.paused_until) as is_news
     from known
-    cross join lateral (
-        select
-            case
-                when known.hold_seconds = 0 then ln(1.5)
-                when known.calm_seconds > known.hold_seconds
-                    then least(ln(1.5), 0.012 * power(2, least(10, (known.calm_seconds - known.hold_seconds) / 60)))
-                else 0.001
-            end::double precision as per_minute
-    ) as growth
+    cross join
+        lateral (
+            select
+                case
+                    when known.hold_seconds = 0 then ln(1.5)
+                    when known.calm_seconds > known.hold_seconds
+                        then least(ln(1.5), 0.012 * power(2, least(10, (known.calm_seconds - known.hold_seconds) / 60)))
+                    else 0.001
+                end::double precision as per_minute
+        ) as growth
     cross join lateral (
         select
             greatest(
