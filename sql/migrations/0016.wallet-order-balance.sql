@@ -2,6 +2,7 @@
 -- What the ledger says of an order as a whole, and which orders and holds do not add up: kept beside the ledger, so that reconciliation looks
 -- at those only, however long the history is.
 
+-- noqa: disable=AL03,AL08,RF01,RF03
 create function wallet.order_balance_as_of(moment timestamptz, organization uuid, named_order text) returns table (
     state text,
     state_at timestamptz,
@@ -24,8 +25,7 @@ create function wallet.order_balance_as_of(moment timestamptz, organization uuid
 )
 language sql
 stable
-set search_path = pg_catalog, pg_temp
-as $$
+begin atomic  -- bound when it is made, and planned with the query that asks: a call for each order costs ten times as much
     select
         known.state,
         known.state_at,
@@ -77,132 +77,135 @@ as $$
             (array_agg(hold.wallet_id order by hold.opened_at, hold.hold_id))[1] as wallet_id,
             coalesce(array_agg(hold.hold_id order by hold.opened_at, hold.hold_id), '{}') as hold_ids
         from wallet.hold as hold
-        cross join lateral (
-            select
-                hold.closed_at is null or hold.closed_at > moment as may_be_open,
-                coalesce(hold.confirmed_at <= moment, false)
-                or coalesce(hold.closed_by <> 'rejected' and hold.closed_at <= moment, false) as was_made
-        ) as one
+        cross join
+            lateral (
+                select
+                    hold.closed_at is null or hold.closed_at > moment as may_be_open,
+                    coalesce(hold.confirmed_at <= moment, false)
+                    or coalesce(hold.closed_by <> 'rejected' and hold.closed_at <= moment, false) as was_made
+            ) as one
         where
             hold.organization_id = organization
             and hold.order_id = named_order
             and hold.opened_at <= moment
             and (hold.closed_by is distinct from 'rejected' or hold.closed_at > moment)
     ) as held
-    cross join lateral (
-        select
-            coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'charge'), 0) as charged,
-            coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'consumption'), 0) as consumed,
-            coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'refund'), 0) as refunded,
-            coalesce(sum(movement.amount) filter (where movement.state <> 'confirmed' and movement.what <> 'refund'), 0) as possibly_charged,
-            coalesce(bool_or(movement.state <> 'confirmed' and movement.what = 'refund'), false) as refund_is_unknown,
-            max(movement.occurred_at) as moved_at,
-            (array_agg(movement.customer_id order by movement.occurred_at, movement.operation_id))[1] as customer_id,
-            (array_agg(movement.wallet_id order by movement.occurred_at, movement.operation_id))[1] as wallet_id,
-            coalesce(
-                array_agg(movement.operation_id order by movement.occurred_at, movement.operation_id)
-                filter (where movement.state = 'confirmed' and movement.what <> 'refund'),
-                '{}'
-            ) as charge_ids,
-            coalesce(
-                array_agg(movement.operation_id order by movement.occurred_at, movement.operation_id)
-                filter (where movement.state = 'confirmed' and movement.what = 'refund'),
-                '{}'
-            ) as refund_ids,
-            array_agg(distinct movement.source) filter (where movement.state = 'confirmed') as sources
-        from (
+    cross join
+        lateral (
             select
-                own.*,
-                latest.state,
-                latest.occurred_at,
-                -- A consumption counts once, however many report it.
-                case
-                    when latest.state <> 'confirmed' then 0
-                    when own.what <> 'consumption' then 1
-                    else row_number() over (
-                        partition by own.what, own.consumed_hold_id, latest.state
-                        order by own.amount desc, own.operation_id
-                    )
-                end as place
+                coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'charge'), 0) as charged,
+                coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'consumption'), 0) as consumed,
+                coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'refund'), 0) as refunded,
+                coalesce(sum(movement.amount) filter (where movement.state <> 'confirmed' and movement.what <> 'refund'), 0) as possibly_charged,
+                coalesce(bool_or(movement.state <> 'confirmed' and movement.what = 'refund'), false) as refund_is_unknown,
+                max(movement.occurred_at) as moved_at,
+                (array_agg(movement.customer_id order by movement.occurred_at, movement.operation_id))[1] as customer_id,
+                (array_agg(movement.wallet_id order by movement.occurred_at, movement.operation_id))[1] as wallet_id,
+                coalesce(
+                    array_agg(movement.operation_id order by movement.occurred_at, movement.operation_id)
+                    filter (where movement.state = 'confirmed' and movement.what <> 'refund'),
+                    '{}'
+                ) as charge_ids,
+                coalesce(
+                    array_agg(movement.operation_id order by movement.occurred_at, movement.operation_id)
+                    filter (where movement.state = 'confirmed' and movement.what = 'refund'),
+                    '{}'
+                ) as refund_ids,
+                array_agg(distinct movement.source) filter (where movement.state = 'confirmed') as sources
             from (
                 select
-                    named.operation_id,
-                    named.customer_id,
-                    named.wallet_id,
-                    named.amount,
-                    named.source,
-                    case when named.kind = 'topup' then 'refund' when named.consumes_hold then 'consumption' else 'charge' end as what,
+                    own.*,
+                    latest.state,
+                    latest.occurred_at,
+                    -- A consumption counts once, however many report it.
                     case
-                        when named.consumes_hold
-                            then
-                                coalesce(
-                                    (
-                                        select hold.hold_id
-                                        from wallet.hold as hold
-                                        where hold.transaction_id = named.hold_id
-                                        order by hold.opened_at, hold.hold_id
-                                        limit 1
-                                    ),
-                                    named.hold_id
-                                )
-                    end as consumed_hold_id
+                        when latest.state <> 'confirmed' then 0
+                        when own.what <> 'consumption' then 1
+                        else row_number() over (
+                            partition by own.what, own.consumed_hold_id, latest.state
+                            order by own.amount desc, own.operation_id
+                        )
+                    end as place
                 from (
-                    select operation.*
-                    from wallet.operation as operation
-                    where
-                        operation.organization_id = organization
-                        and operation.order_id = named_order
-                        and operation.kind in ('chargeoff', 'topup')
-                        and operation.source <> 'transactions'
-                    union all
-                    select operation.*
+                    select
+                        named.operation_id,
+                        named.customer_id,
+                        named.wallet_id,
+                        named.amount,
+                        named.source,
+                        case when named.kind = 'topup' then 'refund' when named.consumes_hold then 'consumption' else 'charge' end as what,
+                        case
+                            when named.consumes_hold
+                                then
+                                    coalesce(
+                                        (
+                                            select hold.hold_id
+                                            from wallet.hold as hold
+                                            where hold.transaction_id = named.hold_id
+                                            order by hold.opened_at, hold.hold_id
+                                            limit 1
+                                        ),
+                                        named.hold_id
+                                    )
+                        end as consumed_hold_id
                     from (
-                        select hold.hold_id as name
-                        from wallet.hold as hold
-                        where hold.organization_id = organization and hold.order_id = named_order
-                        union
-                        select hold.transaction_id
-                        from wallet.hold as hold
-                        where hold.organization_id = organization and hold.order_id = named_order and hold.transaction_id is not null
-                    ) as called
-                    inner join wallet.operation as operation on called.name = operation.hold_id
-                    where
-                        operation.kind in ('chargeoff', 'topup')
-                        and (operation.order_id is null or operation.source = 'transactions')
-                ) as named
-            ) as own
-            inner join lateral (
-                select event.state, event.occurred_at
-                from wallet.operation_event as event
-                where event.operation_id = own.operation_id and event.occurred_at <= moment
-                order by event.sequence desc
-                limit 1
-            ) as latest on latest.state in ('sent', 'unknown', 'confirmed')
-        ) as movement
-    ) as moved
+                        select operation.*
+                        from wallet.operation as operation
+                        where
+                            operation.organization_id = organization
+                            and operation.order_id = named_order
+                            and operation.kind in ('chargeoff', 'topup')
+                            and operation.source <> 'transactions'
+                        union all
+                        select operation.*
+                        from (
+                            select hold.hold_id as name
+                            from wallet.hold as hold
+                            where hold.organization_id = organization and hold.order_id = named_order
+                            union
+                            select hold.transaction_id
+                            from wallet.hold as hold
+                            where hold.organization_id = organization and hold.order_id = named_order and hold.transaction_id is not null
+                        ) as called
+                        inner join wallet.operation as operation on called.name = operation.hold_id
+                        where
+                            operation.kind in ('chargeoff', 'topup')
+                            and (operation.order_id is null or operation.source = 'transactions')
+                    ) as named
+                ) as own
+                inner join lateral (
+                    select event.state, event.occurred_at
+                    from wallet.operation_event as event
+                    where event.operation_id = own.operation_id and event.occurred_at <= moment
+                    order by event.sequence desc
+                    limit 1
+                ) as latest on latest.state in ('sent', 'unknown', 'confirmed')
+            ) as movement
+        ) as moved
     -- Payments whose order ran though nothing was set aside for them.
-    cross join lateral (
-        select
-            coalesce(sum(payment.amount), 0) as amount,
-            min(payment.amount) as least_amount,
-            (array_agg(payment.customer_id order by payment.begun_at, payment.payment_id))[1] as customer_id,
-            (array_agg(payment.wallet_id order by payment.begun_at, payment.payment_id))[1] as wallet_id
-        from wallet.payment as payment
-        inner join wallet.payment_event as reported
-            on payment.payment_id = reported.payment_id and reported.state = 'order_completed' and reported.occurred_at <= moment
-        where
-            payment.organization_id = organization
-            and payment.order_id = named_order
-            and not exists (
-                select
-                from wallet.operation as step
-                inner join wallet.hold as hold on step.operation_id = hold.hold_id
-                where
-                    step.payment_id = payment.payment_id
-                    and hold.opened_at <= moment
-                    and (hold.closed_by is distinct from 'rejected' or hold.closed_at > moment)
-            )
-    ) as run
+    cross join
+        lateral (
+            select
+                coalesce(sum(payment.amount), 0) as amount,
+                min(payment.amount) as least_amount,
+                (array_agg(payment.customer_id order by payment.begun_at, payment.payment_id))[1] as customer_id,
+                (array_agg(payment.wallet_id order by payment.begun_at, payment.payment_id))[1] as wallet_id
+            from wallet.payment as payment
+            inner join wallet.payment_event as reported
+                on payment.payment_id = reported.payment_id and reported.state = 'order_completed' and reported.occurred_at <= moment
+            where
+                payment.organization_id = organization
+                and payment.order_id = named_order
+                and not exists (
+                    select
+                    from wallet.operation as step
+                    inner join wallet.hold as hold on step.operation_id = hold.hold_id
+                    where
+                        step.payment_id = payment.payment_id
+                        and hold.opened_at <= moment
+                        and (hold.closed_by is distinct from 'rejected' or hold.closed_at > moment)
+                )
+        ) as run
     left join lateral (
         select version.state, version.state_at, version.amount
         from wallet.payment_order_version as version
@@ -212,8 +215,9 @@ as $$
             and version.state_at <= moment
         order by version.state_at desc, version.state = 'open', version.state
         limit 1
-    ) as known on true
-$$;
+    ) as known on true;
+end;
+-- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.order_balance_as_of(timestamptz, uuid, text) is
 'What the ledger says of an order as of a moment: what was set aside, taken and given back for it, and by whom. Movements are an order''s if they '
 'name it, or a hold of it and no order. The transactions report counts only where it names a hold: its orders have ids of the till''s.';
@@ -438,6 +442,15 @@ begin
         on conflict do nothing
     ),
 
+    -- By the hold and not by a look through all ends for each: a till and the report may both tell of every end.
+    several as materialized (
+        select ends.hold_id, array_agg(ends.operation_id) as ending_ids
+        from ends
+        where ends.agrees
+        group by ends.hold_id
+        having count(*) > 1
+    ),
+
     ended as materialized (
         select
             judged.hold_id,
@@ -445,25 +458,26 @@ begin
             case when not bool_or(judged.next_moment is null) then max(judged.next_moment) end as again_until
         from (
             select
-                moments.hold_id,
+                several.hold_id,
                 moments.moment,
-                lead(moments.moment) over (partition by moments.hold_id order by moments.moment) as next_moment,
+                lead(moments.moment) over (partition by several.hold_id order by moments.moment) as next_moment,
                 (
                     select count(*)
-                    from ends
-                    where ends.hold_id = moments.hold_id and ends.agrees and (
+                    from unnest(several.ending_ids) as ending (operation_id)
+                    where (
                         select event.state
                         from wallet.operation_event as event
-                        where event.operation_id = ends.operation_id and event.occurred_at <= moments.moment
+                        where event.operation_id = ending.operation_id and event.occurred_at <= moments.moment
                         order by event.sequence desc
                         limit 1
                     ) = 'confirmed'
                 ) as count_then
-            from (
-                select distinct ends.hold_id, event.occurred_at as moment
-                from ends
-                inner join wallet.operation_event as event on ends.operation_id = event.operation_id
-                where ends.agrees and event.state <> 'planned'
+            from several
+            cross join lateral (
+                select distinct event.occurred_at as moment
+                from unnest(several.ending_ids) as ending (operation_id)
+                inner join wallet.operation_event as event on ending.operation_id = event.operation_id
+                where event.state <> 'planned'
             ) as moments
         ) as judged
         where judged.count_then > 1
@@ -523,14 +537,14 @@ comment on function wallet.follow_orders(uuid) is
 'Brings wallet.order_in_doubt and wallet.hold_ended_again of an organization up to date with its ledger, and empties its part of wallet.touched; '
 'returns how many orders were looked at. Reconciliation calls it in the snapshot in which it evaluates the rules.';
 
+-- noqa: disable=AL03,AL08,RF01,RF03
 create function wallet.order_doubt(organization uuid, named_order text) returns table (
     doubtful_from timestamptz,
     doubtful_until timestamptz
 )
 language sql
 stable
-set search_path = pg_catalog, pg_temp
-as $$
+begin atomic  -- bound when it is made, and planned with the query that asks: a call for each order costs ten times as much
     -- All that the balance rests on changes at these moments only.
     with moments as (
         select version.state_at as moment
@@ -569,7 +583,8 @@ as $$
         min(judged.moment),
         case when bool_or(judged.next_moment is null) then null else max(judged.next_moment) end
     from judged
-    where judged.is_doubtful
-$$;
+    where judged.is_doubtful;
+end;
+-- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.order_doubt(uuid, text) is
 'From when until when an order does not add up: nulls if it always does, a null end if it still does not.';
