@@ -29,16 +29,16 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
     select
         known.state,
         known.state_at,
-        known.amount,
+        due.amount,
         held.held,
         held.open_amount,
         moved.charged,
         moved.consumed,
         moved.refunded,
         case
-            when known.state = 'completed' and known.amount is not null
+            when known.state = 'completed' and due.amount is not null
                 then greatest(
-                    least(known.amount, held.possibly_held + run.amount)
+                    least(due.amount, held.possibly_held + run.amount)
                     - held.possibly_open - moved.charged - moved.consumed - moved.possibly_charged,
                     0
                 )
@@ -132,6 +132,8 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
                         named.customer_id,
                         named.wallet_id,
                         named.amount,
+                        named.idempotency_key,
+                        named.consumes_hold,
                         named.source,
                         case when named.kind = 'topup' then 'refund' when named.consumes_hold then 'consumption' else 'charge' end as what,
                         case
@@ -180,6 +182,21 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
                     order by event.sequence desc
                     limit 1
                 ) as latest on latest.state in ('sent', 'unknown', 'confirmed')
+                -- As in wallet.charge.
+                where not (
+                    own.consumes_hold
+                    and exists (
+                        select
+                        from wallet.contested_ending as contested
+                        where
+                            contested.source = own.source
+                            and contested.idempotency_key = coalesce(own.idempotency_key, own.operation_id::text)
+                            and contested.kind = 'chargeoff'
+                            and contested.reported_organization_id = organization
+                            and (contested.reported_customer_id, contested.reported_wallet_id, contested.reported_amount)
+                            is not distinct from (own.customer_id, own.wallet_id, own.amount)
+                    )
+                )
             ) as movement
         ) as moved
     -- Payments whose order ran though nothing was set aside for them.
@@ -207,7 +224,7 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
                 )
         ) as run
     left join lateral (
-        select version.state, version.state_at, version.amount
+        select version.state, version.state_at, version.amount, coalesce(version.source = 'payment', false) as is_ours
         from wallet.payment_order_version as version
         where
             version.organization_id = organization
@@ -215,7 +232,50 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
             and version.state_at <= moment
         order by version.state_at desc, version.state = 'open', version.state
         limit 1
-    ) as known on true;
+    ) as known on true
+    -- A payment of ours that reports its order does not know what the order comes to: others said it, or it is what all its payments come to that
+    -- still count. One whose hold was cancelled before its order was reported does not: released_payment_unreported says so.
+    cross join lateral (
+        select
+            case
+                when coalesce(not known.is_ours, true) then known.amount
+                else coalesce(
+                    (
+                        select version.amount
+                        from wallet.payment_order_version as version
+                        where
+                            version.organization_id = organization
+                            and version.order_id = named_order
+                            and version.state_at <= moment
+                            and version.source is distinct from 'payment'
+                            and version.amount is not null
+                        order by version.state_at desc, version.state = 'open', version.state
+                        limit 1
+                    ),
+                    (
+                        select sum(payment.amount)
+                        from wallet.payment as payment
+                        left join wallet.payment_event as reported
+                            on payment.payment_id = reported.payment_id and reported.sequence = 2 and reported.occurred_at <= moment
+                        where
+                            payment.organization_id = organization
+                            and payment.order_id = named_order
+                            and payment.begun_at <= moment
+                            and coalesce(reported.state <> 'order_failed', true)
+                            and (
+                                reported.state is not null
+                                or not exists (
+                                    select
+                                    from wallet.operation as step
+                                    inner join wallet.hold as hold on step.operation_id = hold.hold_id
+                                    where step.payment_id = payment.payment_id and hold.closed_by = 'cancelled' and hold.closed_at <= moment
+                                )
+                            )
+                    ),
+                    known.amount
+                )
+            end as amount
+    ) as due;
 end;
 -- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.order_balance_as_of(timestamptz, uuid, text) is
@@ -253,7 +313,9 @@ comment on column wallet.order_balance.organization_id is 'Organization that the
 comment on column wallet.order_balance.order_id is 'The order''s id as its order service or till gives it.';
 comment on column wallet.order_balance.state is 'Latest state that was reported: open, completed, cancelled or failed; null: none was.';
 comment on column wallet.order_balance.state_at is 'Since when the order is in that state.';
-comment on column wallet.order_balance.expected is 'The order''s amount as reported with that state; null: not known.';
+comment on column wallet.order_balance.expected is
+'The order''s amount as reported with that state; where one of our payments reported it: what others said last, else what its payments come to that did '
+'not fail and whose hold was not cancelled before they reported. Null: not known.';
 comment on column wallet.order_balance.held is 'Sum of all holds that were made for the order, ended ones included.';
 comment on column wallet.order_balance.open_amount is 'Sum of its holds that still set money aside, as far as the ledger knows.';
 comment on column wallet.order_balance.charged is 'Sum of its confirmed charges that took no held money.';
@@ -377,6 +439,26 @@ create trigger touched after insert on wallet.payment_order_version
 referencing new table as added
 for each statement execute function wallet.touch_by_order();
 
+-- As the owner, likewise.
+create function wallet.touch_by_payment() returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into wallet.touched (organization_id, order_id)
+    select distinct payment.organization_id, payment.order_id
+    from added as reported
+    inner join wallet.payment as payment on reported.payment_id = payment.payment_id;
+    return null;
+end
+$$;
+comment on function wallet.touch_by_payment() is 'Queues the orders of payments that were begun or whose order was reported.';
+
+create trigger touched after insert on wallet.payment_event
+referencing new table as added
+for each statement execute function wallet.touch_by_payment();
+
 -- As the owner, because it alone writes what follows from the ledger about orders and holds, which the DAGs may read only.
 create function wallet.follow_orders(organization uuid) returns bigint
 language plpgsql
@@ -409,61 +491,27 @@ begin
         ) as hold
     ),
 
-    ends as materialized (
-        select
-            held.hold_id,
-            ending.operation_id,
-            ending.organization_id,
-            ending.kind,
-            ending.source,
-            ending.idempotency_key,
-            ending.customer_id,
-            ending.wallet_id,
-            ending.amount,
-            ending.requested_at,
-            wallet.ending_agrees(ending, made) as agrees
-        from held
-        inner join wallet.operation as made on held.hold_id = made.operation_id
-        inner join wallet.operation as ending
-            on ending.hold_id in (held.hold_id, held.transaction_id) and (ending.kind = 'cancel_hold' or ending.consumes_hold)
-    ),
-
-    -- Reported before its hold was: an import refuses it otherwise.
-    contested as (
-        insert into wallet.contested_ending (
-            hold_id, organization_id, kind, source, idempotency_key, reported_organization_id, reported_customer_id, reported_wallet_id,
-            reported_amount, occurred_at
-        )
-        select
-            ends.hold_id, organization, ends.kind, ends.source, coalesce(ends.idempotency_key, ends.operation_id::text), ends.organization_id,
-            ends.customer_id, ends.wallet_id, ends.amount, ends.requested_at
-        from ends
-        where not ends.agrees
-        on conflict do nothing
-    ),
-
-    -- By the hold and not by a look through all ends for each: a till and the report may both tell of every end.
-    several as materialized (
-        select ends.hold_id, array_agg(ends.operation_id) as ending_ids
-        from ends
-        where ends.agrees
-        group by ends.hold_id
-        having count(*) > 1
-    ),
-
+    -- By the hold, and not by a look through all ends for each: a till and the report may both report every end.
     ended as materialized (
         select
-            judged.hold_id,
+            ends.hold_id,
             min(judged.moment) as again_from,
             case when not bool_or(judged.next_moment is null) then max(judged.next_moment) end as again_until
         from (
+            select held.hold_id, array_agg(ending.operation_id) filter (where wallet.ending_agrees(ending, made)) as ending_ids
+            from held
+            inner join wallet.operation as made on held.hold_id = made.operation_id
+            left join wallet.operation as ending
+                on ending.hold_id in (held.hold_id, held.transaction_id) and (ending.kind = 'cancel_hold' or ending.consumes_hold)
+            group by held.hold_id
+        ) as ends
+        left join lateral (
             select
-                several.hold_id,
                 moments.moment,
-                lead(moments.moment) over (partition by several.hold_id order by moments.moment) as next_moment,
+                lead(moments.moment) over (order by moments.moment) as next_moment,
                 (
                     select count(*)
-                    from unnest(several.ending_ids) as ending (operation_id)
+                    from unnest(ends.ending_ids) as ending (operation_id)
                     where (
                         select event.state
                         from wallet.operation_event as event
@@ -472,28 +520,35 @@ begin
                         limit 1
                     ) = 'confirmed'
                 ) as count_then
-            from several
-            cross join lateral (
+            from (
                 select distinct event.occurred_at as moment
-                from unnest(several.ending_ids) as ending (operation_id)
+                from unnest(ends.ending_ids) as ending (operation_id)
                 inner join wallet.operation_event as event on ending.operation_id = event.operation_id
-                where event.state <> 'planned'
+                where event.state <> 'planned' and cardinality(ends.ending_ids) > 1
             ) as moments
-        ) as judged
-        where judged.count_then > 1
-        group by judged.hold_id
+        ) as judged on judged.count_then > 1
+        group by ends.hold_id
     ),
 
     ended_once as (
         delete from wallet.hold_ended_again as known
-        using (select distinct touched.hold_id from touched) as named
-        where known.hold_id = named.hold_id and not exists (select from ended where ended.hold_id = known.hold_id)
+        using (
+            select ended.hold_id
+            from ended
+            where ended.again_from is null
+            union
+            select touched.hold_id
+            from touched
+            where not exists (select from wallet.hold as one where one.hold_id = touched.hold_id)
+        ) as named
+        where known.hold_id = named.hold_id
     ),
 
     ended_again as (
         insert into wallet.hold_ended_again as known (hold_id, organization_id, ended_again_at, ended_again_until)
         select ended.hold_id, organization, ended.again_from, ended.again_until
         from ended
+        where ended.again_from is not null
         on conflict (hold_id) do update
         set ended_again_at = excluded.ended_again_at, ended_again_until = excluded.ended_again_until
         where (known.ended_again_at, known.ended_again_until) is distinct from (excluded.ended_again_at, excluded.ended_again_until)
@@ -568,6 +623,11 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
         select hold.closed_at
         from wallet.hold as hold
         where hold.organization_id = organization and hold.order_id = named_order and hold.closed_at is not null
+        union
+        select reported.occurred_at
+        from wallet.payment as payment
+        inner join wallet.payment_event as reported on payment.payment_id = reported.payment_id
+        where payment.organization_id = organization and payment.order_id = named_order
     ),
 
     judged as (

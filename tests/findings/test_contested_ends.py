@@ -122,3 +122,39 @@ def test_corrected_end_is_no_second_end(quiet: Book) -> None:
     assert quiet.found(after(hours=4)) == set()
     assert quiet.open_at(LATER) == {("hold_ended_twice", hold)}
     assert quiet.found(after(hours=2, minutes=30)) == {("hold_ended_twice", hold)}
+
+
+@pytest.mark.parametrize("record", ["cancel_hold", "chargeoff"])
+@pytest.mark.parametrize("difference", sorted(DIFFERENCES.keys() - {"organization"}))
+def test_contested_end_comes_to_the_same_before_its_hold(quiet: Book, record: str, difference: str) -> None:
+    hold, order = "5f4e0005-0000-4000-8000-000000000001", {"order_id": "order-1"}
+    assert report(quiet, hold, record, **DIFFERENCES[difference]) == 0, "its hold is not known yet"
+
+    assert report(quiet, hold, "hold", key="", occurred_at=after(minutes=1).isoformat(), **order) == 0
+
+    assert quiet.found(LATER) == {("hold_end_contested", hold)}
+    assert quiet.rows("select closed_by from wallet.hold") == [(None,)]
+    assert quiet.rows("select operation_id from wallet.charge") == []
+    assert quiet.rows("select consumed, open_amount from wallet.order_balance where order_id = 'order-1'") == [(0, 100)]
+
+
+def test_consumption_of_the_right_sum_ends_the_contest(quiet: Book) -> None:
+    hold = "5f4e0005-0000-4000-8000-000000000001"
+    report(quiet, hold, "chargeoff", key="receipt", amount="70.00")
+    report(quiet, hold, "hold", key="", occurred_at=after(minutes=1).isoformat())
+    assert quiet.found(LATER) == {("hold_end_contested", hold)}
+
+    assert report(quiet, hold, "chargeoff", key="receipt, corrected") == 0
+
+    assert quiet.found(after(hours=3)) == set()
+    assert quiet.rows("select closed_by from wallet.hold") == [("consumed",)]
+
+
+def test_refused_consumption_may_be_corrected_under_its_key(quiet: Book) -> None:
+    hold = quiet.hold()
+    assert report(quiet, hold, "chargeoff", key="receipt", amount="70.00") == 1
+
+    assert report(quiet, hold, "chargeoff", key="receipt") == 0
+
+    assert quiet.found(LATER) == set()
+    assert quiet.rows("select amount from wallet.charge") == [(100,)]
