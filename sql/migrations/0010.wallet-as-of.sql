@@ -234,51 +234,62 @@ begin atomic  -- bound when it is made, whatever the caller's search_path
         group by hold.customer_id, hold.wallet_id
     ),
 
-    summed as materialized (
-        select found.*
+    -- Most wallets have no charge that could be for a hold.
+    charged as materialized (
+        select wallets.customer_id, wallets.wallet_id, wallets.hold_ids, array_agg(one.operation_id) as charge_ids
         from wallets
-        cross join lateral (
-            -- Counts and not `exists`, as above.
-            with usable as materialized (
-                select one.operation_id, one.customer_id, one.wallet_id, one.amount, one.order_id, one.source, one.requested_at, one.charged_at
-                from unnest(wallets.periods) as period
-                inner join wallet.charge as one
-                    on
-                        one.organization_id = organization
-                        and wallets.customer_id = one.customer_id
-                        and wallets.wallet_id = one.wallet_id
-                        and one.hold_id is null
-                        and lower(period) <= one.requested_at
-                        and one.requested_at <= upper(period)
-                        and one.charged_at <= moment
+        cross join unnest(wallets.periods) as period
+        cross join
+            lateral (
+                select charge.operation_id
+                from wallet.charge as charge
                 where
-                    0 = (
+                    charge.organization_id = organization
+                    and charge.customer_id = wallets.customer_id
+                    and charge.wallet_id = wallets.wallet_id
+                    and charge.hold_id is null
+                    and charge.requested_at between lower(period) and upper(period)
+                    and charge.charged_at <= moment
+                    -- Counts and not `exists`, as above.
+                    and 0 = (
                         select count(*)
                         from wallet.hold as ordered
                         where
-                            one.source <> 'transactions'
+                            charge.source <> 'transactions'
                             and ordered.organization_id = organization
-                            and ordered.order_id = one.order_id
-                            and ordered.customer_id = one.customer_id
-                            and ordered.wallet_id = one.wallet_id
-                            and ordered.opened_at <= one.charged_at
+                            and ordered.order_id = charge.order_id
+                            and ordered.customer_id = charge.customer_id
+                            and ordered.wallet_id = charge.wallet_id
+                            and ordered.opened_at <= charge.charged_at
                     )
                     -- A till's own record and the transactions report may tell of the same payment.
                     and not (
-                        one.source = 'transactions'
+                        charge.source = 'transactions'
                         and exists (
                             select
                             from wallet.charge as told
                             where
                                 told.organization_id = organization
-                                and told.customer_id = one.customer_id
-                                and told.wallet_id = one.wallet_id
-                                and told.amount = one.amount
+                                and told.customer_id = charge.customer_id
+                                and told.wallet_id = charge.wallet_id
+                                and told.amount = charge.amount
                                 and told.source <> 'transactions'
                                 and told.charged_at <= moment
-                                and told.requested_at between one.requested_at - interval '10 minutes' and one.requested_at + interval '10 minutes'
+                                and told.requested_at between charge.requested_at - interval '10 minutes' and charge.requested_at + interval '10 minutes'
                         )
                     )
+            ) as one
+        group by wallets.customer_id, wallets.wallet_id, wallets.hold_ids
+    ),
+
+    summed as materialized (
+        select found.*
+        from charged as wallets
+        cross join lateral (
+            with usable as materialized (
+                select one.operation_id, one.amount, one.order_id, one.source, one.requested_at, one.charged_at
+                from wallet.charge as one
+                where one.operation_id = any(wallets.charge_ids)
             ),
 
             span as materialized (

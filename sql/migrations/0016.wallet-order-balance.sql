@@ -26,6 +26,93 @@ create function wallet.order_balance_as_of(moment timestamptz, organization uuid
 language sql
 stable
 begin atomic  -- bound when it is made, and planned with the query that asks: a call for each order costs ten times as much
+    with movement as (
+        select
+            own.*,
+            latest.state,
+            latest.occurred_at,
+            -- A consumption counts once, however many report it.
+            case
+                when latest.state <> 'confirmed' then 0
+                when own.what <> 'consumption' then 1
+                else row_number() over (
+                    partition by own.what, own.consumed_hold_id, latest.state
+                    order by own.amount desc, own.operation_id
+                )
+            end as place
+        from (
+            select
+                named.operation_id,
+                named.customer_id,
+                named.wallet_id,
+                named.amount,
+                named.idempotency_key,
+                named.consumes_hold,
+                named.source,
+                case when named.kind = 'topup' then 'refund' when named.consumes_hold then 'consumption' else 'charge' end as what,
+                case
+                    when named.consumes_hold
+                        then
+                            coalesce(
+                                (
+                                    select hold.hold_id
+                                    from wallet.hold as hold
+                                    where hold.transaction_id = named.hold_id
+                                    order by hold.opened_at, hold.hold_id
+                                    limit 1
+                                ),
+                                named.hold_id
+                            )
+                end as consumed_hold_id
+            from (
+                select operation.*
+                from wallet.operation as operation
+                where
+                    operation.organization_id = organization
+                    and operation.order_id = named_order
+                    and operation.kind in ('chargeoff', 'topup')
+                    and operation.source <> 'transactions'
+                union all
+                select operation.*
+                from (
+                    select hold.hold_id as name
+                    from wallet.hold as hold
+                    where hold.organization_id = organization and hold.order_id = named_order
+                    union
+                    select hold.transaction_id
+                    from wallet.hold as hold
+                    where hold.organization_id = organization and hold.order_id = named_order and hold.transaction_id is not null
+                ) as called
+                inner join wallet.operation as operation on called.name = operation.hold_id
+                where
+                    operation.kind in ('chargeoff', 'topup')
+                    and (operation.order_id is null or operation.source = 'transactions')
+            ) as named
+        ) as own
+        inner join lateral (
+            select event.state, event.occurred_at
+            from wallet.operation_event as event
+            where event.operation_id = own.operation_id and event.occurred_at <= moment
+            order by event.sequence desc
+            limit 1
+        ) as latest on latest.state in ('sent', 'unknown', 'confirmed')
+        -- As in wallet.charge.
+        where not (
+            own.consumes_hold
+            and exists (
+                select
+                from wallet.contested_ending as contested
+                where
+                    contested.source = own.source
+                    and contested.idempotency_key = coalesce(own.idempotency_key, own.operation_id::text)
+                    and contested.kind = 'chargeoff'
+                    and contested.reported_organization_id = organization
+                    and (contested.reported_customer_id, contested.reported_wallet_id, contested.reported_amount)
+                    is not distinct from (own.customer_id, own.wallet_id, own.amount)
+            )
+        )
+    )
+
     select
         known.state,
         known.state_at,
@@ -39,7 +126,7 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
             when known.state = 'completed' and due.amount is not null
                 then greatest(
                     least(due.amount, held.possibly_held + run.amount)
-                    - held.possibly_open - moved.charged - moved.consumed - moved.possibly_charged,
+                    - cover.amount - moved.charged - moved.consumed - moved.possibly_charged,
                     0
                 )
             when
@@ -112,93 +199,39 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
                     '{}'
                 ) as refund_ids,
                 array_agg(distinct movement.source) filter (where movement.state = 'confirmed') as sources
+            from movement
+        ) as moved
+    -- What is set aside pays no more than what was not taken of the same wallet yet: a hold that was charged and is still open does not pay for another
+    -- guest of a split bill.
+    cross join
+        lateral (
+            select coalesce(sum(least(wallet.possibly_open, greatest(wallet.possibly_held - coalesce(taken.amount, 0), 0))), 0) as amount
             from (
                 select
-                    own.*,
-                    latest.state,
-                    latest.occurred_at,
-                    -- A consumption counts once, however many report it.
-                    case
-                        when latest.state <> 'confirmed' then 0
-                        when own.what <> 'consumption' then 1
-                        else row_number() over (
-                            partition by own.what, own.consumed_hold_id, latest.state
-                            order by own.amount desc, own.operation_id
-                        )
-                    end as place
-                from (
-                    select
-                        named.operation_id,
-                        named.customer_id,
-                        named.wallet_id,
-                        named.amount,
-                        named.idempotency_key,
-                        named.consumes_hold,
-                        named.source,
-                        case when named.kind = 'topup' then 'refund' when named.consumes_hold then 'consumption' else 'charge' end as what,
-                        case
-                            when named.consumes_hold
-                                then
-                                    coalesce(
-                                        (
-                                            select hold.hold_id
-                                            from wallet.hold as hold
-                                            where hold.transaction_id = named.hold_id
-                                            order by hold.opened_at, hold.hold_id
-                                            limit 1
-                                        ),
-                                        named.hold_id
-                                    )
-                        end as consumed_hold_id
-                    from (
-                        select operation.*
-                        from wallet.operation as operation
-                        where
-                            operation.organization_id = organization
-                            and operation.order_id = named_order
-                            and operation.kind in ('chargeoff', 'topup')
-                            and operation.source <> 'transactions'
-                        union all
-                        select operation.*
-                        from (
-                            select hold.hold_id as name
-                            from wallet.hold as hold
-                            where hold.organization_id = organization and hold.order_id = named_order
-                            union
-                            select hold.transaction_id
-                            from wallet.hold as hold
-                            where hold.organization_id = organization and hold.order_id = named_order and hold.transaction_id is not null
-                        ) as called
-                        inner join wallet.operation as operation on called.name = operation.hold_id
-                        where
-                            operation.kind in ('chargeoff', 'topup')
-                            and (operation.order_id is null or operation.source = 'transactions')
-                    ) as named
-                ) as own
-                inner join lateral (
-                    select event.state, event.occurred_at
-                    from wallet.operation_event as event
-                    where event.operation_id = own.operation_id and event.occurred_at <= moment
-                    order by event.sequence desc
-                    limit 1
-                ) as latest on latest.state in ('sent', 'unknown', 'confirmed')
-                -- As in wallet.charge.
-                where not (
-                    own.consumes_hold
-                    and exists (
-                        select
-                        from wallet.contested_ending as contested
-                        where
-                            contested.source = own.source
-                            and contested.idempotency_key = coalesce(own.idempotency_key, own.operation_id::text)
-                            and contested.kind = 'chargeoff'
-                            and contested.reported_organization_id = organization
-                            and (contested.reported_customer_id, contested.reported_wallet_id, contested.reported_amount)
-                            is not distinct from (own.customer_id, own.wallet_id, own.amount)
-                    )
-                )
-            ) as movement
-        ) as moved
+                    hold.customer_id,
+                    hold.wallet_id,
+                    sum(hold.amount) as possibly_held,
+                    sum(hold.amount) filter (where hold.closed_at is null or hold.closed_at > moment) as possibly_open
+                from wallet.hold as hold
+                where
+                    hold.organization_id = organization
+                    and hold.order_id = named_order
+                    and hold.opened_at <= moment
+                    and (hold.closed_by is distinct from 'rejected' or hold.closed_at > moment)
+                group by hold.customer_id, hold.wallet_id
+            ) as wallet
+            cross join
+                lateral (
+                    select sum(movement.amount) as amount
+                    from movement
+                    where
+                        movement.customer_id = wallet.customer_id
+                        and movement.wallet_id = wallet.wallet_id
+                        and movement.what <> 'refund'
+                        and (movement.place = 1 or movement.state <> 'confirmed')
+                ) as taken
+            where wallet.possibly_open is not null
+        ) as cover
     -- Payments whose order ran though nothing was set aside for them.
     cross join
         lateral (
