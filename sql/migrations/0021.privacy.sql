@@ -117,16 +117,27 @@ as $$
             found.words[1]
         from folded
         cross join regexp_matches(folded.text, '[^\s"'':,;<>()]+@[^\s"'':,;<>()]+', 'g') as found (words)
+    ),
+
+    concerned as (
+        select $1 as organization_id
+        where $1 is not null
+        union all
+        select distinct done.organization_id
+        from privacy.erasure as done
+        where $1 is null and done.erased_at is not null
     )
 
     select exists (
         select
         from possible
-        inner join privacy.erased_key as erased on erased.key_hash = privacy.key_hash($1, possible.kind, possible.value)
+        cross join concerned
+        inner join privacy.erased_key as erased
+            on erased.key_hash = privacy.key_hash(concerned.organization_id, possible.kind, possible.value)
     )
 $$;
 comment on function privacy.names_erased(uuid, text) is
-'Whether a text holds an id, a phone or an e-mail address of an erased customer.';
+'Whether a text holds an id, a phone or an e-mail address of an erased customer of an organization; of any, if null.';
 
 -- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while nobody was erased.
 -- As the owner, because whoever adds identities reads no hashes.

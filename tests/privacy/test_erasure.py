@@ -1,9 +1,12 @@
 """Forgetting a person: what is left, and what brings nobody back."""
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
+import pandas as pd
 import pytest
 
 from fixtures.persons import SURNAME, Persons
@@ -14,7 +17,9 @@ from syrve.privacy.export import export_customer
 from syrve.privacy.files import scrub_inbox
 from syrve.privacy.receipts import forget_again, write_receipts
 from syrve.sources.inbox import Folder
+from syrve.wallet.importing import WalletImport
 from syrve.warehouse.errors import WarehouseError
+from syrve.warehouse.runs import TaskKey
 
 
 def test_person_is_known_before_the_erasure(persons: Persons) -> None:
@@ -91,6 +96,54 @@ def test_imports_do_not_bring_an_erased_person_back(persons: Persons) -> None:
     assert (crm.changed, crm.rejected) == (0, 1)
 
 
+def test_money_of_an_erased_customer_is_not_imported(persons: Persons) -> None:
+    persons.known_in_every_way()
+    persons.erase()
+    row = {
+        "record": "hold",
+        "occurred_at": datetime.now(UTC).isoformat(),
+        "customer_id": persons.customer_id,
+        "wallet_id": persons.purse.wallet_id,
+        "amount": "5.00",
+        "hold_id": str(uuid4()),
+    }
+    job = WalletImport(
+        persons.warehouse,
+        key=TaskKey("till", "import"),
+        source="till",
+        organization_id=persons.organization_id,
+    )
+
+    counts = job.run([pd.DataFrame([row], dtype="object")])
+
+    assert (counts.changed, counts.rejected) == (0, 1)
+    assert persons.traces() == {}
+
+
+def test_identity_found_later_erases_nobody_again(persons: Persons) -> None:
+    persons.known_in_every_way()
+    persons.erase()
+    ((other,),) = persons.rows("select gen_random_uuid()")
+    phone = "+79990001133"
+    persons.execute(
+        "select privacy.add_erased_identity(%s, %s, 'phone', %s)", persons.organization_id, persons.customer_id, phone
+    )
+    persons.execute(
+        "alter table sync.roster disable trigger user"
+    )  # as a backup from before, or an older program, has it
+    persons.execute(
+        "insert into sync.roster (organization_id, identity_kind, identity_value, customer_id, source) "
+        "values (%s, 'phone', %s, %s, 'test')",
+        persons.organization_id,
+        phone,
+        other,
+    )
+    persons.execute("alter table sync.roster enable trigger user")
+
+    assert persons.rows("select privacy.erase_returned()") == [(0,)]
+    assert persons.rows("select customer_id from sync.roster where identity_value = %s", phone) == [(other,)]
+
+
 def test_crm_that_writes_an_erased_person_is_refused(persons: Persons) -> None:
     persons.known_in_every_way()
     persons.erase()
@@ -138,6 +191,13 @@ def test_phone_is_known_in_whatever_form_it_is_written(persons: Persons, written
     assert persons.rows("select privacy.names_erased(%s, %s)", persons.organization_id, text.translate(wide)) == [
         (True,)
     ]
+    for zero in ("\u0660", "\u06f0", "\u0966", "\U0001d7ce"):
+        other = text.translate({ord("0") + digit: chr(ord(zero) + digit) for digit in range(10)})
+        assert persons.rows("select privacy.names_erased(%s, %s)", persons.organization_id, other) == [(True,)]
+    with persons.warehouse.transaction("test") as cursor:
+        cursor.execute("set local standard_conforming_strings = off")
+        cursor.execute("select privacy.names_erased(%s, %s)", (persons.organization_id, text))
+        assert cursor.fetchall() == [(True,)]
     assert persons.rows("select privacy.names_erased(%s, '+7 975 000-99-99')", persons.organization_id) == [(False,)]
 
 

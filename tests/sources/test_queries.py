@@ -56,7 +56,7 @@ def phones(engine: sqlalchemy.Engine, query: str, **options: Any) -> list[str | 
         "(array[1,2,3])[:2] = array[1,2]",
         "' :tag' like '%:tag'",
         "10 % 3 = 1",
-        "'a;b' = 'a;b' and $x$;$x$ = ';' and $$a$$ = 'a'",
+        "'a;b' = 'a;b' and '$x$' <> '$y$;'",
         "true -- phones :new; only",
         "true /* one; /* two; */ three; */",
         "'it''s' = 'it''s' and \"phone\".x is null;",
@@ -76,12 +76,15 @@ def test_query_reaches_the_driver_as_it_is_written(engine: sqlalchemy.Engine, co
         ("select 1 as phone; commit; drop table sync.roster", "must be one statement"),
         ("select 1 as phone;--x\n;delete from sync.roster", "must be one statement"),
         ("select ';' as phone, e'\\';commit;drop table sync.roster;--' as x", "must be one statement|backslash"),
-        ("select 1 as phone$a$; drop table sync.roster; --$a$", "must be one statement"),
+        ("select 1 as phone$a$; drop table sync.roster; --$a$", "outside of a quoted text"),
+        ("select $x$;$x$ as phone", "outside of a quoted text"),
+        ("select 1 as é$x$, ' as a, $x$; drop table sync.roster; --'", "outside of a quoted text"),
         ("delete from sync.roster", "must begin with one of select"),
         ("/* select */ update sync.roster set misses = 1", "must begin with one of select"),
         ("-- select\ndrop table sync.roster", "must begin with one of select"),
         ("set transaction read write", "must begin with one of select"),
-        ("do $$ begin end $$", "must begin with one of select"),
+        ("do $$ begin end $$", "outside of a quoted text"),
+        ("do ' begin end '", "must begin with one of select"),
         ("copy (select 1) to program 'id'", "must begin with one of select"),
         ("", "must begin with one of select"),
         ("select 1 as phone --\r; drop table sync.roster", "ends in a carriage return"),
@@ -282,6 +285,36 @@ def test_form_reads_facts_as_a_list_has_them(till: sqlalchemy.Engine) -> None:
     elsewhere = sqlalchemy.create_engine("sqlite://")
     with pytest.raises(UnusableSource, match="only on Postgres"):
         list(QuerySource(elsewhere, "select 1 as record, 2 as occurred_at", listed_only=True).chunks(RECORDS))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"select {FACTS} from source.till group by grouping sets (({FACTS}), ({FACTS.replace(', state', '')}))",
+        f"select {FACTS} from source.till group by rollup ({FACTS})",
+        f"select {FACTS} from (select 1 as x) as one left join source.till on false",
+        f"select {FACTS} from source.till union all select null, null, null, null",
+        f"select {FACTS} from source.till except select null, null, null, null",
+        f"select {FACTS} from (select 1 as x) as one, lateral (select * from source.till) as t",
+    ],
+)
+def test_form_makes_no_fact_that_a_list_lacks(till: sqlalchemy.Engine, query: str) -> None:
+    with pytest.raises(UnusableSource, match=r"rows that its list does not have|must be a column"):
+        list(QuerySource(till, query, listed_only=True).chunks(RECORDS))
+
+
+def test_long_name_of_a_list_is_counted_as_it_is_cut(reader: sqlalchemy.Engine, warehouse: Warehouse) -> None:
+    name = "l" * 63
+    with warehouse.transaction("test") as cursor:
+        cursor.execute(
+            f"create table source.{name} (phone text, birthday date); grant select on source.{name} to syrve_source"
+        )
+    try:
+        with pytest.raises(UnusableSource, match="once"):
+            read(reader, f"select g.phone, h.birthday from source.{name} g, source.{name}x h")
+    finally:
+        with warehouse.transaction("test") as cursor:
+            cursor.execute(f"drop table source.{name}")
 
 
 @pytest.mark.parametrize("guess", ["'Ivan' as name", "'1990-05-15' as birthday", "true as receives_promo"])
