@@ -215,6 +215,10 @@ as $$
 declare
     concerned uuid[];
 begin
+    -- Its own insert fires it again, even one of no row.
+    if not exists (select from added) then
+        return null;
+    end if;
     select coalesce(array_agg(distinct one.hold_id), '{}') into concerned
     from (
         select case operation.kind when 'hold' then operation.operation_id else operation.hold_id end as hold_id
@@ -343,29 +347,60 @@ begin
             excluded.closed_basis, excluded.closing_operation_id
         );
 
-    -- An end that was reported before its hold was: an import refuses it otherwise.
-    insert into wallet.contested_ending (
-        hold_id, organization_id, kind, source, idempotency_key, reported_organization_id, reported_customer_id, reported_wallet_id,
-        reported_amount, occurred_at
-    )
-    select
-        made.operation_id, made.organization_id, ending.kind, ending.source, coalesce(ending.idempotency_key, ending.operation_id::text),
-        ending.organization_id, ending.customer_id, ending.wallet_id, ending.amount, ending.requested_at
-    from unnest(concerned) as one (hold_id)
-    inner join wallet.hold as known on one.hold_id = known.hold_id
-    inner join wallet.operation as made on known.hold_id = made.operation_id
-    inner join wallet.operation as ending
-        on ending.hold_id in (known.hold_id, known.transaction_id) and (ending.kind = 'cancel_hold' or ending.consumes_hold)
-    where
-        not wallet.ending_agrees(ending, made)
-        and (
-            select event.state
+    -- An end that was reported before its hold was: an import refuses it otherwise. So what it told is taken back as of when it was told; a person's
+    -- word stays, and what we sent ourselves.
+    with disagreeing as (
+        select
+            made.operation_id as hold_id, made.organization_id as held_by, ending.*,
+            coalesce(ending.idempotency_key, ending.operation_id::text) as ending_key, latest.sequence, latest.state, latest.basis, begun.occurred_at,
+            begun.state <> 'planned' as is_observed
+        from unnest(concerned) as one (hold_id)
+        inner join wallet.hold as known on one.hold_id = known.hold_id
+        inner join wallet.operation as made on known.hold_id = made.operation_id
+        inner join lateral (
+            select
+                ended.operation_id, ended.organization_id as told_by, ended.kind, ended.source, ended.idempotency_key, ended.customer_id,
+                ended.wallet_id, ended.amount, ended.requested_at
+            from wallet.operation as ended
+            where
+                ended.hold_id in (known.hold_id, known.transaction_id)
+                and (ended.kind = 'cancel_hold' or ended.consumes_hold)
+                and not wallet.ending_agrees(ended, made)
+        ) as ending on true
+        inner join wallet.operation_event as begun on ending.operation_id = begun.operation_id and begun.sequence = 1
+        cross join lateral (
+            select event.sequence, event.state, event.basis
             from wallet.operation_event as event
             where event.operation_id = ending.operation_id
             order by event.sequence desc
             limit 1
-        ) in ('sent', 'unknown', 'confirmed')
-    on conflict do nothing;
+        ) as latest
+        where latest.state in ('sent', 'unknown', 'confirmed')
+    ),
+
+    kept as (
+        insert into wallet.contested_ending (
+            hold_id, organization_id, kind, source, idempotency_key, reported_organization_id, reported_customer_id, reported_wallet_id,
+            reported_amount, occurred_at
+        )
+        select
+            disagreeing.hold_id, disagreeing.held_by, disagreeing.kind, disagreeing.source, disagreeing.ending_key, disagreeing.told_by,
+            disagreeing.customer_id, disagreeing.wallet_id, disagreeing.amount, disagreeing.requested_at
+        from disagreeing
+        on conflict do nothing
+    )
+
+    insert into wallet.operation_event (operation_id, sequence, state, basis, evidence, occurred_at)
+    select distinct on (disagreeing.operation_id)
+        disagreeing.operation_id,
+        disagreeing.sequence + 1,
+        'rejected',
+        'report',
+        jsonb_build_object('reason', 'contested', 'hold_id', disagreeing.hold_id),
+        disagreeing.occurred_at
+    from disagreeing
+    where disagreeing.is_observed and disagreeing.basis is distinct from 'person'
+    on conflict (operation_id, sequence) do nothing;
 
     -- One hold at Syrve is one row, whoever reports it: ours if we made it, else the first by its id.
     delete from wallet.hold as other

@@ -95,22 +95,7 @@ inner join wallet.operation_event as event on operation.operation_id = event.ope
 where
     operation.kind = 'chargeoff'
     -- A scalar, so that it stays an index look-up: an outcome that was corrected later does not count.
-    and (select max(later.sequence) from wallet.operation_event as later where later.operation_id = operation.operation_id) = event.sequence
-    -- A consumption that does not agree with its hold took nothing of it, as far as is known: hold_end_contested says so.
-    and not (
-        operation.consumes_hold
-        and exists (
-            select
-            from wallet.contested_ending as contested
-            where
-                contested.source = operation.source
-                and contested.idempotency_key = coalesce(operation.idempotency_key, operation.operation_id::text)
-                and contested.kind = 'chargeoff'
-                and contested.reported_organization_id = operation.organization_id
-                and (contested.reported_customer_id, contested.reported_wallet_id, contested.reported_amount)
-                is not distinct from (operation.customer_id, operation.wallet_id, operation.amount)
-        )
-    );
+    and (select max(later.sequence) from wallet.operation_event as later where later.operation_id = operation.operation_id) = event.sequence;
 comment on view wallet.charge is 'Charges that certainly took money. Ask for some by wallet, order, hold or time: it reads the book.';
 comment on column wallet.charge.operation_id is 'As in operation.';
 comment on column wallet.charge.organization_id is 'As in operation.';

@@ -46,8 +46,6 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
                 named.customer_id,
                 named.wallet_id,
                 named.amount,
-                named.idempotency_key,
-                named.consumes_hold,
                 named.source,
                 case when named.kind = 'topup' then 'refund' when named.consumes_hold then 'consumption' else 'charge' end as what,
                 case
@@ -96,21 +94,6 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
             order by event.sequence desc
             limit 1
         ) as latest on latest.state in ('sent', 'unknown', 'confirmed')
-        -- As in wallet.charge.
-        where not (
-            own.consumes_hold
-            and exists (
-                select
-                from wallet.contested_ending as contested
-                where
-                    contested.source = own.source
-                    and contested.idempotency_key = coalesce(own.idempotency_key, own.operation_id::text)
-                    and contested.kind = 'chargeoff'
-                    and contested.reported_organization_id = organization
-                    and (contested.reported_customer_id, contested.reported_wallet_id, contested.reported_amount)
-                    is not distinct from (own.customer_id, own.wallet_id, own.amount)
-            )
-        )
     )
 
     select

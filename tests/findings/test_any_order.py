@@ -100,7 +100,7 @@ ORDER = st.builds(
 @st.composite
 def facts(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Draw records of different moments and keys; each hold is reported once at most: of two reports the first would count."""
-    drawn = draw(st.lists(st.one_of(HOLD, HOLD, CANCEL, CHARGE, CHARGE, TOPUP, ORDER, ORDER), min_size=2, max_size=7))
+    drawn = draw(st.lists(st.one_of(HOLD, HOLD, CANCEL, CHARGE, CHARGE, TOPUP, ORDER, ORDER), min_size=2, max_size=6))
     minutes = draw(st.permutations(range(1, len(drawn) + 1)))
     told, held = [], set()
     for place, fact in enumerate(drawn):
@@ -147,7 +147,7 @@ def reconciled(book: Book, world: World, moment: datetime) -> dict[str, list[Any
 
 
 @given(told=facts(), data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_records_come_to_the_same_in_any_order(book: Book, told: list[dict[str, Any]], data: st.DataObject) -> None:
     first, second = World(next(book.numbers)), World(next(book.numbers))
 

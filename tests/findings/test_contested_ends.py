@@ -90,15 +90,27 @@ def test_contested_end_of_an_open_hold_stays_for_years(quiet: Book) -> None:
     assert quiet.found(after(days=800)) == {("hold_end_contested", hold)}
 
 
-def test_contested_end_that_was_corrected_is_no_finding(quiet: Book) -> None:
+def test_contested_end_of_ours_that_was_corrected_is_no_finding(quiet: Book) -> None:
     hold = "5f4e0005-0000-4000-8000-000000000002"
-    end = quiet.cancel(hold, after(minutes=5), guest=OTHER)
+    end = quiet.cancel(hold, after(minutes=5), guest=OTHER, state=("planned", "sent", "confirmed"), source="ops")
     quiet.hold(after(minutes=1))
-    quiet.found(LATER)
+    assert quiet.found(LATER) == {("hold_end_contested", hold)}
 
     quiet.event(end, "rejected", after(hours=3), "person")
 
     assert quiet.found(after(hours=4)) == set()
+
+
+def test_contested_end_of_others_is_taken_back_as_of_its_time(quiet: Book) -> None:
+    hold = "5f4e0005-0000-4000-8000-000000000002"
+    end = quiet.charge(after(minutes=5), hold_id=hold, consumes=True, guest=OTHER, state=("sent", "unknown"))
+    quiet.hold(after(minutes=1))
+
+    assert quiet.found(LATER) == {("hold_end_contested", hold)}
+    query = "select state, basis, occurred_at, evidence from wallet.operation_event where operation_id = %s and sequence = 3"
+    assert quiet.rows(query, end) == [
+        ("rejected", "report", after(minutes=5), {"reason": "contested", "hold_id": hold})
+    ]
 
 
 def test_disagreeing_end_is_no_second_end(quiet: Book) -> None:
