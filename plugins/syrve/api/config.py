@@ -6,14 +6,19 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from syrve.api.dialects import DIALECTS, Capabilities, dialect_named
-from syrve.api.errors import ConfigurationError
+from syrve.api.errors import ConfigurationError, SyrveError
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+"""A host that takes no connection for so long is unreachable, long before an answer would be overdue."""
+OnWait = Callable[[SyrveError, float], None]
+"""Called before a call is repeated, with what went wrong and the seconds until then."""
 
 _AN_ID = re.compile(r"[0-9a-f-]{1,36}")
 
@@ -36,7 +41,7 @@ class SyrveConfig:
     Of the families in `auto_budgets` the number is a cap: the budget finds what Syrve allows. `max_in_flight` bounds the calls of a family
     that all tasks together have under way.
 
-    With `app_id` the token is a v2 one and `api_login` is `API_KEY:CLIENT_SECRET`.
+    With `app_id` the token is a v2 one and `api_login` is `API_KEY:CLIENT_SECRET`. `connection` is the id of the Airflow connection.
     """
 
     base_url: str
@@ -54,6 +59,12 @@ class SyrveConfig:
     call_deadline_seconds: float = 120.0
     max_concurrency: int = 16
     app_id: str | None = None
+    connection: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the account is, for people: the host, and the Airflow connection that names it."""
+        return f"{self.base_url} (connection {self.connection})" if self.connection else self.base_url
 
     @property
     def login_fingerprint(self) -> str:
