@@ -40,6 +40,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.customers",
                     "syrve.operators.findings",
                     "syrve.operators.findings_report",
+                    "syrve.operators.measure",
                     "syrve.operators.privacy",
                     "syrve.operators.privacy_approval",
                     "syrve.operators.publish",

@@ -204,7 +204,8 @@ def test_publish_tells_the_counts_of_all_mapped_tasks_on_every_outlet(running: R
     counts, events = publish(running, first=3, second=4)
 
     assert (counts["requested"], counts["changed"], counts["seconds"]) == (20, 7, 3)
-    assert events[assets.CUSTOMER].extra == events[assets.CARD].extra == counts
+    told = {event.source_alias_name: event.extra for alias in events for event in events[alias].asset_alias_events}
+    assert told == {"syrve.customer": counts, "syrve.card": counts}
     assert all(isinstance(value, int | float) for value in counts.values())
 
 
