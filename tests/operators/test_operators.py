@@ -103,8 +103,14 @@ def names_of(modules: list[Any]) -> set[str]:
 
 @pytest.mark.parametrize("cls", operator_classes(), ids=lambda cls: cls.__name__)
 def test_rendered_fields_are_settings_and_hold_no_data(cls: type[BaseOperator]) -> None:
-    assert set(cls.template_fields) <= SETTINGS_IN_RENDERED_FIELDS
-    assert set(cls.template_fields) <= set(inspect.signature(cls.__init__).parameters)
+    parameters = {
+        name for each in cls.__mro__ if "__init__" in vars(each) for name in inspect.signature(each.__init__).parameters
+    }
+
+    assert set(cls.template_fields) <= SETTINGS_IN_RENDERED_FIELDS | {
+        each for each in parameters if each.endswith("conn_id")
+    }
+    assert set(cls.template_fields) <= parameters
 
 
 def test_plan_lists_organizations_and_divides_what_is_due(running: Running) -> None:
