@@ -25,9 +25,32 @@ SOURCES = ("ids", "file", "query")
 
 def receipts_folder() -> ObjectStoragePath:
     """Return the folder of the receipts of erasures: `erasures` among the reports."""
+    return _folders()["reports"] / "erasures"
+
+
+def _folders() -> dict[str, ObjectStoragePath]:
+    """Return the folders that we write, by kind of retention."""
     from syrve.operators.findings_report import reports_folder
 
-    return reports_folder(settings.REPORTS_PATH, settings.REPORTS_CONNECTION) / "erasures"
+    return {
+        "reports": reports_folder(settings.REPORTS_PATH, settings.REPORTS_CONNECTION),
+        "exports": reports_folder(settings.EXPORTS_PATH, settings.EXPORTS_CONNECTION, default="exports"),
+    }
+
+
+def _inboxes() -> Iterator[Any]:
+    """Give the folders and buckets of the inbox."""
+    from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
+
+    from syrve.sources.inbox import parse_inbox
+
+    for each in parse_inbox(settings.inbox()):
+        if each.scheme == "file":
+            yield Path(each.root)
+        else:
+            yield ObjectStoragePath(f"{each.scheme}://{each.bucket}/{each.root}", conn_id=each.conn_id)
 
 
 class SyrvePlanErasureOperator(SyrveOperator):
@@ -145,9 +168,8 @@ class SyrveEraseOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Erase, and write receipts also of what an earlier try erased."""
         from syrve.privacy.erase import erase_people
-        from syrve.privacy.files import scrub_inbox
+        from syrve.privacy.files import scrub_files
         from syrve.privacy.receipts import write_receipts
-        from syrve.sources.inbox import parse_inbox
 
         warehouse, run_id = self.warehouse(), str(context["run_id"])
         try:
@@ -155,11 +177,14 @@ class SyrveEraseOperator(WarehouseOperator):
         finally:
             receipts = write_receipts(warehouse, run_id, receipts_folder())
             log.info("%d receipt(s) are written", receipts)
-        files, sources = scrub_inbox(warehouse, run_id, parse_inbox(settings.inbox()))
-        if sources:
-            log.warning("%d file(s) of the inbox still name people who were erased; delete or correct them", sources)
-        log.info("%d person(s) erased", done["people"])
-        return dict(done) | {"rejected_files": files, "receipts": receipts}
+        files = scrub_files(warehouse, run_id, inboxes=_inboxes(), ours=[_folders()["exports"]])
+        for name in files.named:
+            log.warning("%s of the inbox still names people who were erased; delete or correct it", name)
+        for name in files.unread:
+            log.warning("%s of the inbox can't be searched; look through it yourself", name)
+        log.info("%d person(s) erased, %d file(s) deleted that named them", done["people"], files.deleted)
+        counts = {"deleted_files": files.deleted, "naming_files": len(files.named), "unread_files": len(files.unread)}
+        return dict(done) | counts | {"receipts": receipts}
 
 
 class SyrveExportCustomerOperator(WarehouseOperator):
@@ -204,7 +229,7 @@ class SyrveExportCustomerOperator(WarehouseOperator):
 
 
 class SyrveMaintenanceOperator(WarehouseOperator):
-    """Deletes what is older than its retention, a batch per transaction, and returns rows by kind; `keep_days` is by kind."""
+    """Deletes what is older than its retention, a batch per transaction, and returns rows and files by kind; `keep_days` is by kind."""
 
     template_fields: Sequence[str] = ("keep_days",)
 
@@ -219,16 +244,18 @@ class SyrveMaintenanceOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Forget again whom a restore brought back, then prune."""
+        from syrve.privacy.old_files import prune_files
         from syrve.privacy.receipts import forget_again
-        from syrve.privacy.retention import add_partitions, prune
+        from syrve.privacy.retention import add_partitions, keep_days, prune
 
         warehouse = self.warehouse()
         taken_back, returned = forget_again(warehouse, receipts_folder())
         if returned:
             log.warning("%d person(s) who were erased had come back, and are erased again", returned)
         removed = prune(warehouse, self.keep_days)
-        for kind, rows in removed.items():
-            log.info("%s: %d row(s) removed", kind, rows)
+        removed |= prune_files(_folders(), keep_days(self.keep_days))
+        for kind, number in removed.items():
+            log.info("%s: %d removed", kind, number)
         return removed | {
             "receipts_taken_back": taken_back,
             "erased_again": returned,
