@@ -1,6 +1,7 @@
 """Files after an erasure: what we wrote of the person is deleted, what a person put there is reported, in folders and in buckets."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     return folder
 
 
-def scrub(persons: Persons, inbox: Any, *ours: Any) -> Scrubbed:
+def scrub(persons: Persons, *inboxes: Any, exports: Sequence[Any] = (), reports: Sequence[Any] = ()) -> Scrubbed:
     persons.known_in_every_way()
     persons.erase()
-    return scrub_files(persons.warehouse, "erasure", inboxes=[inbox], ours=ours)
+    return scrub_files(persons.warehouse, "erasure", inboxes=inboxes, exports=exports, reports=reports)
 
 
 def names(place: Any) -> list[str]:
@@ -95,14 +96,26 @@ def test_name_of_a_file_counts_and_is_not_repeated(persons: Persons, place: Any)
     assert persons.phone[1:] not in shown
 
 
-def test_exports_of_the_person_are_deleted(persons: Persons, tmp_path: Path, place: Any) -> None:
+def test_exports_of_the_person_are_deleted(persons: Persons, tmp_path: Path) -> None:
     exports = tmp_path / "exports"
     exports.mkdir()
     (exports / "one.json").write_text(f'{{"syrve.customer": [{{"customer_id": "{persons.customer_id}"}}]}}')
     (exports / "other.json").write_text("{}")
 
-    assert scrub(persons, place, exports, tmp_path / "not there").deleted == 1
+    assert scrub(persons, exports=[exports, tmp_path / "not there"]).deleted == 1
     assert names(exports) == ["other.json"]
+
+
+def test_reports_keep_the_money_and_lose_the_id(persons: Persons, place: Any) -> None:
+    (place / "2026-11").mkdir()
+    report, other = place / "2026-11" / "findings.csv", place / "latest.html"
+    report.write_text(f"customer_id,amount\\n{persons.customer_id},5.00\\n{persons.organization_id},7.00\\n")
+    other.write_text(f"<p>{persons.organization_id}")
+
+    done = scrub(persons, reports=[place])
+
+    assert (done.rewritten, done.deleted) == (1, 0)
+    assert report.read_text() == f"customer_id,amount\\nerased,5.00\\n{persons.organization_id},7.00\\n"
 
 
 def test_old_reports_and_exports_go_and_nothing_else(tmp_path: Path) -> None:

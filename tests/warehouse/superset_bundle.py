@@ -1,4 +1,4 @@
-"""The dashboard of docs/superset, made from docs/questions.md: a dataset and a chart per question, in Superset's form of export."""
+"""Makes the dashboard of docs/superset from docs/questions.md: a dataset and a chart per question, as Superset exports them."""
 
 import re
 from collections.abc import Callable

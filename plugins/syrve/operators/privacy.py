@@ -177,13 +177,21 @@ class SyrveEraseOperator(WarehouseOperator):
         finally:
             receipts = write_receipts(warehouse, run_id, receipts_folder())
             log.info("%d receipt(s) are written", receipts)
-        files = scrub_files(warehouse, run_id, inboxes=_inboxes(), ours=[_folders()["exports"]])
+        folders = _folders()
+        files = scrub_files(
+            warehouse, run_id, inboxes=_inboxes(), exports=[folders["exports"]], reports=[folders["reports"]]
+        )
         for name in files.named:
             log.warning("%s of the inbox still names people who were erased; delete or correct it", name)
         for name in files.unread:
             log.warning("%s of the inbox can't be searched; look through it yourself", name)
         log.info("%d person(s) erased, %d file(s) deleted that named them", done["people"], files.deleted)
-        counts = {"deleted_files": files.deleted, "naming_files": len(files.named), "unread_files": len(files.unread)}
+        counts = {
+            "deleted_files": files.deleted,
+            "rewritten_files": files.rewritten,
+            "naming_files": len(files.named),
+            "unread_files": len(files.unread),
+        }
         return dict(done) | counts | {"receipts": receipts}
 
 

@@ -6,6 +6,7 @@ A place is a folder as a path of `pathlib` or of Airflow's object storage.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,6 +18,8 @@ from syrve.warehouse.sql_files import sql
 
 _LINES = 2_000
 _BATCH_ROWS = 10_000
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_NOBODY = "erased"
 _PACKED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".xls", ".ods", ".pdf", ".docx")
 
 
@@ -25,15 +28,19 @@ class Scrubbed:
     """What became of the files: counts, and the names of files that still name erased people or could not be read."""
 
     deleted: int = 0
+    rewritten: int = 0
     named: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
 
-def scrub_files(warehouse: Warehouse, run_id: str, *, inboxes: Iterable[Any], ours: Iterable[Any]) -> Scrubbed:
+def scrub_files(
+    warehouse: Warehouse, run_id: str, *, inboxes: Iterable[Any], exports: Iterable[Any], reports: Iterable[Any] = ()
+) -> Scrubbed:
     """Delete files that we wrote and that name people erased by a run; find other files that do.
 
-    In the inboxes ours are the files of rejected rows; in the places `ours` (exports, reports) all are. Text, .xlsx and .parquet are read,
-    whatever their size. A file's name counts like its content, and one that names a person is not repeated.
+    In the inboxes ours are the files of rejected rows; all exports are. In reports, which are of money, the ids of these people are
+    replaced. Text, .xlsx and .parquet are read, whatever their size. A file's name counts like its content, and one that names a person
+    is not repeated.
     """
     done = Scrubbed()
     with warehouse.transaction("look for erased people in files") as cursor:
@@ -45,9 +52,12 @@ def scrub_files(warehouse: Warehouse, run_id: str, *, inboxes: Iterable[Any], ou
         for place in inboxes:
             for path in _files(place):
                 _scrub(search, path, done, is_ours=path.name.endswith(SUFFIX))
-        for place in ours:
+        for place in exports:
             for path in _files(place):
                 _scrub(search, path, done, is_ours=True)
+        for place in reports:
+            for path in _files(place):
+                done.rewritten += path.suffix in (".csv", ".html") and _rewrite(search, path)
     return done
 
 
@@ -70,6 +80,21 @@ class _Search:
             if fetch_one(self._cursor)[0]:
                 return True
         return False
+
+    def erased_ids(self, ids: Iterable[str]) -> set[str]:
+        """Which of the ids are those of erased people."""
+        values = {"organization_ids": self._organization_ids, "ids": sorted(set(ids))}
+        self._cursor.execute(sql("privacy/erased_ids.sql"), values)
+        return {name for (name,) in self._cursor.fetchall()}
+
+
+def _rewrite(search: _Search, path: Any) -> bool:
+    """Put a word in place of the ids of erased people; a file without one stays as it is."""
+    text = path.read_text(encoding="utf-8")
+    erased = search.erased_ids(_ID.findall(text))
+    if erased:
+        path.write_text(_ID.sub(lambda found: _NOBODY if found[0] in erased else found[0], text), encoding="utf-8")
+    return bool(erased)
 
 
 def _scrub(search: _Search, path: Any, done: Scrubbed, *, is_ours: bool) -> None:
