@@ -193,7 +193,7 @@ def monitored(folder: Path, config: Path) -> Iterator[None]:
     """Take what Airflow sends to a StatsD server and to OpenLineage into files beside its logs, by writing Airflow's configuration file."""
     folder.mkdir(parents=True, exist_ok=True)
     lineage = {"type": "file", "log_file_path": str(folder / "openlineage.log"), "append": True}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, (folder / "statsd.log").open("ab", 0) as file:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         is_over = threading.Event()
         server.settimeout(0.5)
@@ -201,7 +201,11 @@ def monitored(folder: Path, config: Path) -> Iterator[None]:
         def write() -> None:
             while not is_over.is_set():
                 with suppress(TimeoutError):
-                    file.write(server.recv(65_535) + b"\n")
+                    packet = server.recv(65_535)
+                    with (folder / "statsd.log").open(
+                        "ab"
+                    ) as file:  # the stack empties its folder of logs when it starts
+                        file.write(packet + b"\n")
 
         thread = threading.Thread(target=write, name="statsd", daemon=True)
         thread.start()
