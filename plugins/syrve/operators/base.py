@@ -35,7 +35,7 @@ def with_connections(operator: type[BaseOperator]) -> tuple[str, ...]:
         name
         for each in operator.__mro__
         if "__init__" in vars(each)
-        for name in inspect.signature(each.__init__).parameters
+        for name in inspect.signature(vars(each)["__init__"]).parameters
         if name.endswith("conn_id")
     ]
     return tuple(dict.fromkeys((*operator.template_fields, *sorted(named))))

@@ -130,7 +130,7 @@ def _lines(suffix: str, file: IO[bytes]) -> Iterator[str]:
     elif suffix in _PACKED:
         raise ValueError("a format that is not searched")
     else:
-        yield from codecs.getreader("utf-8")(file, errors="replace")
+        yield from codecs.getreader("utf-8")(file, "replace")
 
 
 def _cells_of_workbook(file: IO[bytes]) -> Iterator[str]:
