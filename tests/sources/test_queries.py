@@ -299,7 +299,7 @@ def test_form_reads_facts_as_a_list_has_them(till: sqlalchemy.Engine) -> None:
     ],
 )
 def test_form_makes_no_fact_that_a_list_lacks(till: sqlalchemy.Engine, query: str) -> None:
-    with pytest.raises(UnusableSource, match="rows that its list does not have|must be a column"):
+    with pytest.raises(UnusableSource, match=r"rows that its list does not have|must be a column"):
         list(QuerySource(till, query, listed_only=True).chunks(RECORDS))
 
 

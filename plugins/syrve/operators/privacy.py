@@ -27,7 +27,7 @@ SOURCES = ("ids", "file", "query")
 
 def receipts_folder() -> ObjectStoragePath:
     """Return the folder of the receipts of erasures: `erasures` among the reports."""
-    from syrve.operators.findings_report import reports_folder
+    from syrve.hooks.storage import reports_folder
 
     return reports_folder(settings.REPORTS_PATH, settings.REPORTS_CONNECTION) / "erasures"
 
@@ -194,7 +194,7 @@ class SyrveExportCustomerOperator(BaseOperator):
         """Write the file."""
         from uuid import uuid4
 
-        from syrve.operators.findings_report import reports_folder
+        from syrve.hooks.storage import reports_folder
         from syrve.privacy.errors import UnusableRequest
         from syrve.privacy.export import export_customer
 
