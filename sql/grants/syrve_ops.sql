@@ -70,4 +70,4 @@ grant select on sync.audit, sync.freshness_kept to syrve_ops;
 
 -- Receipts: not whom they are about before it is done.
 grant usage on schema privacy to syrve_ops;
-grant select (erasure_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;
+grant select (erasure_id, run_id, organization_id, customer_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;

@@ -94,52 +94,77 @@ for each statement execute function wallet.stop_at_fence();
 
 -- What may have been done after a backup was made, and would be done again: to be compared with Syrve before a fence is lifted.
 create view wallet.restore_suspect as
+with suspect as (
+    select
+        'operation' as what,
+        open.operation_id::text as key,
+        open.kind,
+        open.organization_id,
+        open.customer_id,
+        open.wallet_id,
+        open.amount,
+        open.source,
+        open.state
+    from wallet.unsettled_operation as open
+    where open.settled_at is null
+    union all
+    select
+        'campaign row' as what,
+        listed.row_key,
+        'topup' as kind,
+        listed.organization_id,
+        listed.customer_id,
+        listed.wallet_id,
+        listed.amount,
+        'topup:' || listed.campaign as source,
+        'not begun' as state
+    from wallet.campaign_version as latest
+    inner join wallet.campaign_row as listed on latest.campaign = listed.campaign and latest.version = listed.version
+    where
+        not latest.is_given_up
+        and not exists (select from wallet.campaign_version as later where later.campaign = latest.campaign and later.version > latest.version)
+        and not exists (
+            select
+            from wallet.operation as begun
+            where begun.source = 'topup:' || listed.campaign and begun.idempotency_key = listed.row_key || ':1'
+        )
+    union all
+    select
+        'payment' as what,
+        begun.payment_id::text as key,
+        'payment' as kind,
+        begun.organization_id,
+        begun.customer_id,
+        begun.wallet_id,
+        begun.amount,
+        'payment' as source,
+        begun.state
+    from wallet.payment_state as begun
+    where begun.state in ('begun', 'held', 'due', 'giving_back', 'unsettled') and begun.begun_at > now() - interval '31 days'
+)
+
 select
-    'operation' as what,
-    open.operation_id::text as key,
-    open.kind,
-    open.organization_id,
-    open.customer_id,
-    open.wallet_id,
-    open.amount,
-    open.source,
-    open.state
-from wallet.unsettled_operation as open
-where open.settled_at is null
-union all
-select
-    'campaign row' as what,
-    listed.row_key,
-    'topup' as kind,
-    listed.organization_id,
-    listed.customer_id,
-    listed.wallet_id,
-    listed.amount,
-    'topup:' || listed.campaign as source,
-    'not begun' as state
-from wallet.campaign_version as latest
-inner join wallet.campaign_row as listed on latest.campaign = listed.campaign and latest.version = listed.version
-where
-    not latest.is_given_up
-    and not exists (select from wallet.campaign_version as later where later.campaign = latest.campaign and later.version > latest.version)
-    and not exists (
-        select
-        from wallet.operation as begun
-        where begun.source = 'topup:' || listed.campaign and begun.idempotency_key = listed.row_key || ':1'
-    )
-union all
-select
-    'payment' as what,
-    begun.payment_id::text as key,
-    'payment' as kind,
-    begun.organization_id,
-    begun.customer_id,
-    begun.wallet_id,
-    begun.amount,
-    'payment' as source,
-    begun.state
-from wallet.payment_state as begun
-where begun.state in ('begun', 'held', 'due', 'giving_back', 'unsettled') and begun.begun_at > now() - interval '31 days';
+    suspect.what,
+    suspect.key,
+    suspect.kind,
+    suspect.organization_id,
+    suspect.customer_id,
+    suspect.wallet_id,
+    suspect.amount,
+    suspect.source,
+    suspect.state,
+    (
+        select max(moved.requested_at)
+        from wallet.operation as moved
+        where
+            moved.organization_id = suspect.organization_id
+            and moved.customer_id = suspect.customer_id
+            and moved.wallet_id = suspect.wallet_id
+            and moved.amount = suspect.amount
+            and moved.kind = suspect.kind
+            and moved.source = 'transactions'
+    ) as reported_at
+from suspect;
 comment on view wallet.restore_suspect is
 'What the ledger does not know as done and would do again: after a restore each may have been done since the backup. What Syrve was asked for and the '
 'backup has no trace of is not in it.';
@@ -152,3 +177,5 @@ comment on column wallet.restore_suspect.wallet_id is 'Wallet.';
 comment on column wallet.restore_suspect.amount is 'Amount, in the wallet''s currency.';
 comment on column wallet.restore_suspect.source is 'As in wallet.operation.';
 comment on column wallet.restore_suspect.state is 'State in the ledger as restored.';
+comment on column wallet.restore_suspect.reported_at is
+'When Syrve last moved this amount in this wallet by a transaction that the ledger does not know as its own: then this one was probably carried out.';

@@ -13,7 +13,9 @@ from fixtures.wallets import Purse
 from syrve.hooks.fence import FileMark, places_of, within_fence
 from syrve.wallet.errors import LedgerFenced, MoneyNotSent
 from syrve.wallet.fence import Fence, PlaceUnreachable
+from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.errors import WarehouseError
+from syrve.warehouse.runs import Counts, TaskKey
 
 
 class Place:
@@ -193,6 +195,33 @@ def pg(postgres_server: PostgresServer) -> Callable[..., None]:
         subprocess.run([installed_binaries() / program, *arguments], check=True, capture_output=True, env=os.environ)
 
     return run
+
+
+def test_suspects_are_compared_with_what_syrve_reports(cloud_purse: Purse) -> None:
+    purse = cloud_purse
+    place = Place()
+    fence(purse, place).enter()
+    lost = purse.do("topup", "3.00", key="K2")
+    with purse.warehouse.transaction("restore") as cursor:
+        cursor.execute("set local session_replication_role = replica")
+        cursor.execute("delete from wallet.operation_event where operation_id = %s", (lost.operation_id,))
+        cursor.execute("delete from wallet.unsettled_operation where operation_id = %s", (lost.operation_id,))
+        cursor.execute("delete from wallet.operation where operation_id = %s", (lost.operation_id,))
+    forget_newest(purse)
+    again, other = purse.plan("topup", "3.00", key="K2"), purse.plan("topup", "4.00", key="K3")
+    assert read_transactions(purse).requested == 0, "nobody has an open hold"
+    with pytest.raises(LedgerFenced):
+        fence(purse, place).enter()
+
+    assert read_transactions(purse).requested == 1
+
+    found = dict(purse.rows("select key, reported_at is not null from wallet.restore_suspect"))
+    assert found == {again.operation_id: True, other.operation_id: False}
+
+
+def read_transactions(purse: Purse) -> Counts:
+    job = TransactionsImport(purse.warehouse, purse.money().client, key=TaskKey("run-1", "read"))
+    return job.run([purse.organization_id], customers=10)
 
 
 def test_restored_backup_sends_nothing_twice(
