@@ -73,4 +73,4 @@ def test_replay_after_a_restore_brings_nobody_back(persons: Persons, tmp_path: P
 
     assert (crm.changed, crm.rejected) == (0, 1)
     assert persons.traces() == {}
-    assert forget_again(persons.warehouse, tmp_path) == (0, 0), "and nobody is left to be forgotten"
+    assert forget_again(persons.warehouse, tmp_path) == (0, 0, 0), "and nobody is left to be forgotten"

@@ -30,7 +30,7 @@ def receipts_folder() -> ObjectStoragePath:
 
 def _folders() -> dict[str, ObjectStoragePath]:
     """Return the folders that we write, by kind of retention."""
-    from syrve.operators.findings_report import reports_folder
+    from syrve.hooks.storage import reports_folder
 
     return {
         "reports": reports_folder(settings.REPORTS_PATH, settings.REPORTS_CONNECTION),
@@ -220,7 +220,7 @@ class SyrveExportCustomerOperator(WarehouseOperator):
         """Write the file."""
         from uuid import uuid4
 
-        from syrve.operators.findings_report import reports_folder
+        from syrve.hooks.storage import reports_folder
         from syrve.privacy.errors import UnusableRequest
         from syrve.privacy.export import export_customer
 
@@ -252,20 +252,23 @@ class SyrveMaintenanceOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Forget again whom a restore brought back, then prune."""
+        from syrve.privacy.errors import UnreadableReceipts
         from syrve.privacy.old_files import prune_files
         from syrve.privacy.receipts import forget_again
         from syrve.privacy.retention import add_partitions, keep_days, prune
 
         warehouse = self.warehouse()
-        taken_back, returned = forget_again(warehouse, receipts_folder())
+        taken_back, returned, unreadable = forget_again(warehouse, receipts_folder())
         if returned:
             log.warning("%d person(s) who were erased had come back, and are erased again", returned)
         removed = prune(warehouse, self.keep_days)
         removed |= prune_files(_folders(), keep_days(self.keep_days))
         for kind, number in removed.items():
             log.info("%s: %d removed", kind, number)
-        return removed | {
-            "receipts_taken_back": taken_back,
-            "erased_again": returned,
-            "partitions_added": add_partitions(warehouse),
-        }
+        added = add_partitions(warehouse)
+        if unreadable:
+            raise UnreadableReceipts(
+                f"{unreadable} receipt(s) of erasures can't be read: after a restore these people could come back. Everything else was "
+                "done; the log names the files"
+            )
+        return removed | {"receipts_taken_back": taken_back, "erased_again": returned, "partitions_added": added}
