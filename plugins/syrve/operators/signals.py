@@ -51,7 +51,7 @@ class SyrveOrderOrganizationsOperator(SyrveOperator):
         from syrve.organizations import chosen
 
         refuse_without_orders(self.syrve().config())
-        visible = [each.organization_id for each in self.refreshed_organizations()]
+        visible = [each.organization_id for each in self.refreshed_organizations(context)]
         return chosen(visible, as_texts(self.organization_ids))
 
 
@@ -188,7 +188,7 @@ class SyrveWebhooksOperator(SyrveOperator):
         hook, warehouse = self.syrve(), self.warehouse()
         config = hook.config()
         refuse_without_orders(config)
-        visible = [each.organization_id for each in self.refreshed_organizations()]
+        visible = [each.organization_id for each in self.refreshed_organizations(context)]
         url = str(self.url).strip() if self.url and str(self.url) != "None" else ""
         found = {}
         with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:

@@ -19,8 +19,10 @@ KEEP_DAYS = {
     "unanswered_erasures": 30,
     "signals": 30,
     "notified_movements": 365,
+    "reports": 400,
+    "exports": 30,
 }
-"""Days that rows are kept, by kind. Not among them: the mirror, history, the ledger, findings, approvals, receipts."""
+"""Days that rows and files are kept, by kind. Not among them: the mirror, history, the ledger, findings, approvals, receipts."""
 
 LEAST_DAYS = 7
 BATCH_ROWS = 10_000
