@@ -10,7 +10,7 @@ export PYTHONPATH := tools
 export DAG CONF
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down run check test test-fast lint types layers sql-lint docs audit-cached audit sbom unit bench lock clean
+.PHONY: help install demo up down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom unit bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ down: install ## stop what `make up` started
 run: install ## run one DAG once through the scheduler: make run DAG=syrve_customers CONF='{}'
 	@$(BIN)/python -m devstack run --dag "$$DAG" --conf "$$CONF"
 
-check: install lint types layers sql-lint docs audit-cached ## every check without tests
+check: install lint types layers deps sql-lint docs audit-cached ## every check without tests
 
 test: check unit ## every check and every test
 
@@ -54,6 +54,9 @@ types: install
 
 layers: install
 	$(BIN)/lint-imports --no-cache
+
+deps: install
+	$(BIN)/deptry .
 
 sql-lint: install
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
