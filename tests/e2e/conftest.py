@@ -100,12 +100,12 @@ class LiveAirflow:
         """Clear a task and those after it, as the UI does."""
         body = {"dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id], "only_failed": False}
         body |= {"include_downstream": True, "reset_dag_runs": True}
-        self.api._call("POST", f"/dags/{run.dag_id}/clearTaskInstances", "clear tasks", body=body)
+        self.api.call("POST", f"/dags/{run.dag_id}/clearTaskInstances", "clear tasks", body=body)
 
     def mark_success(self, run: DagRun, task_id: str) -> None:
         """Mark a task as success by hand."""
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
-        self.api._call("PATCH", path, "mark a task", body={"new_state": "success"})
+        self.api.call("PATCH", path, "mark a task", body={"new_state": "success"})
 
     def task_states(self) -> dict[str, str | None]:
         return {task.label: task.state for task in self.last_tasks}
