@@ -31,6 +31,8 @@ CARD_EXPIRY = {"valid_to"}
 LISTS = {"wallets", "cards", "categories"}
 NOT_STORED = {"customer_id", "absent", "problems", *LISTS}
 PROFILE = [field.name for field in msgspec.structs.fields(Customer) if field.name not in NOT_STORED]
+UNCOUNTED = {"referrer_id", "program_name", "is_deleted", "extra"}
+"""Fields whose change in many customers at once trips no breaker."""
 NOT_SHOWN_TO_ANALYSTS = {
     "customer": dict.fromkeys(("name", "surname", "middle_name"), "tells who it is")
     | {"phone_raw": "phone is shown masked and hashed", "extra": "may hold anything"}
@@ -135,6 +137,8 @@ def test_change_of_any_field_is_written_with_its_history(pulled: Chain, name: st
     assert stored(pulled, "syrve.customer", column) == [after]
     assert stored(pulled, "syrve.customer_version", column) == [before]
     assert stored(pulled, "syrve.customer_history where valid_to is null", column) == [after]
+    counted = "select field from sync.breaker_count where kind = 'field_changed' and affected > 0"
+    assert pulled.rows(counted) == ([] if name in UNCOUNTED else [(name,)])
 
 
 def test_deletion_keeps_every_field_in_the_history(pulled: Chain) -> None:

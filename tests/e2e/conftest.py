@@ -27,23 +27,7 @@ RUN_TIMEOUT_SECONDS = 150.0
 QUERIED = {"SYRVE_SOURCE_CONNECTIONS": "syrve_warehouse"}
 DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
 """So that a backfill of some days is that many runs."""
-RUN_HERE = (
-    names.ROSTER_IMPORT_DAG,
-    names.CUSTOMERS_DAG,
-    names.BALANCES_DAG,
-    names.COUPONS_DAG,
-    names.BACKFILL_DAG,
-    names.CRM_IMPORT_DAG,
-    names.CRM_PUSH_DAG,
-    names.WALLET_IMPORT_DAG,
-    names.BULK_TOPUP_DAG,
-    names.ERASE_DAG,
-    names.EXPORT_DAG,
-    names.MAINTENANCE_DAG,
-    names.RELEASE_HOLDS_DAG,
-    names.RECONCILE_DAG,
-    names.CHECKS_DAG,
-)
+RUN_HERE = tuple(sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py")))
 
 
 @dataclass
