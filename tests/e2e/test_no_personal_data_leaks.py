@@ -36,6 +36,7 @@ CANARIES = {
 TOKEN = re.compile(r"\b[0-9a-f]{128}\b")
 
 
+@pytest.mark.timeout(900)  # every DAG of the package
 def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflow: Any, tmp_path: Path) -> None:
     airflow.fresh(customers=5)
     runs_before = _newest_run(airflow)
