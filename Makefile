@@ -50,7 +50,7 @@ lint: install
 	$(BIN)/ruff format --check .
 
 types: install
-	$(BIN)/mypy
+	$(BIN)/mypy plugins simulator tools docker dags benchmarks tests
 
 layers: install
 	$(BIN)/lint-imports --no-cache
