@@ -10,7 +10,7 @@ export PYTHONPATH := tools
 export DAG CONF
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom unit bench lock clean
+.PHONY: help install demo up down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom unit coverage bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ docs: install ## build the docs site into build/docs; every link must resolve
 
 unit: install
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+coverage: install ## branch coverage of the code that moves money, by its own tests
+	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) --cov --cov-report=term --cov-fail-under=95 tests/wallet tests/release $(PYTEST_ARGS)
 
 bench: install ## the benchmarks behind the README's figures: all, or ONLY="merge claim"
 	@$(BIN)/python -m benchmarks $(ONLY)
