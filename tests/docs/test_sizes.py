@@ -34,6 +34,7 @@ LONG_FUNCTIONS = {
     "plugins/syrve/provider.py::get_provider_info",
     "plugins/syrve/api/decode_clean.py::_customer",
     "plugins/syrve/operators/forms.py::_file_format",
+    "plugins/syrve/provider.py::get_provider_info",
     "tests/e2e/test_findings_under_airflow.py::test_backfilled_days_say_what_was_true_then",
 }
 
