@@ -33,6 +33,35 @@ CANARIES = {
     "wished card": "CANARYTRACK77",
     "api login": names.API_LOGIN,
 }
+EXPECTED = {
+    "file": "success",
+    "query": "success",
+    "missing file": "failed",
+    "customers": "success",
+    "coupons": "success",
+    "backfill from a file": "success",
+    "backfill of typed phones": "refused",
+    "wishes": "success",
+    "push": "success",
+    "refused push": "failed",
+    "push without right": "failed",
+    "customers without right": "failed",
+    "customers cut off": "success",
+    "customers with a broken warehouse": "failed",
+    "top-up": "success",
+    "top-up of a list without amounts": "failed",
+    "wallet import": "success",
+    "wallet import of another file": "failed",
+    "findings": "success",
+    "release": "success",
+    "balances": "success",
+    "checks": "success",
+    "export": "success",
+    "maintenance": "success",
+    "erasure of a typed phone": "refused",
+    "preview of an erasure": "success",
+}
+"""How each run must end, the well and the badly made ones."""
 TOKEN = re.compile(r"\b[0-9a-f]{128}\b")
 
 
@@ -59,34 +88,7 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
 
     for file in (roster, campaign, records):
         file.unlink()
-    assert outcomes == {
-        "file": "success",
-        "query": "success",
-        "missing file": "failed",
-        "customers": "success",
-        "coupons": "success",
-        "backfill from a file": "success",
-        "backfill of typed phones": "refused",
-        "wishes": "success",
-        "push": "success",
-        "refused push": "failed",
-        "push without right": "failed",
-        "customers without right": "failed",
-        "customers cut off": "success",
-        "customers with a broken warehouse": "failed",
-        "top-up": "success",
-        "top-up of a list without amounts": "failed",
-        "wallet import": "success",
-        "wallet import of another file": "failed",
-        "findings": "success",
-        "release": "success",
-        "balances": "success",
-        "checks": "success",
-        "export": "success",
-        "maintenance": "success",
-        "erasure of a typed phone": "refused",
-        "preview of an erasure": "success",
-    }
+    assert outcomes == EXPECTED
     assert airflow.rows("select name, email from syrve.customer where customer_id = %s", CUSTOMER_ID) == [
         (CANARIES["wished name"], CANARIES["e-mail"])
     ], "the canaries did go through"
