@@ -31,7 +31,6 @@ LONG_MODULES = {
     "tests/wallet/test_topup.py",
 }
 LONG_FUNCTIONS = {
-    "plugins/syrve/provider.py::get_provider_info",
     "plugins/syrve/api/decode_clean.py::_customer",
     "plugins/syrve/operators/forms.py::_file_format",
     "plugins/syrve/provider.py::get_provider_info",
