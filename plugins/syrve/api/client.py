@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import requests
 
 from syrve.api import decode, decode_cloud, endpoints
-from syrve.api.config import SyrveConfig
+from syrve.api.config import OnWait, SyrveConfig
 from syrve.api.dialects import dialect_named
 from syrve.api.endpoints import Endpoint
 from syrve.api.errors import ConfigurationError, MalformedAnswer, NotFound, OutcomeUnknown
@@ -46,8 +46,8 @@ class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
     Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off where money is moved (see
-    `Transport`); `session` brings adapters of one's own, and is closed with the client; `clock` and `sleep` are there for tests. What
-    the dialect does not offer raises `UnsupportedByDialect` before any call.
+    `Transport`), which also calls `on_wait`; `session` brings adapters of one's own, and is closed with the client; `clock` and `sleep` are
+    there for tests. What the dialect does not offer raises `UnsupportedByDialect` before any call.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class SyrveClient:
         *,
         on_token: Callable[[str], None] | None = None,
         permits: Permits | None = None,
+        on_wait: OnWait | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -70,6 +71,7 @@ class SyrveClient:
             self._dialect,
             on_token=on_token,
             permits=permits,
+            on_wait=on_wait,
             backoff=backoff,
             clock=clock,
             sleep=sleep,
