@@ -12,7 +12,7 @@ export PYTHONPATH := tools
 export DAG CONF ARGS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up airflow down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom unit coverage bench lock clean
+.PHONY: help install demo up airflow down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom unit coverage mutants bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -83,6 +83,14 @@ unit: install
 
 coverage: install ## branch coverage of the code that moves money, by its own tests
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) --cov --cov-report=term --cov-fail-under=95 tests/wallet tests/release $(PYTEST_ARGS)
+
+mutants: install ## mutation testing of how answers to money calls are read: ten minutes
+	rm -rf build/mutants
+	mkdir -p build/mutants
+	cp -r plugins simulator tests tools/mutation/money_answers.toml build/mutants/
+	cd build/mutants && export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=plugins:simulator:tests && \
+		cosmic-ray init money_answers.toml session.sqlite && cr-filter-operators session.sqlite money_answers.toml && \
+		cosmic-ray baseline money_answers.toml && cosmic-ray exec money_answers.toml session.sqlite && cr-report session.sqlite
 
 bench: install ## the benchmarks behind the README's figures: all, or ONLY="merge claim"
 	@$(BIN)/python -m benchmarks $(ONLY)
