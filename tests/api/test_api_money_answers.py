@@ -162,7 +162,9 @@ def test_money_answer_means_what_its_row_says(
 def test_error_names_the_code_that_says_most() -> None:
     for endpoint in MONEY:
         for status, body in ((400, NO_MONEY), (500, NO_MONEY)):
-            assert interpret(endpoint, status, raw(body)).code == NO_MONEY["errorCode"]
+            error = interpret(endpoint, status, raw(body))
+            assert isinstance(error, OutcomeUnknown | MoneyRefused)
+            assert error.code == NO_MONEY["errorCode"]
 
 
 def test_every_row_of_the_money_table_has_an_example() -> None:
