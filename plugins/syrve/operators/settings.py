@@ -60,7 +60,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 from syrve.approvals.rules import MoneyLimits
 from syrve.hooks.setting import setting
@@ -143,7 +143,7 @@ def schedule(name: str, default: str) -> str | None:
     return None if value.lower() == "none" else value
 
 
-def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset] | None:
+def schedule_or_asset(name: str, default: str, asset: Asset | AssetAlias) -> str | list[Asset | AssetAlias] | None:
     """Return the schedule as `schedule` does; the asset where it is `asset`."""
     value = schedule(name, default)
     return [asset] if value is not None and value.lower() == "asset" else value
