@@ -9,7 +9,7 @@
 | `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
 | `SYRVE_WALLET_IMPORT_SOURCE` | where it imports records from by default: `none` or `query` | `none` |
-| `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
+| `SYRVE_WALLET_IMPORT_NAME` | names of the sources that it may import, comma separated; the first is that of the query | `till` |
 | `SYRVE_WALLET_IMPORT_QUERY` | its query | `none` |
 | `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of its query | `none` |
 | `SYRVE_INBOX` | folders and buckets that forms may read files from: URLs, comma separated | `none` |
@@ -108,7 +108,7 @@ BREAKER_AT_LEAST = int(os.environ.get("SYRVE_BREAKER_AT_LEAST", "20"))
 PUSH_SHARD_SIZE = int(os.environ.get("SYRVE_PUSH_SHARD_SIZE", "2000"))
 APPROVAL_CUSTOMERS = int(os.environ.get("SYRVE_APPROVAL_CUSTOMERS", "1000"))
 WALLET_IMPORT_SOURCE = os.environ.get("SYRVE_WALLET_IMPORT_SOURCE", "none")
-WALLET_IMPORT_NAME = os.environ.get("SYRVE_WALLET_IMPORT_NAME", "till")
+WALLET_IMPORT_NAMES = names_of("SYRVE_WALLET_IMPORT_NAME") or ("till",)
 WALLET_IMPORT_QUERY = os.environ.get("SYRVE_WALLET_IMPORT_QUERY", "none")
 WALLET_IMPORT_DATABASE = os.environ.get("SYRVE_WALLET_IMPORT_DATABASE", "none")
 WALLET_SCALE = int(os.environ.get("SYRVE_WALLET_SCALE", "2"))
