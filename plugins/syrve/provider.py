@@ -54,11 +54,17 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "syrve.hooks.syrve.SyrveHook",
                 "hook-name": "Syrve Cloud",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "login", "port", "extra"],
-                    "relabeling": {"host": "Base URL", "password": "API login"},
+                    # The port stays: Airflow 3.3.2 tests an empty one as 0, and refuses that as another host than the stored one.
+                    "hidden-fields": ["schema", "login", "extra"],
+                    "relabeling": {
+                        "host": "Base URL",
+                        "password": "API login",
+                        "port": "Port (443; without one Airflow's Test button answers Bad Request)",
+                    },
                     "placeholders": {
                         "host": "https://api-ru.iiko.services",
                         "password": "the api login from Syrve's back office",
+                        "port": "443",
                     },
                 },
                 "conn-fields": _form_fields(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from syrve.hooks.fence import within_fence
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 
@@ -44,7 +45,10 @@ class SyrveWalletHook(BaseHook):
 
     @contextmanager
     def money(self) -> Iterator[Money]:
-        """Open what carries operations out, within the call budget."""
+        """Open what carries operations out, within the call budget and within the fence (`syrve.wallet.fence`).
+
+        Raises `LedgerFenced` where the ledger may be older than the world.
+        """
         from syrve.wallet.ledger import Ledger
         from syrve.wallet.money import Money
 
@@ -54,8 +58,9 @@ class SyrveWalletHook(BaseHook):
         with (
             open_budget(warehouse, hook.config(), bulk=False) as budget,
             hook.get_conn(budget, keeps_connection=False) as client,
+            within_fence(warehouse) as step,
         ):
-            yield Money(Ledger(warehouse, amount_scale=settings.amount_scale), client, settings=settings)
+            yield Money(Ledger(warehouse, amount_scale=settings.amount_scale), client, settings=settings, step=step)
 
     @contextmanager
     def payment(

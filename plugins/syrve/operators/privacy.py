@@ -27,7 +27,7 @@ SOURCES = ("ids", "file", "query")
 
 def receipts_folder() -> ObjectStoragePath:
     """Return the folder of the receipts of erasures: `erasures` among the reports."""
-    from syrve.operators.findings_report import reports_folder
+    from syrve.hooks.storage import reports_folder
 
     return reports_folder(settings.REPORTS_PATH, settings.REPORTS_CONNECTION) / "erasures"
 
@@ -194,7 +194,7 @@ class SyrveExportCustomerOperator(BaseOperator):
         """Write the file."""
         from uuid import uuid4
 
-        from syrve.operators.findings_report import reports_folder
+        from syrve.hooks.storage import reports_folder
         from syrve.privacy.errors import UnusableRequest
         from syrve.privacy.export import export_customer
 
@@ -228,18 +228,21 @@ class SyrveMaintenanceOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Forget again whom a restore brought back, then prune."""
+        from syrve.privacy.errors import UnreadableReceipts
         from syrve.privacy.receipts import forget_again
         from syrve.privacy.retention import add_partitions, prune
 
         warehouse = open_warehouse(self.warehouse_conn_id)
-        taken_back, returned = forget_again(warehouse, receipts_folder())
+        taken_back, returned, unreadable = forget_again(warehouse, receipts_folder())
         if returned:
             log.warning("%d person(s) who were erased had come back, and are erased again", returned)
         removed = prune(warehouse, self.keep_days)
         for kind, rows in removed.items():
             log.info("%s: %d row(s) removed", kind, rows)
-        return removed | {
-            "receipts_taken_back": taken_back,
-            "erased_again": returned,
-            "partitions_added": add_partitions(warehouse),
-        }
+        added = add_partitions(warehouse)
+        if unreadable:
+            raise UnreadableReceipts(
+                f"{unreadable} receipt(s) of erasures can't be read: after a restore these people could come back. Everything else was "
+                "done; the log names the files"
+            )
+        return removed | {"receipts_taken_back": taken_back, "erased_again": returned, "partitions_added": added}
