@@ -78,6 +78,7 @@ create table sync.run (
     rate_limited bigint not null default 0,
     held_back bigint not null default 0,
     seconds numeric not null default 0,
+    changed_tables text[] not null default '{}',
     started_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (run_id, task, map_index)
@@ -99,6 +100,7 @@ comment on column sync.run.retries is 'Requests that had to be repeated.';
 comment on column sync.run.rate_limited is 'Answers with status 429.';
 comment on column sync.run.held_back is 'Look-ups whose answer a breaker held back; see sync.breaker.';
 comment on column sync.run.seconds is 'Time that the task worked, all tries together.';
+comment on column sync.run.changed_tables is 'Tables of which rows were written: their assets are updated.';
 comment on column sync.run.started_at is 'First count of the task.';
 comment on column sync.run.updated_at is 'Last count of the task.';
 

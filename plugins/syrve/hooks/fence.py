@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from syrve.hooks.setting import setting
 from syrve.hooks.storage import reports_folder
 
 if TYPE_CHECKING:
@@ -59,9 +60,7 @@ def within_fence(warehouse: Warehouse) -> Iterator[Callable[[str], None]]:
 def places_of(warehouse: Warehouse) -> list[MarkPlace]:
     """Return where the marks of a warehouse are: a Variable of Airflow, if this is a task, and a file among the reports."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", warehouse.url.database or "warehouse")
-    folder = reports_folder(
-        os.environ.get("SYRVE_REPORTS_PATH", "none"), os.environ.get("SYRVE_REPORTS_CONNECTION", "none")
-    )
+    folder = reports_folder(setting("SYRVE_REPORTS_PATH", "none"), setting("SYRVE_REPORTS_CONNECTION", "none"))
     places: list[MarkPlace] = [FileMark(folder / FOLDER / f"{name}.json")]
     return [VariableMark(f"syrve_ledger_{name}"), *places] if _is_a_task() else places
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from syrve.hooks.fence import within_fence
+from syrve.hooks.setting import setting
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 
@@ -41,7 +41,9 @@ class SyrveWalletHook(BaseHook):
         super().__init__()
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
-        self._settings = settings or WalletSettings(amount_scale=int(os.environ.get("SYRVE_WALLET_SCALE", "2")))
+        self._settings = settings or WalletSettings(
+            amount_scale=int(setting("SYRVE_WALLET_SCALE", "2")), spool_path=setting("SYRVE_WALLET_SPOOL", "none")
+        )
 
     @contextmanager
     def money(self) -> Iterator[Money]:

@@ -37,6 +37,7 @@ class SyrveFindingsReportOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "path", "path_conn_id", "url", "rows", "days")
+    reads = ("wallet.finding", "wallet.finding_version", "wallet.finding_evaluation")
 
     def __init__(
         self,
@@ -106,6 +107,8 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "link", "conn_id", "notable_share")
+    reads = ("wallet.finding",)
+    writes = ("wallet.notification",)
 
     def __init__(
         self,
