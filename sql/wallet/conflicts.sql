@@ -30,6 +30,7 @@ with judged as (
             and starts_with(one.source, 'import:')
             and starts_with(staged.source, 'import:')
             and one.source <> staged.source
+        order by one.operation_id
         limit 1
     ) as other on true
     left join lateral (
