@@ -40,6 +40,7 @@ class SyrveWalletImportOperator(WarehouseOperator):
         "organization_id",
         "is_dry_run",
     )
+    writes = ("wallet.operation", "wallet.payment_order")
 
     def __init__(
         self,
@@ -69,10 +70,16 @@ class SyrveWalletImportOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
         from syrve.sources.bad_rows import BadRows
+        from syrve.sources.errors import UnusableSource
         from syrve.wallet.importing import WalletImport
 
         if as_text(self.source) is None:
             raise AirflowSkipException("No source is set; see SYRVE_WALLET_IMPORT_SOURCE")
+        name = str(self.source_name)
+        if name not in settings.WALLET_IMPORT_NAMES:
+            raise UnusableSource(
+                f"source_name must be one of those that SYRVE_WALLET_IMPORT_NAME lists ({', '.join(settings.WALLET_IMPORT_NAMES)})"
+            )
         dry_run = as_flag(self.is_dry_run)
         with (
             opened_source(
@@ -89,13 +96,14 @@ class SyrveWalletImportOperator(WarehouseOperator):
             job = WalletImport(
                 self.warehouse(),
                 key=task_key(context),
-                source=str(self.source_name),
+                source=name,
                 organization_id=as_text(self.organization_id),
                 dry_run=dry_run,
                 place=opened.place,
                 bad_rows=bad_rows,
             )
             counts = job.run(opened.source)
+            self.finish(context, counts, is_trial=dry_run)
             return report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
 
     def _is_saved(self) -> bool:
@@ -114,6 +122,8 @@ class SyrveTransactionsOperator(SyrveOperator):
     """Reads the transactions of customers with open holds, those read longest ago first (dialect `cloud` only); returns the counts."""
 
     template_fields: Sequence[str] = ("organization_ids", "customers")
+    reads = ("wallet.hold",)
+    writes = ("wallet.operation", "wallet.transaction")
 
     def __init__(
         self,
@@ -141,4 +151,5 @@ class SyrveTransactionsOperator(SyrveOperator):
             job = TransactionsImport(warehouse, client, key=task_key(context))
             counts = job.run(chosen(visible, as_texts(self.organization_ids)), customers=as_number(self.customers) or 1)
         log.info("Done: %s", told(counts))
+        self.finish(context, counts)
         return counts.as_dict()

@@ -17,8 +17,10 @@ KEEP_DAYS = {
     "push_plans": 30,
     "push_attempts": 365,
     "unanswered_erasures": 30,
+    "reports": 400,
+    "exports": 30,
 }
-"""Days that rows are kept, by kind. Not among them: the mirror, history, the ledger, findings, approvals, receipts."""
+"""Days that rows and files are kept, by kind. Not among them: the mirror, history, the ledger, findings, approvals, receipts."""
 
 LEAST_DAYS = 7
 BATCH_ROWS = 10_000
