@@ -43,7 +43,8 @@ def excel_chunks(
         title, facts.header_line, headings = _find_header(book, columns, file_format)
         facts.sheet = book.all_sheets().index(title) + 1
         body = (line for line in book.rows(title) if line[0] > (facts.header_line or 0))
-        yield from tabulate(headings, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
+        matched = columns.match(headings, file_format.columns)
+        yield from tabulate(matched, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
 
 
 class _Book:
@@ -52,6 +53,11 @@ class _Book:
     def __init__(self, file: IO[bytes], has_formulas: bool, limits: Limits) -> None:
         import openpyxl
 
+        if not openpyxl.DEFUSEDXML:
+            raise UnusableSource(
+                "no .xlsx is read without defusedxml, which keeps a small file from unpacking to any size: install it, "
+                "and leave OPENPYXL_DEFUSEDXML unset; or save the table as .csv"
+            )
         self._limits = limits
         try:
             self._values = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
