@@ -38,11 +38,11 @@ with DAG(
         **forms.dry_run(),
         **forms.source(SOURCES, settings.WALLET_IMPORT_SOURCE),
         "source_name": Param(
-            settings.WALLET_IMPORT_NAME,
+            settings.WALLET_IMPORT_NAMES[0],
             type="string",
-            pattern="^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+            enum=list(settings.WALLET_IMPORT_NAMES),
             title="Name of the source",
-            description="Whose records these are; keys are unique within it.",
+            description="Whose records these are, one of SYRVE_WALLET_IMPORT_NAME; keys are unique within it.",
         ),
         **forms.file_or_query(
             "till.csv",

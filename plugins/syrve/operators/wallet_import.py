@@ -70,10 +70,16 @@ class SyrveWalletImportOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
         from syrve.sources.bad_rows import BadRows
+        from syrve.sources.errors import UnusableSource
         from syrve.wallet.importing import WalletImport
 
         if as_text(self.source) is None:
             raise AirflowSkipException("No source is set; see SYRVE_WALLET_IMPORT_SOURCE")
+        name = str(self.source_name)
+        if name not in settings.WALLET_IMPORT_NAMES:
+            raise UnusableSource(
+                f"source_name must be one of those that SYRVE_WALLET_IMPORT_NAME lists ({', '.join(settings.WALLET_IMPORT_NAMES)})"
+            )
         dry_run = as_flag(self.is_dry_run)
         with (
             opened_source(
@@ -90,7 +96,7 @@ class SyrveWalletImportOperator(WarehouseOperator):
             job = WalletImport(
                 self.warehouse(),
                 key=task_key(context),
-                source=str(self.source_name),
+                source=name,
                 organization_id=as_text(self.organization_id),
                 dry_run=dry_run,
                 place=opened.place,
