@@ -15,4 +15,5 @@ drop view sync.roster_masked;
 drop table sync.reject;
 drop table sync.run;
 drop table sync.roster;
+drop function sync.uncover();
 drop sequence sync.lease_id;
