@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key, told
-from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
+from syrve.operators.forms import reads_as_dry_run
+from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", re.ASCII)
 log = logging.getLogger(__name__)
 
 SOURCES = ("none", "file", "query")
@@ -69,11 +72,16 @@ class SyrveWalletImportOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
         from syrve.sources.bad_rows import BadRows
+        from syrve.sources.errors import UnusableSource
         from syrve.wallet.importing import WalletImport
 
         if as_text(self.source) is None:
             raise AirflowSkipException("No source is set; see SYRVE_WALLET_IMPORT_SOURCE")
-        dry_run = as_flag(self.is_dry_run)
+        if not _NAME.fullmatch(str(self.source_name)):
+            raise UnusableSource(
+                "source_name must be at most 100 letters, digits, points, hyphens and underscores, and begin with a letter or digit"
+            )
+        dry_run = reads_as_dry_run(self.is_dry_run, context)
         with (
             opened_source(
                 self.source,
