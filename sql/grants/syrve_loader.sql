@@ -142,5 +142,9 @@ privacy.remember(jsonb),
 privacy.erase_returned(),
 privacy.prune_unanswered(integer),
 sync.prune_backfills(integer, integer),
+sync.prune_breakers(integer, integer),
+sync.prune_check_results(integer, integer),
+sync.breaker_digest(bigint, text, timestamptz),
+sync.decide_breaker(bigint, text, timestamptz, text),
 syrve.add_partitions(integer)
 to syrve_loader;

@@ -17,12 +17,24 @@ KEEP_DAYS = {
     "push_plans": 30,
     "push_attempts": 365,
     "unanswered_erasures": 30,
+    "breaker_counts": 90,
+    "breakers": 365,
+    "check_results": 365,
 }
 """Days that rows are kept, by kind. Not among them: the mirror, history, the ledger, findings, approvals, receipts."""
 
 LEAST_DAYS = 7
 BATCH_ROWS = 10_000
-_STATEMENTS = ("runs", "resolved_rejects", "open_rejects", "backfills", "unanswered_erasures")
+_STATEMENTS = (
+    "runs",
+    "resolved_rejects",
+    "open_rejects",
+    "backfills",
+    "unanswered_erasures",
+    "breaker_counts",
+    "breakers",
+    "check_results",
+)
 
 
 def keep_days(given: Mapping[str, int]) -> dict[str, int]:
