@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from syrve import __version__
-from syrve.api.config import DEFAULT_BUDGETS, PATH_SEGMENTS
-from syrve.api.dialects import DIALECTS
+from syrve.api.config import SyrveConfig
+from syrve.api.extras import extras_of
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -70,56 +70,11 @@ def get_provider_info() -> dict[str, Any]:
 
 
 def _form_fields() -> dict[str, Any]:
-    families = ", ".join(f'"{family}": {limit}' for family, limit in DEFAULT_BUDGETS.items())
     return {
-        "dialect": {
-            "label": "Dialect",
-            "schema": {"type": ["string", "null"], "default": DIALECTS[0], "enum": list(DIALECTS)},
-            "description": "Shape of the API: reference as in the reference document, cloud as the live service.",
-        },
-        "path_segment": {
-            "label": "Path segment",
-            "schema": {"type": ["string", "null"], "default": "iiko", "enum": list(PATH_SEGMENTS)},
-            "description": "iiko, or syrve for hosts of that brand.",
-        },
-        "organization_ids": {
-            "label": "Organizations",
-            "schema": {"type": ["string", "null"]},
-            "description": "Ids separated by commas; empty means all that the login sees.",
-        },
-        "default_region": {
-            "label": "Region of national phone numbers",
-            "schema": {"type": ["string", "null"], "default": "RU", "minLength": 2, "maxLength": 2},
-            "description": "Two-letter country code by which numbers without a country code are read.",
-        },
-        "time_zone": {
-            "label": "Time zone",
-            "schema": {"type": ["string", "null"], "default": "Europe/Moscow"},
-            "description": "IANA name; times without an offset in answers are read in it.",
-        },
-        "timeout_seconds": {
-            "label": "Time-out (seconds)",
-            "schema": {"type": ["number", "null"], "default": 15, "exclusiveMinimum": 0},
-            "description": "How long one request may take.",
-        },
-        "max_concurrency": {
-            "label": "Look-ups at once",
-            "schema": {"type": ["integer", "null"], "default": 16, "minimum": 1},
-            "description": "How many look-ups one task has under way at the same time.",
-        },
-        "budgets": {
-            "label": "Calls per minute by family",
-            "schema": {"type": ["object", "null"]},
-            "description": f'An object; families left out keep their defaults: {families}. "auto" finds the limit, "auto:600" up to 600.',
-        },
-        "max_in_flight": {
-            "label": "Calls under way at once by family",
-            "schema": {"type": ["object", "null"]},
-            "description": 'An object, such as {"customer": 5}: what all tasks together may have under way; left out means no bound.',
-        },
-        "app_id": {
-            "label": "Application id",
-            "schema": {"type": ["string", "null"]},
-            "description": "Only for the v2 token.",
-        },
+        extra.name: {
+            "label": extra.label,
+            "schema": dict(extra.schema),
+            "description": f"{extra.meaning} If empty: {extra.default_text}.".replace("`", ""),
+        }
+        for extra in extras_of(SyrveConfig).values()
     }

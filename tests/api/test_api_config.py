@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
+from syrve.api.config import SyrveConfig
 from syrve.api.dialects import dialect_named
 from syrve.api.errors import ConfigurationError, UnsupportedByDialect
+from syrve.api.extras import DEFAULT_BUDGETS
 
 HOST = "https://api-ru.iiko.services"
 

@@ -11,10 +11,11 @@ import pytest
 
 from api.scripted_service import TOKEN_PATH, ScriptedService
 from syrve.api.client import SyrveClient
-from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
+from syrve.api.config import SyrveConfig
 from syrve.api.dialects import DIALECTS, dialect_named
 from syrve.api.endpoints import ENDPOINTS, Family, Safety
 from syrve.api.errors import ConfigurationError, SyrveError, UnsupportedByDialect
+from syrve.api.extras import DEFAULT_BUDGETS
 from syrve.api.models import CustomerChange
 
 ORG = "7bc05553-4b68-44e8-b7bc-37be63c6d9e9"

@@ -8,12 +8,27 @@ import pytest
 
 import syrve.operators.settings as dag_settings
 from devstack.cli import REPOSITORY
+from syrve.api.config import SyrveConfig
+from syrve.api.extras import extras_of
 
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 FENCE = re.compile(r"```.*?```", re.DOTALL)
 TOP_LEVEL = sorted(REPOSITORY.glob("*.md"))
 SETTINGS_PAGE = REPOSITORY / "docs" / "settings.md"
-TABLE = re.compile(r"(<!-- table: syrve\.operators\.settings -->\n)(.*?)(\n<!-- end of table -->)", re.DOTALL)
+
+
+def table_of_environment() -> str:
+    found = re.search(r"^\| variable.*?(?=\n\n)", dag_settings.__doc__ or "", re.DOTALL | re.MULTILINE)
+    assert found
+    return found[0]
+
+
+def table_of_connection() -> str:
+    rows = [f"| `{each.name}` | {each.meaning} | {each.default_text} |" for each in extras_of(SyrveConfig).values()]
+    return "\n".join(["| setting | meaning | default |", "| --- | --- | --- |", *rows])
+
+
+TABLES = {"syrve.operators.settings": table_of_environment, "syrve.api.config": table_of_connection}
 
 
 def anchors(page: Path) -> set[str]:
@@ -30,17 +45,21 @@ def test_links_of_top_level_pages_resolve(page: Path) -> None:
         assert not anchor or anchor in anchors(target), f"{page.name} links to {path}#{anchor}"
 
 
-def test_settings_page_has_the_table_of_the_code() -> None:
+@pytest.mark.parametrize("source", TABLES)
+def test_settings_page_has_the_table_of_the_code(source: str) -> None:
     """Set SYRVE_WRITE_SETTINGS_TABLE=1 to write the page."""
-    found = re.search(r"^\| variable.*?(?=\n\n)", dag_settings.__doc__ or "", re.DOTALL | re.MULTILINE)
-    assert found
+    table = re.compile(
+        rf"(<!-- table: {re.escape(source)} -->\n)(.*?)((?:^|\n)<!-- end of table -->)", re.DOTALL | re.MULTILINE
+    )
     page = SETTINGS_PAGE.read_text()
     if os.environ.get("SYRVE_WRITE_SETTINGS_TABLE"):
-        SETTINGS_PAGE.write_text(TABLE.sub(lambda match: match[1] + found[0] + match[3], page))
+        SETTINGS_PAGE.write_text(
+            table.sub(lambda match: match[1] + TABLES[source]() + "\n" + match[3].lstrip("\n"), page)
+        )
         return
-    written = TABLE.search(page)
+    written = table.search(page)
     assert written
-    assert written[2] == found[0]
+    assert written[2] == TABLES[source]()
 
 
 def test_readme_is_at_most_150_lines() -> None:

@@ -13,8 +13,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from syrve.api.config import DEFAULT_BUDGETS, PATH_SEGMENTS, SyrveConfig
+from syrve.api.config import PATH_SEGMENTS, SyrveConfig
 from syrve.api.dialects import DIALECTS
+from syrve.api.errors import ConfigurationError
+from syrve.api.extras import DEFAULT_BUDGETS
 from syrve.hooks.syrve import SyrveHook
 from syrve.provider import get_provider_info
 
@@ -105,7 +107,9 @@ def test_every_field_has_a_label_a_description_and_a_valid_schema_whose_default_
 
 
 def test_form_holds_no_secret_in_a_plain_field() -> None:
-    assert not [name for name in form() if any(word in name for word in ("token", "login", "password", "secret"))]
+    words = ("token", "login", "password", "secret")
+    texts = [name for name, field in form().items() if "number" not in field["schema"]["type"]]
+    assert not [name for name in texts if any(word in name for word in words)]
 
 
 @pytest.mark.parametrize("name", sorted(form()))
@@ -121,6 +125,13 @@ def test_every_field_of_the_form_is_a_setting_that_the_connection_takes(name: st
 
     others = {"dialect": "cloud"} if name == "app_id" else {}
     SyrveConfig.from_parts("https://api.example.test", "API_KEY:CLIENT_SECRET", others | {name: value})
+
+
+def test_form_has_a_field_for_every_setting_that_is_taken() -> None:
+    with pytest.raises(ConfigurationError, match="known ones are") as caught:
+        SyrveConfig.from_parts("https://api.example.test", "login", {"unheard_of": 1})
+
+    assert str(caught.value).partition("known ones are ")[2].split(", ") == sorted(form())
 
 
 def test_defaults_shown_in_the_form_are_those_of_the_connection() -> None:

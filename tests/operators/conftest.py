@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.airflow import Running, SetConnection
 from fixtures.pulls import Syncing
-from syrve.api.config import DEFAULT_BUDGETS
+from syrve.api.extras import DEFAULT_BUDGETS
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 
 from fixtures.airflow import SetConnection
 from fixtures.wallets import Purse, open_purse
-from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
+from syrve.api.config import SyrveConfig
+from syrve.api.extras import DEFAULT_BUDGETS
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.process import SimulatorProcess, start_simulator
 

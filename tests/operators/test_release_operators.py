@@ -15,8 +15,9 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 from fixtures.airflow import SetConnection, task_context
 from fixtures.releases import Releasing
 from fixtures.wallets import Purse, open_purse
-from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
+from syrve.api.config import SyrveConfig
 from syrve.api.errors import ConfigurationError
+from syrve.api.extras import DEFAULT_BUDGETS
 from syrve.approvals.errors import NotApproved, QuestionOutdated
 from syrve.operators.release import SyrvePlanReleaseOperator, SyrveReleaseHoldsOperator
 from syrve.operators.release_approval import SyrveApproveReleaseOperator

@@ -15,7 +15,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from fixtures.airflow import Running, SetConnection, task_context
 from fixtures.wallets import Purse, open_purse
-from syrve.api.config import DEFAULT_BUDGETS, SyrveConfig
+from syrve.api.config import SyrveConfig
+from syrve.api.extras import DEFAULT_BUDGETS
 from syrve.approvals.book import ApprovalBook, Content, RunOf
 from syrve.approvals.errors import NotApproved
 from syrve.approvals.rules import ApproverRules, User

@@ -5,55 +5,122 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from syrve.api import extras
 from syrve.api.dialects import DIALECTS, Capabilities, dialect_named
-from syrve.api.errors import ConfigurationError
-
-_AN_ID = re.compile(r"[0-9a-f-]{1,36}")
+from syrve.api.extras import DEFAULT_BUDGETS, extra, extras_of, wrong
 
 PATH_SEGMENTS = ("iiko", "syrve")
 
 _PLAIN_HTTP_HOSTS = ("localhost", "simulator")
 """Besides loopback addresses; `simulator` is the service of that name in docker-compose.yml."""
 
-AUTO = "auto"
-AUTO_CAP_TIMES = 20
-"""An automatic budget without a cap of its own grows to so many times the default of its family."""
-DEFAULT_BUDGETS: dict[str, int] = {"customer": 100, "wallet": 60, "coupon": 10, "transactions": 10, "dictionary": 6}
-"""Calls per minute by family; Syrve publishes no limits, so these are what careful integrators impose on themselves."""
-
 
 @dataclass(frozen=True, slots=True)
 class SyrveConfig:
-    """One account: `base_url` has no `/api/1`; times are in seconds; `budgets` are calls per minute by family.
+    """One account: `base_url` has no `/api/1`; `budgets` are calls per minute by family.
 
-    Of the families in `auto_budgets` the number is a cap: the budget finds what Syrve allows. `max_in_flight` bounds the calls of a family
-    that all tasks together have under way.
-
-    With `app_id` the token is a v2 one and `api_login` is `API_KEY:CLIENT_SECRET`.
+    Each field made by `extra` is a setting of the connection: form, check and docs/settings.md come from here. Of the families in
+    `auto_budgets` the number in `budgets` is a cap: the budget finds what Syrve allows.
     """
 
     base_url: str
     api_login: str = field(repr=False)
-    dialect: str = DIALECTS[0]
-    path_segment: str = "iiko"
-    organization_ids: tuple[str, ...] = ()
-    timeout_seconds: float = 15.0
-    default_region: str = "RU"
-    time_zone: str = "Europe/Moscow"
-    budgets: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_BUDGETS))
+    dialect: str = extra(
+        DIALECTS[0],
+        "Dialect",
+        "Shape of the API: `reference` as in its reference document, `cloud` as the live service.",
+        extras.one_of(DIALECTS),
+        enum=list(DIALECTS),
+    )
+    path_segment: str = extra(
+        "iiko",
+        "Path segment",
+        "`iiko`, or `syrve` for hosts of that brand.",
+        extras.one_of(PATH_SEGMENTS),
+        enum=list(PATH_SEGMENTS),
+    )
+    organization_ids: tuple[str, ...] = extra(
+        (),
+        "Organizations",
+        "Ids of the organizations to work with, separated by commas.",
+        extras.organization_ids,
+        default_text="all that the login sees",
+    )
+    default_region: str = extra(
+        "RU",
+        "Region of national phone numbers",
+        "Two-letter country code of phone numbers that have none of their own.",
+        extras.region,
+        minLength=2,
+        maxLength=2,
+    )
+    time_zone: str = extra(
+        "Europe/Moscow",
+        "Time zone",
+        "IANA name of the zone of times without an offset in answers.",
+        extras.time_zone,
+    )
+    timeout_seconds: float = extra(
+        15.0,
+        "Timeout (seconds)",
+        "How long one request may take.",
+        extras.positive,
+        json_type="number",
+        exclusiveMinimum=0,
+    )
+    call_deadline_seconds: float = extra(
+        120.0,
+        "Deadline of a call (seconds)",
+        "How long one call may be repeated.",
+        extras.positive,
+        json_type="number",
+        exclusiveMinimum=0,
+    )
+    token_lifetime_seconds: float = extra(
+        3600.0,
+        "Lifetime of the token (seconds)",
+        "How long a token is used at most; a shorter lifetime that the token states itself counts.",
+        extras.positive,
+        json_type="number",
+        exclusiveMinimum=0,
+    )
+    max_concurrency: int = extra(
+        16,
+        "Look-ups at once",
+        "How many look-ups one task has in flight at the same time.",
+        extras.positive_count,
+        json_type="integer",
+        minimum=1,
+    )
+    budgets: Mapping[str, int] = extra(
+        lambda: dict(DEFAULT_BUDGETS),
+        "Calls per minute by family",
+        'An object. A family that is left out keeps its default; `"auto"` finds the limit, `"auto:600"` at most 600.',
+        extras.budgets,
+        json_type="object",
+        default_text=f"`{json.dumps(DEFAULT_BUDGETS)}`",
+    )
+    max_in_flight: Mapping[str, int] = extra(
+        dict,
+        "Calls in flight by family",
+        'An object, such as `{"customer": 5}`: how many calls all tasks together may have in flight.',
+        extras.max_in_flight,
+        json_type="object",
+        default_text="no bound",
+    )
+    app_id: str | None = extra(
+        None,
+        "Application id",
+        "Only for the v2 token of `cloud`; the password is then `API_KEY:CLIENT_SECRET`.",
+        extras.stripped_text,
+        default_text="none",
+    )
     auto_budgets: frozenset[str] = frozenset()
-    max_in_flight: Mapping[str, int] = field(default_factory=dict)
-    token_lifetime_seconds: float = 3600.0
-    call_deadline_seconds: float = 120.0
-    max_concurrency: int = 16
-    app_id: str | None = None
 
     @property
     def login_fingerprint(self) -> str:
@@ -69,53 +136,33 @@ class SyrveConfig:
     def from_parts(cls, host: str | None, password: str | None, extra: Mapping[str, Any]) -> SyrveConfig:
         """Build from a connection's host, password and extras; raise `ConfigurationError` that names the field which is wrong."""
         settings = {key: value for key, value in extra.items() if value not in (None, "", [], {})}
-        unknown = sorted(set(settings) - _KNOWN_EXTRAS)
+        known = extras_of(cls)
+        unknown = sorted(set(settings) - set(known))
         if unknown:
-            raise _wrong("extra", f"unknown setting {unknown[0]!r}; known ones are {', '.join(sorted(_KNOWN_EXTRAS))}")
+            raise wrong("extra", f"unknown setting {unknown[0]!r}; known ones are {', '.join(sorted(known))}")
         if not password:
-            raise _wrong("password", "the api login is missing; put it into the connection's password field")
-        config: dict[str, Any] = {"base_url": _base_url(host), "api_login": password}
-        config["dialect"] = _choice(settings, "dialect", DIALECTS)
-        config["path_segment"] = _choice(settings, "path_segment", PATH_SEGMENTS)
-        config["organization_ids"] = _organization_ids(settings.get("organization_ids"))
-        config["app_id"] = _app_id(settings.get("app_id"), config["dialect"], password)
-        config["time_zone"] = _time_zone(settings.get("time_zone", cls.__dataclass_fields__["time_zone"].default))
-        config["default_region"] = _region(settings.get("default_region", "RU"))
-        config["budgets"], config["auto_budgets"] = _budgets(settings.get("budgets"))
-        config["max_in_flight"] = _max_in_flight(settings.get("max_in_flight"))
-        for name in ("timeout_seconds", "token_lifetime_seconds", "call_deadline_seconds", "max_concurrency"):
-            if name in settings:
-                config[name] = _positive(name, settings[name])
-        if "max_concurrency" in config:
-            config["max_concurrency"] = max(1, int(config["max_concurrency"]))
-        return cls(**config)
+            raise wrong("password", "the api login is missing; put it into the connection's password field")
+        base_url = _base_url(host)
+        read = {name: each.read(name, settings[name]) for name, each in known.items() if name in settings}
+        auto_budgets = extras.auto_families(settings.get("budgets"))
+        config = cls(base_url=base_url, api_login=password, auto_budgets=auto_budgets, **read)
+        _check_app_id(config)
+        return config
 
 
-_KNOWN_EXTRAS = frozenset(
-    {
-        "app_id",
-        "budgets",
-        "call_deadline_seconds",
-        "default_region",
-        "dialect",
-        "max_concurrency",
-        "max_in_flight",
-        "organization_ids",
-        "path_segment",
-        "time_zone",
-        "timeout_seconds",
-        "token_lifetime_seconds",
-    }
-)
-
-
-def _wrong(name: str, problem: str) -> ConfigurationError:
-    return ConfigurationError(f"{name}: {problem}", operation="connection")
+def _check_app_id(config: SyrveConfig) -> None:
+    if config.app_id is None:
+        return
+    if not config.capabilities.takes_app_tokens:
+        raise wrong("app_id", "the v2 token is the live service's; set dialect to cloud, or leave app_id empty")
+    api_key, _, client_secret = config.api_login.partition(":")
+    if not api_key or not client_secret:
+        raise wrong("password", "with app_id set it must hold API_KEY:CLIENT_SECRET")
 
 
 def _base_url(host: str | None) -> str:
     if not host:
-        raise _wrong("host", "the base URL is missing, such as https://api-ru.iiko.services")
+        raise wrong("host", "the base URL is missing, such as https://api-ru.iiko.services")
     url = host.strip() if "://" in host else f"https://{host.strip()}"
     try:
         parts = urlsplit(url)
@@ -123,13 +170,13 @@ def _base_url(host: str | None) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise _wrong("host", "not an http or https URL; give the base URL, such as https://api-ru.iiko.services")
+        raise wrong("host", "not an http or https URL; give the base URL, such as https://api-ru.iiko.services")
     if parts.scheme == "http" and not _may_be_plain(parts.hostname or ""):
-        raise _wrong("host", "plain http would send the api login unencrypted; give an https URL")
+        raise wrong("host", "plain http would send the api login unencrypted; give an https URL")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise _wrong("host", "give the bare base URL, without a user, a query or a fragment")
+        raise wrong("host", "give the bare base URL, without a user, a query or a fragment")
     if parts.path.rstrip("/"):
-        raise _wrong("host", "leave the path out (no /api/1): the endpoint table adds it")
+        raise wrong("host", "leave the path out (no /api/1): the endpoint table adds it")
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -139,98 +186,3 @@ def _may_be_plain(hostname: str) -> bool:
         return ipaddress.ip_address(hostname).is_loopback
     except ValueError:
         return hostname in _PLAIN_HTTP_HOSTS
-
-
-def _choice(settings: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
-    value = str(settings.get(name, allowed[0])).strip().lower()
-    if value not in allowed:
-        raise _wrong(name, f"must be one of {', '.join(allowed)}")
-    return value
-
-
-def _organization_ids(value: Any) -> tuple[str, ...]:
-    """Read ids given as a list, as JSON in a text, or separated by commas or spaces, with or without braces."""
-    if value is None:
-        return ()
-    items = value
-    if isinstance(value, str):
-        try:
-            items = json.loads(value) if value.lstrip().startswith("[") else value.replace(",", " ").split()
-        except ValueError:
-            raise _wrong("organization_ids", "is JSON that cannot be read") from None
-    if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
-        raise _wrong("organization_ids", "must be a list of ids, or ids separated by commas")
-    ids = [item.strip().strip("{}").lower() for item in items if item.strip()]
-    if not all(_AN_ID.fullmatch(each) for each in ids):
-        raise _wrong("organization_ids", "must be a list of ids (uuid), or ids separated by commas")
-    return tuple(dict.fromkeys(ids))
-
-
-def _app_id(value: Any, dialect: str, password: str) -> str | None:
-    if value is None:
-        return None
-    if not dialect_named(dialect).capabilities.takes_app_tokens:
-        raise _wrong("app_id", "the v2 token is the live service's; set dialect to cloud, or leave app_id empty")
-    api_key, _, client_secret = password.partition(":")
-    if not api_key or not client_secret:
-        raise _wrong("password", "with app_id set it must hold API_KEY:CLIENT_SECRET")
-    return str(value).strip()
-
-
-def _time_zone(value: Any) -> str:
-    try:
-        return ZoneInfo(str(value)).key
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise _wrong("time_zone", "not a name of the IANA time zone database, such as Europe/Moscow") from error
-
-
-def _region(value: Any) -> str:
-    region = str(value).strip().upper()
-    if len(region) != 2 or not region.isalpha():
-        raise _wrong("default_region", "must be a two-letter country code, such as RU")
-    return region
-
-
-def _budgets(value: Any) -> tuple[dict[str, int], frozenset[str]]:
-    """Return calls per minute by family, and the families for which that is the cap of a budget which finds its limit."""
-    given = _by_family(
-        "budgets", value, 'calls per minute by family, such as {"customer": 100} or {"customer": "auto"}'
-    )
-    auto = {name for name, limit in given.items() if isinstance(limit, str) and limit.strip().lower().startswith(AUTO)}
-    limits = {
-        name: _auto_cap(name, limit) if name in auto else max(1, int(_positive(f"budgets.{name}", limit)))
-        for name, limit in given.items()
-    }
-    return DEFAULT_BUDGETS | limits, frozenset(auto)
-
-
-def _auto_cap(family: str, value: str) -> int:
-    _, colon, cap = value.strip().lower().partition(":")
-    if value.strip().lower().partition(":")[0].strip() != AUTO or (colon and not cap.strip().isdigit()):
-        raise _wrong(f"budgets.{family}", 'must be a number, "auto", or "auto:600" for at most 600 a minute')
-    return max(1, int(_positive(f"budgets.{family}", cap))) if colon else AUTO_CAP_TIMES * DEFAULT_BUDGETS[family]
-
-
-def _max_in_flight(value: Any) -> dict[str, int]:
-    given = _by_family("max_in_flight", value, 'calls under way at once by family, such as {"customer": 5}')
-    return {name: max(1, int(_positive(f"max_in_flight.{name}", most))) for name, most in given.items()}
-
-
-def _by_family(name: str, value: Any, what: str) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise _wrong(name, f"must be an object of {what}")
-    if set(value) - set(DEFAULT_BUDGETS):
-        raise _wrong(name, f"unknown family; known ones are {', '.join(sorted(DEFAULT_BUDGETS))}")
-    return value
-
-
-def _positive(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _wrong(name, "must be a number") from error
-    if not 0 < number < 1e9:
-        raise _wrong(name, "must be greater than zero")
-    return number

@@ -49,7 +49,7 @@ def open_budget(
 
     `bulk` is for pulls, which leave room to others; `backfill` for pulls behind the scheduled ones, at most `cap_per_minute`.
     """
-    from syrve.api.config import DEFAULT_BUDGETS
+    from syrve.api.extras import DEFAULT_BUDGETS
     from syrve.warehouse.budget import CallBudget
 
     return CallBudget(
