@@ -3,7 +3,8 @@
 -- also tells when it has become another customer's. Those made due after the answer, and those that are looked at by the clock, are left as they are.
 -- A covered identity is due again at once when no answer vouches for it any more: the answer stopped naming it, the customer was deleted, or the look-up of
 -- the one that stood for it did not give the customer (then the first of the covered ones stands in; moved.sql has made the id due if the phone is lost).
--- All rows are locked already (lock.sql), so each is still in the place where it was found.
+-- The rows are locked already (lock.sql), but for those that another transaction has made this customer's since: such a one is left alone if it is
+-- locked, because to wait for it here would be out of the order of the key. The other transaction, or the next answer, finds it.
 set local random_page_cost to 1.1;
 
 with answered as materialized (
@@ -46,6 +47,7 @@ held as materialized (
             and roster.customer_id = answered.customer_id
             and roster.outcome = 'found'
         offset 0  -- noqa: AM09
+        for no key update skip locked
     ) as mine on true
 ),
 
@@ -139,6 +141,7 @@ standing_in as (
             and roster.customer_id = lost.customer_id
             and roster.outcome = 'found'
         offset 0  -- noqa: AM09
+        for no key update skip locked
     ) as covered on true
     -- One that is looked up anyway comes first, and needs no other to stand in.
     order by

@@ -4,7 +4,7 @@ import pytest
 
 from fixtures.persons import Persons
 from syrve.privacy.errors import UnusableRequest
-from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune
+from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune, uncover_lost
 
 ORGANIZATION = "5f4e0004-0000-4000-8000-000000000001"
 
@@ -116,3 +116,14 @@ def test_breaker_that_is_undecided_or_that_a_push_goes_by_stays(persons: Persons
 
     persons.execute("delete from crm.push_held_back")
     assert prune(persons.warehouse)["breakers"] == 1
+
+
+def test_covered_identity_whom_no_other_stands_for_is_due(persons: Persons) -> None:
+    row = "insert into sync.roster (organization_id, identity_kind, identity_value, source, due_at, customer_id) values"
+    kept, lost = "5f4e0004-0000-4000-8000-00000000000a", "5f4e0004-0000-4000-8000-00000000000b"
+    persons.execute(f"{row} ('{ORGANIZATION}', 'phone', '+7', 't', now() + interval '1 day', '{kept}')")
+    persons.execute(f"{row} ('{ORGANIZATION}', 'id', '{kept}', 't', 'infinity', '{kept}')")
+    persons.execute(f"{row} ('{ORGANIZATION}', 'id', '{lost}', 't', 'infinity', '{lost}')")
+
+    assert uncover_lost(persons.warehouse) == 1
+    assert persons.rows("select identity_value from sync.roster where due_at <= now()") == [(lost,)]

@@ -229,7 +229,7 @@ class SyrveMaintenanceOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Forget again whom a restore brought back, then prune."""
         from syrve.privacy.receipts import forget_again
-        from syrve.privacy.retention import add_partitions, prune
+        from syrve.privacy.retention import add_partitions, prune, uncover_lost
 
         warehouse = open_warehouse(self.warehouse_conn_id)
         taken_back, returned = forget_again(warehouse, receipts_folder())
@@ -242,4 +242,5 @@ class SyrveMaintenanceOperator(BaseOperator):
             "receipts_taken_back": taken_back,
             "erased_again": returned,
             "partitions_added": add_partitions(warehouse),
+            "identities_uncovered": uncover_lost(warehouse),
         }
