@@ -23,8 +23,16 @@ class SyrveApproveBreakerOperator(SyrveApproveOperator):
 
     template_fields: Sequence[str] = ("breaker_id", "decision", "as_of", "answer_hours")
 
-    def __init__(self, *, breaker_id: int | str, decision: str | None, as_of: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        *,
+        breaker_id: int | str,
+        decision: str | None,
+        as_of: str,
+        answer_hours: float | str = 24.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(answer_hours=answer_hours, **kwargs)
         self.breaker_id = breaker_id
         self.decision = decision
         self.as_of = as_of
