@@ -110,6 +110,22 @@ def test_customers_who_are_found_again_are_held_back_no_longer(mirrored: Syncing
     assert breakers(mirrored) == [("customers_gone", "", "recovered")]
 
 
+def test_customers_let_through_by_phone_are_asked_about_once(mirrored: Syncing) -> None:
+    """Their phones lead to nobody; what their ids then say of them is believed without a second question."""
+    known = mirrored.rows("select customer_id::text, identity_value from sync.roster where identity_kind = 'phone'")
+    answers(mirrored, NOT_FOUND, [value for row in known for value in row], 400)
+    with pytest.raises(CustomersHeldBack):
+        mirrored.pull()
+    as_role(mirrored, "syrve_ops", "select sync.let_through(%s)", the_breaker(mirrored))
+
+    for _ in range(3):
+        assert mirrored.pull().held_back == 0
+
+    assert deleted(mirrored) == len(known) == 30
+    assert mirrored.value("select count(*) from sync.held_back") == 0
+    assert [decision for *_, decision in breakers(mirrored)] == ["let_through"]
+
+
 def test_customers_let_through_are_gone_at_the_next_answer(mirrored: Syncing) -> None:
     gone = ids(mirrored, 60)
     answers(mirrored, NOT_FOUND, gone, 400)
