@@ -73,7 +73,7 @@ wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
 wallet.finding_as_of(timestamptz),
 wallet.refusal_to_send(uuid), wallet.lock_holds(uuid[]), wallet.ending_agrees(wallet.operation, wallet.operation), wallet.clock_skew()
 to syrve_loader;
-grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_loader;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again, wallet.released_payment to syrve_loader;
 grant execute on function
 wallet.order_balance_as_of(timestamptz, uuid, text),
 wallet.follow_orders(uuid)

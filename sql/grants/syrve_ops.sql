@@ -50,7 +50,7 @@ wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.t
 wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,
 wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_version, wallet.campaign_row, wallet.notification, wallet.finding_told
 to syrve_ops;
-grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_ops;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again, wallet.released_payment to syrve_ops;
 grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
 -- To acknowledge, or to take that back: what is closed has a time, which evidence alone sets.
 grant update (status) on wallet.finding to syrve_ops;

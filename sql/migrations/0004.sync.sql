@@ -135,6 +135,20 @@ comment on column sync.reject.first_seen_at is 'First time.';
 comment on column sync.reject.last_seen_at is 'Last time.';
 comment on column sync.reject.resolved_at is 'Set by itself when the same identity is taken in without this problem, or by a person.';
 
+create function sync.date_resolving() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.resolved_at := now();
+    return new;
+end
+$$;
+comment on function sync.date_resolving() is 'Dates the resolving of a reject by the clock of the database, whoever resolves it: its retention counts from there.';
+
+create trigger date_resolving before update on sync.reject
+for each row when (new.resolved_at is distinct from old.resolved_at and new.resolved_at is not null) execute function sync.date_resolving();
+
 create table sync.coupon_watch (
     organization_id uuid not null,
     number text not null,

@@ -116,6 +116,7 @@ comment on column sync.approval_state.decided_by is 'That user''s name in Airflo
 comment on column sync.approval_state.approved_amount is 'Money approved, in the wallets'' currency.';
 comment on column sync.approval_state.decided_at is 'When it was decided.';
 
+<<<<<<< HEAD
 -- A breaker is decided through Airflow only as a person saw it: what it holds by a moment, under an approval of the run.
 
 alter table sync.breaker add column approval_id uuid references sync.approval (approval_id);
@@ -184,3 +185,70 @@ $$;
 comment on function sync.decide_breaker(bigint, text, timestamptz, text) is
 'Lets through (let_through) or drops (dropped) what a breaker held by a moment, if a run has the approval of just that. '
 'What it held later waits under a new breaker. Repeated, it does nothing. Returns how many identities are due.';
+=======
+-- What was shown is what is sent: the content of a planned push never changes, and a plan about which a person was asked gets no more rows. Else a
+-- task that has read the approval would send what came after it.
+create function crm.refuse_other_content() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise check_violation using
+        message = format('row %s of push plan %s can''t change its content', old.crm_id, old.plan_id),
+        hint = 'plan the push again',
+        schema = tg_table_schema, table = tg_table_name, constraint = 'push_plan_content_is_final';
+end
+$$;
+comment on function crm.refuse_other_content() is 'Keeps the content of a planned row as it was planned, approved or not.';
+
+create trigger content_is_final before update on crm.push_plan
+for each row when (
+    (old.plan_id, old.crm_id, old.organization_id, old.action, old.phone, old.changes)
+    is distinct from (new.plan_id, new.crm_id, new.organization_id, new.action, new.phone, new.changes)
+    -- A creation tells the customer's id.
+    or (old.customer_id is not null and old.customer_id is distinct from new.customer_id)
+) execute function crm.refuse_other_content();
+
+create function crm.refuse_rows_once_asked() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    plan bigint;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise invalid_transaction_state using message = 'push plans are written in transactions that are read committed';
+    end if;
+    for plan in select distinct planned.plan_id from added as planned order by 1 loop
+        perform pg_advisory_xact_lock_shared(hashtextextended('crm.push_plan ' || plan, 0));
+        if exists (select from sync.approval as asked where asked.kind = 'crm_push' and asked.subject = 'plan ' || plan) then
+            raise check_violation using
+                message = format('push plan %s gets no more rows: a person was asked about it', plan),
+                hint = 'plan the push again',
+                schema = tg_table_schema, table = tg_table_name, constraint = 'push_plan_asked_is_final';
+        end if;
+    end loop;
+    return null;
+end
+$$;
+comment on function crm.refuse_rows_once_asked() is
+'Keeps rows out of a push plan about which a person was asked. Read committed, so that it sees what was asked while it waited for its lock.';
+
+create trigger asked_is_final after insert on crm.push_plan
+referencing new table as added
+for each statement execute function crm.refuse_rows_once_asked();
+
+create function sync.wait_for_push_plan() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('crm.push_plan ' || substr(new.subject, 6), 0));
+    return new;
+end
+$$;
+comment on function sync.wait_for_push_plan() is 'Lets whoever is adding rows to a push plan finish before a person is asked about it.';
+
+create trigger wait_for_push_plan before insert on sync.approval
+for each row when (new.kind = 'crm_push') execute function sync.wait_for_push_plan();
+>>>>>>> main

@@ -84,6 +84,17 @@ def operation_left_planned(story: Story, limits: Limits, moment: datetime) -> It
             yield Flag("operation_left_planned", planned.customer_id, planned.wallet_id, None, planned.amount)
 
 
+def released_payment_unreported(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+    """The hold of a payment of ours was cancelled long ago, and nobody has said since what became of the order."""
+    for hold in story.payments:
+        cancelled_at = min((each.granted_at for each in hold.cancels if each.granted_at), default=None)
+        order = story.order(hold.order_id, moment)
+        if cancelled_at is None or hold.over_at != cancelled_at or (order is not None and order[1] != "open"):
+            continue
+        if cancelled_at <= moment - timedelta(seconds=limits.report_grace_seconds):
+            yield Flag("released_payment_unreported", hold.customer_id, hold.wallet_id, hold.hold_id, hold.amount)
+
+
 def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | None:
     """Add an order up; None where no money has to do with it."""
     holds = [each for each in story.holds if each.order_id == order_id and each.was_made(moment)]

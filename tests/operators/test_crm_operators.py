@@ -143,7 +143,10 @@ def test_plan_that_nobody_approved_is_not_sent(running: Running) -> None:
         running.execute(SyrveApplyPushOperator, **shard)
 
     running.execute(SyrveApprovePushOperator)
-    running.syncing.execute("update crm.push_plan set changes = jsonb_set(changes, '{surname,to}', '\"x\"')")
+    running.syncing.execute(
+        "set local session_replication_role = replica; "  # as if the warehouse let it happen
+        "update crm.push_plan set changes = jsonb_set(changes, '{surname,to}', '\"x\"')"
+    )
     with pytest.raises(NotApproved):
         running.execute(SyrveApplyPushOperator, **shard)
     assert "create_or_update" not in running.syncing.simulator.control.calls()["operations"]

@@ -28,6 +28,8 @@ def book(warehouse: Warehouse, run: str = "run-1", requested_by: str = "asker") 
     [
         (ApproverRules(), "asker", True),
         (ApproverRules(), "BOSS", False),
+        (ApproverRules(), "B\u200boss ", False),
+        (ApproverRules(), "\uff22\uff4f\uff53\uff53", False),
         (ApproverRules(), "7", False),
         (ApproverRules(), "", True),
         (ApproverRules(allows_self=True), "boss", True),

@@ -308,6 +308,29 @@ def test_people_create_nothing_not_even_for_a_session(target: Target, role: str)
     assert made == []
 
 
+def test_ops_states_no_time_at_which_a_reject_was_resolved(target: Target) -> None:
+    target.run(
+        None,
+        "insert into sync.reject (run_id, entity, identity, stage, reason) values ('r', 'roster', 'line 1', 'import', 'dated')",
+    )
+
+    target.run("syrve_ops", "update sync.reject set resolved_at = '2000-01-01' where reason = 'dated'")
+
+    query = "select resolved_at > now() - interval '1 minute' from sync.reject where reason = 'dated'"
+    assert target.run(None, query) == [(True,)]
+
+
+def test_ops_changes_no_decision_of_a_closed_conflict(target: Target) -> None:
+    target.run(
+        None,
+        "insert into crm.conflict (crm_id, organization_id, customer_id, field, policy, outcome, decision, closed_at) "
+        "values (1, gen_random_uuid(), gen_random_uuid(), 'name', 'ask', 'crm', 'crm', now())",
+    )
+
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        target.run("syrve_ops", "update crm.conflict set decision = 'syrve'")
+
+
 def test_ops_asks_about_what_it_has_at_hand_only(target: Target) -> None:
     [(organization,)] = target.run(None, "select organization_id from sync.roster limit 1")
     ask = f"select * from sync.explain_due('{organization}', '{{identity}}')"

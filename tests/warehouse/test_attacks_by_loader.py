@@ -44,7 +44,13 @@ APPEND_ONLY = (
     "wallet.campaign_row",
     "wallet.notification",
 )
-BY_TRIGGERS = ("wallet.hold", "wallet.unsettled_operation", "wallet.touched", "wallet.order_in_doubt")
+BY_TRIGGERS = (
+    "wallet.hold",
+    "wallet.unsettled_operation",
+    "wallet.touched",
+    "wallet.order_in_doubt",
+    "wallet.released_payment",
+)
 WRITTEN_BY_ITSELF = (
     ("sync.approval", "asked_at"),
     ("sync.approval", "recorded_by"),

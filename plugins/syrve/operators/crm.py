@@ -148,22 +148,17 @@ class SyrveApplyPushOperator(SyrveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the rows."""
-        from syrve.approvals.book import ApprovalBook
         from syrve.crm.apply import ApplyScope, PushApply
-        from syrve.crm.verdict import content_of_plan
 
         hook = self.syrve()
         warehouse = self.warehouse()
-        content = content_of_plan(warehouse, int(self.plan_id))
-        with warehouse.transaction("check the approval of a push") as cursor:
-            ApprovalBook(warehouse, run_of(context)).require(cursor, content)
         key = task_key(context)
         with (
             organization_served(warehouse, self.organization_id, operation="create_or_update", key=key),
             open_budget(warehouse, hook.config(), bulk=False) as budget,
             hook.get_conn(budget) as client,
         ):
-            job = PushApply(warehouse, client, key=key)
+            job = PushApply(warehouse, client, key=key, asked_by=run_of(context))
             counts = job.run(ApplyScope(int(self.plan_id), self.organization_id))
         log.info("Done: %s", told(counts))
         return counts.as_dict()

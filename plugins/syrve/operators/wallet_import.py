@@ -107,7 +107,11 @@ class SyrveWalletImportOperator(WarehouseOperator):
             return report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
 
     def _is_saved(self) -> bool:
-        """Whether the query is the one of the settings, which whoever runs the deployment chose."""
+        """Whether the query is the one of the settings, which whoever runs the deployment chose, and the form reads it as it is."""
+        from syrve.sources.file_format import FileFormat
+
+        if FileFormat.of(self.file_format) != FileFormat():
+            return False
         saved = (settings.WALLET_IMPORT_QUERY, settings.WALLET_IMPORT_DATABASE)
         return None not in map(as_text, saved) and (as_text(self.query), as_text(self.query_conn_id)) == tuple(
             map(as_text, saved)

@@ -47,8 +47,6 @@ PERSONAL = frozenset(
     )
 )
 """Columns by which a person can be guessed, or that say something of one that a count of changes would confirm; Syrve's ids are random."""
-_MAX_NAMED = 20
-_MAX_HEADING_LENGTH = 60
 
 
 def plain_heading(heading: Any) -> str:
@@ -64,10 +62,10 @@ KNOWN_HEADINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Which column each place of the headings is; `unknown` are headings that nothing reads."""
+    """Which column each place of the headings is; `unknown` are the places, from 1, of those that nothing reads."""
 
     places: Mapping[int, str]
-    unknown: Sequence[str] = ()
+    unknown: Sequence[int] = ()
 
     @property
     def names(self) -> set[str]:
@@ -79,13 +77,23 @@ class Matched:
 class Columns:
     """The columns of one import: `any_of` and `needed` are those that it cannot do without.
 
-    `aliases` maps columns as `KNOWN_HEADINGS` names them to those of this import.
+    `aliases` maps columns as `KNOWN_HEADINGS` names them to those of this import. `listed` are those of which a query of a form takes the
+    values as a table or view has them; unless said, they are those about a person. Rows that `are_facts` are taken for true: of these a
+    query of a form leaves nothing out either, and renames nothing.
     """
 
     names: Sequence[str]
     aliases: Mapping[str, str] = field(default_factory=dict)
     any_of: Sequence[str] = ()
     needed: Sequence[str] = ()
+    listed: frozenset[str] | None = None
+    are_facts: bool = False
+
+    def must_be_listed(self, name: str) -> bool:
+        """Tell whether whoever fills in a form may not type this column into a query."""
+        if self.listed is not None:
+            return name in self.listed
+        return name in PERSONAL or any(each in PERSONAL for each, alias in self.aliases.items() if alias == name)
 
     def of_organization(self, organization_id: str | None) -> Columns:
         """Return the columns with `organization_id` among the needed ones unless the form names the organization."""
@@ -100,7 +108,7 @@ class Columns:
         mapped, left_out = self._mapped(headings, mapping)
         places.update(mapped)
         for place, heading in enumerate(headings):
-            column = self._known(heading)
+            column = self.known(heading)
             if column is None or place in places or place in left_out or column in mapped.values():
                 continue
             if column in places.values():
@@ -109,14 +117,18 @@ class Columns:
                     f"columns {first + 1} and {place + 1} are both {column}; rename one of them, or map it in the form's columns"
                 )
             places[place] = column
-        rest = [str(each).strip() for place, each in enumerate(headings) if place not in places and each is not None]
-        return Matched(places, [each[:_MAX_HEADING_LENGTH] for each in rest if each][:_MAX_NAMED])
+        rest = [
+            place
+            for place, each in enumerate(headings, start=1)
+            if place - 1 not in places and each is not None and str(each).strip()
+        ]
+        return Matched(places, rest)
 
     def recognized(self, headings: Sequence[Any], mapping: Mapping[str, str | None]) -> int:
         """Count the headings that are columns of this import: how likely a row is the one that names the columns."""
         wanted = {plain_heading(each) for each in mapping}
         return sum(
-            plain_heading(each) in wanted or self._known(each) is not None for each in headings if each is not None
+            plain_heading(each) in wanted or self.known(each) is not None for each in headings if each is not None
         )
 
     def check(self, names: set[str]) -> None:
@@ -130,7 +142,8 @@ class Columns:
                 raise UnusableSource("the source has no column organization_id; name the organization in the form")
             raise UnusableSource(f"the source has no column {name}; it reads {', '.join(self.names)}")
 
-    def _known(self, heading: Any) -> str | None:
+    def known(self, heading: Any) -> str | None:
+        """Return the column that a heading names without a mapping."""
         column = KNOWN_HEADINGS.get(plain_heading(heading)) if heading is not None else None
         column = plain_heading(heading) if column is None and heading is not None else column
         column = self.aliases.get(column, column) if column else None

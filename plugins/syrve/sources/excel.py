@@ -38,8 +38,9 @@ def excel_chunks(
     facts.format = "Excel"
     has_formulas = _check_size(file, limits)
     with _Book(file, has_formulas, limits) as book:
-        facts.sheet, facts.header_line, headings = _find_header(book, columns, file_format)
-        body = (line for line in book.rows(facts.sheet) if line[0] > (facts.header_line or 0))
+        title, facts.header_line, headings = _find_header(book, columns, file_format)
+        facts.sheet = book.all_sheets().index(title) + 1
+        body = (line for line in book.rows(title) if line[0] > (facts.header_line or 0))
         yield from tabulate(headings, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
 
 

@@ -15,6 +15,7 @@ from syrve.sources.limits import LIMITS, Deadline, Limits
 from syrve.sources.row import Row, ValueRules
 
 CHUNK_ROWS = 10_000
+_MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,18 @@ class Chunk:
 
 @dataclass(slots=True)
 class Facts:
-    """What was found out about a source, for logs and previews: nothing of its rows. `columns` maps headings to columns."""
+    """What was found out about a source. `columns` maps headings to columns; `unknown` are the places of columns that nothing reads.
+
+    Where a file has no headings, those that are taken for them are a row of it: no text of the source is told, `sheet` is its place.
+    """
 
     format: str = ""
     encoding: str | None = None
     separator: str | None = None
-    sheet: str | None = None
+    sheet: int | None = None
     header_line: int | None = None
     columns: dict[str, str] = field(default_factory=dict)
-    unknown: Sequence[str] = ()
+    unknown: Sequence[int] = ()
     headings: Sequence[str] = ()
 
     def told(self) -> str:
@@ -57,11 +61,12 @@ class Facts:
         parts += [
             f"{name} {value!r}" for name, value in (("encoding", self.encoding), ("separator", self.separator)) if value
         ]
-        parts += [f"sheet {self.sheet!r}"] if self.sheet else []
+        parts += [f"sheet {self.sheet}"] if self.sheet else []
         parts += [f"headings in line {self.header_line}"] if self.header_line else []
         parts.append("columns " + ", ".join(sorted(self.columns.values())))
         if self.unknown:
-            parts.append("not read: " + ", ".join(self.unknown))
+            named = ", ".join(map(str, self.unknown[:_MAX_NAMED])) + (", ..." if len(self.unknown) > _MAX_NAMED else "")
+            parts.append(f"not read: {len(self.unknown)} (by their place: {named})")
         return "; ".join(part for part in parts if part)
 
 

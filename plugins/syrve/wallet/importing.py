@@ -25,23 +25,22 @@ from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 from syrve.warehouse.trial import transaction_or_trial
 
-COLUMNS = Columns(
-    (
-        "record",
-        "organization_id",
-        "key",
-        "customer_id",
-        "wallet_id",
-        "amount",
-        "order_id",
-        "hold_id",
-        "state",
-        "occurred_at",
-        "consumes_hold",
-        "refund_of",
-    ),
-    needed=("record", "occurred_at"),
+_NAMES = (
+    "record",
+    "organization_id",
+    "key",
+    "customer_id",
+    "wallet_id",
+    "amount",
+    "order_id",
+    "hold_id",
+    "state",
+    "occurred_at",
+    "consumes_hold",
+    "refund_of",
 )
+COLUMNS = Columns(_NAMES, needed=("record", "occurred_at"), listed=frozenset(_NAMES), are_facts=True)
+"""A query of a form types none of them: nobody approves a row."""
 RECORDS = (*KINDS, "order")
 MAX_AHEAD = timedelta(minutes=10)
 """How far a reporter's clock may be ahead of ours, as `wallet.clock_skew()`."""
