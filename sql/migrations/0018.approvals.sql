@@ -116,7 +116,6 @@ comment on column sync.approval_state.decided_by is 'That user''s name in Airflo
 comment on column sync.approval_state.approved_amount is 'Money approved, in the wallets'' currency.';
 comment on column sync.approval_state.decided_at is 'When it was decided.';
 
-<<<<<<< HEAD
 -- A breaker is decided through Airflow only as a person saw it: what it holds by a moment, under an approval of the run.
 
 alter table sync.breaker add column approval_id uuid references sync.approval (approval_id);
@@ -185,7 +184,7 @@ $$;
 comment on function sync.decide_breaker(bigint, text, timestamptz, text) is
 'Lets through (let_through) or drops (dropped) what a breaker held by a moment, if a run has the approval of just that. '
 'What it held later waits under a new breaker. Repeated, it does nothing. Returns how many identities are due.';
-=======
+
 -- What was shown is what is sent: the content of a planned push never changes, and a plan about which a person was asked gets no more rows. Else a
 -- task that has read the approval would send what came after it.
 create function crm.refuse_other_content() returns trigger
@@ -251,4 +250,3 @@ comment on function sync.wait_for_push_plan() is 'Lets whoever is adding rows to
 
 create trigger wait_for_push_plan before insert on sync.approval
 for each row when (new.kind = 'crm_push') execute function sync.wait_for_push_plan();
->>>>>>> main
