@@ -4,13 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONF ?= {}
 DAG ?=
+ARGS ?=
+SEED ?=
 PYTEST_WORKERS ?= 2
 export PYTHONPATH := tools
 # Handed on through the environment: a quote in CONF is no business of the shell's.
-export DAG CONF
+export DAG CONF ARGS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down run check test test-fast lint types layers sql-lint docs audit-cached audit sbom unit bench lock clean
+.PHONY: help install demo up airflow down run check test test-fast lint types layers sql-lint docs audit-cached audit sbom unit bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,8 +31,11 @@ install: $(VENV)/.installed ## create .venv and install everything into it
 demo: install ## run the main job end to end on a simulator, then stop everything
 	@$(BIN)/python -m devstack demo
 
-up: install ## start Postgres, the simulator and Airflow with its UI, and leave them running
-	@$(BIN)/python -m devstack up
+up: install ## start Postgres, the simulator and Airflow with its UI, and leave them running; SEED=1 pulls the simulator's customers
+	@$(BIN)/python -m devstack up $(if $(filter-out 0,$(SEED)),--seed)
+
+airflow: install ## run Airflow's own command line on the stack that is up: make airflow ARGS="dags list"
+	@$(BIN)/python -m devstack airflow "$$ARGS"
 
 down: install ## stop what `make up` started
 	@$(BIN)/python -m devstack down

@@ -1,4 +1,7 @@
-"""`python -m syrve`: questions to the warehouse of `SYRVE_WAREHOUSE_DSN`, answered as a table or, with --json, for programs."""
+"""`python -m syrve`: questions to the warehouse of `SYRVE_WAREHOUSE_DSN`, answered as a table or, with --json, for programs.
+
+It ends with 0 where all is well, 1 where it could not answer, 2 after a wrong argument, 3 where something waits for a person.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from syrve.command_line.run import add_commands, run_command
 from syrve.customers.refit import read_accounts
 from syrve.customers.settings import PullSettings
 from syrve.customers.what_if import outlooks
@@ -22,12 +26,20 @@ DSN_VARIABLES = ("SYRVE_WAREHOUSE_DSN", "AIRFLOW_CONN_SYRVE_WAREHOUSE")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m syrve", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m syrve", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
+    add_commands(commands)
     freshness = commands.add_parser("freshness", help="what a budget of customer calls buys")
     freshness.add_argument("--what-if", metavar="N,N,...", type=_budgets, default=[], help="budgets, calls per minute")
     freshness.add_argument("--json", action="store_true", help="one JSON object")
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        # Not repeated: it may be a phone that somebody typed behind --phone.
+        parser.error(f"{len(unknown)} unknown argument(s); a phone is asked for, or read from standard input")
+    if options.command != "freshness":
+        return run_command(options, _url)
     try:
         with Warehouse(_url()).transaction("read the freshness") as cursor:
             accounts = read_accounts(cursor, PullSettings(), take_evidence=False)

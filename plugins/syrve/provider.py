@@ -1,12 +1,18 @@
-"""What Airflow learns of this package through its entry point: the connection type with its form, hooks and operators."""
+"""What Airflow learns of this package through its entry point: the connection type with its form, configuration, hooks and operators."""
 
 from __future__ import annotations
 
+import ast
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 from syrve import __version__
 from syrve.api.config import SyrveConfig
 from syrve.api.extras import extras_of
+
+_SETTING = re.compile(r"^\| `SYRVE_(\w+)` \| (.+?) \| (?:`(.*)` )?\|$", re.MULTILINE)
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -19,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
         "integrations": [
             {"integration-name": "Syrve", "external-doc-url": "https://api-ru.iiko.services/", "tags": ["service"]}
         ],
+        "config": {"syrve": {"description": "Settings of the DAGs of the Syrve provider.", "options": _options()}},
         "hooks": [{"integration-name": "Syrve", "python-modules": ["syrve.hooks.syrve", "syrve.hooks.wallet"]}],
         "operators": [
             {
@@ -35,6 +42,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.customers",
                     "syrve.operators.findings",
                     "syrve.operators.findings_report",
+                    "syrve.operators.measure",
                     "syrve.operators.privacy",
                     "syrve.operators.privacy_approval",
                     "syrve.operators.publish",
@@ -56,16 +64,44 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "syrve.hooks.syrve.SyrveHook",
                 "hook-name": "Syrve Cloud",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "login", "port", "extra"],
-                    "relabeling": {"host": "Base URL", "password": "API login"},
+                    # The port stays: Airflow 3.3.2 tests an empty one as 0, and refuses that as another host than the stored one.
+                    "hidden-fields": ["schema", "login", "extra"],
+                    "relabeling": {
+                        "host": "Base URL",
+                        "password": "API login",
+                        "port": "Port (443; without one Airflow's Test button answers Bad Request)",
+                    },
                     "placeholders": {
                         "host": "https://api-ru.iiko.services",
                         "password": "the api login from Syrve's back office",
+                        "port": "443",
                     },
                 },
                 "conn-fields": _form_fields(),
             }
         ],
+    }
+
+
+def _options() -> dict[str, Any]:
+    """Make an option of each row of the table of settings; one that the environment sets under its own name shows that value.
+
+    The table is read from the module's text: Airflow asks for this before it can import what a DAG file imports.
+    """
+    module = Path(__file__).parent / "operators" / "settings.py"
+    table = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return {
+        name.lower(): {
+            "description": f"{meaning[0].upper()}{meaning[1:]}. Also the environment variable SYRVE_{name}.".replace(
+                "`", "``"
+            ),
+            "version_added": __version__,
+            "type": "string",
+            "example": None,
+            "default": os.environ.get(f"SYRVE_{name}") or default,
+            "is_template": True,
+        }
+        for name, meaning, default in _SETTING.findall(table)
     }
 
 

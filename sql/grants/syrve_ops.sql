@@ -52,6 +52,9 @@ wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_vers
 to syrve_ops;
 grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again, wallet.released_payment to syrve_ops;
 grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
+grant select on wallet.epoch, wallet.fence, wallet.fence_lift, wallet.closed_fence, wallet.restore_suspect to syrve_ops;
+-- A person's word that money may move again; the database says whose.
+grant insert (fence_id, reason) on wallet.fence_lift to syrve_ops;
 -- To acknowledge, or to take that back: what is closed has a time, which evidence alone sets.
 grant update (status) on wallet.finding to syrve_ops;
 grant execute on function
@@ -67,4 +70,4 @@ grant select on sync.audit, sync.freshness_kept to syrve_ops;
 
 -- Receipts: not whom they are about before it is done.
 grant usage on schema privacy to syrve_ops;
-grant select (erasure_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;
+grant select (erasure_id, run_id, organization_id, customer_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;

@@ -79,6 +79,7 @@ create table sync.run (
     rate_limited bigint not null default 0,
     held_back bigint not null default 0,
     seconds numeric not null default 0,
+    changed_tables text[] not null default '{}',
     started_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (run_id, task, map_index)
@@ -100,6 +101,7 @@ comment on column sync.run.retries is 'Requests that had to be repeated.';
 comment on column sync.run.rate_limited is 'Answers with status 429.';
 comment on column sync.run.held_back is 'Look-ups whose answer a breaker held back; see sync.breaker.';
 comment on column sync.run.seconds is 'Time that the task worked, all tries together.';
+comment on column sync.run.changed_tables is 'Tables of which rows were written: their assets are updated.';
 comment on column sync.run.started_at is 'First count of the task.';
 comment on column sync.run.updated_at is 'Last count of the task.';
 
@@ -304,7 +306,7 @@ create table sync.backfill (
     run_id text not null unique,
     criteria jsonb not null,
     requested bigint not null default 0,
-    calls_per_minute numeric check (calls_per_minute > 0),
+    calls_per_minute numeric check (calls_per_minute between 0.01 and 1000000),
     started_at timestamptz not null default now(),
     finished_at timestamptz,
     planned_at timestamptz
@@ -324,10 +326,10 @@ comment on column sync.backfill.planned_at is 'When all its identities had been 
 create table sync.call_budget (
     account text not null,
     family text not null,
-    calls_per_minute numeric not null check (calls_per_minute > 0),
+    calls_per_minute numeric not null check (calls_per_minute between 0.01 and 1000000),
     configured_per_minute numeric not null,
-    cap_per_minute numeric check (cap_per_minute > 0),
-    reserved_share numeric not null default 0.2 check (reserved_share >= 0 and reserved_share < 1),
+    cap_per_minute numeric check (cap_per_minute between 0.01 and 1000000),
+    reserved_share numeric not null default 0.2 check (reserved_share between 0 and 0.95),
     next_at timestamptz not null default '-infinity',
     next_bulk_at timestamptz not null default '-infinity',
     priority_at timestamptz not null default '-infinity',

@@ -1,4 +1,3 @@
-drop table wallet.contested_ending;
 drop trigger released_payment on wallet.hold;
 drop function wallet.note_released_payment();
 drop table wallet.released_payment;

@@ -362,39 +362,6 @@ comment on function wallet.note_released_payment() is 'Notes that the hold of a 
 create trigger released_payment after insert or update on wallet.hold
 for each row when (new.closed_by = 'cancelled' and not new.observed) execute function wallet.note_released_payment();
 
-create table wallet.contested_ending (
-    contested_id bigint generated always as identity primary key,
-    hold_id uuid not null,
-    organization_id uuid not null,
-    kind text not null check (kind in ('cancel_hold', 'chargeoff')),
-    source text not null,
-    idempotency_key text not null,
-    reported_organization_id uuid not null,
-    reported_customer_id uuid,
-    reported_wallet_id uuid,
-    reported_amount numeric,
-    occurred_at timestamptz not null,
-    recorded_at timestamptz not null default clock_timestamp(),
-    unique (source, idempotency_key, hold_id)
-);
-create index contested_ending_hold on wallet.contested_ending (hold_id);
-create index contested_ending_organization on wallet.contested_ending (organization_id, occurred_at);
-comment on table wallet.contested_ending is
-'Reported ends of holds that do not agree with the hold in organization, customer, wallet or amount: they end nothing, and are kept for a finding. '
-'Append-only.';
-comment on column wallet.contested_ending.contested_id is 'Id of the row.';
-comment on column wallet.contested_ending.hold_id is 'Hold that the report names: operation_id of wallet.hold.';
-comment on column wallet.contested_ending.organization_id is 'Organization of the hold.';
-comment on column wallet.contested_ending.kind is 'cancel_hold, or chargeoff for a consumption.';
-comment on column wallet.contested_ending.source is 'Who reported it.';
-comment on column wallet.contested_ending.idempotency_key is 'Key of the report within its source.';
-comment on column wallet.contested_ending.reported_organization_id is 'Organization as reported.';
-comment on column wallet.contested_ending.reported_customer_id is 'Customer as reported.';
-comment on column wallet.contested_ending.reported_wallet_id is 'Wallet as reported.';
-comment on column wallet.contested_ending.reported_amount is 'Amount as reported.';
-comment on column wallet.contested_ending.occurred_at is 'When it happened, as reported.';
-comment on column wallet.contested_ending.recorded_at is 'When it was found not to agree.';
-
 -- Columns of views say what they say in the tables.
 do $$
 declare

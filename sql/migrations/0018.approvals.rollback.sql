@@ -9,3 +9,4 @@ drop view sync.approval_state;
 drop table sync.approval_event;
 drop table sync.approval;
 drop function sync.wait_for_push_plan();
+drop function sync.refuse_late_approval();

@@ -78,6 +78,29 @@ comment on column sync.approval_event.reason is 'Why it is not needed or not cou
 comment on column sync.approval_event.occurred_at is 'When it was written.';
 comment on column sync.approval_event.recorded_by is 'Login of the database that wrote the row; the other names are its word.';
 
+create function sync.refuse_late_approval() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if exists (
+        select
+        from sync.approval as asked
+        where asked.approval_id = new.approval_id and asked.answer_until < clock_timestamp()
+    ) then
+        raise check_violation using
+            message = 'the approval came after the time in which the question could be answered',
+            hint = 'start another run',
+            schema = tg_table_schema, table = tg_table_name, constraint = 'approval_is_in_time';
+    end if;
+    return new;
+end
+$$;
+comment on function sync.refuse_late_approval() is 'Keeps approvals out that came after answer_until, by the clock of the database.';
+
+create trigger approval_is_in_time before insert on sync.approval_event
+for each row when (new.state = 'approved') execute function sync.refuse_late_approval();
+
 create view sync.approval_state as
 select
     approval.approval_id,

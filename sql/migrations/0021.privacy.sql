@@ -257,45 +257,85 @@ returns table (identity_kind text, identity_value text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
+    with known as (
+        select
+            listed.identity_kind as kind,
+            listed.identity_value as value
+        from sync.roster as listed
+        where listed.organization_id = $1 and listed.customer_id = $2 and listed.identity_kind <> 'id'
+        union
+        select 'phone', mirrored.phone
+        from syrve.customer as mirrored
+        where mirrored.organization_id = $1 and mirrored.customer_id = $2 and mirrored.phone is not null
+        union
+        select 'email', lower(mirrored.email)
+        from syrve.customer as mirrored
+        where mirrored.organization_id = $1 and mirrored.customer_id = $2 and mirrored.email is not null
+        union
+        select
+            card.kind,
+            card.value
+        from syrve.card as held
+        cross join lateral (values ('card', held.track), ('card_number', held.number)) as card (kind, value)
+        where held.organization_id = $1 and held.customer_id = $2 and card.value is not null
+    )
+
     select 'id', $2::text where $2 is not null
     union
     select 'phone', $3 where $3 is not null
     union
+    -- What another customer has by now is that one's: the roster may not have looked since it moved.
     select
-        known.identity_kind,
-        known.identity_value
-    from sync.roster as known
-    where known.organization_id = $1 and known.customer_id = $2
-    union
-    select 'phone', mirrored.phone
-    from syrve.customer as mirrored
+        known.kind,
+        known.value
+    from known
     where
-        mirrored.organization_id = $1
-        and mirrored.customer_id = $2
-        and mirrored.phone is not null
-        and not exists (
+        not exists (
             select
             from syrve.customer as other
             where
-                other.organization_id = $1
+                known.kind in ('phone', 'email')
+                and other.organization_id = $1
                 and other.customer_id <> $2
-                and other.phone = mirrored.phone
                 and not other.is_deleted
+                and case known.kind when 'phone' then other.phone else lower(other.email) end = known.value
         )
-    union
-    select 'email', lower(mirrored.email)
-    from syrve.customer as mirrored
-    where mirrored.organization_id = $1 and mirrored.customer_id = $2 and mirrored.email is not null
-    union
-    select
-        card.kind,
-        card.value
-    from syrve.card as held
-    cross join lateral (values ('card', held.track), ('card_number', held.number)) as card (kind, value)
-    where held.organization_id = $1 and held.customer_id = $2 and card.value is not null
+        and not exists (
+            select
+            from syrve.card as other
+            where
+                known.kind in ('card', 'card_number')
+                and other.organization_id = $1
+                and other.customer_id <> $2
+                and case known.kind when 'card' then other.track else other.number end = known.value
+        )
 $$;
 comment on function privacy.identities_of(uuid, uuid, text) is
 'Identities that lead to a customer now, or to a phone that has no customer.';
+
+-- The CRM writes phones as people do, and SQL knows no numbering plans: a row is the person's if its digits, without a trunk 8 or zeros before them,
+-- are the number or its end, with at most three digits of a country before it.
+create function privacy.is_written_as(phone text, written text) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    with digits as (
+        select
+            regexp_replace($1, '\D', '', 'g') as wanted,
+            ltrim(regexp_replace(translate(normalize($2, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹', '01234567890123456789'), '\D', '', 'g'), '0') as found
+    )
+
+    select exists (
+        select
+        from digits
+        cross join lateral (values (digits.found), (case when digits.found ~ '^8\d{10}$' then substr(digits.found, 2) end)) as reading (digits)
+        where
+            char_length(reading.digits) >= 7
+            and char_length(digits.wanted) - char_length(reading.digits) between 0 and 3
+            and right(digits.wanted, char_length(reading.digits)) = reading.digits
+    )
+$$;
+comment on function privacy.is_written_as(text, text) is 'Whether a text may be a phone number as people write it: +79161234567 as 8 (916) 123-45-67.';
 
 create function privacy.crm_ids_of(organization_id uuid, customer_id uuid, phone text) returns setof bigint
 language sql stable
@@ -316,10 +356,10 @@ as $$
         wanted.organization_id = $1
         and wanted.customer_id is null
         and known.customer_id is null
-        and coalesce(known.phone, wanted.phone) in (
-            select identity.identity_value
+        and exists (
+            select
             from privacy.identities_of($1, $2, $3) as identity
-            where identity.identity_kind = 'phone'
+            where identity.identity_kind = 'phone' and privacy.is_written_as(identity.identity_value, coalesce(known.phone, wanted.phone))
         )
 $$;
 comment on function privacy.crm_ids_of(uuid, uuid, text) is
@@ -422,6 +462,10 @@ begin
         and known.identity_kind = mine.identity_kind
         and known.identity_value = mine.identity_value;
     get diagnostics affected = row_count;
+    -- What is another customer's by now stays, and is looked up again.
+    update sync.roster as known
+    set customer_id = null, due_at = now()
+    where known.organization_id = erasure.organization_id and known.customer_id = erasure.customer_id;
     return n || jsonb_build_object('sync.roster', affected);
 end
 $$;
@@ -670,6 +714,8 @@ begin
     if not exists (select from privacy.erased_key) then
         return 0;
     end if;
+    -- A customer by the id alone: a phone or card may be somebody else's in an older backup. A phone without a customer is a person of its own,
+    -- unless a customer has it.
     for person in
         select
             mirrored.organization_id,
@@ -681,11 +727,46 @@ begin
         select
             known.organization_id,
             known.customer_id,
-            case when known.customer_id is null and known.identity_kind = 'phone' then known.identity_value end as phone
+            null
         from sync.roster as known
-        where privacy.is_original(known.organization_id, known.identity_kind, known.identity_value)
+        where privacy.is_original(known.organization_id, 'id', known.customer_id::text)
+        union
+        select
+            known.organization_id,
+            known.identity_value::uuid,
+            null
+        from sync.roster as known
+        where known.identity_kind = 'id' and privacy.is_original(known.organization_id, 'id', known.identity_value)
+        union
+        select
+            wanted.organization_id,
+            wanted.customer_id,
+            null
+        from crm.customer as wanted
+        where privacy.is_original(wanted.organization_id, 'id', wanted.customer_id::text)
+        union
+        select
+            known.organization_id,
+            known.customer_id,
+            null
+        from crm.push_state as known
+        where privacy.is_original(known.organization_id, 'id', known.customer_id::text)
+        union
+        select
+            known.organization_id,
+            null,
+            known.identity_value
+        from sync.roster as known
+        where
+            known.identity_kind = 'phone'
+            and known.customer_id is null
+            and privacy.is_original(known.organization_id, 'phone', known.identity_value)
+            and not exists (
+                select
+                from syrve.customer as other
+                where other.organization_id = known.organization_id and other.phone = known.identity_value and not other.is_deleted
+            )
     loop
-        continue when person.customer_id is null and person.phone is null;
         -- Money that is held or unsettled keeps whoever came back, as it keeps everybody; the next run tries again.
         continue when exists (select from privacy.hindrances(person.organization_id, person.customer_id));
         insert into privacy.erasure (run_id, organization_id, customer_id, phone, requested_by)

@@ -331,3 +331,4 @@ def test_nobody_listening_is_told_as_no_connection(
     assert type(result) is NotConnected
     assert result.operation == "access_token"
     assert result.message == "could not connect"
+    assert f"at {unused_url}: check the host" in str(result)

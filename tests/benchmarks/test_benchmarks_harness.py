@@ -2,18 +2,19 @@
 
 import importlib
 import sys
+import threading
 from collections import Counter
 
 import psycopg2.extensions
 import pytest
 from benchmarks.clients.limiter import WINDOW_SECONDS, Limiter
 from benchmarks.ground import peer_dsn
-from benchmarks.measure import ClientFailedError, Figures, Promise, in_turn, run_client
+from benchmarks.measure import ClientFailedError, Figures, Promise, TooSlowError, in_turn, run_client
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import __main__ as command
-from benchmarks import population
+from benchmarks import document, population
 
 KEPT = Promise("kept", 2.0, 2.0)
 SHORT = Promise("short", 1.9, 2.0)
@@ -114,6 +115,42 @@ def test_a_client_that_fails_fails_the_benchmark_and_says_why():
 
 def test_the_last_line_of_a_client_counts():
     assert run_client("peer", [sys.executable, "-c", "print('hello'); print('{\"done\": 3}')"]) == {"done": 3}
+
+
+def test_client_over_its_bound_is_stopped_and_the_bound_named():
+    with pytest.raises(TooSlowError, match="peer took longer than 1 s"):
+        run_client("peer", [sys.executable, "-c", "import threading; threading.Event().wait()"], bound_seconds=1.0)
+
+
+def test_seconds_name_the_bound_and_processor_time():
+    figures = Figures()
+    figures.add("ours", seconds=2.0, client_cpu=1.0, server_cpu=0.5)
+    figures.add("peer", seconds=120.0, bound=1.0)
+
+    assert figures.seconds("ours", "peer") == "ours 2.0 (CPU 1.0 + 0.5); peer over 120.0"
+
+
+def test_document_replaces_the_section_of_one_benchmark_only(tmp_path):
+    path = tmp_path / "benchmarks.md"
+    document.write("merge", ["a machine"], [KEPT], 3.0, path)
+    document.write("claim", ["a machine"], [KEPT], 3.0, path)
+
+    document.write("merge", ["another machine"], [SHORT], 4.0, path)
+
+    text = path.read_text()
+    assert text.count("## merge") == text.count("## claim") == 1
+    assert "| short | 1.90x | at least 2.00x | **no** |" in text
+    assert text.count("a machine") == text.count("another machine") == 1
+
+
+def test_benchmarks_end_at_the_limit_and_name_what_is_left(monkeypatch, capsys):
+    def endless(**_):
+        threading.Event().wait()
+
+    monkeypatch.setattr(importlib.import_module("benchmarks.budget"), "run", endless)
+
+    assert command.main(["budget", "claim", "--quick", "--limit-minutes", "0.01"]) == 1
+    assert "Not measured within 0.01 minutes (--limit-minutes): budget, claim" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", command.NAMES)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from devstack import ports
 from devstack.cli import REPOSITORY
 from devstack.processes import wait_for
+from devstack.settings import StackPaths
+from devstack.stack import RUN, Stack
 from devstack.state import StackState
 
 GOOD_DAG = """
@@ -136,6 +140,34 @@ def test_a_stack_that_is_up_runs_dags_and_tells_how_they_ended(devstack: Devstac
     assert code == 1
     assert "Invalid input for param people" in output
 
+    code, output = devstack.run("airflow", "dags list --output json")
+    assert code == 0, output
+    assert '"dag_id": "good"' in output
+    assert devstack.run("airflow", "dags no-such-command")[0] != 0
+
     code, output = devstack.run("down")
     assert code == 0, output
     assert not [component.name for component in state.components if component.is_alive()]
+    assert devstack.run("airflow", "dags list") == (1, devstack.output.read_text())
+    assert "`make up` starts one" in devstack.output.read_text()
+
+
+def test_port_that_is_lost_after_its_choice_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dags").mkdir()
+    tmp_path.chmod(0o711)
+    paths, said = StackPaths(REPOSITORY, tmp_path / "stack", tmp_path / "dags"), list[str]()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_CONN_SYRVE")}
+    stack = Stack(paths, environ, said.append)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        free, choices = ports.free_port, iter([taken])
+        monkeypatch.setattr(ports, "free_port", lambda preferred=(): next(choices, 0) or free(preferred))
+        state = stack.bring_up(RUN)
+    try:
+        assert f"another program has just taken the port of http://127.0.0.1:{taken}: trying another port" in said
+        assert not state.api_url.endswith(f":{taken}")
+        assert stack.api(state).dag("good") is None
+        assert state.is_whole()
+    finally:
+        stack.take_down(state)
+        stack.postgres(durable=True).remove()

@@ -124,9 +124,8 @@ def test_a_changed_connection_is_noticed_and_not_revealed() -> None:
 
 def test_inbox_is_that_of_the_checkout_unless_another_is_set() -> None:
     checkout = f"file://{PATHS.repository}/inbox"
-    assert settings.inbox_setting(PATHS, {}, with_own=False) == checkout
-    assert settings.inbox_setting(PATHS, {}, with_own=True) == f"{checkout},file://{PATHS.inbox}"
-    assert settings.inbox_setting(PATHS, {"SYRVE_INBOX": "s3://b/in"}, with_own=False) == "s3://b/in"
+    assert settings.inbox_setting(PATHS, {}) == f"{checkout},file://{PATHS.inbox}"
+    assert settings.inbox_setting(PATHS, {"SYRVE_INBOX": "s3://b/in"}) == f"s3://b/in,file://{PATHS.inbox}"
 
 
 def test_stacks_share_no_path() -> None:

@@ -84,7 +84,11 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
     assert airflow.rows(
         "select count(*) > 0 from sync.reject where identity like %s", f"%{CANARIES['unusable phone']}%"
     )[0][0]
-    assert _leaks(_kept_by_airflow(airflow)) == []
+    kept = _kept_by_airflow(airflow)
+    assert '"name": "warehouse.syrve.customer"' in kept["logs/openlineage.log"], "lineage is among what is searched"
+    assert "airflow.syrve.rows.changed:" in kept["logs/statsd.log"], "and so are metrics"
+    assert "/syrve/customer" in kept["metadata database"], "and assets"
+    assert _leaks(kept) == []
 
 
 def test_the_search_would_find_a_leak(airflow: Any) -> None:

@@ -91,8 +91,12 @@ def test_airflow_shows_every_field_of_the_form() -> None:
 def test_airflow_labels_the_fields_and_hides_those_without_a_meaning() -> None:
     behaviour = what_airflow_knows()["behaviour"]
 
-    assert behaviour["relabeling"] == {"host": "Base URL", "password": "API login"}
-    assert set(behaviour["hidden_fields"]) == {"schema", "login", "port", "extra"}
+    assert {name: behaviour["relabeling"][name] for name in ("host", "password")} == {
+        "host": "Base URL",
+        "password": "API login",
+    }
+    assert "Test button" in behaviour["relabeling"]["port"]
+    assert set(behaviour["hidden_fields"]) == {"schema", "login", "extra"}
     assert behaviour["placeholders"]["host"] == "https://api-ru.iiko.services"
 
 

@@ -103,7 +103,8 @@ def test_host_that_refuses_connections_is_told_soon(connection: Connection, free
 
     assert not works
     assert told == (
-        "Syrve could not be reached (could not connect). Check the host, and that this machine may connect to it."
+        f"Syrve could not be reached at http://127.0.0.1:{free_port}: could not connect. "
+        "Check the host, and that this machine may connect to it."
     )
 
 
@@ -170,7 +171,7 @@ def test_wrong_path_segment_is_told(connection: Connection) -> None:
             {"fault": "status", "status": 200, "body": []},
             "not answer as expected: organizations: the answer is not an object",
         ),
-        ({"fault": "reset_before"}, "Syrve could not be reached (the connection broke)."),
+        ({"fault": "reset_before"}, ": the connection broke. Check the host"),
     ],
 )
 def test_service_that_does_not_answer_as_it_should_is_told(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import RetryAction, RetryPolicy
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from fixtures.errors import defined_exceptions, provider_errors
 from syrve.api import errors as api_errors
@@ -111,6 +112,10 @@ def test_class_made_later_is_treated_by_what_it_says_itself() -> None:
     assert decision(instance(Overloaded)) == (RetryAction.RETRY, timedelta(minutes=15))
     assert decision(instance(Banned)) == (RetryAction.FAIL, None)
     assert decision(instance(Busy)) == (RetryAction.RETRY, timedelta(seconds=30))
+
+
+def test_missing_airflow_connection_fails_at_once() -> None:
+    assert decision(AirflowNotFoundException("The conn_id `syrve_default` isn't defined")) == (RetryAction.FAIL, None)
 
 
 def test_error_from_outside_the_trees_gets_the_usual_retries() -> None:

@@ -67,6 +67,24 @@ def test_database_refuses_an_approval_by_who_asked(warehouse: Warehouse) -> None
     assert one.approve(content(), BOSS, ApproverRules(allows_self=True)).state == "approved"
 
 
+def test_answer_that_comes_late_does_not_count(warehouse: Warehouse) -> None:
+    one = book(warehouse)
+    asked = one.ask(content(), answer_seconds=0)
+
+    with pytest.raises(AnswerNotCounted, match="after the time"):
+        one.approve(content(), BOSS, ApproverRules())
+    with (
+        pytest.raises(WarehouseError, match=r"approval_is_in_time|23514"),
+        warehouse.transaction("approve late") as cursor,
+    ):
+        cursor.execute(
+            "insert into sync.approval_event (approval_id, sequence, state, digest, requested_by, decided_by_id) "
+            "values (%s, 9, 'approved', %s, 'asker', '7')",
+            (asked.approval_id, DIGEST),
+        )
+    assert one.close(content(), "expired").state == "expired"
+
+
 def test_question_is_answered_once(warehouse: Warehouse) -> None:
     one = book(warehouse)
     one.ask(content())

@@ -9,12 +9,32 @@ from fixtures.wallets import Purse
 from syrve.findings.reconcile import reconcile
 from syrve.findings.thresholds import Limits, Thresholds
 from syrve.wallet.errors import PaymentRefused
+from syrve.wallet.orders import record_order
 from syrve.wallet.payment import Payment, PaymentRequest
 
 
-def payment(purse: Purse) -> Payment:
+def payment(purse: Purse, payment_id: str = "") -> Payment:
     whose = (purse.organization_id, purse.customer_id, purse.wallet_id)
-    return Payment(purse.money(), PaymentRequest(*whose, Decimal("30.00"), "order-1"))
+    return Payment(purse.money(), PaymentRequest(*whose, Decimal("30.00"), "order-1", payment_id))
+
+
+def released(purse: Purse) -> Payment:
+    """Begin the payment of the order, and have somebody cancel its hold."""
+    begun = payment(purse)
+    with begun.locked():
+        begun.begin()
+    purse.do("cancel_hold", "30.00", hold_id=purse.value("select hold_id::text from wallet.hold"))
+    return begun
+
+
+def pay(purse: Purse, payment_id: str) -> None:
+    with payment(purse, payment_id):
+        pass
+
+
+def say_that_the_order_is_open(purse: Purse, amount: str) -> None:
+    whose = (purse.organization_id, "order-1")
+    record_order(purse.warehouse, *whose, "open", amount=Decimal(amount), source="import:till")
 
 
 def found(purse: Purse, *, minutes: int) -> set[str]:
@@ -65,3 +85,53 @@ def test_released_payment_leaves_its_order_to_who_reports_it(purse: Purse) -> No
     )
 
     assert found(purse, minutes=62) == {"completed_order_unpaid"}
+
+
+def test_second_payment_pays_the_order_of_a_released_one(purse: Purse) -> None:
+    released(purse)
+
+    pay(purse, "again")
+
+    assert found(purse, minutes=61) == {"released_payment_unreported"}, "the first may have been another part of it"
+    payment(purse).fail()
+    assert (found(purse, minutes=62), purse.balance) == (set(), Decimal("70.00"))
+
+
+def test_hold_released_after_the_order_is_paid_by_another(purse: Purse) -> None:
+    begun = payment(purse)
+    with begun.locked():
+        begun.begin()
+    pay(purse, "again")
+
+    purse.do(
+        "cancel_hold", "30.00", hold_id=purse.value("select hold_id::text from wallet.hold where closed_at is null")
+    )
+
+    assert found(purse, minutes=61) == {"released_payment_unreported"}
+
+
+@pytest.mark.parametrize(
+    ("amount", "rules"), [("30.00", set()), ("60.00", {"completed_order_unpaid"})], ids=["one part", "two parts"]
+)
+def test_order_of_known_amount_shows_whether_a_part_lacks(purse: Purse, amount: str, rules: set[str]) -> None:
+    say_that_the_order_is_open(purse, amount)
+    released(purse)
+
+    pay(purse, "again")
+
+    assert found(purse, minutes=61) == rules
+
+
+def test_amount_that_others_reported_outlasts_our_own_report(purse: Purse) -> None:
+    say_that_the_order_is_open(purse, "60.00")
+    pay(purse, "part 1")
+    begun = payment(purse, "part 2")
+    with begun.locked():
+        begun.begin()
+    purse.set_balance("0.00")
+    with pytest.raises(PaymentRefused):
+        begun.complete()
+
+    expected, unpaid = purse.rows("select expected, unpaid from wallet.order_balance")[0]
+    assert (expected, unpaid) == (Decimal("60.00"), Decimal("30.00"))
+    assert found(purse, minutes=61) == {"completed_order_unpaid"}

@@ -44,6 +44,7 @@ DEFINERS = {
     "wallet.keep_finding_version()",
     "wallet.touch_by_event()",
     "wallet.touch_by_order()",
+    "wallet.touch_by_payment()",
 }
 """Functions that run as the owner; each says why beside it. Another one needs a reason that stands up here."""
 

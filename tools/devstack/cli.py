@@ -1,15 +1,17 @@
-"""The command line: `python -m devstack demo|up|down|run|status|clean`."""
+"""The command line: `python -m devstack demo|up|down|run|airflow|status|clean`."""
 
 import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from devstack.airflow_cli import airflow
 from devstack.console import Teller
 from devstack.demo import demo
 from devstack.errors import StackError
 from devstack.lifecycle import clean, down, status, up
 from devstack.run import run
+from devstack.seed import seed
 from devstack.settings import StackPaths
 from devstack.signals import Interrupted, raise_on_interruption
 from devstack.stack import Stack
@@ -48,7 +50,10 @@ def _dispatch(options: argparse.Namespace, teller: Teller) -> int:
         case "demo":
             return demo(stack("demo"), teller)
         case "up":
-            return up(stack("up"), teller)
+            code = up(stack("up"), teller)
+            return seed(stack("up"), teller) if options.seed and code == 0 else code
+        case "airflow":
+            return airflow(stack("up"), options.arguments)
         case "run":
             return run(stack("up"), teller, options.dag, options.conf)
     command = {"down": down, "status": status, "clean": clean}[options.command]
@@ -63,10 +68,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dags", type=Path, default=REPOSITORY / "dags", help="the folder of the DAGs")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="run the main job end to end on a simulator, then stop everything")
-    commands.add_parser("up", help="start Postgres, the simulator and Airflow with its UI, and leave them running")
+    lasting = commands.add_parser(
+        "up", help="start Postgres, the simulator and Airflow with its UI, and leave them running"
+    )
+    lasting.add_argument("--seed", action="store_true", help="put the simulator's customers into the warehouse")
     commands.add_parser("down", help="stop what `up` started")
     commands.add_parser("status", help="say what is up")
     commands.add_parser("clean", help="stop everything and delete its data")
+    any_command = commands.add_parser("airflow", help="run Airflow's own command line on the stack that is up")
+    any_command.add_argument("arguments", help='as a shell would read them, such as "dags list"')
     one = commands.add_parser("run", help="run one DAG once through the scheduler")
     one.add_argument("--dag", required=True, help="its id")
     one.add_argument("--conf", default="{}", help="the run's configuration, a JSON object")

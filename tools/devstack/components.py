@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -98,6 +98,12 @@ def wait_for_airflow(api: AirflowApi, records: Sequence[ProcessRecord]) -> None:
             silent = ", ".join(waiting)
             raise StackError(f"No sign of life of {silent} in {AIRFLOW_START_TIMEOUT_SECONDS:.0f} s", Path(first.log))
         time.sleep(0.1)
+
+
+def port_was_taken(records: Iterable[ProcessRecord]) -> bool:
+    """Tell whether the api-server has ended because another program listens on its port."""
+    ended = [record for record in records if record.name == "api-server" and not record.is_alive()]
+    return any("address already in use" in Path(record.log).read_text(errors="replace").lower() for record in ended)
 
 
 def _python(paths: StackPaths, name: str, arguments: Sequence[str], env: Mapping[str, str]) -> Command:

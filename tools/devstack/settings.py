@@ -61,12 +61,12 @@ class StackPaths:
 
     @property
     def inbox(self) -> Path:
-        """The inbox of the demo, whose files are made for it."""
+        """The inbox of the files that the stack itself makes."""
         return self.directory / "inbox"
 
     @property
     def roster(self) -> Path:
-        """The roster that the demo imports."""
+        """The roster of the simulator's customers, which the demo and `make up SEED=1` import."""
         return self.inbox / "roster.csv"
 
     @property
@@ -107,10 +107,10 @@ def inherited_environment(environ: Mapping[str, str], *, with_own_connections: b
     return kept
 
 
-def inbox_setting(paths: StackPaths, environ: Mapping[str, str], *, with_own: bool) -> str:
-    """Return SYRVE_INBOX: the caller's where it is set, else `inbox` of the checkout; `with_own` adds that of the stack itself."""
-    folders = [environ.get(names.INBOX_VARIABLE) or f"file://{paths.repository / 'inbox'}"]
-    return ",".join([*folders, f"file://{paths.inbox}"] if with_own else folders)
+def inbox_setting(paths: StackPaths, environ: Mapping[str, str]) -> str:
+    """Return SYRVE_INBOX: the caller's where it is set, else `inbox` of the checkout; and that of the stack itself, for files it makes."""
+    own = environ.get(names.INBOX_VARIABLE) or f"file://{paths.repository / 'inbox'}"
+    return f"{own},file://{paths.inbox}"
 
 
 def airflow_environment(

@@ -13,6 +13,7 @@ from devstack.airflow_api import AirflowApi
 from devstack.components import (
     airflow_command,
     metadata_migration_command,
+    port_was_taken,
     schema_versions,
     simulator_command,
     wait_for_airflow,
@@ -30,6 +31,8 @@ from devstack.state import StackState, locked
 Say = Callable[[str], None]
 
 USUAL_API_PORT = 8080
+PORTS_TO_TRY = 3
+"""A port that was free may be taken before Airflow listens on it, half a minute later."""
 # Stopped in this order: what starts tasks, what tasks talk to, and what both keep their data in.
 STOP_ORDER = (("scheduler", "dag-processor", "triggerer"), ("api-server", "simulator"), ("postgres",))
 # Nothing talks to these any more when their turn comes, and Airflow's api-server lingers for seconds after its last word.
@@ -147,6 +150,25 @@ class Stack:
             with suppress(StackError):
                 api.set_paused(dag_id, paused=True)
 
+    def environment_of(self, state: StackState) -> dict[str, str]:
+        """Return the environment in which a command works on the stack that is up, as its components do."""
+        server, purpose = self.postgres(durable=True), UP if state.purpose == UP.name else RUN
+        environment = settings.inherited_environment(self.environ, with_own_connections=True)
+        if state.simulator_url:
+            environment[names.SYRVE_CONNECTION_VARIABLE] = settings.simulator_connection(state.simulator_url)
+        if state.warehouse_dsn:
+            directory = server.socket_directory
+            environment[names.WAREHOUSE_CONNECTION_VARIABLE] = settings.warehouse_connection(directory, SUPERUSER, PORT)
+            source = settings.warehouse_connection(directory, names.SOURCE_LOGIN, PORT)
+            environment.setdefault(names.SOURCE_CONNECTION_VARIABLE, source)
+        environment[names.INBOX_VARIABLE] = settings.inbox_setting(self.paths, self.environ)
+        environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = settings.airflow_api_connection(
+            state.api_url, self.secrets.admin_password
+        )
+        port = int(state.api_url.rpartition(":")[2])
+        dsn = server.dsn(names.METADATA_DATABASE)
+        return environment | settings.airflow_environment(self.paths, self.secrets, dsn, port, purpose.airflow)
+
     def postgres(self, *, durable: bool) -> PostgresServer:
         """Return the server of this stack, not yet started."""
         return PostgresServer(self.paths.postgres, self.paths.log("postgres"), durable=durable)
@@ -195,24 +217,41 @@ class _Start:
         migration = self._start_warehouse_migration()
         if simulator:
             self._connect_to_simulator(simulator)
-        port = self._choose_port()
-        self._configure_airflow(port)
-        self._migrate_metadata()
-        self.stack.say(f"starting Airflow: {', '.join(self.purpose.components)}")
-        components = [self._spawn(airflow_command(self.paths, n, self.environment)) for n in self.purpose.components]
+        components = self._spawn_airflow()
         finish(migration, "Applying the warehouse's migrations")
         self._forget(migration)
         if self.makes_source_login:
             self.server.ensure_reading_login(names.SOURCE_LOGIN, names.SOURCE_ROLE)
         self.stack.say("the warehouse has its tables")
-        api = self.stack.api(self.state)
-        with blaming_ended(self.state.components):
-            wait_for_airflow(api, components)
-            api.ensure_pool(names.POOL, names.POOL_SLOTS, "Every task that calls Syrve")
+        for left in reversed(range(PORTS_TO_TRY)):
+            try:
+                api = self._wait_for_airflow(components)
+                break
+            except StackError:
+                if not left or not port_was_taken(components):
+                    raise
+            self.stack.say(f"another program has just taken the port of {self.state.api_url}: trying another port")
+            stop(components)
+            for component in components:
+                self._forget(component)
+            components = self._spawn_airflow()
         self.stack.pause_again(api, self.stack.owed_pauses)
         self.stack.say(f"Airflow works: {self.state.api_url}")
         self.state.status = "up"
         self._save()
+
+    def _spawn_airflow(self) -> list[ProcessRecord]:
+        self._configure_airflow(self._choose_port())
+        self._migrate_metadata()
+        self.stack.say(f"starting Airflow: {', '.join(self.purpose.components)}")
+        return [self._spawn(airflow_command(self.paths, name, self.environment)) for name in self.purpose.components]
+
+    def _wait_for_airflow(self, components: list[ProcessRecord]) -> AirflowApi:
+        api = self.stack.api(self.state)
+        with blaming_ended(self.state.components):
+            wait_for_airflow(api, components)
+            api.ensure_pool(names.POOL, names.POOL_SLOTS, "Every task that calls Syrve")
+        return api
 
     def _start_simulator(self) -> ProcessRecord | None:
         if names.SYRVE_CONNECTION_VARIABLE in self.environment:
@@ -237,8 +276,18 @@ class _Start:
             self.server.create_database(names.METADATA_DATABASE)
         if self.purpose.fresh_warehouse:
             self.server.drop_database(names.WAREHOUSE_DATABASE)
+            self._forget_ledger_marks()
         if not self.server.has_database(names.WAREHOUSE_DATABASE):
             self.server.create_database(names.WAREHOUSE_DATABASE)
+
+    def _forget_ledger_marks(self) -> None:
+        """Drop the marks of a ledger that was dropped on purpose: the new one would be older than they are."""
+        shutil.rmtree(self.paths.airflow_home / "reports" / "ledger", ignore_errors=True)
+        self.server.run_in(
+            names.METADATA_DATABASE,
+            "do $$ begin if to_regclass('public.variable') is not null then "
+            "delete from variable where starts_with(key, 'syrve_ledger_'); end if; end $$",
+        )
 
     def _start_warehouse_migration(self) -> ProcessRecord:
         extra: dict[str, str] = {}
@@ -273,11 +322,10 @@ class _Start:
         dsn = self.server.dsn(names.METADATA_DATABASE)
         airflow = settings.airflow_environment(self.paths, self.stack.secrets, dsn, port, self.purpose.airflow)
         self.environment |= airflow
-        own_inbox = not self.purpose.uses_own_connections
-        self.environment[names.INBOX_VARIABLE] = settings.inbox_setting(
-            self.paths, self.stack.environ, with_own=own_inbox
-        )
-        (self.paths.inbox if own_inbox else self.paths.repository / "inbox").mkdir(parents=True, exist_ok=True)
+        self.environment[names.INBOX_VARIABLE] = settings.inbox_setting(self.paths, self.stack.environ)
+        self.paths.inbox.mkdir(parents=True, exist_ok=True)
+        if self.purpose.uses_own_connections:
+            (self.paths.repository / "inbox").mkdir(parents=True, exist_ok=True)
         self.environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = settings.airflow_api_connection(
             airflow["AIRFLOW__API__BASE_URL"], self.stack.secrets.admin_password
         )

@@ -18,7 +18,7 @@ import uvloop
 
 from syrve.api import decode
 from syrve.api.bulk_http import calm_collector, headers_of, proxy_for, read_body
-from syrve.api.config import SyrveConfig
+from syrve.api.config import CONNECT_TIMEOUT_SECONDS, OnWait, SyrveConfig
 from syrve.api.dialects import dialect_named
 from syrve.api.endpoints import CUSTOMER_INFO, Endpoint, Family
 from syrve.api.errors import LoyaltyNotConfigured, MalformedAnswer, RateLimited, Rejected, SyrveError, Transient
@@ -79,6 +79,7 @@ class BulkLookup:
         *,
         on_token: Callable[[str], None] | None = None,
         permits: Permits | None = None,
+        on_wait: OnWait | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self.stats = CallStats()
@@ -86,6 +87,7 @@ class BulkLookup:
         self._dialect = dialect_named(config.dialect)
         self._time_zone = ZoneInfo(config.time_zone)
         self._on_token = on_token
+        self._on_wait = on_wait
         self._backoff = backoff or Backoff()
         self._rng = random.Random()
         self._tokens = TokenKeeper(config.token_lifetime_seconds)
@@ -118,7 +120,10 @@ class BulkLookup:
         connector = aiohttp.TCPConnector(limit=self._config.max_concurrency, keepalive_timeout=30)
         return aiohttp.ClientSession(
             connector=connector,
-            timeout=aiohttp.ClientTimeout(total=self._config.timeout_seconds),
+            timeout=aiohttp.ClientTimeout(
+                total=self._config.timeout_seconds,
+                sock_connect=min(self._config.timeout_seconds, CONNECT_TIMEOUT_SECONDS),
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),  # the service uses none, and looking for them costs time at every request
             proxy=proxy_for(self._config.base_url),
         )
@@ -221,6 +226,8 @@ class BulkLookup:
                 raise verdict.error
             if verdict.rate_limited:
                 await self._hold_back(endpoint.family, verdict.wait_seconds)
+            if self._on_wait is not None and verdict.error is not None:
+                self._on_wait(verdict.error, verdict.wait_seconds)
             await asyncio.sleep(verdict.wait_seconds)
             if not self._takes_permit(endpoint.family):
                 await self._await_permit(endpoint)
@@ -313,6 +320,8 @@ class BulkLookup:
             if body is None:
                 return Fault(FaultKind.TOO_LARGE)
             return Answer(response.status, headers_of(response), body)
+        except aiohttp.ConnectionTimeoutError:
+            return Fault(FaultKind.REFUSED)
         except TimeoutError:
             return Fault(FaultKind.TIMEOUT)
         except aiohttp.ClientConnectorCertificateError:

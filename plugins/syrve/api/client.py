@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from syrve.api import decode, decode_cloud, endpoints
-from syrve.api.config import SyrveConfig
+from syrve.api.config import OnWait, SyrveConfig
 from syrve.api.dialects import dialect_named
 from syrve.api.endpoints import Endpoint
 from syrve.api.errors import ConfigurationError, MalformedAnswer, NotFound, OutcomeUnknown
@@ -44,7 +44,7 @@ class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
     Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off where money is moved (see
-    `Transport`); `clock` and `sleep` are there for tests. What the
+    `Transport`), which also calls `on_wait`; `clock` and `sleep` are there for tests. What the
     dialect does not offer raises `UnsupportedByDialect` before any call.
     """
 
@@ -54,6 +54,7 @@ class SyrveClient:
         *,
         on_token: Callable[[str], None] | None = None,
         permits: Permits | None = None,
+        on_wait: OnWait | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -67,6 +68,7 @@ class SyrveClient:
             self._dialect,
             on_token=on_token,
             permits=permits,
+            on_wait=on_wait,
             backoff=backoff,
             clock=clock,
             sleep=sleep,

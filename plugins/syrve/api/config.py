@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from syrve.api import extras
 from syrve.api.dialects import DIALECTS, Capabilities, dialect_named
+from syrve.api.errors import SyrveError
 from syrve.api.extras import DEFAULT_BUDGETS, extra, extras_of, wrong
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+"""A host that takes no connection for so long is unreachable, long before an answer would be overdue."""
+OnWait = Callable[[SyrveError, float], None]
+"""Called before a call is repeated, with what went wrong and the seconds until then."""
 
 PATH_SEGMENTS = ("iiko", "syrve")
 
@@ -25,7 +31,7 @@ class SyrveConfig:
     """One account: `base_url` has no `/api/1`; `budgets` are calls per minute by family.
 
     Each field made by `extra` is a setting of the connection: form, check and docs/settings.md come from here. Of the families in
-    `auto_budgets` the number in `budgets` is a cap: the budget finds what Syrve allows.
+    `auto_budgets` the number in `budgets` is a cap: the budget finds what Syrve allows. `connection` is the id of the Airflow connection.
     """
 
     base_url: str
@@ -121,6 +127,12 @@ class SyrveConfig:
         default_text="none",
     )
     auto_budgets: frozenset[str] = frozenset()
+    connection: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the account is, for people: the host, and the Airflow connection that names it."""
+        return f"{self.base_url} (connection {self.connection})" if self.connection else self.base_url
 
     @property
     def login_fingerprint(self) -> str:

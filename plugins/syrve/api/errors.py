@@ -73,7 +73,7 @@ class SyrveError(SyrveProviderError):
     """A call to Syrve failed.
 
     `operation` is a name of the endpoint table, `status` the HTTP status (None where there was no answer), `code` the service's own
-    error code, `correlation_id` what to quote to Syrve's support.
+    error code, `correlation_id` what to quote to Syrve's support. `place` is where no answer came from: host and Airflow connection.
     """
 
     effect: ClassVar[Effect] = Effect.UNKNOWN
@@ -93,13 +93,15 @@ class SyrveError(SyrveProviderError):
         self.status = status
         self.code = code
         self.correlation_id = correlation_id
+        self.place = ""
         super().__init__(message)
 
     def __str__(self) -> str:
         facts = [f"status {self.status}" if self.status is not None else "", f"code {self.code}" if self.code else ""]
         facts.append(f"correlation id {self.correlation_id}" if self.correlation_id else "")
         told = ", ".join(fact for fact in facts if fact)
-        return f"{self.operation}: {self.message}" + (f" ({told})" if told else "")
+        where = f"; at {self.place}: check the host, and that this machine may connect to it" if self.place else ""
+        return f"{self.operation}: {self.message}" + (f" ({told})" if told else "") + where
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), dict(self.__dict__)))

@@ -105,12 +105,13 @@ class Failed:
 class Again:
     """Send the request once more after `wait_seconds`.
 
-    `renew_token` drops the token first; `rate_limited` holds back all other calls too.
+    `renew_token` drops the token first; `rate_limited` holds back all other calls too; `error` is what the call would end with now.
     """
 
     wait_seconds: float
     renew_token: bool = False
     rate_limited: bool = False
+    error: SyrveError | None = field(default=None, compare=False)
 
 
 Verdict = Done | Failed | Again
@@ -247,8 +248,11 @@ class Call:
         if fault.kind is FaultKind.UNTRUSTED:
             return UntrustedCertificate(fault.kind.value, operation=operation)
         if fault.kind is FaultKind.REFUSED:
-            return NotConnected(fault.kind.value, operation=operation)
-        return ConnectionFailed(fault.kind.value, operation=operation)
+            error: ConnectionFailed = NotConnected(fault.kind.value, operation=operation)
+        else:
+            error = ConnectionFailed(fault.kind.value, operation=operation)
+        error.place = self._config.place
+        return error
 
     def _after_refused_token(self, status: int, now: float) -> Verdict:
         if now < self.deadline:
@@ -277,7 +281,7 @@ class Call:
                 error.outlasts_call = (asked_wait_seconds or 0.0) > self._config.call_deadline_seconds
             return Failed(error)
         self._repeats += 1
-        return Again(wait, rate_limited=isinstance(error, RateLimited))
+        return Again(wait, rate_limited=isinstance(error, RateLimited), error=error)
 
     def _note_failing(self, error: Transient, now: float) -> float:
         """Note in the error how long the call has failed, and whether it alone did; return until when it may go on."""

@@ -12,7 +12,7 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
-from syrve.api.config import SyrveConfig
+from syrve.api.config import CONNECT_TIMEOUT_SECONDS, OnWait, SyrveConfig
 from syrve.api.dialects import Dialect
 from syrve.api.endpoints import Endpoint, Family
 from syrve.api.errors import RateLimited
@@ -45,7 +45,8 @@ class _OfThread(threading.local):
 class Transport:
     """Sends calls one at a time over a kept-open connection; threads that share it have a connection and statistics each.
 
-    `on_token` is called with every new token before it is used, so that logs can mask it. Without `keeps_connection` each call gets a
+    `on_token` is called with every new token before it is used, so that logs can mask it; `on_wait` before each repeat of a call, with what
+    went wrong and for how many seconds it waits. Without `keeps_connection` each call gets a
     connection of its own: one that the service closed meanwhile would leave a money call's outcome unknown for nothing.
     """
 
@@ -56,6 +57,7 @@ class Transport:
         *,
         on_token: Callable[[str], None] | None = None,
         permits: Permits | None = None,
+        on_wait: OnWait | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -65,6 +67,7 @@ class Transport:
         self._config = config
         self._dialect = dialect
         self._on_token = on_token
+        self._on_wait = on_wait
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._sleep = sleep
@@ -106,6 +109,8 @@ class Transport:
                 return verdict.value
             if verdict.rate_limited:
                 self._hold_back(endpoint.family, verdict.wait_seconds)
+            if self._on_wait is not None and verdict.error is not None:
+                self._on_wait(verdict.error, verdict.wait_seconds)
             self._sleep(verdict.wait_seconds)
             self._await_permit(endpoint)
 
@@ -182,7 +187,7 @@ class Transport:
                 request.url,
                 data=request.body,
                 headers=dict(request.headers),
-                timeout=request.timeout_seconds,
+                timeout=(min(request.timeout_seconds, CONNECT_TIMEOUT_SECONDS), request.timeout_seconds),
                 allow_redirects=False,
                 stream=True,
             ) as response:

@@ -17,6 +17,7 @@ from syrve.api.errors import (
     RateLimited,
     SyrveError,
 )
+from syrve.hooks.outage_log import OutageLog
 
 if TYPE_CHECKING:
     from syrve.api.bulk import BulkLookup
@@ -56,7 +57,8 @@ class SyrveHook(BaseHook):
             host = f"{host.rstrip('/')}:{connection.port}"
         elif host and connection.port:
             host = f"https://{host}:{connection.port}"
-        return SyrveConfig.from_parts(host, connection.password, connection.extra_dejson)
+        config = SyrveConfig.from_parts(host, connection.password, connection.extra_dejson)
+        return replace(config, connection=self.syrve_conn_id)
 
     def get_conn(self, permits: Permits | None = None, *, keeps_connection: bool = True) -> SyrveClient:
         """Return a client for single calls, within the budget that `permits` keeps; close it, or use it as a context manager.
@@ -69,14 +71,15 @@ class SyrveHook(BaseHook):
         """Return a client for many look-ups at once, within the budget that `permits` keeps; use it as a context manager."""
         from syrve.api.bulk import BulkLookup
 
-        return BulkLookup(self.config(), on_token=mask_secret, permits=permits)
+        config = self.config()
+        return BulkLookup(config, on_token=mask_secret, permits=permits, on_wait=OutageLog(config.place))
 
     def test_connection(self) -> tuple[bool, str]:
         """Get a token and list organizations; say in plain words what works or what is wrong."""
         try:
             config = self.config()
             deadline_seconds = min(config.call_deadline_seconds, TEST_DEADLINE_SECONDS)
-            with self._client(replace(config, call_deadline_seconds=deadline_seconds)) as client:
+            with self._client(replace(config, call_deadline_seconds=deadline_seconds, connection="")) as client:
                 organizations = client.organizations()
         except SyrveError as error:
             return False, _in_plain_words(error)
@@ -95,7 +98,13 @@ class SyrveHook(BaseHook):
     ) -> SyrveClient:
         from syrve.api.client import SyrveClient
 
-        return SyrveClient(config, on_token=mask_secret, permits=permits, keeps_connection=keeps_connection)
+        return SyrveClient(
+            config,
+            on_token=mask_secret,
+            permits=permits,
+            on_wait=OutageLog(config.place),
+            keeps_connection=keeps_connection,
+        )
 
 
 def _named(names: list[str]) -> str:
@@ -115,5 +124,8 @@ def _in_plain_words(error: SyrveError) -> str:
         case RateLimited():
             return "Syrve was reached, but asks to slow down. Try again in a few minutes."
         case ConnectionFailed():
-            return f"Syrve could not be reached ({error.message}). Check the host, and that this machine may connect to it."
+            return (
+                f"Syrve could not be reached at {error.place}: {error.message}. "
+                "Check the host, and that this machine may connect to it."
+            )
     return f"Syrve was reached, but did not answer as expected: {error}."

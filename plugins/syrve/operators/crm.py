@@ -41,6 +41,8 @@ class SyrvePlanPushOperator(SyrveOperator):
         "shard_size",
         "max_shards",
     )
+    reads = ("crm.customer", "crm.customer_category", "crm.customer_card", "crm.customer_program", "syrve.customer")
+    writes = ("crm.push_plan", "syrve.organization")
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class SyrvePlanPushOperator(SyrveOperator):
         hook = self.syrve()
         config = hook.config()
         warehouse = self.warehouse()
-        organizations = self.refreshed_organizations(bulk=False)
+        organizations = self.refreshed_organizations(context, bulk=False)
         visible = [each.organization_id for each in organizations]
         wanted = as_texts(self.organization_ids)
         only_look = reads_as_dry_run(self.is_dry_run, context)
@@ -132,6 +134,8 @@ class SyrveApplyPushOperator(SyrveOperator):
     """
 
     template_fields: Sequence[str] = ("plan_id", "organization_id", "shard")
+    reads = ("crm.push_plan",)
+    writes = ("crm.push",)
 
     def __init__(
         self,
@@ -161,6 +165,7 @@ class SyrveApplyPushOperator(SyrveOperator):
             job = PushApply(warehouse, client, key=key, asked_by=run_of(context))
             counts = job.run(ApplyScope(int(self.plan_id), self.organization_id))
         log.info("Done: %s", told(counts))
+        self.finish(context, counts)
         return counts.as_dict()
 
 
@@ -171,6 +176,7 @@ class SyrvePushVerdictOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("max_refused_share",)
+    reads = ("crm.push_plan", "crm.push")
 
     def __init__(
         self,
@@ -217,6 +223,7 @@ class SyrveCrmImportOperator(SyrveOperator):
         "organization_id",
         "is_dry_run",
     )
+    writes = ("crm.customer", "crm.customer_category", "crm.customer_card", "crm.customer_program")
 
     def __init__(
         self,
@@ -270,6 +277,7 @@ class SyrveCrmImportOperator(SyrveOperator):
             )
             counts = job.run(opened.source)
             result = report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
+        self.finish(context, counts, is_trial=dry_run)
         if dry_run:
             return result
         if not counts.changed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 import uuid
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowSkipException
 
+from syrve.hooks.storage import reports_folder
 from syrve.operators.base import WarehouseOperator
 from syrve.operators.findings import is_past, moment_of
 from syrve.operators.rendered import as_number, as_text, as_texts
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from syrve.reports.report import Report
 
 log = logging.getLogger(__name__)
-
-LOCAL_FOLDER = "reports"
 
 
 class SyrveFindingsReportOperator(WarehouseOperator):
@@ -39,6 +37,7 @@ class SyrveFindingsReportOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "path", "path_conn_id", "url", "rows", "days")
+    reads = ("wallet.finding", "wallet.finding_version", "wallet.finding_evaluation")
 
     def __init__(
         self,
@@ -108,6 +107,8 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "link", "conn_id", "notable_share")
+    reads = ("wallet.finding",)
+    writes = ("wallet.notification",)
 
     def __init__(
         self,
@@ -153,15 +154,6 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         )
         told = tell(warehouse, channels, occasion)
         return {channel: dict(counts) for channel, counts in told.sent.items()}
-
-
-def reports_folder(path: object, path_conn_id: object, *, default: str = LOCAL_FOLDER) -> ObjectStoragePath:
-    """Return the folder of the reports; empty means the `default` one in `AIRFLOW_HOME`."""
-    where = as_text(path)
-    if where is None:
-        home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
-        where = (Path(home).expanduser() / default).as_uri()
-    return ObjectStoragePath(where, conn_id=as_text(path_conn_id))
 
 
 def put(file: Path, place: ObjectStoragePath) -> None:

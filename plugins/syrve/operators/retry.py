@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import RetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from syrve.errors import SyrveProviderError
 
@@ -25,6 +26,8 @@ class SyrveRetryPolicy(RetryPolicy):
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
         """Decide by what the class of the exception says of itself."""
+        if isinstance(exception, AirflowNotFoundException):
+            return RetryDecision.fail(reason="Airflow has no such connection: a retry cannot help")
         if not isinstance(exception, SyrveProviderError):
             return RetryDecision.default()
         name = type(exception).__name__

@@ -36,6 +36,7 @@ class SyrveRosterImportOperator(SyrveOperator):
         "priority",
         "is_dry_run",
     )
+    writes = ("sync.roster",)
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class SyrveRosterImportOperator(SyrveOperator):
                 bad_rows=bad_rows,
             )
             counts = job.run(rows)
+            self.finish(context, counts, is_trial=dry_run)
             return report_import(opened, counts, bad_rows, dry_run=dry_run)
 
     @contextmanager

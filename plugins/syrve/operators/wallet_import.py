@@ -43,6 +43,7 @@ class SyrveWalletImportOperator(WarehouseOperator):
         "organization_id",
         "is_dry_run",
     )
+    writes = ("wallet.operation", "wallet.payment_order")
 
     def __init__(
         self,
@@ -104,6 +105,7 @@ class SyrveWalletImportOperator(WarehouseOperator):
                 bad_rows=bad_rows,
             )
             counts = job.run(opened.source)
+            self.finish(context, counts, is_trial=dry_run)
             return report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
 
     def _is_saved(self) -> bool:
@@ -122,6 +124,8 @@ class SyrveTransactionsOperator(SyrveOperator):
     """Reads the transactions of customers with open holds, those read longest ago first (dialect `cloud` only); returns the counts."""
 
     template_fields: Sequence[str] = ("organization_ids", "customers")
+    reads = ("wallet.hold",)
+    writes = ("wallet.operation", "wallet.transaction")
 
     def __init__(
         self,
@@ -149,4 +153,5 @@ class SyrveTransactionsOperator(SyrveOperator):
             job = TransactionsImport(warehouse, client, key=task_key(context))
             counts = job.run(chosen(visible, as_texts(self.organization_ids)), customers=as_number(self.customers) or 1)
         log.info("Done: %s", told(counts))
+        self.finish(context, counts)
         return counts.as_dict()

@@ -20,8 +20,10 @@ KEEP_DAYS = {
     "breaker_counts": 90,
     "breakers": 365,
     "check_results": 365,
+    "reports": 400,
+    "exports": 30,
 }
-"""Days that rows are kept, by kind. Not among them: the mirror, history, the ledger, findings, approvals, receipts."""
+"""Days that rows and files are kept, by kind. Not among them: the mirror, history, the ledger, findings, approvals, receipts."""
 
 LEAST_DAYS = 7
 BATCH_ROWS = 10_000

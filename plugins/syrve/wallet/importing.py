@@ -111,7 +111,8 @@ class WalletImport:
         with transaction_or_trial(connection, "import wallet operations", is_trial=self._dry_run) as cursor:
             self._rejects.prepare(cursor)
             taken = take_in(cursor, told)
-            changed = taken.added + taken.progressed + _take_orders(cursor, orders, self._source)
+            orders_changed = _take_orders(cursor, orders, self._source)
+            changed = taken.added + taken.progressed + orders_changed
             for place, reason in sorted(taken.conflicts.items()):
                 self._rejects.row(good.pop(place), reason)
             for row in good.values():
@@ -125,6 +126,8 @@ class WalletImport:
                 unchanged=max(0, len(good) - changed),
                 rejected=rejected,
                 seconds=time.monotonic() - started,
+                changed_tables=({"wallet.operation"} if changed > orders_changed else set())
+                | ({"wallet.payment_order"} if orders_changed else set()),
             )
             add_counts(cursor, self._key, counts)
         return counts
