@@ -38,12 +38,11 @@ with DAG(
         **forms.preview_or_import(),
         **forms.source(SOURCES, settings.WALLET_IMPORT_SOURCE),
         "source_name": Param(
-            settings.WALLET_IMPORT_NAME,
+            settings.WALLET_IMPORT_NAMES[0],
             type="string",
-            minLength=1,
-            maxLength=100,
+            enum=list(settings.WALLET_IMPORT_NAMES),
             title="Name of the source",
-            description="Whose records these are; keys are unique within it. Letters, digits, points, hyphens and underscores.",
+            description="Whose records these are, one of SYRVE_WALLET_IMPORT_NAME; keys are unique within it.",
         ),
         **forms.file_or_query(
             "till.csv",

@@ -17,6 +17,7 @@ from syrve.api.endpoints import ENDPOINTS, Family, Safety
 from syrve.api.errors import ConfigurationError, SyrveError, UnsupportedByDialect
 from syrve.api.extras import DEFAULT_BUDGETS
 from syrve.api.models import CustomerChange
+from syrve_simulator.wire import DIALECTS as SIMULATED
 
 ORG = "7bc05553-4b68-44e8-b7bc-37be63c6d9e9"
 GUEST = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -100,6 +101,13 @@ def test_dialect_has_an_encoder_for_each_of_its_paths(dialect: str) -> None:
 
 def test_every_operation_is_offered_by_a_dialect() -> None:
     assert {operation for name in DIALECTS for operation in dialect_named(name).paths} == set(ENDPOINTS)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_simulator_serves_every_path_of_the_dialect(dialect: str) -> None:
+    served = {path for operation in SIMULATED[dialect].operations for path in operation.paths}
+
+    assert {path.format(segment="iiko") for path in dialect_named(dialect).paths.values()} - served == set()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

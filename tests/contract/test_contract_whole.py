@@ -1,6 +1,7 @@
 """One visit to every operation of the dialect: none is left out, none refuses a stranger."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from iikocloudapi import ApiLoginAuth
@@ -9,7 +10,7 @@ from syrve_simulator.settings import Settings
 from syrve_simulator.wire import DIALECTS
 
 
-async def visit_customer(iiko, organization_id):
+async def visit_customer(iiko: Any, organization_id: Any) -> Any:
     """Go through everything that concerns one customer; return their ids."""
     loyalty, organization = iiko.loyalty, {"organization_id": organization_id}
     created = await loyalty.customer.create_or_update(**organization, phone="+79998000001")
@@ -27,7 +28,7 @@ async def visit_customer(iiko, organization_id):
     return whose, customer.wallet_balances[0].id
 
 
-async def visit_money(iiko, whose, wallet_id):
+async def visit_money(iiko: Any, whose: Any, wallet_id: Any) -> None:
     """Move money there and back, and read what is told of it."""
     wallet, reports = iiko.loyalty.customer.wallet, iiko.loyalty.customer.transactions
     now = datetime.now(UTC)
@@ -39,7 +40,7 @@ async def visit_money(iiko, whose, wallet_id):
     await reports.by_revision(**whose, page_size=10)
 
 
-async def test_every_operation_of_the_dialect_answers_a_stranger(stranger, as_stranger, service):
+async def test_every_operation_of_the_dialect_answers_a_stranger(stranger: Any, as_stranger: Any, service: Any) -> None:
     with pytest.deprecated_call():
         by_login = as_stranger(ApiLoginAuth(Settings().api_login))
     await by_login.iiko.organizations()

@@ -17,10 +17,12 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, AssetAlias
 from airflow.serialization.serialized_objects import DagSerialization
 
+from devstack import names
 from syrve.operators import settings
 from syrve.operators.conf import refuse_unknown_conf
 
-DAGS = Path(__file__).parents[2] / "dags"
+ROOT = Path(__file__).parents[2]
+DAGS = ROOT / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 DAG_IDS = [file.stem for file in FILES]
 CALLS_SYRVE = {
@@ -118,6 +120,13 @@ def test_every_file_is_read_without_an_error(dagbag: DagBag) -> None:
 
 def test_file_has_the_name_of_its_dag(dag: DAG) -> None:
     assert Path(dag.fileloc).stem == dag.dag_id
+
+
+def test_every_dag_has_a_name_for_the_stack_and_is_in_the_docs() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md") if page.name != "dictionary.md")
+
+    assert sorted(value for key, value in vars(names).items() if key.endswith("_DAG")) == DAG_IDS
+    assert [dag_id for dag_id in DAG_IDS if f"`{dag_id}`" not in pages] == []
 
 
 def test_reading_the_files_opens_no_socket_no_database_and_no_process(reading: Any) -> None:

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
+import requests
+
 from syrve.api import decode, decode_cloud, endpoints
 from syrve.api.config import OnWait, SyrveConfig
 from syrve.api.dialects import dialect_named
@@ -44,8 +46,8 @@ class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
     Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off where money is moved (see
-    `Transport`), which also calls `on_wait`; `clock` and `sleep` are there for tests. What the
-    dialect does not offer raises `UnsupportedByDialect` before any call.
+    `Transport`), which also calls `on_wait`; `session` brings adapters of one's own, and is closed with the client; `clock` and `sleep` are
+    there for tests. What the dialect does not offer raises `UnsupportedByDialect` before any call.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class SyrveClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         keeps_connection: bool = True,
+        session: requests.Session | None = None,
     ) -> None:
         self.config = config
         self._dialect = dialect_named(config.dialect)
@@ -73,6 +76,7 @@ class SyrveClient:
             clock=clock,
             sleep=sleep,
             keeps_connection=keeps_connection,
+            session=session,
         )
 
     def __enter__(self) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ from syrve.operators.sources import opened_source, report_import
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", re.ASCII)
 log = logging.getLogger(__name__)
 
 SOURCES = ("none", "file", "query")
@@ -78,9 +76,10 @@ class SyrveWalletImportOperator(WarehouseOperator):
 
         if as_text(self.source) is None:
             raise AirflowSkipException("No source is set; see SYRVE_WALLET_IMPORT_SOURCE")
-        if not _NAME.fullmatch(str(self.source_name)):
+        name = str(self.source_name)
+        if name not in settings.WALLET_IMPORT_NAMES:
             raise UnusableSource(
-                "source_name must be at most 100 letters, digits, points, hyphens and underscores, and begin with a letter or digit"
+                f"source_name must be one of those that SYRVE_WALLET_IMPORT_NAME lists ({', '.join(settings.WALLET_IMPORT_NAMES)})"
             )
         dry_run = reads_as_dry_run(self.is_dry_run, context)
         with (
@@ -98,7 +97,7 @@ class SyrveWalletImportOperator(WarehouseOperator):
             job = WalletImport(
                 self.warehouse(),
                 key=task_key(context),
-                source=str(self.source_name),
+                source=name,
                 organization_id=as_text(self.organization_id),
                 dry_run=dry_run,
                 place=opened.place,
