@@ -35,6 +35,8 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.asking",
                     "syrve.operators.backfill",
                     "syrve.operators.base",
+                    "syrve.operators.breaker",
+                    "syrve.operators.breaker_approval",
                     "syrve.operators.coupons",
                     "syrve.operators.crm",
                     "syrve.operators.customers",

@@ -36,7 +36,7 @@ on sync.breaker to syrve_loader;
 grant
 select,
 insert (organization_id, identity_kind, identity_value, breaker_id, customer_id, answer),
-update (answer, last_seen_at),
+update (breaker_id, answer, last_seen_at),
 delete
 on sync.held_back to syrve_loader;
 grant select on sync.approval, sync.approval_event to syrve_loader;
@@ -147,6 +147,10 @@ privacy.remember(jsonb),
 privacy.erase_returned(),
 privacy.prune_unanswered(integer),
 sync.prune_backfills(integer, integer),
+sync.prune_breakers(integer, integer),
+sync.prune_check_results(integer, integer),
+sync.breaker_digest(bigint, text, timestamptz),
+sync.decide_breaker(bigint, text, timestamptz, text),
 syrve.add_partitions(integer)
 to syrve_loader;
 

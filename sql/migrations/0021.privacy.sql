@@ -916,6 +916,32 @@ $$;
 comment on function sync.prune_backfills(integer, integer) is
 'Removes backfills that ended more than that many days ago, at least 7.';
 
+-- As the owner, likewise. What a person decided about a push holds as long as the CRM wants just that, so its breaker stays.
+create function sync.prune_breakers(days integer, batch_rows integer) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with old as (
+        select done.breaker_id
+        from sync.breaker as done
+        where
+            done.decided_at < now() - make_interval(days => greatest($1, 7))
+            and not exists (select from crm.push_held_back as held where held.breaker_id = done.breaker_id)
+        limit $2
+    ),
+
+    removed as (
+        delete from sync.breaker as done
+        using old
+        where done.breaker_id = old.breaker_id
+        returning done.breaker_id
+    )
+
+    select count(*) from removed
+$$;
+comment on function sync.prune_breakers(integer, integer) is
+'Removes breakers that were decided more than that many days ago, at least 7, with what they held of a pull; not those that a push still goes by.';
+
 -- As the owner, because the DAGs make no tables.
 create function syrve.add_partitions(years_ahead integer default 3) returns integer
 language plpgsql security definer

@@ -85,6 +85,9 @@ EXAMPLES: list[tuple[int, int, Any, Effect, type[SyrveError] | None]] = [
     (3, 301, "moved", NOT_CARRIED_OUT, ConfigurationError),
     (3, 307, {}, NOT_CARRIED_OUT, ConfigurationError),
     (3, 300, {}, NOT_CARRIED_OUT, ConfigurationError),
+    (3, 302, {"httpStatusCode": 429}, NOT_CARRIED_OUT, ConfigurationError),
+    (11, 409, {"httpStatusCode": 429, "message": "x"}, UNKNOWN, OutcomeUnknown),
+    (11, 200, {"code": "Transport_WrongSum", "httpStatusCode": 200}, UNKNOWN, OutcomeUnknown),
     (3, 399, {}, NOT_CARRIED_OUT, ConfigurationError),
     (4, 404, PAGE, NOT_CARRIED_OUT, ConfigurationError),
     (4, 403, "\n <html>blocked", NOT_CARRIED_OUT, ConfigurationError),
@@ -217,6 +220,11 @@ def test_error_class_leaves_money_unknown_unless_it_says_otherwise() -> None:
         "UnsupportedByDialect": NOT_CARRIED_OUT,
         "UntrustedCertificate": NOT_CARRIED_OUT,
     }
+
+
+@pytest.mark.parametrize("operation", ["customer_info", "create_or_update", "access_token"])
+def test_error_of_no_money_call_moved_no_money(operation: str) -> None:
+    assert effect_of(ConnectionFailed("reset", operation=operation)) is NOT_CARRIED_OUT
 
 
 def test_text_of_an_error_does_not_decide_what_moved() -> None:

@@ -25,16 +25,20 @@ LONG_MODULES = {
     "tests/simulator/test_simulator_wallet.py",
     "tests/sources/forms_of_files.py",
     "tests/sources/test_queries.py",
+    "tests/wallet/test_import.py",
     "tests/wallet/test_ledger.py",
     "tests/wallet/test_payment.py",
     "tests/wallet/test_payment_state.py",
     "tests/wallet/test_topup.py",
+    "tools/devstack/stack.py",
 }
 LONG_FUNCTIONS = {
+    "benchmarks/lookups.py::run",
     "plugins/syrve/api/decode_clean.py::_customer",
     "plugins/syrve/operators/forms.py::_file_format",
     "plugins/syrve/provider.py::get_provider_info",
     "tests/e2e/test_findings_under_airflow.py::test_backfilled_days_say_what_was_true_then",
+    "tests/e2e/test_push_under_airflow.py::test_wishes_are_imported_shown_approved_pushed_and_read_back",
 }
 
 
