@@ -40,3 +40,28 @@ comment on function privacy.forget_check_results() is 'Takes the examples that n
 create trigger forget_check_results after update of erased_at on privacy.erasure
 for each row when (old.customer_id is not null and old.erased_at is null and new.erased_at is not null)
 execute function privacy.forget_check_results();
+
+-- As the owner, because the DAGs write results of checks, and delete none.
+create function sync.prune_check_results(days integer, batch_rows integer) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with old as (
+        select
+            made.run_id,
+            made.check_name
+        from sync.check_result as made
+        where made.checked_at < now() - make_interval(days => greatest($1, 7))
+        limit $2
+    ),
+
+    removed as (
+        delete from sync.check_result as made
+        using old
+        where made.run_id = old.run_id and made.check_name = old.check_name
+        returning made.run_id
+    )
+
+    select count(*) from removed
+$$;
+comment on function sync.prune_check_results(integer, integer) is 'Removes results of checks that were made more than that many days ago, at least 7.';

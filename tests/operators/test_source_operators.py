@@ -116,11 +116,16 @@ def test_connection_that_is_not_listed_is_refused(running: Running, monkeypatch:
 
 def test_form_types_no_fact_of_the_wallet_into_a_query(running: Running, monkeypatch: Any) -> None:
     monkeypatch.setenv("SYRVE_SOURCE_CONNECTIONS", "syrve_warehouse")
-    query = "select 'cancel_hold' as record, gen_random_uuid() as hold_id, 'confirmed' as state, now() as occurred_at"
+    query = "select 'cancel_hold' as record, 'h' as hold_id, 'confirmed' as state, '2026-05-01' as occurred_at"
 
     with pytest.raises(UnusableSource, match="hold_id, occurred_at, record, state of the query must be a column of"):
         importing(running, SyrveWalletImportOperator, source="query", query=query, query_conn_id="syrve_warehouse")
     assert running.syncing.rows("select count(*) from wallet.operation") == [(0,)]
+
+
+def test_import_takes_the_names_that_the_settings_list(running: Running, monkeypatch: Any) -> None:
+    with pytest.raises(UnusableSource, match=r"source_name must be one of .* \(till\)"):
+        importing(running, SyrveWalletImportOperator, source="query", query="select 1", source_name="till-2")
 
 
 def test_saved_query_needs_no_list_and_another_on_its_connection_does(running: Running, monkeypatch: Any) -> None:

@@ -31,6 +31,8 @@ def test_person_is_known_before_the_erasure(persons: Persons) -> None:
         "sync.roster",
         "sync.reject",
         "crm.customer",
+        "sync.signal",
+        "wallet.notified_movement",
         "wallet.operation",
     }
     assert expected <= set(found), "else the search would find nothing in any case"
@@ -175,6 +177,16 @@ def test_reject_that_names_an_erased_person_is_not_kept(persons: Persons) -> Non
     )
 
     assert persons.rows("select count(*) from sync.reject where identity = 'line 3'") == [(0,)]
+
+
+def test_signal_about_an_erased_person_is_not_kept(persons: Persons) -> None:
+    persons.known_in_every_way()
+    persons.erase()
+
+    persons.report()
+
+    assert persons.rows("select kind from sync.signal where identity_value is null") == []
+    assert "wallet.notified_movement" not in persons.traces()
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,14 @@
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
 | `SYRVE_BALANCES_SCHEDULE` | cron expression of `syrve_balances`, `none` for manual runs only | `*/5 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | cron expression of `syrve_coupons`, `none` for manual runs only | `47 4 * * *` |
+| `SYRVE_SIGNALS_SCHEDULE` | cron expression of `syrve_signals`; `* * * * *` once senders are set up (docs/signals.md) | `none` |
+| `SYRVE_SIGNALS_LISTEN_SECONDS` | how long each run of `syrve_signals` listens | `50` |
+| `SYRVE_ORDERS_SCHEDULE` | cron expression of `syrve_orders`; `*/5 * * * *` on the live service | `none` |
 | `SYRVE_MAINTENANCE_SCHEDULE` | cron expression of `syrve_maintenance`, `none` for manual runs only | `23 3 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | cron expression of `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | cron expression of `syrve_wallet_import`, `none` for manual runs only | `*/15 * * * *` |
 | `SYRVE_WALLET_IMPORT_SOURCE` | where `syrve_wallet_import` takes records from by default: `none` or `query` | `none` |
-| `SYRVE_WALLET_IMPORT_NAME` | name of the source that `syrve_wallet_import` reads | `till` |
+| `SYRVE_WALLET_IMPORT_NAME` | names of the sources that `syrve_wallet_import` may read, comma separated; the query is the first | `till` |
 | `SYRVE_WALLET_IMPORT_QUERY` | query of that source, for `query` | `none` |
 | `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of that query | `none` |
 | `SYRVE_INBOX` | folders and buckets that forms may read files from: URLs, comma separated | `none` |
@@ -60,7 +63,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 from syrve.approvals.rules import MoneyLimits
 from syrve.hooks.setting import setting
@@ -98,6 +101,7 @@ def money_limits(name: str, *defaults: int) -> MoneyLimits:
 POOL = setting("SYRVE_POOL", "syrve_api")
 PUSH_CHANGED_SHARE = float(setting("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
 PUSH_CHANGED_AT_LEAST = int(setting("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
+SIGNALS_LISTEN_SECONDS = int(setting("SYRVE_SIGNALS_LISTEN_SECONDS", "50"))
 SHARD_SIZE = int(setting("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(setting("SYRVE_MAX_SHARDS", "4"))
 QUESTION_RETRIES = 20
@@ -110,7 +114,7 @@ BREAKER_AT_LEAST = int(setting("SYRVE_BREAKER_AT_LEAST", "20"))
 PUSH_SHARD_SIZE = int(setting("SYRVE_PUSH_SHARD_SIZE", "2000"))
 APPROVAL_CUSTOMERS = int(setting("SYRVE_APPROVAL_CUSTOMERS", "1000"))
 WALLET_IMPORT_SOURCE = setting("SYRVE_WALLET_IMPORT_SOURCE", "none")
-WALLET_IMPORT_NAME = setting("SYRVE_WALLET_IMPORT_NAME", "till")
+WALLET_IMPORT_NAMES = names_of("SYRVE_WALLET_IMPORT_NAME") or ("till",)
 WALLET_IMPORT_QUERY = setting("SYRVE_WALLET_IMPORT_QUERY", "none")
 WALLET_IMPORT_DATABASE = setting("SYRVE_WALLET_IMPORT_DATABASE", "none")
 WALLET_SCALE = int(setting("SYRVE_WALLET_SCALE", "2"))
@@ -143,7 +147,7 @@ def schedule(name: str, default: str) -> str | None:
     return None if value.lower() == "none" else value
 
 
-def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset] | None:
+def schedule_or_asset(name: str, default: str, asset: Asset | AssetAlias) -> str | list[Asset | AssetAlias] | None:
     """Return the schedule as `schedule` does; the asset where it is `asset`."""
     value = schedule(name, default)
     return [asset] if value is not None and value.lower() == "asset" else value

@@ -11,7 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key, told
-from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
+from syrve.operators.forms import reads_as_dry_run
+from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
 
 if TYPE_CHECKING:
@@ -70,11 +71,17 @@ class SyrveWalletImportOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
         from syrve.sources.bad_rows import BadRows
+        from syrve.sources.errors import UnusableSource
         from syrve.wallet.importing import WalletImport
 
         if as_text(self.source) is None:
             raise AirflowSkipException("No source is set; see SYRVE_WALLET_IMPORT_SOURCE")
-        dry_run = as_flag(self.is_dry_run)
+        name = str(self.source_name)
+        if name not in settings.WALLET_IMPORT_NAMES:
+            raise UnusableSource(
+                f"source_name must be one of those that SYRVE_WALLET_IMPORT_NAME lists ({', '.join(settings.WALLET_IMPORT_NAMES)})"
+            )
+        dry_run = reads_as_dry_run(self.is_dry_run, context)
         with (
             opened_source(
                 self.source,
@@ -90,7 +97,7 @@ class SyrveWalletImportOperator(WarehouseOperator):
             job = WalletImport(
                 self.warehouse(),
                 key=task_key(context),
-                source=str(self.source_name),
+                source=name,
                 organization_id=as_text(self.organization_id),
                 dry_run=dry_run,
                 place=opened.place,

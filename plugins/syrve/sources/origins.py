@@ -7,9 +7,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, CursorResult
 
-from syrve.sources.columns import Columns
+from syrve.sources.columns import AS_NAMED, Columns, Matched
 from syrve.sources.errors import UnusableSource
-from syrve.sources.file_format import FileFormat
 from syrve.sources.query_text import check_used_once, check_whole_rows
 
 _LISTS = """
@@ -23,14 +22,37 @@ _HEADINGS = """
 """
 
 
-def check_listed(connection: Connection, result: CursorResult[Any], names: dict[int, str], query: str) -> None:
-    """Refuse a query of which one of these columns was typed or computed, or that may pair values of different rows of a list.
+def check_listed(
+    connection: Connection, result: CursorResult[Any], matched: Matched, columns: Columns, query: str
+) -> None:
+    """Refuse a query that says something else than a list does.
 
     By typing, or by pairing one guest's phone with another's birthday, its counts would tell whether a guess is right, and a fact nobody
-    reported would be taken for one. `names` are the columns by their place in the query. Only Postgres tells where a column comes from.
+    reported would be taken for one. `matched` is what is read afterwards. Only Postgres tells where a column comes from.
     """
+    if columns.are_facts:
+        _check_facts_can_be_told(connection, query)
+    names = columns.to_be_listed(matched.places)
     if connection.dialect.name != "postgresql" or not names:
         return
+    relation = _check_origins(connection, result, names, query)
+    listed = {
+        int(number): columns.known(heading)
+        for number, heading in connection.exec_driver_sql(_HEADINGS.format(oid=relation))
+    }
+    shown = {_column_of(result.cursor, place): name for place, name in names.items()}
+    renamed = sorted(name for number, name in shown.items() if name in AS_NAMED and listed.get(number) != name)
+    if renamed:
+        raise UnusableSource(
+            f"{', '.join(renamed)} of the query must have that name in its table or view; "
+            "make another view if that is wanted (docs/files.md)"
+        )
+    if columns.are_facts:
+        _check_whole(columns, names, shown, {number: name for number, name in listed.items() if name is not None})
+
+
+def _check_origins(connection: Connection, result: CursorResult[Any], names: dict[int, str], query: str) -> int:
+    """Return the oid of the one relation that all these columns come from."""
     tables = {place: _table_of(result.cursor, place) for place in names}
     lists = _lists(connection, filter(None, tables.values()))
     typed = sorted(names[place] for place, table in tables.items() if table not in lists)
@@ -46,35 +68,20 @@ def check_listed(connection: Connection, result: CursorResult[Any], names: dict[
         )
     if len(names) > 1:
         check_used_once(query, next(iter(lists.values())))
+    return next(iter(lists))
 
 
-def check_facts(
-    connection: Connection,
-    result: CursorResult[Any],
-    columns: Columns,
-    names: dict[int, str],
-    how: FileFormat,
-    query: str,
-) -> None:
-    """Refuse a query that says something else than the rows of its list: what it leaves out or renames may turn them round.
-
-    A record that was `sent` reads as confirmed without its state. The query has passed `check_listed`.
-    """
+def _check_facts_can_be_told(connection: Connection, query: str) -> None:
     if connection.dialect.name != "postgresql":
         raise UnusableSource(
             "only on Postgres can a form query what is taken for facts; save the query in the settings, or use a file"
         )
     check_whole_rows(query)
-    if how.null_words or how.decimal_mark:
-        raise UnusableSource(
-            "the words for an empty cell and the decimal mark must be empty for a query; put them into the view"
-        )
-    oid = next((_table_of(result.cursor, place) for place in names), 0)
-    listed = {
-        int(number): columns.known(heading) for number, heading in connection.exec_driver_sql(_HEADINGS.format(oid=oid))
-    }
-    known = {number: name for number, name in listed.items() if name is not None}
-    shown = {_column_of(result.cursor, place): name for place, name in names.items()}
+
+
+def _check_whole(columns: Columns, names: dict[int, str], shown: dict[int, str], known: dict[int, str]) -> None:
+    """Refuse facts that the query leaves out or renames: a record that was `sent` reads as confirmed without its state."""
+    columns.check(set(names.values()))
     if shown != known:
         raise UnusableSource(
             "the query must have every column of its table or view that the import reads, under its own name "

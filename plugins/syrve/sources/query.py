@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy.engine import Connection, CursorResult, Engine
 
-from syrve.sources.columns import Columns
+from syrve.sources.columns import Columns, Matched
 from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Limits
-from syrve.sources.origins import check_facts, check_listed
-from syrve.sources.query_text import one_select
-from syrve.sources.source import CHUNK_ROWS, Chunk, Facts, Line, tabulate
+from syrve.sources.origins import check_listed
+from syrve.sources.query_calls import check_calls
+from syrve.sources.query_session import QuerySession
+from syrve.sources.query_text import code_of, one_select
+from syrve.sources.source import Chunk, Facts, Line, tabulate
 
 QUERY_SECONDS = 600
-_TIME_LIMIT = "set local statement_timeout = {milliseconds}"
+FETCH_ROWS = 100
+"""Rows that are in memory before anything looks at their length."""
 _OF_ROWS = ("21", "22", "54")
 """Classes of SQLSTATE that depend on values: which of them came would tell of a row."""
-_READ_ONLY = {
-    "postgresql": ("set transaction read only", "set local standard_conforming_strings = on", _TIME_LIMIT),
-    "mysql": ("set session transaction read only", "set session max_execution_time = {milliseconds}"),
-    "mariadb": ("set session transaction read only", "set session max_statement_time = {seconds}"),
-    "oracle": ("set transaction read only",),
-    "sqlite": ("pragma query_only = on",),
-}
+_Result = CursorResult[tuple[object, ...]]
 
 
 class QuerySource:
@@ -52,7 +48,6 @@ class QuerySource:
         self._limits = limits
         self._timeout_seconds = timeout_seconds
         self._listed_only = listed_only
-        self._ends_at = 0.0
         self.facts = Facts("query")
 
     def chunks(self, columns: Columns) -> Iterator[Chunk]:
@@ -61,71 +56,86 @@ class QuerySource:
         Raises `UnusableSource` if it is not one SELECT or the database refuses it, `UnreadableSource` if the database is out of reach or
         gives up. The database's own message is dropped: it may quote rows.
         """
+        code = code_of(self._query) if self._listed_only else None
         statement = one_select(self._query, self._engine.dialect.name)
-        self._ends_at = time.monotonic() + self._limits.max_seconds
+        if code is not None:
+            check_calls(code, of_facts=columns.are_facts)
+        session = None
         try:
             with self._engine.connect() as connection:
-                self._make_read_only(connection)
-                options = {"stream_results": True, "max_row_buffer": CHUNK_ROWS, "no_parameters": True}
-                with connection.exec_driver_sql(statement, execution_options=options) as result:
-                    yield from self._tabulated(connection, result, columns)
+                session = QuerySession(
+                    connection, timeout_seconds=self._timeout_seconds, max_seconds=self._limits.max_seconds
+                )
+                session.begin()
+                yield from self._read(connection, session, statement, columns)
         except sqlalchemy.exc.SQLAlchemyError as error:
-            raise _described(error, self._whole_time() if self._is_over() else self._timeout_text()) from None
+            raise _described(error, session.longest() if session else "") from None
+        except UnusableSource:
+            raise
+        except (ValueError, OverflowError) as error:  # of the driver: its text quotes what it could not read
+            raise UnusableSource(
+                f"a value of the query cannot be read ({type(error).__name__}): it is in another encoding, or out of range"
+            ) from None
 
-    def _tabulated(
-        self, connection: Connection, result: CursorResult[tuple[object, ...]], columns: Columns
-    ) -> Iterator[Chunk]:
+    def _read(self, connection: Connection, session: QuerySession, statement: str, columns: Columns) -> Iterator[Chunk]:
+        if connection.dialect.name == "postgresql":
+            described = f"select * from (\n{statement}\n) as listed limit 0"  # noqa: S608 - one select, as it is written
+            with _run(connection, described) as result:
+                matched = self._matched(connection, result, columns)
+            bounded = _bounded(statement, matched, self._limits.max_cell_length)
+            with _run(connection, bounded) as result:
+                yield from self._tabulated(self._bounded_lines(session, result, matched), matched, columns)
+        else:
+            with _run(connection, statement) as result:
+                matched = self._matched(connection, result, columns)
+                yield from self._tabulated(self._lines(session, result), matched, columns)
+
+    def _matched(self, connection: Connection, result: _Result, columns: Columns) -> Matched:
+        """Return what the columns of the query are, checked: nothing reads them anew."""
         names = list(result.keys())
         if len(names) > self._limits.max_columns:
             raise UnusableSource(f"the query has more than {self._limits.max_columns} columns")
+        matched = columns.match(names, self._format.columns)
+        columns.check(matched.names)
         if self._listed_only:
-            places = columns.match(names, self._format.columns).places
-            listed = {place: name for place, name in places.items() if columns.must_be_listed(name)}
-            check_listed(connection, result, listed, self._query)
-            if columns.are_facts:
-                check_facts(connection, result, columns, listed, self._format, self._query)
-        yield from tabulate(
-            names,
-            self._lines(connection, result),
-            columns,
-            self._format,
-            self.facts,
-            limits=self._limits,
-            keep_blank=True,
-        )
+            check_listed(connection, result, matched, columns, self._query)
+        return matched
 
-    def _lines(self, connection: Connection, result: CursorResult[tuple[object, ...]]) -> Iterator[Line]:
+    def _tabulated(self, lines: Iterator[Line], matched: Matched, columns: Columns) -> Iterator[Chunk]:
+        return tabulate(matched, lines, columns, self._format, self.facts, limits=self._limits, keep_blank=True)
+
+    def _bounded_lines(self, session: QuerySession, result: _Result, matched: Matched) -> Iterator[Line]:
+        places = sorted(matched.places)
+        for number, row in self._lines(session, result):
+            if row[-1]:
+                raise UnusableSource(f"a cell of row {number} is longer than {self._limits.max_cell_length:,} bytes")
+            cells: list[object] = [None] * len(matched.headings)
+            for place, value in zip(places, row, strict=False):
+                cells[place] = value
+            yield number, cells
+
+    def _lines(self, session: QuerySession, result: _Result) -> Iterator[tuple[int, tuple[object, ...]]]:
         number = 0
-        self._limit_time(connection)  # the first row is here already, and may have lifted the limit by set_config
-        while rows := result.fetchmany(CHUNK_ROWS):
+        session.keep()  # the first row is here already, and may have changed the settings
+        while rows := result.fetchmany(FETCH_ROWS):
             for row in rows:
                 number += 1
                 yield number, tuple(row)
-            self._limit_time(connection)
+            session.keep()
 
-    def _limit_time(self, connection: Connection) -> None:
-        """Set the limit of the next fetch; what is left of the whole time counts if it is less."""
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            raise UnusableSource(f"the query took longer than {self._whole_time()}; divide it")
-        if connection.dialect.name == "postgresql":
-            milliseconds = int(min(self._timeout_seconds, left) * 1_000) + 1
-            connection.exec_driver_sql(_TIME_LIMIT.format(milliseconds=milliseconds))
 
-    def _is_over(self) -> bool:
-        return time.monotonic() >= self._ends_at
+def _run(connection: Connection, statement: str) -> _Result:
+    options = {"stream_results": True, "max_row_buffer": FETCH_ROWS, "no_parameters": True}
+    return connection.exec_driver_sql(statement, execution_options=options)
 
-    def _timeout_text(self) -> str:
-        return f"{self._timeout_seconds:,.0f} s"
 
-    def _whole_time(self) -> str:
-        return f"{self._limits.max_seconds:,.0f} s altogether"
-
-    def _make_read_only(self, connection: Connection) -> None:
-        for statement in _READ_ONLY.get(connection.dialect.name, ()):
-            allowed = min(self._timeout_seconds, self._limits.max_seconds)
-            milliseconds, seconds = int(allowed * 1_000), int(allowed) or 1
-            connection.exec_driver_sql(statement.format(milliseconds=milliseconds, seconds=seconds))
+def _bounded(statement: str, matched: Matched, max_bytes: int) -> str:
+    """Return a query of Postgres for the columns that are read; the last one tells that a cell is too long, which then does not come."""
+    names = ", ".join(f"c{place}" for place in range(len(matched.headings)))
+    sizes = {place: f"octet_length(c{place}::text)" for place in sorted(matched.places)}
+    cells = ", ".join(f"case when {size} <= {max_bytes} then c{place} end" for place, size in sizes.items())
+    longest = f"greatest({', '.join(sizes.values())}) > {max_bytes}"
+    return f"select {cells}, {longest} from (\n{statement}\n) as listed ({names})"  # noqa: S608 - one select, as it is written
 
 
 def _described(error: sqlalchemy.exc.SQLAlchemyError, longest: str) -> UnusableSource:

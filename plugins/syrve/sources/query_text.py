@@ -15,6 +15,7 @@ _TOKEN = re.compile(
     | (?P<dollar>\$)
     | (?P<quote>[eE]?'|"|`)
     | (?P<semicolon>;)
+    | (?P<paren>[()])
     | (?P<word>\w+)
     """,
     re.VERBOSE,
@@ -34,8 +35,9 @@ def one_select(query: str, dialect: str = "postgresql") -> str:
     """Return the query without semicolons at its end; raise `UnusableSource` unless it is one statement that reads.
 
     Comments that a database obeys are refused (`/*+ MAX_EXECUTION_TIME(0) */`, `/*! ... */`), and so is `#` where it begins a comment.
+    Its parentheses are closed, so that it can stand in those of another statement.
     """
-    first = ""
+    first, depth = "", 0
     for kind, start, end in _tokens(query):
         if kind == "semicolon":
             if query[end:].strip("; \t\r\n"):
@@ -44,12 +46,18 @@ def one_select(query: str, dialect: str = "postgresql") -> str:
             break
         if kind == "word":
             first = first or query[start:end].lower()
+        elif kind == "paren":
+            depth += 1 if query[start] == "(" else -1
+            if depth < 0:
+                break
         elif kind == "dollar":
             raise UnusableSource(
                 "the query has a $ outside of a quoted text, where databases differ in what it begins; write texts in single quotes"
             )
         elif kind == "hash" and dialect in _HASH_COMMENTS:
             raise UnusableSource("the query has a # outside of a quoted text; write comments with -- ")
+    if depth:
+        raise UnusableSource("the query has a parenthesis that is not closed, or closes none")
     if first not in _BEGINNINGS:
         raise UnusableSource(f"the query must begin with one of {', '.join(_BEGINNINGS)}: it may only read")
     return query
@@ -65,20 +73,24 @@ def check_whole_rows(query: str) -> None:
             )
 
 
-def check_used_once(query: str, relation: str) -> None:
-    """Refuse a query of Postgres that may read a table or view twice: it could pair values of two of its rows."""
+def code_of(query: str) -> str:
+    """Return the query of a form without its comments, each of its texts empty; one whose code can be read in two ways is refused."""
     if _READ_IN_TWO_WAYS.search(query):
         raise UnusableSource(
             'a query of a form may have no backslash before a quote, no ` and no U&" : '
-            "it must be plain how often it reads a list; put what needs them into the view"
+            "it must be plain what it reads and calls; put what needs them into the view"
         )
     parts, place = [], 0
     for kind, start, end in _tokens(query):
         if kind == "comment" or (kind == "quote" and query[start] != '"'):
-            parts += [query[place:start], " "]
+            parts += [query[place:start], " " if kind == "comment" else " '' "]
             place = end
-    text = "".join([*parts, query[place:]])
-    uses = 0
+    return "".join([*parts, query[place:]])
+
+
+def check_used_once(query: str, relation: str) -> None:
+    """Refuse a query of Postgres that may read a table or view twice: it could pair values of two of its rows."""
+    text, uses = code_of(query), 0
     for found in _USE.finditer(text):
         name = (found["word"] or "").lower() or (found["quoted"] or "").replace('""', '"')
         if found["word"] and name == "with":

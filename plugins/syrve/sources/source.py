@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
-from syrve.sources.columns import Columns
+from syrve.sources.columns import Columns, Matched
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.formulas import as_they_were
@@ -107,7 +107,7 @@ def as_source(rows: Any) -> Source:
 
 
 def tabulate(
-    headings: Sequence[Any],
+    matched: Matched,
     lines: Iterable[Line],
     columns: Columns,
     file_format: FileFormat,
@@ -117,17 +117,19 @@ def tabulate(
     keep_blank: bool = False,
 ) -> Iterator[Chunk]:
     """Put the lines under their headings, a chunk at a time; blank lines are left out unless `keep_blank`."""
-    headings = as_they_were(headings)
-    matched = columns.match(headings, file_format.columns)
     columns.check(matched.names)
-    facts.columns = {str(headings[place]): column for place, column in matched.places.items()}
+    if columns.are_facts and (file_format.null_words or file_format.decimal_mark):
+        raise UnusableSource(
+            "the words for an empty cell and the decimal mark must be empty for records that are taken for facts; "
+            "write them in the source so that they are plain"
+        )
+    facts.columns = {str(matched.headings[place]): column for place, column in matched.places.items()}
     facts.unknown = matched.unknown
-    facts.headings = ["" if each is None else str(each) for each in headings]
+    facts.headings = ["" if each is None else str(each) for each in matched.headings]
     rules = ValueRules(file_format.decimal_mark, file_format.null_words)
     deadline, read = Deadline(limits), 0
     places = list(matched.places.items())
-    iterator = iter(lines)
-    while taken := list(islice(iterator, CHUNK_ROWS)):
+    for taken in _parts(lines, limits):
         read += len(taken)
         deadline.check(read)
         chunk = Chunk()
@@ -140,6 +142,27 @@ def tabulate(
             if keep_blank or not _is_blank(cells):
                 chunk.rows.append(row)
         yield chunk
+
+
+def _parts(lines: Iterable[Line], limits: Limits) -> Iterator[list[Line]]:
+    """Give the lines in parts of at most `CHUNK_ROWS`, and of not much more than `max_chunk_length`."""
+    part: list[Line] = []
+    length = 0
+    for line in lines:
+        sizes = [len(cell) for cell in (line.cells if isinstance(line, BadLine) else line[1]) if _has_length(cell)]
+        if not isinstance(line, BadLine) and max(sizes, default=0) > limits.max_cell_length:
+            raise UnusableSource(f"a cell of line {line[0]} is longer than {limits.max_cell_length:,} characters")
+        part.append(line)
+        length += sum(sizes)
+        if len(part) == CHUNK_ROWS or length >= limits.max_chunk_length:
+            yield part
+            part, length = [], 0
+    if part:
+        yield part
+
+
+def _has_length(cell: Any) -> bool:
+    return isinstance(cell, str | bytes | bytearray | memoryview)
 
 
 def _is_blank(cells: Sequence[Any]) -> bool:
