@@ -1,4 +1,4 @@
-"""Claiming due identities, and planning a run, on a roster of 100 thousand and on one of 10 million."""
+"""Claiming due identities, planning a run and fitting theta, on a roster of 100 thousand and on one of 10 million."""
 
 import time
 from collections.abc import Callable
@@ -11,6 +11,8 @@ from benchmarks.clients.ours_roster import BATCH_SIZE, Roster
 from benchmarks.ground import Ground, execute, ground
 from benchmarks.measure import Figures, Promise, say
 from benchmarks.population import organization_id
+from syrve.customers.refit import refit
+from syrve.warehouse.database import transaction
 
 FULL, QUICK = (100_000, 10_000_000, 48, 5), (10_000, 20_000, 4, 2)
 """Small roster, large roster, claims, plannings."""
@@ -46,6 +48,12 @@ FILL = """
     from generate_series(0, %(size)s - 1) as n
 """
 DUE_PERCENT = 50
+ACCOUNT = """
+    insert into syrve.organization (organization_id, name, time_zone, account, synced_at)
+    select organization_id, 'bench', 'UTC', 'bench', now() from unnest(%(organizations)s::uuid[]) as organization_id;
+    insert into sync.call_budget (account, family, calls_per_minute, configured_per_minute)
+    values ('bench', 'customer', %(per_minute)s, %(per_minute)s);
+"""
 LEASE_OF_ANOTHER = 999_999
 
 
@@ -74,11 +82,38 @@ def run(*, quick: bool) -> list[Promise]:
             for name, organization in (("few due", FEW_DUE), ("none due", NONE_DUE)):
                 _times(figures, sizes, name, plannings * 2, lambda roster, now, o=organization: roster.claim(o, now))
             _times(figures, sizes, "planning", plannings, Roster.count_due)
+            rewritten = _fits(figures, sizes[1], plannings)
         finally:
             for each in sizes:
                 each.roster.close()
                 each.other.close()
-    return [_promise(figures, name, small, large) for name in ("claim", "few due", "none due", "planning")]
+    return [
+        *(_promise(figures, name, small, large) for name in ("claim", "few due", "none due", "planning")),
+        Promise(
+            f"theta for {large:,} identities, slowest of {plannings}",
+            figures.largest(f"{large:,}", "theta"),
+            5.0,
+            at_least=False,
+            unit=" s",
+        ),
+        Promise("theta: roster rows written", rewritten, 0, at_least=False, unit=""),
+    ]
+
+
+def _fits(figures: Figures, large: Sized, number: int) -> int:
+    """Fit theta as each plan does; return how many rows of the roster that wrote."""
+    values = {"organizations": ORGANIZATIONS, "per_minute": large.size / 30 / 1440}
+    with transaction(large.roster.connection, "list the organizations") as cursor:
+        cursor.execute(ACCOUNT, values)
+    before = large.roster.rows_written()
+    for count in range(number):
+        started = time.perf_counter()
+        with transaction(large.roster.connection, "fit theta") as cursor:
+            (outlook,) = refit(cursor).values()
+        seconds = time.perf_counter() - started
+        figures.add(large.name, theta=seconds)
+        say(count + 1, f"theta, {large.name}", f"{seconds:6.2f} s  theta {outlook.theta:.3f}")
+    return large.roster.rows_written() - before
 
 
 def _promise(figures: Figures, name: str, small: int, large: int) -> Promise:

@@ -10,9 +10,11 @@ from benchmarks.measure import Promise
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import dialect_named
+from syrve.approvals.book import ApprovalBook, RunOf
 from syrve.crm.apply import ApplyScope, PushApply
 from syrve.crm.plan import PlanScope, PushPlanner
 from syrve.crm.settings import PushSettings
+from syrve.crm.verdict import content_of_plan
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.limits import BreakerSettings
@@ -64,7 +66,11 @@ def _customers_per_second(here: Ground, simulator: SimulatorProcess, rows: int, 
     control.set_switches(latency_ms=LATENCY_MS)
     with SyrveClient(SyrveConfig(base_url=simulator.url, api_login="demo-login")) as client:
         settings = PushSettings(max_concurrency=max_concurrency)
-        counts = PushApply(warehouse, client, key=key, settings=settings).run(scope)
+        asked_by, content = RunOf("bench", key.run_id), content_of_plan(warehouse, scope.plan_id)
+        book = ApprovalBook(warehouse, asked_by)
+        book.ask(content)
+        book.close(content, "not_needed", reason="benchmark")
+        counts = PushApply(warehouse, client, key=key, settings=settings, asked_by=asked_by).run(scope)
     if counts.changed != rows:
         raise AssertionError(f"{counts.changed} of {rows} customers were pushed")
     print(

@@ -19,8 +19,17 @@ from benchmarks.visits import (
     read_log,
     round_robin,
 )
+from syrve.customers.freshness import PROMISE_SHARE
+from syrve.customers.settings import PullSettings
 
-ROUND_DAYS = 14
+CASES = (
+    ("few regulars, many rare", 0.4, 15.0, 14, 0.80, 1.12),
+    ("few regulars, many rare", 0.4, 15.0, 30, 0.80, 1.12),
+    ("alike", 2.0, 30.0, 14, 1.0, 1.12),
+    ("mostly one visit or two", 1.5, 1.5, 14, 1.0, 1.30),
+)
+"""Name, gamma shape of the rates, visits a year, days of a round; mean delay at most, to round robin and to known rates."""
+MAX_AGE_DAYS = PullSettings().max_age_seconds / 86400
 CUSTOMERS, QUICK_CUSTOMERS = 1_000, 60
 LEAST_ROUND_DAYS, MOST_ROUND_DAYS = 0.05, 366.0
 
@@ -108,19 +117,21 @@ def run(*, quick: bool) -> list[Promise]:
     """Replay made logs and return how the project does against round robin and the known-rate law."""
     customers = QUICK_CUSTOMERS if quick else CUSTOMERS
     promises = []
-    for name, shape, visits, to_robin, to_known in (
-        ("few regulars, many rare", 0.4, 15.0, 0.80, 1.12),
-        ("alike", 2.0, 30.0, 1.0, 1.12),
-        ("mostly one visit or two", 1.5, 1.5, 1.0, 1.30),
-    ):
+    for name, shape, visits, round_days, to_robin, to_known in CASES:
         log = make_log(
             customers=customers, days=60 if quick else 365, shape=shape, visits=visits, drop_out=0.3, seed=11
         )
-        outcome = compare(log, ROUND_DAYS)
-        say(1, name, f"mean delay {outcome.waits['project'].mean():.2f} d, budget used {100 * outcome.used:.1f} %")
+        outcome = compare(log, round_days)
+        about = f"{name}, {round_days} days"
+        say(1, about, f"mean delay {outcome.waits['project'].mean():.2f} d, budget used {100 * outcome.used:.1f} %")
+        days = ", ".join(f"{way} {waits.mean():.2f} days" for way, waits in outcome.waits.items())
         promises += [
-            Promise(f"mean delay to round robin, {name}", outcome.ratio("round robin"), to_robin, at_least=False),
-            Promise(f"mean delay to known rates, {name}", outcome.ratio("known rates"), to_known, at_least=False),
-            Promise(f"share of the budget used, {name}", outcome.used, 0.97),
+            Promise(f"mean delay to round robin, {about}", outcome.ratio("round robin"), to_robin, False, detail=days),
+            Promise(f"mean delay to known rates, {about}", outcome.ratio("known rates"), to_known, False),
+            Promise(f"share of the budget used, {about}", outcome.used, 0.97),
+            Promise(f"busiest day to the budget, {about}", outcome.busiest_day, 1.05, at_least=False),
         ]
+        if round_days < MAX_AGE_DAYS * PROMISE_SHARE:
+            age = outcome.longest_age_days
+            promises.append(Promise(f"oldest customer, {about}", age, MAX_AGE_DAYS, at_least=False, unit=" d"))
     return promises

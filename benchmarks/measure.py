@@ -20,15 +20,20 @@ class ClientFailedError(RuntimeError):
     """A contestant ended with an error; carries the end of what it wrote."""
 
 
+class TooSlowError(RuntimeError):
+    """A contestant took longer than its bound and was stopped."""
+
+
 @dataclass(frozen=True)
 class Promise:
-    """One line of the final table: what was measured, and what it must be at least (or at most)."""
+    """One line of the final table: what was measured, what it must be at least (or at most), and the seconds behind it."""
 
     name: str
     measured: float
     promised: float
     at_least: bool = True
     unit: str = "x"
+    detail: str = ""
 
     @property
     def is_kept(self) -> bool:
@@ -65,14 +70,39 @@ class Figures:
         """Return how many times the one's median is the other's."""
         return self.median(slower, metric) / self.median(faster, metric)
 
+    def seconds(self, *contestants: str) -> str:
+        """Write the median time of each, and its processor time where that was measured: client + Postgres."""
+        told = []
+        for name in contestants:
+            cpu = [
+                f"{self.median(name, each):.1f}" for each in ("client_cpu", "server_cpu") if (name, each) in self.values
+            ]
+            more = "over " if (name, "bound") in self.values else ""
+            spent = f" (CPU {' + '.join(cpu)})" if cpu else ""
+            told.append(f"{name} {more}{self.median(name, 'seconds'):.1f}{spent}")
+        return "; ".join(told)
+
     def best(self, contestants: Sequence[str], metric: str = "seconds") -> str:
         """Return the contestant with the smallest median."""
         return min(contestants, key=lambda name: self.median(name, metric))
 
 
-def run_client(name: str, command: Sequence[str], environment: Mapping[str, str] = OWN_ENVIRONMENT) -> dict[str, Any]:
-    """Run one contestant and return the JSON object that it printed as its last line; raise `ClientFailedError`."""
-    done = subprocess.run(list(command), env=dict(environment), capture_output=True, text=True, check=False)
+def run_client(
+    name: str,
+    command: Sequence[str],
+    environment: Mapping[str, str] = OWN_ENVIRONMENT,
+    bound_seconds: float | None = None,
+) -> dict[str, Any]:
+    """Run one contestant and return the JSON object that it printed as its last line; raise `ClientFailedError`, `TooSlowError`.
+
+    What a stopped one had Postgres do goes on until its database is dropped.
+    """
+    try:
+        done = subprocess.run(
+            list(command), env=dict(environment), capture_output=True, text=True, check=False, timeout=bound_seconds
+        )
+    except subprocess.TimeoutExpired:
+        raise TooSlowError(f"{name} took longer than {bound_seconds:,.0f} s and was stopped") from None
     if done.returncode != 0:
         raise ClientFailedError(f"{name} failed:\n{done.stderr[-2000:]}")
     told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -26,7 +26,8 @@ FILL = (
     """
     insert into syrve.customer (organization_id, customer_id, phone, phone_raw, birthday, sex, is_deleted, extra, first_seen_at, changed_at,
         fetched_at, profile_changed_at)
-    select md5('o' || i % 2)::uuid, md5('c' || i)::uuid, '+7' || 9000000000 + i - (i % 200 = 3)::int, '', '1990-05-17', 'male', i % 50 = 0,
+    select md5('o' || i % 2)::uuid, md5('c' || i)::uuid,
+        '+7' || 9000000000 + (i - (i % 200 = 3)::int) * 611953::bigint % 1000003, '', '1990-05-17', 'male', i % 50 = 0,
         '{}', now() - interval '500 days', now() - i % 100 * interval '1 day', now(), now() - (100 + i % 300) * interval '1 day'
     from generate_series(1, :customers) i
     """,

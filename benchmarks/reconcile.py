@@ -157,7 +157,7 @@ def run(*, quick: bool) -> list[Promise]:
         ledgers = [_filled(here, size, recent=small) for size in (small, large)]
         for hour in range(hours):
             for each in ledgers:
-                _work_out(figures, each, hour)
+                _work_out(here, figures, each, hour)
         found = [scalar(each.dsn, "select count(*) from wallet.finding where resolved_at is null") for each in ledgers]
     if found[0] != found[1] or not found[0]:
         raise AssertionError(f"the ledgers have as many holds open, but {found[0]} and {found[1]} findings")
@@ -176,22 +176,23 @@ def _slowest(figures: Figures, size: int) -> float:
     return max(figures.largest(f"{size:,}", name) for name in ("first", "later"))
 
 
-def _work_out(figures: Figures, ledger: Ledger, hour: int) -> None:
+def _work_out(here: Ground, figures: Figures, ledger: Ledger, hour: int) -> None:
     """Work out one hour; the first one finds everything, later ones what is new."""
-    started = time.monotonic()
+    cpu_seconds, started = here.cpu_seconds(), time.monotonic()
+    warehouse = Warehouse(url_from_text(ledger.dsn))
     result = reconcile(
-        Warehouse(url_from_text(ledger.dsn)),
+        warehouse,
         as_of=END + timedelta(hours=hour),
         organization_ids=[ORGANIZATION],
         thresholds=Thresholds(),
         run_id=f"hour-{hour}",
     )
-    seconds = time.monotonic() - started
+    seconds, cpu_seconds = time.monotonic() - started, here.cpu_seconds() - cpu_seconds
     figures.add(f"{ledger.size:,}", **{"later" if hour else "first": seconds})
     say(
         hour,
         f"{ledger.size:,} operations",
-        f"{seconds:6.2f} s, {result.open.total():,} open, {result.written:,} written",
+        f"{seconds:6.2f} s, {cpu_seconds:6.2f} of the server's processors, {result.open.total():,} open, {result.written:,} written",
     )
 
 

@@ -61,7 +61,7 @@ class Replay:
     @property
     def _slot_minutes(self) -> int:
         """How far ahead a claim is made: what is a small part of any interval, and no more claims than that takes."""
-        return 180 if self._round_days >= 7 else 60
+        return 360 if self._round_days >= 14 else 180 if self._round_days >= 7 else 60
 
     def play(self) -> None:
         """Spend the look-ups of the whole log."""

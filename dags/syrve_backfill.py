@@ -75,7 +75,7 @@ with DAG(
             None,
             type=["null", "string"],
             # No format "date-time": whether Airflow then takes a date alone depends on whether rfc3339-validator happens to be installed.
-            pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$",
+            # No pattern: the form would show it instead of words; `plan` refuses what is no date or time.
             title="Not refreshed since",
             description="A date or time in UTC, such as 2026-09-01T10:00: only those without an answer since then. "
             "Empty: all that are named, but of the roster those never looked up.",

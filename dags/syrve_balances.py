@@ -9,7 +9,8 @@ answer, a push to be read back), and writes what changed into the same tables as
 customers along once they are an hour overdue.
 
 **Tasks**, and what to do **when it fails**, are those of `syrve_customers`; and `settle`, which looks every five minutes for evidence of
-money operations without an outcome (`docs/wallet.md`), and asks nothing if there are none.
+money operations without an outcome (`docs/wallet.md`), and asks nothing if there are none. `measure` sends the gauges of `docs/metrics.md`
+to the monitoring system, if Airflow has one.
 
 **Where to look.** `analytics.sync_freshness`, column `by_the_clock`: how many there are.
 """
@@ -22,6 +23,7 @@ from airflow.sdk import DAG, TriggerRule
 from syrve.operators import assets, forms, settings
 from syrve.operators.customers import SyrvePlanPullOperator, SyrvePullCustomersOperator
 from syrve.operators.findings import SyrveSettleOperator
+from syrve.operators.measure import SyrveMeasureOperator
 from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
@@ -71,4 +73,5 @@ with DAG(
         pool=settings.POOL,
         outlets=[assets.OPERATION],
     )
+    SyrveMeasureOperator(task_id="measure")
     pull >> [publish, EmptyOperator(task_id="all_pulled", trigger_rule=TriggerRule.NONE_FAILED)]

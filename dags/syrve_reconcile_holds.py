@@ -39,7 +39,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule
 
 from syrve.notifications.failure import SyrveFailureNotifier
-from syrve.operators import assets, settings
+from syrve.operators import assets, forms, settings
 from syrve.operators.findings import SyrvePlanReconcileOperator, SyrveReconcileOperator, SyrveSettleOperator
 from syrve.operators.findings_report import SyrveFindingsNotifyOperator, SyrveFindingsReportOperator
 from syrve.operators.publish import SyrvePublishOperator
@@ -65,7 +65,7 @@ with DAG(
         "organization_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
+            items=forms.UUID,
             title="Organizations",
             description="Ids, one a line; empty means all that the ledger knows.",
         ),

@@ -8,9 +8,11 @@ from syrve.api.config import SyrveConfig
 from syrve.api.dialects import dialect_named
 from syrve.api.errors import Transient
 from syrve.api.protocol import Backoff
+from syrve.approvals.book import ApprovalBook, RunOf
 from syrve.crm.apply import ApplyScope, PushApply
 from syrve.crm.plan import PlanScope, PushPlanner
 from syrve.crm.settings import PushSettings
+from syrve.crm.verdict import content_of_plan
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.runs import TaskKey
@@ -32,7 +34,11 @@ def main(dsn: str, url: str, organization_id: str) -> None:
             return
         with SyrveClient(config, backoff=IMPATIENT) as client:
             try:
-                job = PushApply(warehouse, client, key=key, settings=SETTINGS)
+                run, content = RunOf("push", key.run_id), content_of_plan(warehouse, plan.plan_id)
+                book = ApprovalBook(warehouse, run)
+                book.ask(content)
+                book.close(content, "not_needed", reason="test")
+                job = PushApply(warehouse, client, key=key, settings=SETTINGS, asked_by=run)
                 print(job.run(ApplyScope(plan.plan_id, organization_id)), flush=True)
             except Transient as error:
                 print(error, flush=True)

@@ -11,7 +11,7 @@ from syrve.warehouse.leases import LEASE_CLASS
 from syrve.warehouse.sql_files import sql
 
 SETTINGS = PullSettings()
-BATCH_SIZE = SETTINGS.batch_size
+BATCH_SIZE = 500
 COUNT_LIMIT = 5_000 * 4  # shard size and shards an organization, as `syrve_customers` has them
 
 
@@ -62,6 +62,16 @@ class Roster:
         """Read how much WAL the server has written so far."""
         with transaction(self.connection, "read the WAL's end") as cursor:
             cursor.execute("select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+            return int(fetch_one(cursor)[0])
+
+    def rows_written(self) -> int:
+        """Count the rows of the roster that were inserted or updated so far."""
+        with transaction(self.connection, "count the writes") as cursor:
+            cursor.execute("select pg_stat_force_next_flush()")
+        with transaction(self.connection, "count the writes") as cursor:
+            cursor.execute(
+                "select n_tup_ins + n_tup_upd from pg_stat_user_tables where relid = 'sync.roster'::regclass"
+            )
             return int(fetch_one(cursor)[0])
 
     def close(self) -> None:

@@ -14,8 +14,8 @@ from syrve.warehouse.staging import prepare_staging
 
 def write_organizations(
     warehouse: Warehouse, organizations: Sequence[Organization], *, time_zone: str, account: str
-) -> None:
-    """Write the organizations that are new or of which anything changed; `account` is the login's fingerprint."""
+) -> int:
+    """Write the organizations that are new or of which anything changed, and return how many; `account` is the login's fingerprint."""
     with warehouse.transaction("merge organizations") as cursor:
         cursor.execute(
             sql("merge/organization.sql"),
@@ -26,6 +26,7 @@ def write_organizations(
                 "listed_by": account,
             },
         )
+        return int(cursor.rowcount)
 
 
 def chosen(visible: Sequence[str], wanted: Sequence[str]) -> list[str]:

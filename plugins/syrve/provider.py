@@ -1,12 +1,18 @@
-"""What Airflow learns of this package through its entry point: the connection type with its form, hooks and operators."""
+"""What Airflow learns of this package through its entry point: the connection type with its form, configuration, hooks and operators."""
 
 from __future__ import annotations
 
+import ast
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 from syrve import __version__
 from syrve.api.config import SyrveConfig
 from syrve.api.extras import extras_of
+
+_SETTING = re.compile(r"^\| `SYRVE_(\w+)` \| (.+?) \| (?:`(.*)` )?\|$", re.MULTILINE)
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -19,6 +25,7 @@ def get_provider_info() -> dict[str, Any]:
         "integrations": [
             {"integration-name": "Syrve", "external-doc-url": "https://api-ru.iiko.services/", "tags": ["service"]}
         ],
+        "config": {"syrve": {"description": "Settings of the DAGs of the Syrve provider.", "options": _options()}},
         "hooks": [{"integration-name": "Syrve", "python-modules": ["syrve.hooks.syrve", "syrve.hooks.wallet"]}],
         "operators": [
             {
@@ -28,11 +35,14 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.asking",
                     "syrve.operators.backfill",
                     "syrve.operators.base",
+                    "syrve.operators.breaker",
+                    "syrve.operators.breaker_approval",
                     "syrve.operators.coupons",
                     "syrve.operators.crm",
                     "syrve.operators.customers",
                     "syrve.operators.findings",
                     "syrve.operators.findings_report",
+                    "syrve.operators.measure",
                     "syrve.operators.privacy",
                     "syrve.operators.privacy_approval",
                     "syrve.operators.publish",
@@ -40,6 +50,7 @@ def get_provider_info() -> dict[str, Any]:
                     "syrve.operators.release",
                     "syrve.operators.release_approval",
                     "syrve.operators.roster",
+                    "syrve.operators.signals",
                     "syrve.operators.topup",
                     "syrve.operators.topup_approval",
                     "syrve.operators.wallet",
@@ -70,6 +81,28 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": _form_fields(),
             }
         ],
+    }
+
+
+def _options() -> dict[str, Any]:
+    """Make an option of each row of the table of settings; one that the environment sets under its own name shows that value.
+
+    The table is read from the module's text: Airflow asks for this before it can import what a DAG file imports.
+    """
+    module = Path(__file__).parent / "operators" / "settings.py"
+    table = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return {
+        name.lower(): {
+            "description": f"{meaning[0].upper()}{meaning[1:]}. Also the environment variable SYRVE_{name}.".replace(
+                "`", "``"
+            ),
+            "version_added": __version__,
+            "type": "string",
+            "example": None,
+            "default": os.environ.get(f"SYRVE_{name}") or default,
+            "is_template": True,
+        }
+        for name, meaning, default in _SETTING.findall(table)
     }
 
 

@@ -1,6 +1,6 @@
 -- Syrve refused a call: holds back every call of a family until the wait that it asked for is over, and makes a budget that finds its own limit smaller.
--- Calls that were under way when the first was refused say nothing new. Where the limit was met for the first time the budget had been growing fast, so
--- that the last minute held fewer calls than it says; where it was met again soon, the limit lies well below.
+-- Calls that were under way when the first was refused say nothing new. The budget had been growing (see take.sql), so the last minute held fewer calls than
+-- it says: what Syrve allows is the mean of that minute, and the budget goes just below it. Where the limit was met again soon, it lies well below.
 with known as materialized (
     select
         budget.*,
@@ -19,17 +19,27 @@ judged as materialized (
         lowered.per_minute,
         known.cap_per_minute is not null and known.asked_at >= greatest(known.slowed_at + interval '10 seconds', known.paused_until) as is_news
     from known
+    cross join
+        lateral (
+            select
+                case
+                    when known.hold_seconds = 0 then ln(1.5)
+                    when known.calm_seconds > known.hold_seconds
+                        then least(ln(1.5), 0.012 * power(2, least(10, (known.calm_seconds - known.hold_seconds) / 60)))
+                    else 0.001
+                end::double precision as per_minute
+        ) as growth
     cross join lateral (
         select
             greatest(
                 1,
                 round(
-                    known.calls_per_minute
-                    * case
-                        when known.hold_seconds = 0 then 0.75
-                        when known.calm_seconds < known.hold_seconds / 2 then 0.88
-                        else 0.935
-                    end,
+                    (
+                        0.975
+                        * known.calls_per_minute::double precision
+                        * (1 - exp(-growth.per_minute)) / growth.per_minute
+                        * case when known.hold_seconds > 0 and known.calm_seconds < known.hold_seconds / 2 then 0.9 else 1 end
+                    )::numeric,
                     3
                 )
             ) as per_minute
@@ -60,7 +70,7 @@ set
     calm_seconds = case when judged.is_news then 0 else budget.calm_seconds end,
     -- Trying for more costs the wait and some refused calls, so it is done the more seldom the more it costs: refusals stay well below 1 %%.
     hold_seconds = case
-        when judged.is_news then least(1800, greatest(300, 15 * %(seconds)s, 12000 / judged.per_minute))
+        when judged.is_news then least(1800, greatest(300, 20 * %(seconds)s, 12000 / judged.per_minute))
         else budget.hold_seconds
     end
 from judged

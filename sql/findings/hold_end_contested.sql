@@ -48,20 +48,23 @@ where
         reported.occurred_at > %(as_of)s - make_interval(secs => %(lookback_seconds)s)
         or tstzrange(hold.opened_at, hold.closed_at) @> %(as_of)s
     )
-    -- What the ledger took in, before it knew the hold, may be corrected there.
-    and coalesce(
-        (
-            select event.state
-            from wallet.operation as kept
-            inner join wallet.operation_event as event on kept.operation_id = event.operation_id
-            where
-                kept.source = reported.source
-                and kept.idempotency_key = reported.idempotency_key
-                and event.occurred_at <= %(as_of)s
-            order by event.sequence desc
-            limit 1
-        ) <> 'rejected',
-        true
+    -- One of our own, sent before the hold was known, may be corrected there; what others reported is taken back by the ledger itself.
+    and not exists (
+        select
+        from wallet.operation as kept
+        cross join
+            lateral (
+                select event.state, event.evidence
+                from wallet.operation_event as event
+                where event.operation_id = kept.operation_id and event.occurred_at <= %(as_of)s
+                order by event.sequence desc
+                limit 1
+            ) as latest
+        where
+            kept.source = reported.source
+            and kept.idempotency_key = reported.idempotency_key
+            and latest.state = 'rejected'
+            and latest.evidence ->> 'reason' is distinct from 'contested'
     )
     and not exists (
         select

@@ -50,8 +50,11 @@ wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.t
 wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,
 wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_version, wallet.campaign_row, wallet.notification, wallet.finding_told
 to syrve_ops;
-grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again to syrve_ops;
+grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again, wallet.released_payment to syrve_ops;
 grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
+grant select on wallet.epoch, wallet.fence, wallet.fence_lift, wallet.closed_fence, wallet.restore_suspect to syrve_ops;
+-- A person's word that money may move again; the database says whose.
+grant insert (fence_id, reason) on wallet.fence_lift to syrve_ops;
 -- To acknowledge, or to take that back: what is closed has a time, which evidence alone sets.
 grant update (status) on wallet.finding to syrve_ops;
 grant execute on function
@@ -67,4 +70,14 @@ grant select on sync.audit, sync.freshness_kept to syrve_ops;
 
 -- Receipts: not whom they are about before it is done.
 grant usage on schema privacy to syrve_ops;
-grant select (erasure_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;
+grant select (erasure_id, run_id, organization_id, customer_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;
+
+-- Signals: not the phone, and of the identity that one led to not its value.
+grant select (
+    signal_id, organization_id, kind, event_type, channel, event_at, received_at, customer_id, order_id, external_number, amount, wallet_id, change, balance,
+    change_type, order_number, field_names, taken_at, identity_kind, is_followed, is_new, settled_at, looked_at, led_to_change
+) on sync.signal to syrve_ops;
+grant select on sync.signal_precision, sync.signal_day, sync.order_bookmark, wallet.notified_movement to syrve_ops;
+grant select on analytics.signal_quality to syrve_ops;
+grant select (organization_id, made_at, retired_at) on sync.signal_secret to syrve_ops;
+grant execute on function sync.signal_worth(double precision, double precision) to syrve_ops;

@@ -96,4 +96,4 @@ written as (
     returning mirrored.organization_id, mirrored.customer_id
 )
 
-select count(*) from kept;
+select (select count(*) from kept) + (select count(*) from written) as touched;

@@ -1,11 +1,11 @@
 -- Adds the counts of a batch to the row of its task.
 insert into sync.run as counted (
     run_id, task, map_index, requested, found, not_found, changed, unchanged, rejected, failed, cleaned, calls, retries,
-    rate_limited, held_back, seconds
+    rate_limited, held_back, seconds, changed_tables
 )
 values (
     %(run_id)s, %(task)s, %(map_index)s, %(requested)s, %(found)s, %(not_found)s, %(changed)s, %(unchanged)s,
-    %(rejected)s, %(failed)s, %(cleaned)s, %(calls)s, %(retries)s, %(rate_limited)s, %(held_back)s, %(seconds)s
+    %(rejected)s, %(failed)s, %(cleaned)s, %(calls)s, %(retries)s, %(rate_limited)s, %(held_back)s, %(seconds)s, %(changed_tables)s
 )
 on conflict (run_id, task, map_index) do update
     set
@@ -22,4 +22,5 @@ on conflict (run_id, task, map_index) do update
         rate_limited = counted.rate_limited + excluded.rate_limited,
         held_back = counted.held_back + excluded.held_back,
         seconds = counted.seconds + excluded.seconds,
+        changed_tables = array(select distinct unnest(counted.changed_tables || excluded.changed_tables) order by 1),  -- noqa: RF01
         updated_at = now();

@@ -101,13 +101,18 @@ written as (
         (mirrored.name, mirrored.type, mirrored.balance)
         is distinct from (excluded.name, excluded.type, excluded.balance)
     returning mirrored.organization_id, mirrored.customer_id, mirrored.changed_at, mirrored.fetched_at
+),
+
+noted as (
+    update staging_merged as merged
+    set wallet_changed = true
+    where
+        (merged.organization_id, merged.customer_id) in (
+            select organization_id, customer_id from kept
+            union all
+            select organization_id, customer_id from written where changed_at = fetched_at
+        )
+    returning merged.customer_id
 )
 
-update staging_merged as merged
-set wallet_changed = true
-where
-    (merged.organization_id, merged.customer_id) in (
-        select organization_id, customer_id from kept
-        union all
-        select organization_id, customer_id from written where changed_at = fetched_at
-    );
+select (select count(*) from kept) + (select count(*) from written) as touched;

@@ -13,6 +13,8 @@ drop table sync.coupon_watch;
 drop view sync.reject_masked;
 drop view sync.roster_masked;
 drop table sync.reject;
+drop function sync.date_resolving();
 drop table sync.run;
 drop table sync.roster;
+drop function sync.uncover();
 drop sequence sync.lease_id;

@@ -42,7 +42,8 @@ comment on column sync.roster.identity_value is 'Phone as E.164, customer id, or
 comment on column sync.roster.source is 'Where the identity came from, such as crm, file or query.';
 comment on column sync.roster.received_value is 'The value as it was received, where it was put into another form.';
 comment on column sync.roster.priority is 'Higher ones are looked up first when due, and more often: see weight.';
-comment on column sync.roster.due_at is 'When the next look-up is due.';
+comment on column sync.roster.due_at is
+'When the next look-up is due; infinity: covered, the customer is looked up under another identity, and the answer names this one (sql/roster/cover.sql).';
 comment on column sync.roster.checked_at is 'Time of the last answer: a customer found then was at least as fresh.';
 comment on column sync.roster.outcome is 'How the last look-up ended: found, not_found, rejected (record unusable) or failed (no answer).';
 comment on column sync.roster.customer_id is 'Customer last found under this identity.';
@@ -78,6 +79,7 @@ create table sync.run (
     rate_limited bigint not null default 0,
     held_back bigint not null default 0,
     seconds numeric not null default 0,
+    changed_tables text[] not null default '{}',
     started_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (run_id, task, map_index)
@@ -99,6 +101,7 @@ comment on column sync.run.retries is 'Requests that had to be repeated.';
 comment on column sync.run.rate_limited is 'Answers with status 429.';
 comment on column sync.run.held_back is 'Look-ups whose answer a breaker held back; see sync.breaker.';
 comment on column sync.run.seconds is 'Time that the task worked, all tries together.';
+comment on column sync.run.changed_tables is 'Tables of which rows were written: their assets are updated.';
 comment on column sync.run.started_at is 'First count of the task.';
 comment on column sync.run.updated_at is 'Last count of the task.';
 
@@ -134,6 +137,20 @@ comment on column sync.reject.first_seen_at is 'First time.';
 comment on column sync.reject.last_seen_at is 'Last time.';
 comment on column sync.reject.resolved_at is 'Set by itself when the same identity is taken in without this problem, or by a person.';
 
+create function sync.date_resolving() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.resolved_at := now();
+    return new;
+end
+$$;
+comment on function sync.date_resolving() is 'Dates the resolving of a reject by the clock of the database, whoever resolves it: its retention counts from there.';
+
+create trigger date_resolving before update on sync.reject
+for each row when (new.resolved_at is distinct from old.resolved_at and new.resolved_at is not null) execute function sync.date_resolving();
+
 create table sync.coupon_watch (
     organization_id uuid not null,
     number text not null,
@@ -146,6 +163,36 @@ comment on column sync.coupon_watch.organization_id is 'Organization to ask.';
 comment on column sync.coupon_watch.number is 'Number on the coupon.';
 comment on column sync.coupon_watch.source is 'Who put it on the list.';
 comment on column sync.coupon_watch.added_at is 'When it was put on the list.';
+
+create function sync.uncover() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    with locked as materialized (
+        select roster.organization_id, roster.identity_kind, roster.identity_value
+        from sync.roster as roster
+        where
+            roster.due_at = 'infinity'
+            and (roster.organization_id, roster.customer_id) in (select gone.organization_id, gone.customer_id from gone where gone.due_at < 'infinity')
+        order by roster.organization_id, roster.identity_kind, roster.identity_value
+        for no key update
+    )
+    update sync.roster as roster
+    set due_at = now()
+    from locked
+    where
+        roster.organization_id = locked.organization_id
+        and roster.identity_kind = locked.identity_kind
+        and roster.identity_value = locked.identity_value;
+    return null;
+end
+$$;
+comment on function sync.uncover() is 'Makes identities due that were covered by one which has been deleted from the roster: else none of the customer would be looked up.';
+create trigger roster_uncover
+after delete on sync.roster
+referencing old table as gone
+for each statement execute function sync.uncover();
 
 create view sync.roster_masked as
 select
@@ -259,7 +306,7 @@ create table sync.backfill (
     run_id text not null unique,
     criteria jsonb not null,
     requested bigint not null default 0,
-    calls_per_minute numeric check (calls_per_minute > 0),
+    calls_per_minute numeric check (calls_per_minute between 0.01 and 1000000),
     started_at timestamptz not null default now(),
     finished_at timestamptz,
     planned_at timestamptz
@@ -279,10 +326,10 @@ comment on column sync.backfill.planned_at is 'When all its identities had been 
 create table sync.call_budget (
     account text not null,
     family text not null,
-    calls_per_minute numeric not null check (calls_per_minute > 0),
+    calls_per_minute numeric not null check (calls_per_minute between 0.01 and 1000000),
     configured_per_minute numeric not null,
-    cap_per_minute numeric check (cap_per_minute > 0),
-    reserved_share numeric not null default 0.2 check (reserved_share >= 0 and reserved_share < 1),
+    cap_per_minute numeric check (cap_per_minute between 0.01 and 1000000),
+    reserved_share numeric not null default 0.2 check (reserved_share between 0 and 0.95),
     next_at timestamptz not null default '-infinity',
     next_bulk_at timestamptz not null default '-infinity',
     priority_at timestamptz not null default '-infinity',

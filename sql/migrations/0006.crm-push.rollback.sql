@@ -6,6 +6,7 @@ drop function crm.written_text(text);
 drop table crm.remote_change;
 drop view crm.conflict_masked;
 drop table crm.conflict;
+drop function crm.refuse_late_decision();
 drop table crm.push_blocked;
 drop table crm.push_held_back;
 drop function crm.forget_refusals();

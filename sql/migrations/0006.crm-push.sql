@@ -196,7 +196,7 @@ comment on column crm.push_held_back.key is 'Field; or category:ID, card:TRACK, 
 comment on column crm.push_held_back.organization_id is 'Organization in which the customer is kept.';
 comment on column crm.push_held_back.breaker_id is 'Breaker that holds it, or held it.';
 comment on column crm.push_held_back.wanted is 'What the CRM wants there; a decision holds for this value only.';
-comment on column crm.push_held_back.held_at is 'When it was first held back.';
+comment on column crm.push_held_back.held_at is 'When this value was first held back.';
 
 create table crm.push_blocked (
     crm_id bigint primary key,
@@ -243,6 +243,20 @@ create table crm.conflict (
     closed_at timestamptz
 );
 create unique index conflict_open on crm.conflict (crm_id, field) where closed_at is null;
+
+create function crm.refuse_late_decision() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise check_violation using message = format('conflict %s is closed: its decision stays', old.conflict_id);
+end
+$$;
+comment on function crm.refuse_late_decision() is 'Keeps the decision of a closed conflict, which is a record by then.';
+
+create trigger decision_is_final before update on crm.conflict
+for each row when (old.closed_at is not null and new.decision is distinct from old.decision) execute function crm.refuse_late_decision();
+
 comment on table crm.conflict is
 'Fields that both sides changed, or on which they differ and never agreed. Open until they agree or one of them changes. Holds personal data.';
 comment on column crm.conflict.conflict_id is 'Number of the conflict.';

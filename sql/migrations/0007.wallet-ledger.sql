@@ -73,6 +73,9 @@ create table wallet.operation (
     constraint operation_key_has_a_fingerprint check (idempotency_key is null or fingerprint is not null)
 );
 create index operation_hold on wallet.operation (hold_id) where hold_id is not null;
+-- What others report is money that moved once, under whatever name it is imported and whichever organization a form names.
+create unique index operation_told_once on wallet.operation (idempotency_key, kind, customer_id, wallet_id, amount, coalesce(order_id, ''))
+where kind in ('topup', 'chargeoff') and starts_with(source, 'import:');
 create index operation_order on wallet.operation (organization_id, order_id) where order_id is not null;
 create index operation_wallet on wallet.operation (organization_id, customer_id, wallet_id, requested_at);
 -- Organizations of one network share their customers' wallets.

@@ -2,6 +2,7 @@ drop trigger c_unsettled on wallet.operation_event;
 drop trigger b_holds on wallet.operation_event;
 drop view wallet.open_hold;
 drop table wallet.unsettled_operation;
+drop table wallet.contested_ending;
 drop table wallet.hold;
 drop function wallet.follow_unsettled();
 drop function wallet.follow_holds();

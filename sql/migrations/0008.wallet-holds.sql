@@ -148,11 +148,11 @@ as $$
         ended.organization_id = held.organization_id
         and (ended.customer_id = held.customer_id or ended.customer_id is null)
         and (ended.wallet_id = held.wallet_id or ended.wallet_id is null)
-        and (ended.amount = held.amount or ended.amount is null or ended.consumes_hold)
+        and (ended.amount = held.amount or ended.amount is null)
 $$;
 comment on function wallet.ending_agrees(wallet.operation, wallet.operation) is
-'Whether a cancellation or consumption agrees with its hold in organization, customer and wallet, and a cancellation in amount, as far as it '
-'names them; else it ends nothing. A till that took another sum ended the hold all the same: a finding, charge_amount_mismatch.';
+'Whether a cancellation or consumption agrees with its hold in organization, customer, wallet and amount, as far as it names them; else it ends '
+'nothing and takes nothing, whichever of the two became known first: see wallet.contested_ending.';
 
 -- Syrve's id makes two operations one hold only if they are of the same money.
 create function wallet.same_hold(other wallet.operation, held wallet.operation) returns boolean
@@ -168,6 +168,39 @@ $$;
 comment on function wallet.same_hold(wallet.operation, wallet.operation) is
 'Whether two operations that are known by one id at Syrve are one hold: of the same organization, customer, wallet and amount.';
 
+create table wallet.contested_ending (
+    contested_id bigint generated always as identity primary key,
+    hold_id uuid not null,
+    organization_id uuid not null,
+    kind text not null check (kind in ('cancel_hold', 'chargeoff')),
+    source text not null,
+    idempotency_key text not null,
+    reported_organization_id uuid not null,
+    reported_customer_id uuid,
+    reported_wallet_id uuid,
+    reported_amount numeric,
+    occurred_at timestamptz not null,
+    recorded_at timestamptz not null default clock_timestamp(),
+    unique (source, idempotency_key, hold_id)
+);
+create index contested_ending_hold on wallet.contested_ending (hold_id);
+create index contested_ending_organization on wallet.contested_ending (organization_id, occurred_at);
+comment on table wallet.contested_ending is
+'Reported ends of holds that do not agree with the hold in organization, customer, wallet or amount: they end nothing, and are kept for a finding. '
+'Append-only.';
+comment on column wallet.contested_ending.contested_id is 'Id of the row.';
+comment on column wallet.contested_ending.hold_id is 'Hold that the report names: operation_id of wallet.hold.';
+comment on column wallet.contested_ending.organization_id is 'Organization of the hold.';
+comment on column wallet.contested_ending.kind is 'cancel_hold, or chargeoff for a consumption.';
+comment on column wallet.contested_ending.source is 'Who reported it.';
+comment on column wallet.contested_ending.idempotency_key is 'Key of the report within its source.';
+comment on column wallet.contested_ending.reported_organization_id is 'Organization as reported.';
+comment on column wallet.contested_ending.reported_customer_id is 'Customer as reported.';
+comment on column wallet.contested_ending.reported_wallet_id is 'Wallet as reported.';
+comment on column wallet.contested_ending.reported_amount is 'Amount as reported.';
+comment on column wallet.contested_ending.occurred_at is 'When it happened, as reported.';
+comment on column wallet.contested_ending.recorded_at is 'When it was found not to agree.';
+
 -- As the owner, because holds are what the book says: the DAGs write the book, and may not write holds beside it.
 -- A hold that was told to be cancelled or consumed, and rejected after that, contradicts itself. It ended with the first of these: what was true before
 -- the later word came stays true, whenever one asks.
@@ -182,6 +215,10 @@ as $$
 declare
     concerned uuid[];
 begin
+    -- Its own insert fires it again, even one of no row.
+    if not exists (select from added) then
+        return null;
+    end if;
     select coalesce(array_agg(distinct one.hold_id), '{}') into concerned
     from (
         select case operation.kind when 'hold' then operation.operation_id else operation.hold_id end as hold_id
@@ -310,6 +347,61 @@ begin
             excluded.closed_basis, excluded.closing_operation_id
         );
 
+    -- An end that was reported before its hold was: an import refuses it otherwise. So what it told is taken back as of when it was told; a person's
+    -- word stays, and what we sent ourselves.
+    with disagreeing as (
+        select
+            made.operation_id as hold_id, made.organization_id as held_by, ending.*,
+            coalesce(ending.idempotency_key, ending.operation_id::text) as ending_key, latest.sequence, latest.state, latest.basis, begun.occurred_at,
+            begun.state <> 'planned' as is_observed
+        from unnest(concerned) as one (hold_id)
+        inner join wallet.hold as known on one.hold_id = known.hold_id
+        inner join wallet.operation as made on known.hold_id = made.operation_id
+        inner join lateral (
+            select
+                ended.operation_id, ended.organization_id as told_by, ended.kind, ended.source, ended.idempotency_key, ended.customer_id,
+                ended.wallet_id, ended.amount, ended.requested_at
+            from wallet.operation as ended
+            where
+                ended.hold_id in (known.hold_id, known.transaction_id)
+                and (ended.kind = 'cancel_hold' or ended.consumes_hold)
+                and not wallet.ending_agrees(ended, made)
+        ) as ending on true
+        inner join wallet.operation_event as begun on ending.operation_id = begun.operation_id and begun.sequence = 1
+        cross join lateral (
+            select event.sequence, event.state, event.basis
+            from wallet.operation_event as event
+            where event.operation_id = ending.operation_id
+            order by event.sequence desc
+            limit 1
+        ) as latest
+        where latest.state in ('sent', 'unknown', 'confirmed')
+    ),
+
+    kept as (
+        insert into wallet.contested_ending (
+            hold_id, organization_id, kind, source, idempotency_key, reported_organization_id, reported_customer_id, reported_wallet_id,
+            reported_amount, occurred_at
+        )
+        select
+            disagreeing.hold_id, disagreeing.held_by, disagreeing.kind, disagreeing.source, disagreeing.ending_key, disagreeing.told_by,
+            disagreeing.customer_id, disagreeing.wallet_id, disagreeing.amount, disagreeing.requested_at
+        from disagreeing
+        on conflict do nothing
+    )
+
+    insert into wallet.operation_event (operation_id, sequence, state, basis, evidence, occurred_at)
+    select distinct on (disagreeing.operation_id)
+        disagreeing.operation_id,
+        disagreeing.sequence + 1,
+        'rejected',
+        'report',
+        jsonb_build_object('reason', 'contested', 'hold_id', disagreeing.hold_id),
+        disagreeing.occurred_at
+    from disagreeing
+    where disagreeing.is_observed and disagreeing.basis is distinct from 'person'
+    on conflict (operation_id, sequence) do nothing;
+
     -- One hold at Syrve is one row, whoever reports it: ours if we made it, else the first by its id.
     delete from wallet.hold as other
     using wallet.hold as kept, wallet.operation as kept_operation, wallet.operation as other_operation
@@ -325,7 +417,7 @@ begin
 end
 $$;
 comment on function wallet.follow_holds() is
-'Works out again the holds that new events concern; of several operations that are one hold at Syrve one keeps the row.';
+'Works out again the holds that new events concern, and keeps ends that do not agree with them; of several operations that are one hold at Syrve one keeps the row.';
 
 -- As the owner, likewise.
 create function wallet.follow_unsettled() returns trigger

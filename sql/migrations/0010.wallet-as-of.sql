@@ -139,10 +139,11 @@ begin atomic  -- bound when it is made, whatever the caller's search_path
         where one.organization_id = organization
     ),
 
-    named as materialized (
-        select hold.hold_id, charge.operation_id, charge.charged_at, charge.amount, charge.matched_by
+    -- What was found for a hold stays beside it: there is no hash join here, so that to join these again would look at all of them for each.
+    looked_up as materialized (
+        select hold.*, charge.operation_id as charge_id, charge.charged_at, charge.amount as charged_amount, charge.matched_by
         from held as hold
-        inner join lateral (
+        left join lateral (
             (
                 select one.operation_id, one.charged_at, one.amount, 'hold' as matched_by, 1 as preference
                 from wallet.charge as one
@@ -206,159 +207,172 @@ begin atomic  -- bound when it is made, whatever the caller's search_path
         ) as charge on true
     ),
 
-    unnamed as materialized (
-        select hold.*
-        from held as hold
-        where not exists (select from named where named.hold_id = hold.hold_id)
-    ),
-
-    -- Counts and not `exists`, as above. Each charge and each rival is looked at once for a wallet, however many holds it has: a wallet that many use has hundreds alike.
+    -- Each charge and each rival is looked at once for a wallet, however many holds it has: a wallet that many use has hundreds alike.
     wallets as materialized (
         select
             hold.customer_id,
             hold.wallet_id,
-            unnest(range_agg(tstzrange(hold.opened_at, hold.opened_at + make_interval(secs => window_seconds), '[]'))) as period
-        from unnamed as hold
+            array_agg(hold.hold_id) as hold_ids,
+            range_agg(tstzrange(hold.opened_at, hold.opened_at + make_interval(secs => window_seconds), '[]')) as periods
+        from looked_up as hold
+        where hold.charge_id is null
         group by hold.customer_id, hold.wallet_id
     ),
 
-    usable as materialized (
-        select found.*
+    -- Most wallets have no charge that could be for a hold.
+    charged as materialized (
+        select wallets.customer_id, wallets.wallet_id, wallets.hold_ids, array_agg(one.operation_id) as charge_ids
         from wallets
-        inner join lateral (
-            select one.operation_id, one.customer_id, one.wallet_id, one.amount, one.order_id, one.source, one.requested_at, one.charged_at
-            from wallet.charge as one
-            where
-                one.organization_id = organization
-                and one.customer_id = wallets.customer_id
-                and one.wallet_id = wallets.wallet_id
-                and one.hold_id is null
-                and one.requested_at between lower(wallets.period) and upper(wallets.period)
-                and one.charged_at <= moment
-        ) as found on true
-        where
-            0 = (
-                select count(*)
-                from wallet.hold as ordered
-                where
-                    found.source <> 'transactions'
-                    and ordered.organization_id = organization
-                    and ordered.order_id = found.order_id
-                    and ordered.customer_id = found.customer_id
-                    and ordered.wallet_id = found.wallet_id
-                    and ordered.opened_at <= found.charged_at
-            )
-            -- A till's own record and the transactions report may tell of the same payment.
-            and not (
-                found.source = 'transactions'
-                and exists (
-                    select
-                    from wallet.charge as told
-                    where
-                        told.organization_id = organization
-                        and told.customer_id = found.customer_id
-                        and told.wallet_id = found.wallet_id
-                        and told.amount = found.amount
-                        and told.source <> 'transactions'
-                        and told.charged_at <= moment
-                        and told.requested_at between found.requested_at - interval '10 minutes' and found.requested_at + interval '10 minutes'
-                )
-            )
-    ),
-
-    spans as materialized (
-        select usable.customer_id, usable.wallet_id, min(usable.requested_at) as first_at, max(usable.charged_at) as last_at
-        from usable
-        group by usable.customer_id, usable.wallet_id
-    ),
-
-    rivals as materialized (
-        select rival.*
-        from spans
-        inner join lateral (
-            select
-                one.hold_id, one.transaction_id, one.customer_id, one.wallet_id, one.amount, one.order_id, one.opened_at, one.closed_at
-            from wallet.hold as one
-            where
-                one.organization_id = organization
-                and one.customer_id = spans.customer_id
-                and one.wallet_id = spans.wallet_id
-                and one.opened_at between spans.first_at - make_interval(secs => window_seconds) and spans.last_at
-                and one.confirmed_at <= moment
-        ) as rival on true
-        where
-            0 = (
-                select count(*)
-                from wallet.charge as own
-                where own.hold_id in (rival.hold_id, rival.transaction_id) and own.charged_at <= moment
-            )
-            and 0 = (
-                select count(*)
-                from wallet.charge as own
-                where
-                    own.organization_id = organization
-                    and own.order_id = rival.order_id
-                    and own.source <> 'transactions'
-                    and (own.customer_id, own.wallet_id) is not distinct from (rival.customer_id, rival.wallet_id)
-                    and own.charged_at <= moment
-            )
-    ),
-
-    -- A hold gets the first charge at which more charges than later holds still open went by since it was opened. A charge of an order does not
-    -- count holds of other orders.
-    steps as (
-        select
-            hold.hold_id,
-            one.operation_id,
-            one.amount,
-            one.charged_at as happened_at,
-            3 as turn,
-            1 as of_all,
-            1 as of_unordered,
-            (one.order_id is null or one.source = 'transactions') as is_of_all
-        from unnamed as hold
-        inner join usable as one on hold.customer_id = one.customer_id and hold.wallet_id = one.wallet_id
-        where
-            one.requested_at between hold.opened_at and hold.opened_at + make_interval(secs => window_seconds)
-            and one.charged_at >= hold.opened_at
-            and abs(one.amount - hold.amount) <= tolerance
-            and (one.order_id is null or one.source = 'transactions' or hold.order_id is null)
-        union all
-        select
-            hold.hold_id,
-            rival.hold_id,
-            null,
-            step.happened_at,
-            step.turn,
-            step.weight,
-            case when rival.order_id is null then step.weight else 0 end,
-            null
-        from unnamed as hold
-        inner join rivals as rival on hold.customer_id = rival.customer_id and hold.wallet_id = rival.wallet_id
+        cross join unnest(wallets.periods) as period
         cross join
             lateral (
-                values (rival.opened_at, 1, -1), (rival.closed_at, 2, 1)
-            ) as step (happened_at, turn, weight)
-        where
-            (rival.opened_at, rival.hold_id) > (hold.opened_at, hold.hold_id)
-            and abs(rival.amount - hold.amount) <= tolerance
-            and step.happened_at is not null
-    ),
-
-    walked as materialized (
-        select
-            steps.*,
-            sum(steps.of_all) over so_far as left_of_all,
-            sum(steps.of_unordered) over so_far as left_of_unordered
-        from steps
-        window so_far as (partition by steps.hold_id order by steps.happened_at, steps.turn, steps.operation_id rows unbounded preceding)
+                select charge.operation_id
+                from wallet.charge as charge
+                where
+                    charge.organization_id = organization
+                    and charge.customer_id = wallets.customer_id
+                    and charge.wallet_id = wallets.wallet_id
+                    and charge.hold_id is null
+                    and charge.requested_at between lower(period) and upper(period)
+                    and charge.charged_at <= moment
+                    -- Counts and not `exists`, as above.
+                    and 0 = (
+                        select count(*)
+                        from wallet.hold as ordered
+                        where
+                            charge.source <> 'transactions'
+                            and ordered.organization_id = organization
+                            and ordered.order_id = charge.order_id
+                            and ordered.customer_id = charge.customer_id
+                            and ordered.wallet_id = charge.wallet_id
+                            and ordered.opened_at <= charge.charged_at
+                    )
+                    -- A till's own record and the transactions report may tell of the same payment.
+                    and not (
+                        charge.source = 'transactions'
+                        and exists (
+                            select
+                            from wallet.charge as told
+                            where
+                                told.organization_id = organization
+                                and told.customer_id = charge.customer_id
+                                and told.wallet_id = charge.wallet_id
+                                and told.amount = charge.amount
+                                and told.source <> 'transactions'
+                                and told.charged_at <= moment
+                                and told.requested_at between charge.requested_at - interval '10 minutes' and charge.requested_at + interval '10 minutes'
+                        )
+                    )
+            ) as one
+        group by wallets.customer_id, wallets.wallet_id, wallets.hold_ids
     ),
 
     summed as materialized (
-        select distinct on (walked.hold_id) walked.hold_id, walked.operation_id, walked.happened_at as charged_at, walked.amount, 'sum' as matched_by
-        from walked
-        where walked.turn = 3 and case when walked.is_of_all then walked.left_of_all else walked.left_of_unordered end > 0
-        order by walked.hold_id, walked.happened_at, walked.operation_id
+        select found.*
+        from charged as wallets
+        cross join lateral (
+            with usable as materialized (
+                select one.operation_id, one.amount, one.order_id, one.source, one.requested_at, one.charged_at
+                from wallet.charge as one
+                where one.operation_id = any(wallets.charge_ids)
+            ),
+
+            span as materialized (
+                select min(usable.requested_at) as first_at, max(usable.charged_at) as last_at
+                from usable
+                having count(*) > 0
+            ),
+
+            unpaid as materialized (
+                select hold.*
+                from span
+                cross join unnest(wallets.hold_ids) as named (hold_id)
+                inner join wallet.hold as hold on named.hold_id = hold.hold_id
+            ),
+
+            rivals as materialized (
+                select rival.*
+                from span
+                inner join wallet.hold as rival
+                    on
+                        rival.organization_id = organization
+                        and wallets.customer_id = rival.customer_id
+                        and wallets.wallet_id = rival.wallet_id
+                        and rival.opened_at between span.first_at - make_interval(secs => window_seconds) and span.last_at
+                        and rival.confirmed_at <= moment
+                where
+                    0 = (
+                        select count(*)
+                        from wallet.charge as own
+                        where own.hold_id in (rival.hold_id, rival.transaction_id) and own.charged_at <= moment
+                    )
+                    and 0 = (
+                        select count(*)
+                        from wallet.charge as own
+                        where
+                            own.organization_id = organization
+                            and own.order_id = rival.order_id
+                            and own.source <> 'transactions'
+                            and (own.customer_id, own.wallet_id) is not distinct from (rival.customer_id, rival.wallet_id)
+                            and own.charged_at <= moment
+                    )
+            ),
+
+            -- A hold gets the first charge at which more charges than later holds still open went by since it was opened. A charge of an order
+            -- does not count holds of other orders.
+            steps as (
+                select
+                    hold.hold_id,
+                    one.operation_id,
+                    one.amount,
+                    one.charged_at as happened_at,
+                    3 as turn,
+                    1 as of_all,
+                    1 as of_unordered,
+                    (one.order_id is null or one.source = 'transactions') as is_of_all
+                from unpaid as hold
+                cross join usable as one
+                where
+                    one.requested_at between hold.opened_at and hold.opened_at + make_interval(secs => window_seconds)
+                    and one.charged_at >= hold.opened_at
+                    and abs(one.amount - hold.amount) <= tolerance
+                    and (one.order_id is null or one.source = 'transactions' or hold.order_id is null)
+                union all
+                select
+                    hold.hold_id,
+                    rival.hold_id,
+                    null,
+                    step.happened_at,
+                    step.turn,
+                    step.weight,
+                    case when rival.order_id is null then step.weight else 0 end,
+                    null
+                from unpaid as hold
+                inner join rivals as rival
+                    on
+                        (rival.opened_at, rival.hold_id) > (hold.opened_at, hold.hold_id)
+                        and abs(rival.amount - hold.amount) <= tolerance
+                cross join
+                    lateral (
+                        values (rival.opened_at, 1, -1), (rival.closed_at, 2, 1)
+                    ) as step (happened_at, turn, weight)
+                where step.happened_at is not null
+            ),
+
+            walked as materialized (
+                select
+                    steps.*,
+                    sum(steps.of_all) over so_far as left_of_all,
+                    sum(steps.of_unordered) over so_far as left_of_unordered
+                from steps
+                window so_far as (partition by steps.hold_id order by steps.happened_at, steps.turn, steps.operation_id rows unbounded preceding)
+            )
+
+            select distinct on (walked.hold_id) walked.hold_id, walked.operation_id, walked.happened_at as charged_at, walked.amount
+            from walked
+            where walked.turn = 3 and case when walked.is_of_all then walked.left_of_all else walked.left_of_unordered end > 0
+            order by walked.hold_id, walked.happened_at, walked.operation_id
+        ) as found
     )
 
     select
@@ -370,18 +384,38 @@ begin atomic  -- bound when it is made, whatever the caller's search_path
         hold.order_state,
         hold.transaction_id,
         hold.opened_at,
-        charge.operation_id,
-        charge.charged_at,
-        charge.amount,
-        charge.matched_by
-    from held as hold
-    inner join (
-        select named.hold_id, named.operation_id, named.charged_at, named.amount, named.matched_by
-        from named
-        union all
-        select summed.hold_id, summed.operation_id, summed.charged_at, summed.amount, summed.matched_by
-        from summed
-    ) as charge on hold.hold_id = charge.hold_id;
+        hold.charge_id,
+        hold.charged_at,
+        hold.charged_amount,
+        hold.matched_by
+    from looked_up as hold
+    where hold.charge_id is not null
+    union all
+    select
+        hold.hold_id,
+        hold.customer_id,
+        hold.wallet_id,
+        hold.amount,
+        hold.order_id,
+        known.state,
+        hold.transaction_id,
+        hold.opened_at,
+        summed.operation_id,
+        summed.charged_at,
+        summed.amount,
+        'sum'
+    from summed
+    inner join wallet.hold as hold on summed.hold_id = hold.hold_id
+    left join lateral (
+        select version.state
+        from wallet.payment_order_version as version
+        where
+            version.organization_id = hold.organization_id
+            and version.order_id = hold.order_id
+            and version.state_at <= moment
+        order by version.state_at desc, version.state = 'open', version.state
+        limit 1
+    ) as known on true;
 end;
 -- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric) is

@@ -20,6 +20,7 @@ create view secret.customer_masked as
 select
     person.organization_id,
     person.customer_id,
+    person.phone,
     left(person.phone, 2) || '***' as phone_masked,
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(person.phone, 'UTF8'))), 'hex') as phone_hash,
     case when person.email <> '' then '***' end as email_masked,
@@ -133,6 +134,7 @@ from (
 ) as person
 cross join secret.hash_key as hash_key;
 comment on view secret.customer_masked is 'Every version of every customer, masked: what analytics.customer and analytics.customer_history show.';
+comment on column secret.customer_masked.phone is 'The phone in clear, for joins inside of views; no view of analysts shows it.';
 comment on column secret.customer_masked.phone_masked is 'Begin of the phone''s country code; null without a phone.';
 comment on column secret.customer_masked.phone_hash is 'Keyed hash of the phone (E.164): equal for equal phones, also across organizations.';
 comment on column secret.customer_masked.email_masked is 'Three stars if there is an e-mail address, else null.';

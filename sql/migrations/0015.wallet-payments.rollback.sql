@@ -1,4 +1,6 @@
-drop table wallet.contested_ending;
+drop trigger released_payment on wallet.hold;
+drop function wallet.note_released_payment();
+drop table wallet.released_payment;
 drop view wallet.payment_state;
 drop trigger reopen on wallet.transaction;
 drop function wallet.reopen_by_report();

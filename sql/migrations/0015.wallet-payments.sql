@@ -321,38 +321,46 @@ comment on column wallet.payment_state.hold_closed_basis is 'Why that is believe
 comment on column wallet.payment_state.charge_id is 'Operation that took the money: our charge, or the till''s consumption of the hold.';
 comment on column wallet.payment_state.charge_basis is 'Why that is believed; one by balance authorizes no further call.';
 
-create table wallet.contested_ending (
-    contested_id bigint generated always as identity primary key,
+create table wallet.released_payment (
+    payment_id uuid not null references wallet.payment,
     hold_id uuid not null,
     organization_id uuid not null,
-    kind text not null check (kind in ('cancel_hold', 'chargeoff')),
-    source text not null,
-    idempotency_key text not null,
-    reported_organization_id uuid not null,
-    reported_customer_id uuid,
-    reported_wallet_id uuid,
-    reported_amount numeric,
-    occurred_at timestamptz not null,
     recorded_at timestamptz not null default clock_timestamp(),
-    unique (source, idempotency_key, hold_id)
+    primary key (payment_id, hold_id)
 );
-create index contested_ending_hold on wallet.contested_ending (hold_id);
-create index contested_ending_organization on wallet.contested_ending (organization_id, occurred_at);
-comment on table wallet.contested_ending is
-'Reported ends of holds that do not agree with the hold in organization, customer, wallet or amount: they end nothing, and are kept for a finding. '
-'Append-only.';
-comment on column wallet.contested_ending.contested_id is 'Id of the row.';
-comment on column wallet.contested_ending.hold_id is 'Hold that the report names: operation_id of wallet.hold.';
-comment on column wallet.contested_ending.organization_id is 'Organization of the hold.';
-comment on column wallet.contested_ending.kind is 'cancel_hold, or chargeoff for a consumption.';
-comment on column wallet.contested_ending.source is 'Who reported it.';
-comment on column wallet.contested_ending.idempotency_key is 'Key of the report within its source.';
-comment on column wallet.contested_ending.reported_organization_id is 'Organization as reported.';
-comment on column wallet.contested_ending.reported_customer_id is 'Customer as reported.';
-comment on column wallet.contested_ending.reported_wallet_id is 'Wallet as reported.';
-comment on column wallet.contested_ending.reported_amount is 'Amount as reported.';
-comment on column wallet.contested_ending.occurred_at is 'When it happened, as reported.';
-comment on column wallet.contested_ending.recorded_at is 'When it was found not to agree.';
+create index released_payment_organization on wallet.released_payment (organization_id);
+comment on table wallet.released_payment is
+'Payments whose hold was cancelled before their order was reported; made from the ledger by a trigger, never written by hand. A row stays when the '
+'order is reported or the end of the hold corrected: what is true of it is for the rule released_payment_unreported to say.';
+comment on column wallet.released_payment.payment_id is 'Payment concerned.';
+comment on column wallet.released_payment.hold_id is 'Its hold that was cancelled: as in wallet.hold.';
+comment on column wallet.released_payment.organization_id is 'Organization of the payment.';
+comment on column wallet.released_payment.recorded_at is 'When it was noted.';
+
+create function wallet.note_released_payment() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into wallet.released_payment (payment_id, hold_id, organization_id)
+    select made.payment_id, new.hold_id, made.organization_id
+    from wallet.operation as made
+    where
+        made.operation_id = new.hold_id
+        and made.payment_id is not null
+        and not exists (
+            select
+            from wallet.payment_event as reported
+            where reported.payment_id = made.payment_id and reported.sequence = 2 and reported.occurred_at <= new.closed_at
+        )
+    on conflict do nothing;
+    return null;
+end
+$$;
+comment on function wallet.note_released_payment() is 'Notes that the hold of a payment ended before its order was reported.';
+
+create trigger released_payment after insert or update on wallet.hold
+for each row when (new.closed_by = 'cancelled' and not new.observed) execute function wallet.note_released_payment();
 
 -- Columns of views say what they say in the tables.
 do $$

@@ -4,6 +4,8 @@ drop trigger d_touched on wallet.operation_event;
 drop function wallet.follow_orders(uuid);
 drop function wallet.order_doubt(uuid, text);
 drop function wallet.touch_by_hold();
+drop trigger touched on wallet.payment_event;
+drop function wallet.touch_by_payment();
 drop function wallet.touch_by_order();
 drop function wallet.touch_by_event();
 drop table wallet.hold_ended_again;

@@ -364,17 +364,16 @@ select
     masked.phone_hash,
     masked.organization_id,
     masked.customer_id
-from syrve.customer as person
-inner join secret.customer_masked as masked
-    on person.organization_id = masked.organization_id and person.customer_id = masked.customer_id and masked.is_current
+from secret.customer_masked as masked
 where
-    not person.is_deleted
+    masked.is_current
+    and not masked.is_deleted
     and exists (
         select
         from syrve.customer as other
         where
-            other.phone = person.phone
-            and other.organization_id <> person.organization_id
+            other.phone = masked.phone
+            and other.organization_id <> masked.organization_id
             and not other.is_deleted
     );
 comment on view analytics.shared_phone is

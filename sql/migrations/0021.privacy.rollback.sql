@@ -1,9 +1,10 @@
+drop function sync.prune_breakers(integer, integer);
 drop function sync.prune_backfills(integer, integer);
 drop function syrve.add_partitions(integer);
 drop trigger erased_stay_away on sync.roster;
+drop trigger identity_is_final on sync.roster;
 drop trigger erased_stay_away on syrve.customer;
-drop trigger erased_stay_away_insert on crm.customer;
-drop trigger erased_stay_away_update on crm.customer;
+drop trigger erased_stay_away on crm.customer;
 drop trigger erased_stay_away_insert on sync.reject;
 drop trigger erased_stay_away_update on sync.reject;
 drop schema privacy cascade;

@@ -45,12 +45,16 @@ comment on column privacy.erasure.removed is 'Receipt: rows by table that were d
 
 create table privacy.erased_key (
     key_hash bytea primary key check (octet_length(key_hash) = 32),
-    erasure_id uuid not null references privacy.erasure (erasure_id)
+    erasure_id uuid not null references privacy.erasure (erasure_id),
+    is_original boolean not null default true
 );
 comment on table privacy.erased_key is
 'Hashes of the identities of erased customers (organization, kind and value, with secret.erasure_key): none of them is imported again.';
 comment on column privacy.erased_key.key_hash is 'Keyed SHA-256 of organization, kind and value of an identity.';
 comment on column privacy.erased_key.erasure_id is 'Erasure that it comes from.';
+comment on column privacy.erased_key.is_original is
+'Whether the person had it when they were erased. Only by such a one is somebody erased again who came back; one that a later look-up found keeps '
+'its identity away, and no more.';
 
 create function privacy.key_hash(organization_id uuid, identity_kind text, identity_value text) returns bytea
 language sql stable
@@ -74,32 +78,66 @@ $$;
 comment on function privacy.is_erased(uuid, text, text) is
 'Whether an identity (kind id, phone, card, card_number or email) is of an erased customer.';
 
+-- Phones are looked for as people write them: any signs that are no letters between the digits, full-width digits, with or without a country code, and
+-- beside other numbers. So every row of ten and more digits is tried from each digit on.
 -- As the owner, because the DAGs read no hashes.
 create function privacy.names_erased(organization_id uuid, written text) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
 as $$
-    select
-        written is not null
-        and exists (select from privacy.erased_key)
-        and exists (
-            select
-            from
-                regexp_matches(
-                    written, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\+?\d[\d ()-]{8,18}\d|[^\s"'':,;<>()]+@[^\s"'':,;<>()]+', 'gi'
-                ) as found (words)
-            cross join lateral (
-                values
-                ('id', lower(found.words[1])),
-                ('email', lower(found.words[1])),
-                ('phone', '+' || regexp_replace(found.words[1], '\D', '', 'g')),
-                ('phone', '+7' || right(regexp_replace(found.words[1], '\D', '', 'g'), 10))
-            ) as possible (kind, value)
-            inner join privacy.erased_key as erased on erased.key_hash = privacy.key_hash($1, possible.kind, possible.value)
-        )
+    with folded as (
+        select lower(translate(normalize(written, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९', '012345678901234567890123456789')) as text
+        where written is not null and exists (select from privacy.erased_key)
+    ),
+
+    digits as (
+        select regexp_replace(found.words[1], '\D', '', 'g') as run
+        from folded
+        cross join regexp_matches(folded.text, '\d(?:[^[:alnum:]@]{0,20}\d){9,39}', 'g') as found (words)
+    ),
+
+    possible as (
+        select
+            'phone' as kind,
+            case when length.digits = 10 then '+7' else '+' end || substr(digits.run, start.place, length.digits) as value
+        from digits
+        cross join generate_series(1, char_length(digits.run) - 9) as start (place)
+        cross join generate_series(10, 15) as length (digits)
+        where start.place + length.digits - 1 <= char_length(digits.run)
+        union all
+        select
+            'id',
+            found.words[1]
+        from folded
+        cross join regexp_matches(folded.text, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', 'g') as found (words)
+        union all
+        select
+            'email',
+            found.words[1]
+        from folded
+        cross join regexp_matches(folded.text, '[^\s"'':,;<>()]+@[^\s"'':,;<>()]+', 'g') as found (words)
+    ),
+
+    concerned as (
+        select $1 as organization_id
+        where $1 is not null
+        union all
+        select distinct done.organization_id
+        from privacy.erasure as done
+        where $1 is null and done.erased_at is not null
+    )
+
+    select exists (
+        select
+        from possible
+        cross join concerned
+        inner join privacy.erased_key as erased
+            on erased.key_hash = privacy.key_hash(concerned.organization_id, possible.kind, possible.value)
+    )
 $$;
 comment on function privacy.names_erased(uuid, text) is
-'Whether a text holds an id, a phone or an e-mail address of an erased customer.';
+'Whether a text holds an id, a phone or an e-mail address of an erased customer of an organization; of any, if null.';
 
 -- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while nobody was erased.
 -- As the owner, because whoever adds identities reads no hashes.
@@ -126,6 +164,21 @@ comment on function privacy.drop_erased_identities() is
 create trigger erased_stay_away after insert on sync.roster
 referencing new table as added
 for each statement execute function privacy.drop_erased_identities();
+
+create function privacy.refuse_other_identity() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    raise check_violation using message = 'an identity of the roster never becomes another one: add that one';
+end
+$$;
+comment on function privacy.refuse_other_identity() is 'Keeps identities as they were added, so that what is asked of a new one is asked of all.';
+
+create trigger identity_is_final before update on sync.roster
+for each row when (
+    (old.organization_id, old.identity_kind, old.identity_value) is distinct from (new.organization_id, new.identity_kind, new.identity_value)
+) execute function privacy.refuse_other_identity();
 
 -- As the owner, because the DAGs read no hashes.
 create function privacy.refuse_erased_customers() returns trigger
@@ -154,19 +207,13 @@ create function privacy.refuse_erased_wishes() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    refused bigint;
 begin
-    if exists (select from privacy.erased_key) then
-        select min(written.crm_id) into refused
-        from written
-        where
-            privacy.is_erased(written.organization_id, 'id', written.customer_id::text)
-            or privacy.names_erased(written.organization_id, concat_ws(' ; ', written.phone, written.email));
-        if refused is not null then
-            raise exception 'row % of crm.customer is about a person who was erased', refused
-                using errcode = 'SY001', hint = 'Delete the person in the CRM too; privacy.allow_again lets one come back who wants to.';
-        end if;
+    if exists (select from privacy.erased_key) and (
+        privacy.is_erased(new.organization_id, 'id', new.customer_id::text)
+        or privacy.names_erased(new.organization_id, concat_ws(' ; ', new.phone, new.email))
+    ) then
+        raise exception 'row % of crm.customer is about a person who was erased', new.crm_id
+            using errcode = 'SY001', hint = 'Delete the person in the CRM too; privacy.allow_again lets one come back who wants to.';
     end if;
     return null;
 end
@@ -174,12 +221,9 @@ $$;
 comment on function privacy.refuse_erased_wishes() is
 'Refuses rows of the CRM about erased customers.';
 
-create trigger erased_stay_away_insert after insert on crm.customer
-referencing new table as written
-for each statement execute function privacy.refuse_erased_wishes();
-create trigger erased_stay_away_update after update on crm.customer
-referencing new table as written
-for each statement execute function privacy.refuse_erased_wishes();
+-- By row, so that an update of anything else costs nothing.
+create trigger erased_stay_away after insert or update of organization_id, customer_id, phone, email on crm.customer
+for each row execute function privacy.refuse_erased_wishes();
 
 -- As the owner, because whoever adds rejects reads no hashes.
 create function privacy.scrub_rejects() returns trigger
@@ -213,45 +257,85 @@ returns table (identity_kind text, identity_value text)
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
+    with known as (
+        select
+            listed.identity_kind as kind,
+            listed.identity_value as value
+        from sync.roster as listed
+        where listed.organization_id = $1 and listed.customer_id = $2 and listed.identity_kind <> 'id'
+        union
+        select 'phone', mirrored.phone
+        from syrve.customer as mirrored
+        where mirrored.organization_id = $1 and mirrored.customer_id = $2 and mirrored.phone is not null
+        union
+        select 'email', lower(mirrored.email)
+        from syrve.customer as mirrored
+        where mirrored.organization_id = $1 and mirrored.customer_id = $2 and mirrored.email is not null
+        union
+        select
+            card.kind,
+            card.value
+        from syrve.card as held
+        cross join lateral (values ('card', held.track), ('card_number', held.number)) as card (kind, value)
+        where held.organization_id = $1 and held.customer_id = $2 and card.value is not null
+    )
+
     select 'id', $2::text where $2 is not null
     union
     select 'phone', $3 where $3 is not null
     union
+    -- What another customer has by now is that one's: the roster may not have looked since it moved.
     select
-        known.identity_kind,
-        known.identity_value
-    from sync.roster as known
-    where known.organization_id = $1 and known.customer_id = $2
-    union
-    select 'phone', mirrored.phone
-    from syrve.customer as mirrored
+        known.kind,
+        known.value
+    from known
     where
-        mirrored.organization_id = $1
-        and mirrored.customer_id = $2
-        and mirrored.phone is not null
-        and not exists (
+        not exists (
             select
             from syrve.customer as other
             where
-                other.organization_id = $1
+                known.kind in ('phone', 'email')
+                and other.organization_id = $1
                 and other.customer_id <> $2
-                and other.phone = mirrored.phone
                 and not other.is_deleted
+                and case known.kind when 'phone' then other.phone else lower(other.email) end = known.value
         )
-    union
-    select 'email', lower(mirrored.email)
-    from syrve.customer as mirrored
-    where mirrored.organization_id = $1 and mirrored.customer_id = $2 and mirrored.email is not null
-    union
-    select
-        card.kind,
-        card.value
-    from syrve.card as held
-    cross join lateral (values ('card', held.track), ('card_number', held.number)) as card (kind, value)
-    where held.organization_id = $1 and held.customer_id = $2 and card.value is not null
+        and not exists (
+            select
+            from syrve.card as other
+            where
+                known.kind in ('card', 'card_number')
+                and other.organization_id = $1
+                and other.customer_id <> $2
+                and case known.kind when 'card' then other.track else other.number end = known.value
+        )
 $$;
 comment on function privacy.identities_of(uuid, uuid, text) is
 'Identities that lead to a customer now, or to a phone that has no customer.';
+
+-- The CRM writes phones as people do, and SQL knows no numbering plans: a row is the person's if its digits, without a trunk 8 or zeros before them,
+-- are the number or its end, with at most three digits of a country before it.
+create function privacy.is_written_as(phone text, written text) returns boolean
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    with digits as (
+        select
+            regexp_replace($1, '\D', '', 'g') as wanted,
+            ltrim(regexp_replace(translate(normalize($2, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹', '01234567890123456789'), '\D', '', 'g'), '0') as found
+    )
+
+    select exists (
+        select
+        from digits
+        cross join lateral (values (digits.found), (case when digits.found ~ '^8\d{10}$' then substr(digits.found, 2) end)) as reading (digits)
+        where
+            char_length(reading.digits) >= 7
+            and char_length(digits.wanted) - char_length(reading.digits) between 0 and 3
+            and right(digits.wanted, char_length(reading.digits)) = reading.digits
+    )
+$$;
+comment on function privacy.is_written_as(text, text) is 'Whether a text may be a phone number as people write it: +79161234567 as 8 (916) 123-45-67.';
 
 create function privacy.crm_ids_of(organization_id uuid, customer_id uuid, phone text) returns setof bigint
 language sql stable
@@ -272,10 +356,10 @@ as $$
         wanted.organization_id = $1
         and wanted.customer_id is null
         and known.customer_id is null
-        and coalesce(known.phone, wanted.phone) in (
-            select identity.identity_value
+        and exists (
+            select
             from privacy.identities_of($1, $2, $3) as identity
-            where identity.identity_kind = 'phone'
+            where identity.identity_kind = 'phone' and privacy.is_written_as(identity.identity_value, coalesce(known.phone, wanted.phone))
         )
 $$;
 comment on function privacy.crm_ids_of(uuid, uuid, text) is
@@ -370,6 +454,25 @@ begin
         n := n || jsonb_build_object('sync.audit', affected);
     end if;
 
+    -- Made by a later migration.
+    if to_regclass('sync.signal') is not null then
+        delete from sync.signal as reported
+        where
+            reported.organization_id = erasure.organization_id
+            and (
+                reported.customer_id = erasure.customer_id
+                or exists (
+                    select
+                    from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
+                    where
+                        (mine.identity_kind = 'phone' and mine.identity_value = reported.phone)
+                        or (mine.identity_kind = reported.identity_kind and mine.identity_value = reported.identity_value)
+                )
+            );
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object('sync.signal', affected);
+    end if;
+
     -- Last: until here it says who the person is.
     delete from sync.roster as known
     using privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
@@ -378,6 +481,10 @@ begin
         and known.identity_kind = mine.identity_kind
         and known.identity_value = mine.identity_value;
     get diagnostics affected = row_count;
+    -- What is another customer's by now stays, and is looked up again.
+    update sync.roster as known
+    set customer_id = null, due_at = now()
+    where known.organization_id = erasure.organization_id and known.customer_id = erasure.customer_id;
     return n || jsonb_build_object('sync.roster', affected);
 end
 $$;
@@ -565,7 +672,7 @@ as $$
             'key_hashes', (
                 select jsonb_agg(encode(erased.key_hash, 'hex') order by erased.key_hash)
                 from privacy.erased_key as erased
-                where erased.erasure_id = done.erasure_id
+                where erased.erasure_id = done.erasure_id and erased.is_original
             )
         )
     from privacy.erasure as done
@@ -600,6 +707,18 @@ $$;
 comment on function privacy.remember(jsonb) is
 'Takes a receipt back after a restore; says whether it was missing. A made-up one harms nobody: its hashes fit no one without the key.';
 
+create function privacy.is_original(organization_id uuid, identity_kind text, identity_value text) returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select exists (
+        select
+        from privacy.erased_key as erased
+        where erased.is_original and erased.key_hash = privacy.key_hash($1, $2, $3)
+    )
+$$;
+comment on function privacy.is_original(uuid, text, text) is 'Whether a person was erased who had this identity then; called by privacy.erase_returned.';
+
 -- As the owner, because the DAGs delete no history by themselves.
 create function privacy.erase_returned() returns bigint
 language plpgsql security definer
@@ -614,22 +733,61 @@ begin
     if not exists (select from privacy.erased_key) then
         return 0;
     end if;
+    -- A customer by the id alone: a phone or card may be somebody else's in an older backup. A phone without a customer is a person of its own,
+    -- unless a customer has it.
     for person in
         select
             mirrored.organization_id,
             mirrored.customer_id,
             null::text as phone
         from syrve.customer as mirrored
-        where privacy.is_erased(mirrored.organization_id, 'id', mirrored.customer_id::text)
+        where privacy.is_original(mirrored.organization_id, 'id', mirrored.customer_id::text)
         union
         select
             known.organization_id,
             known.customer_id,
-            case when known.customer_id is null and known.identity_kind = 'phone' then known.identity_value end as phone
+            null
         from sync.roster as known
-        where privacy.is_erased(known.organization_id, known.identity_kind, known.identity_value)
+        where privacy.is_original(known.organization_id, 'id', known.customer_id::text)
+        union
+        select
+            known.organization_id,
+            known.identity_value::uuid,
+            null
+        from sync.roster as known
+        where known.identity_kind = 'id' and privacy.is_original(known.organization_id, 'id', known.identity_value)
+        union
+        select
+            wanted.organization_id,
+            wanted.customer_id,
+            null
+        from crm.customer as wanted
+        where privacy.is_original(wanted.organization_id, 'id', wanted.customer_id::text)
+        union
+        select
+            known.organization_id,
+            known.customer_id,
+            null
+        from crm.push_state as known
+        where privacy.is_original(known.organization_id, 'id', known.customer_id::text)
+        union
+        select
+            known.organization_id,
+            null,
+            known.identity_value
+        from sync.roster as known
+        where
+            known.identity_kind = 'phone'
+            and known.customer_id is null
+            and privacy.is_original(known.organization_id, 'phone', known.identity_value)
+            and not exists (
+                select
+                from syrve.customer as other
+                where other.organization_id = known.organization_id and other.phone = known.identity_value and not other.is_deleted
+            )
     loop
-        continue when person.customer_id is null and person.phone is null;
+        -- Money that is held or unsettled keeps whoever came back, as it keeps everybody; the next run tries again.
+        continue when exists (select from privacy.hindrances(person.organization_id, person.customer_id));
         insert into privacy.erasure (run_id, organization_id, customer_id, phone, requested_by)
         values ('returned after a restore', person.organization_id, person.customer_id, person.phone, 'receipt')
         returning * into erasure;
@@ -658,16 +816,34 @@ create function privacy.add_erased_identity(organization_id uuid, customer_id uu
 language sql security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    insert into privacy.erased_key (key_hash, erasure_id)
+    insert into privacy.erased_key (key_hash, erasure_id, is_original)
     select
         privacy.key_hash($1, $3, $4),
-        erased.erasure_id
+        erased.erasure_id,
+        false
     from privacy.erased_key as erased
-    where erased.key_hash = privacy.key_hash($1, 'id', $2::text)
+    where
+        erased.key_hash = privacy.key_hash($1, 'id', $2::text)
+        and $3 <> 'id'
+        and not exists (
+            select
+            from sync.roster as known
+            where
+                known.organization_id = $1
+                and known.identity_kind = $3
+                and known.identity_value = $4
+                and known.customer_id is not null
+                and known.customer_id <> $2
+        )
+        and not exists (
+            select
+            from syrve.customer as mirrored
+            where mirrored.organization_id = $1 and $3 = 'phone' and mirrored.phone = $4 and not mirrored.is_deleted
+        )
     on conflict do nothing
 $$;
 comment on function privacy.add_erased_identity(uuid, uuid, text, text) is
-'Notes another identity of an erased customer, as a look-up found it.';
+'Notes another identity of an erased customer, as a look-up found it; none that leads to a customer whom the mirror has.';
 
 create function privacy.allow_again(organization_id uuid, identity_kind text, identity_value text) returns boolean
 language sql
@@ -739,6 +915,32 @@ as $$
 $$;
 comment on function sync.prune_backfills(integer, integer) is
 'Removes backfills that ended more than that many days ago, at least 7.';
+
+-- As the owner, likewise. What a person decided about a push holds as long as the CRM wants just that, so its breaker stays.
+create function sync.prune_breakers(days integer, batch_rows integer) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with old as (
+        select done.breaker_id
+        from sync.breaker as done
+        where
+            done.decided_at < now() - make_interval(days => greatest($1, 7))
+            and not exists (select from crm.push_held_back as held where held.breaker_id = done.breaker_id)
+        limit $2
+    ),
+
+    removed as (
+        delete from sync.breaker as done
+        using old
+        where done.breaker_id = old.breaker_id
+        returning done.breaker_id
+    )
+
+    select count(*) from removed
+$$;
+comment on function sync.prune_breakers(integer, integer) is
+'Removes breakers that were decided more than that many days ago, at least 7, with what they held of a pull; not those that a push still goes by.';
 
 -- As the owner, because the DAGs make no tables.
 create function syrve.add_partitions(years_ahead integer default 3) returns integer

@@ -18,3 +18,28 @@ comment on column sync.check_result.failures is 'How many rows failed; 0 is pass
 comment on column sync.check_result.examples is 'The first of them: [{subject: [ids], detail: text}].';
 comment on column sync.check_result.seconds is 'How long the check took.';
 comment on column sync.check_result.checked_at is 'When it was made last in this run.';
+
+-- As the owner, because the DAGs write results of checks, and delete none.
+create function sync.prune_check_results(days integer, batch_rows integer) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with old as (
+        select
+            made.run_id,
+            made.check_name
+        from sync.check_result as made
+        where made.checked_at < now() - make_interval(days => greatest($1, 7))
+        limit $2
+    ),
+
+    removed as (
+        delete from sync.check_result as made
+        using old
+        where made.run_id = old.run_id and made.check_name = old.check_name
+        returning made.run_id
+    )
+
+    select count(*) from removed
+$$;
+comment on function sync.prune_check_results(integer, integer) is 'Removes results of checks that were made more than that many days ago, at least 7.';

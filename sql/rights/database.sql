@@ -33,7 +33,19 @@ select
         from pg_namespace as common
         cross join lateral aclexplode(coalesce(common.nspacl, acldefault('n', common.nspowner))) as acl
         where common.nspname = 'public' and acl.grantee = 0 and acl.privilege_type = 'CREATE'
-    ) as everybody_creates_in_public
+    ) as everybody_creates_in_public,
+    array(
+        select listed.oid::regclass::text
+        from pg_class as listed
+        where
+            listed.relnamespace = to_regnamespace('source')
+            and listed.relkind = 'v'
+            and not exists (
+                select from pg_options_to_table(listed.reloptions) as given
+                where given.option_name = 'security_barrier' and given.option_value::boolean
+            )
+        order by 1
+    ) as open_views
 from pg_namespace as ours
 inner join pg_roles as owner on ours.nspowner = owner.oid
 inner join pg_roles as own on own.rolname = current_user

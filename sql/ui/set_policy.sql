@@ -1,6 +1,11 @@
 -- Set what is promised to an organization; what is not on the form is kept.
 insert into sync.refresh_policy (organization_id, max_age_seconds, min_interval_seconds)
-values (%(organization_id)s::uuid, %(max_age_seconds)s, %(min_interval_seconds)s)
+select
+    known.organization_id,
+    %(max_age_seconds)s::integer,
+    %(min_interval_seconds)s::integer
+from syrve.organization as known
+where known.organization_id = %(organization_id)s::uuid
 on conflict (organization_id) do update
     set max_age_seconds = excluded.max_age_seconds, min_interval_seconds = excluded.min_interval_seconds
 returning organization_id;

@@ -1,22 +1,38 @@
 -- The customers with open holds whose transactions were read longest ago, and the revision to read on from: before the oldest open hold, because
--- rows may be committed late, below a revision that was read already.
+-- rows may be committed late, below a revision that was read already. While the fence is closed also those whose money may have moved unknown to the
+-- ledger, from a day before it knew of anything last.
+with wanted as (
+    select
+        open_hold.organization_id,
+        open_hold.customer_id,
+        open_hold.opened_at as since
+    from wallet.open_hold as open_hold
+    union all
+    select
+        suspect.organization_id,
+        suspect.customer_id,
+        coalesce((select max(known.begun_at) - interval '1 day' from wallet.epoch as known), '-infinity') as since
+    from wallet.restore_suspect as suspect
+    where suspect.customer_id is not null and exists (select from wallet.closed_fence)
+)
+
 select
-    open_hold.organization_id::text,
-    open_hold.customer_id::text,
+    wanted.organization_id::text,
+    wanted.customer_id::text,
     (
         select max(known.revision)
         from wallet.transaction as known
         where
-            known.organization_id = open_hold.organization_id
-            and known.customer_id = open_hold.customer_id
-            and known.created_at < min(open_hold.opened_at) - make_interval(secs => %(skew_seconds)s)
+            known.organization_id = wanted.organization_id
+            and known.customer_id = wanted.customer_id
+            and known.created_at < min(wanted.since) - make_interval(secs => %(skew_seconds)s)
     ) as revision
-from wallet.open_hold as open_hold
+from wanted
 left join wallet.transaction_bookmark as bookmark
-    on open_hold.organization_id = bookmark.organization_id and open_hold.customer_id = bookmark.customer_id
+    on wanted.organization_id = bookmark.organization_id and wanted.customer_id = bookmark.customer_id
 where
-    open_hold.organization_id = any(%(organization_ids)s::uuid[])
-    and (%(customer_id)s::uuid is null or open_hold.customer_id = %(customer_id)s::uuid)
-group by open_hold.organization_id, open_hold.customer_id
-order by min(bookmark.read_at) asc nulls first, min(open_hold.opened_at) asc
+    wanted.organization_id = any(%(organization_ids)s::uuid[])
+    and (%(customer_id)s::uuid is null or wanted.customer_id = %(customer_id)s::uuid)
+group by wanted.organization_id, wanted.customer_id
+order by min(bookmark.read_at) asc nulls first, min(wanted.since) asc
 limit %(customers)s;

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from fixtures.pushes import IMPATIENT_PUSH, NEW_PHONES, Pushing
+from fixtures.pushes import ASKED_BY, IMPATIENT_PUSH, NEW_PHONES, Pushing, let_pass
 from syrve.api.dialects import dialect_named
 from syrve.api.errors import AuthenticationFailed, LoyaltyNotConfigured, PermissionDenied
 from syrve.crm.apply import ApplyScope, PushApply
@@ -788,14 +788,17 @@ def test_broken_organization_holds_up_nobody_else(pushing: Pushing) -> None:
     plan = planner.run(PlanScope((first, second)))
     shards = shards_of(plan, shard_size=1, max_shards=4)
     assert sorted(each["organization_id"] for each in shards) == sorted([first, second])
+    let_pass(pushing.warehouse, plan.plan_id)
     pushing.execute(f"alter table crm.push add constraint broken check (organization_id <> '{second}') not valid")
     try:
         with pushing.client() as client, pytest.raises(WarehouseError, match="CheckViolation"):
-            PushApply(pushing.warehouse, client, key=pushing.key("apply")).run(ApplyScope(plan.plan_id, second))
+            PushApply(pushing.warehouse, client, key=pushing.key("apply"), asked_by=ASKED_BY).run(
+                ApplyScope(plan.plan_id, second)
+            )
         assert pushing.apply(plan).changed == 1
     finally:
         pushing.execute("alter table crm.push drop constraint broken")
     assert sorted(pushing.states(plan).values()) == ["planned", "pushed"]
     with pushing.client() as client:
-        job = PushApply(pushing.warehouse, client, key=pushing.key("apply"))
+        job = PushApply(pushing.warehouse, client, key=pushing.key("apply"), asked_by=ASKED_BY)
         assert job.run(ApplyScope(plan.plan_id, second)).requested == 1

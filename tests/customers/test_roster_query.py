@@ -66,7 +66,6 @@ def test_percent_sign_and_cast_in_a_query_are_taken_as_they_are(roster: Roster, 
     [
         ("select phone from nowhere", "UndefinedTable, 42P01"),
         ("select phone frm guest", "SyntaxError, 42601"),
-        (f"select '{CANARY}'::uuid as phone", "InvalidTextRepresentation, 22P02"),
         (
             "with x as (insert into guest (mobile) values ('+79750000003') returning 1) select * from x",
             "FeatureNotSupported, 0A000",
@@ -84,10 +83,26 @@ def test_refused_query_is_told_without_a_row_value(roster: Roster, query: Query,
     assert len(chunk.rows) == 4, "a query writes nothing"
 
 
+@pytest.mark.parametrize(
+    "computed",
+    [
+        "1 / (digits - 79750000002)",
+        "(mobile || 'x')::integer",
+        "(digits * 9)::smallint",
+        "(select 1 from guest)",
+        "repeat(mobile, 2000000000)",
+    ],
+)
+def test_error_of_a_value_does_not_tell_which_it_was(query: Query, computed: str) -> None:
+    with pytest.raises(UnusableSource, match=r"^the query failed on a row; try it there by hand$") as caught:
+        list(query(f"select {computed} as phone from guest").chunks(COLUMNS))
+    assert caught.value.__cause__ is None
+
+
 def test_error_in_the_middle_of_a_query_is_told_without_a_row_value(roster: Roster, query: Query) -> None:
     number = f"select 89750000000 + 100000 / (n - {CHUNK_ROWS + 10}) as phone from generate_series(1, {2 * CHUNK_ROWS}) as s (n)"
 
-    with pytest.raises(UnusableSource, match=re.escape("(DivisionByZero, 22012)")):
+    with pytest.raises(UnusableSource, match=r"^the query failed on a row; try it there by hand$"):
         roster.take(query(number))
 
 

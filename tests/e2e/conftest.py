@@ -1,11 +1,15 @@
 """One real Airflow for the folder: Postgres, simulator, api-server, scheduler with LocalExecutor, dag-processor."""
 
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,23 +31,7 @@ RUN_TIMEOUT_SECONDS = 150.0
 QUERIED = {"SYRVE_SOURCE_CONNECTIONS": "syrve_warehouse"}
 DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
 """So that a backfill of some days is that many runs."""
-RUN_HERE = (
-    names.ROSTER_IMPORT_DAG,
-    names.CUSTOMERS_DAG,
-    names.BALANCES_DAG,
-    names.COUPONS_DAG,
-    names.BACKFILL_DAG,
-    names.CRM_IMPORT_DAG,
-    names.CRM_PUSH_DAG,
-    names.WALLET_IMPORT_DAG,
-    names.BULK_TOPUP_DAG,
-    names.ERASE_DAG,
-    names.EXPORT_DAG,
-    names.MAINTENANCE_DAG,
-    names.RELEASE_HOLDS_DAG,
-    names.RECONCILE_DAG,
-    names.CHECKS_DAG,
-)
+RUN_HERE = tuple(sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py")))
 
 
 @dataclass
@@ -100,12 +88,12 @@ class LiveAirflow:
         """Clear a task and those after it, as the UI does."""
         body = {"dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id], "only_failed": False}
         body |= {"include_downstream": True, "reset_dag_runs": True}
-        self.api._call("POST", f"/dags/{run.dag_id}/clearTaskInstances", "clear tasks", body=body)
+        self.api.call("POST", f"/dags/{run.dag_id}/clearTaskInstances", "clear tasks", body=body)
 
     def mark_success(self, run: DagRun, task_id: str) -> None:
         """Mark a task as success by hand."""
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
-        self.api._call("PATCH", path, "mark a task", body={"new_state": "success"})
+        self.api.call("PATCH", path, "mark a task", body={"new_state": "success"})
 
     def task_states(self) -> dict[str, str | None]:
         return {task.label: task.state for task in self.last_tasks}
@@ -178,20 +166,54 @@ class LiveAirflow:
 def live_airflow() -> Iterator[LiveAirflow]:
     home = Path(tempfile.mkdtemp(prefix="syrve-e2e-"))
     home.chmod(0o711)
-    stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), os.environ | DAILY | QUERIED, print)
+    paths = StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags")
+    with monitored(paths.directory / "logs", paths.airflow_config):
+        yield from _live_airflow(Stack(paths, os.environ | DAILY | QUERIED, print))
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def monitored(folder: Path, config: Path) -> Iterator[None]:
+    """Take what Airflow sends to a StatsD server and to OpenLineage into files beside its logs, by writing Airflow's configuration file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lineage = {"type": "file", "log_file_path": str(folder / "openlineage.log"), "append": True}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        is_over = threading.Event()
+        server.settimeout(0.5)
+
+        def write() -> None:
+            while not is_over.is_set():
+                with suppress(TimeoutError):
+                    packet = server.recv(65_535)
+                    with (folder / "statsd.log").open(
+                        "ab"
+                    ) as file:  # the stack empties its folder of logs when it starts
+                        file.write(packet + b"\n")
+
+        thread = threading.Thread(target=write, name="statsd", daemon=True)
+        thread.start()
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(
+            f"[openlineage]\ntransport = {json.dumps(lineage)}\n"
+            f"[metrics]\nstatsd_on = True\nstatsd_host = 127.0.0.1\nstatsd_port = {server.getsockname()[1]}\n"
+        )
+        yield
+        is_over.set()
+        thread.join()
+
+
+def _live_airflow(stack: Stack) -> Iterator[LiveAirflow]:
+    state = stack.bring_up(DEMO)
     try:
-        state = stack.bring_up(DEMO)
-        try:
-            api = stack.api(state)
-            for dag_id in RUN_HERE:
-                wait_until_parsed(api, stack.paths.dags, dag_id, not_before=0.0)
-                api.set_paused(dag_id, paused=False)
-            assert state.simulator_url is not None
-            yield LiveAirflow(stack, state, api, SimulatorControl(state.simulator_url))
-        finally:
-            stack.take_down(state, grace_seconds=5.0)
+        api = stack.api(state)
+        for dag_id in RUN_HERE:
+            wait_until_parsed(api, stack.paths.dags, dag_id, not_before=0.0)
+            api.set_paused(dag_id, paused=False)
+        assert state.simulator_url is not None
+        yield LiveAirflow(stack, state, api, SimulatorControl(state.simulator_url))
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        stack.take_down(state, grace_seconds=5.0)
 
 
 @pytest.fixture

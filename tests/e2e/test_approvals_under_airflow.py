@@ -1,7 +1,6 @@
 """An approval is for what was shown: whatever is cleared, marked or answered in a hurry, nothing else is sent."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -9,8 +8,7 @@ from uuid import uuid4
 import pytest
 
 from devstack import names
-from devstack.errors import StackError
-from e2e_support import wait_until
+from e2e_support import answer_in_two_browsers, answer_until_taken, states, wait_until
 
 
 @dataclass
@@ -152,19 +150,12 @@ def test_answer_within_a_second_counts_once(airflow: Any, campaign: Campaign, tu
     assert (campaign.credited, campaign.events()) == (1, [("approved", "admin", "approver")])
 
 
-def states(airflow: Any, run: Any) -> list[str | None]:
-    return [task.state for task in airflow.api.tasks(run.dag_id, run.run_id)]
+def test_two_answers_at_once_are_one_decision(airflow: Any, campaign: Campaign) -> None:
+    campaign.write(1)
+    run = campaign.ask()
 
+    answer_in_two_browsers(airflow, run, "Approve", "Reject")
 
-def answer_until_taken(airflow: Any, run: Any, is_taken: Callable[[], bool]) -> None:
-    """Approve at once, and again whenever Airflow asks again: it may lose an answer given in the first moments."""
-
-    def answered() -> bool:
-        if "awaiting_input" in states(airflow, run):
-            try:
-                airflow.answer(run, "Approve")
-            except StackError:
-                return is_taken()  # it was answered a moment ago
-        return is_taken()
-
-    wait_until(answered, "the approval is recorded", timeout_seconds=140.0)
+    assert airflow.finish(run) == "success"
+    ((state, _, by),) = campaign.events()
+    assert (by, campaign.credited) == ("approver", 1 if state == "approved" else 0)

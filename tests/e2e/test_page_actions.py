@@ -93,3 +93,70 @@ def test_preview_starts_the_dag_as_the_person(site: Site) -> None:
     assert query(site, "select user_name from sync.audit where action = 'start a push: preview'") == [("User",)]
     page = ask(site, "User", "GET", started.headers["location"].removeprefix("/syrve"))
     assert f"/dags/syrve_crm_push/runs/{quote(runs[0]['dag_run_id'])}" in page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/rejects?entity=%00", "/rejects.csv?stage=a%1b", "/push?started=%0A", "/rejects?%00=a"]
+)
+def test_control_characters_are_refused_in_words(site: Site, path: str) -> None:
+    refused = ask(site, "User", "GET", path)
+
+    assert refused.status_code == 400
+    assert "A value has control characters" in refused.text
+
+
+def test_form_with_control_characters_is_refused(site: Site) -> None:
+    refused = press(site, "User", "/customer", key="+79757771234\0")
+
+    assert refused.status_code == 400
+    assert "A value has control characters" in refused.text
+
+
+MISSING = [
+    ("/rejects/resolve", {"reject_ids": "987654321"}),
+    ("/inbox/unblock", {"crm_id": "987654321"}),
+    ("/inbox/conflict", {"conflict_id": "987654321", "decision": "crm"}),
+    ("/holds/decide", {f"finding:{CUSTOMER}": "keep"}),
+]
+
+
+@pytest.mark.parametrize(("path", "values"), MISSING)
+def test_change_of_what_is_not_there_says_so(site: Site, path: str, values: dict[str, str]) -> None:
+    before = query(site, "select count(*) from sync.audit")
+
+    refused = press(site, "Admin", path, **values)
+
+    assert refused.status_code == 404
+    assert "Nothing was found to change" in refused.text
+    assert query(site, "select count(*) from sync.audit") == before
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999999", "-99999999999999999999999"])
+def test_number_out_of_range_is_refused_in_words(site: Site, number: str) -> None:
+    for path, values in MISSING[:3]:
+        refused = press(
+            site,
+            "Admin",
+            path,
+            **{name: number if name.endswith(("_id", "_ids")) else each for name, each in values.items()},
+        )
+
+        assert refused.status_code == 400
+        assert "values that cannot be read" in refused.text
+
+
+def test_audit_names_only_the_rejects_that_were_closed(site: Site) -> None:
+    [(reject_id,)] = query(
+        site,
+        "insert into sync.reject (run_id, entity, identity, stage, reason) values ('r', 'roster', %s, 'import', 'x') returning reject_id",
+        f"line of {site.kind}",
+    )
+
+    closed = press(site, "Admin", "/rejects/resolve", reject_ids=[str(reject_id), "987654321"])
+
+    assert closed.status_code == 303
+    noted = query(
+        site, "select subject from sync.audit where action = 'resolve rejects' order by audit_id desc limit 1"
+    )
+    assert noted == [({"reject_ids": [reject_id]},)]
+    assert press(site, "Admin", "/rejects/resolve", reject_ids=[str(reject_id)]).status_code == 404

@@ -43,7 +43,8 @@ def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -
     ]
     assert airflow.rows("select count(*) from crm.customer where customer_id is null") == [(0,)]
     events = airflow.rows(
-        "select a.name, e.extra::jsonb ->> 'changed' from asset_event e join asset a on a.id = e.asset_id"
+        "select replace(substring(a.uri from '^postgres://[^/]+/[^/]+/(.*)$'), '/', '.'), e.extra::jsonb ->> 'changed'"
+        " from asset_event e join asset a on a.id = e.asset_id"
         " where e.source_run_id = %s and e.source_task_id = 'publish'",
         approved.run_id,
         database="airflow",

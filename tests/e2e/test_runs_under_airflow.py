@@ -22,8 +22,8 @@ def test_run_lands_the_roster_and_publishes_the_tables(airflow: Any) -> None:
     assert airflow.rows("select sum(changed)::int from sync.run where run_id = %s", run.run_id) == [(300,)]
     assert set(airflow.task_states().values()) == {"success"}
     events = airflow.rows(
-        "select a.name, e.extra::jsonb ->> 'changed' from asset_event e join asset a on a.id = e.asset_id "
-        "where e.source_run_id = %s and e.source_task_id = 'publish' order by 1",
+        "select replace(substring(a.uri from '^postgres://[^/]+/[^/]+/(.*)$'), '/', '.'), e.extra::jsonb ->> 'changed'"
+        " from asset_event e join asset a on a.id = e.asset_id where e.source_run_id = %s and e.source_task_id = 'publish' order by 1",
         run.run_id,
         database="airflow",
     )

@@ -61,10 +61,15 @@ def test_records_of_a_till_land_in_the_ledger(airflow: Any) -> None:
         union all
         select 'order', '{customer["organization_id"]}', null, null, 10.50, null, 'e2e-7', timestamptz '2026-05-01 10:01+03'
     """
+    airflow.rows(f"create or replace view source.e2e_till with (security_barrier) as {query}")
 
     for _ in range(2):
         outcome, run = airflow.run(
-            names.WALLET_IMPORT_DAG, source="query", query=query, query_conn_id="syrve_warehouse", dry_run=False
+            names.WALLET_IMPORT_DAG,
+            source="query",
+            query="select * from source.e2e_till",
+            query_conn_id="syrve_warehouse",
+            dry_run=False,
         )
         assert outcome == "success"
 
@@ -76,3 +81,35 @@ def test_records_of_a_till_land_in_the_ledger(airflow: Any) -> None:
         "select reason from sync.reject where entity = 'wallet_operation' and run_id = %s", run.run_id
     )
     assert reasons == [("state must be one of open, completed, cancelled, failed",)], "an order needs a state"
+
+
+def test_ledger_older_than_its_mark_stops_a_campaign(airflow: Any) -> None:
+    (guest,) = airflow.fresh(customers=1)
+    assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
+    path = airflow.stack.paths.inbox / "fenced.csv"
+    path.write_text(f"customer_id,amount\n{guest['customer_id']},2.00\n")
+    form = {"path": f"file://{path}", "organization_id": guest["organization_id"], "dry_run": False}
+
+    def send(campaign: str) -> str:
+        run = airflow.start(names.BULK_TOPUP_DAG, campaign=campaign, **form)
+        airflow.wait_for_question(run, "approve")
+        airflow.answer(run, "Approve")
+        return airflow.finish(run)
+
+    assert send("before") == "success"
+    marks = airflow.rows(
+        "select val, is_encrypted from variable where key like 'syrve_ledger_%%'", database=names.METADATA_DATABASE
+    )
+    assert len(marks) == 1
+    before = money_of(airflow, guest["organization_id"], [guest])
+    airflow.rows("delete from wallet.epoch where number = (select max(number) from wallet.epoch)")  # as a restore does
+
+    assert send("after") == "failed"
+    assert money_of(airflow, guest["organization_id"], [guest]) == before
+    [(reason,)] = airflow.rows("select reason from wallet.closed_fence")
+    assert "restored or lost its end" in reason
+
+    airflow.rows(
+        "insert into wallet.fence_lift (fence_id, reason) select fence_id, 'compared, by a test' from wallet.closed_fence"
+    )
+    assert send("lifted") == "success"

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 from findings.book import Book
 from findings.ground import Ground, Purse, Wait
 from findings.own_payments import CHARGE_POLICY, STEPS, STRUCK, TILL_POLICY, OwnPayment
+from findings.story import Cancel
 from syrve.api.errors import SyrveError
 from syrve.wallet.payment import Payment
 
@@ -54,6 +56,29 @@ class HardPayment(OwnPayment):
             organization_id = ground.rng.choice([each["organization_id"] for each in ground.control.organizations()])
             whose = (self.purse.customer_id, self.purse.wallet_id)
             ground.control.add_transaction(organization_id, *whose, sign * self.amount, type_name="Correction", type=9)
+
+
+@dataclass
+class ReleasedPayment(OwnPayment):
+    """A payment whose process died once the order was done; a site gives the money back, and nobody says that the order ran."""
+
+    released_at: list[datetime] = field(default_factory=list)
+
+    def be_released(self, after_seconds: float) -> Wait:
+        """Begin the payment, die, and let the site cancel the hold and tell of it."""
+        self._attempt(self.dies_at)
+        yield after_seconds
+        ground = self.ground
+        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open"):
+            with ground.client() as client:
+                client.cancel_hold(ground.organization_id, hold["transaction_id"])
+            self.released_at.append(ground.now)
+            ground.tell("cancel_hold", key=f"site-{self.order_id}", hold_id=hold["transaction_id"])
+            ground.time.advance(1)
+
+    def tell_story(self, book: Book) -> None:
+        super().tell_story(book)
+        self.ground.story.payments[-1].cancels += [Cancel(at, at) for at in self.released_at]
 
 
 @dataclass

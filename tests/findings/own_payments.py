@@ -198,6 +198,7 @@ class OwnPayment:
         if not made:
             return
         (hold,) = made
+        self.ground.story.payments.append(hold)
         hold.cancels = [self._cancel(book, each, hold) for each in self._sent("cancel_hold")]
         charges = [self._charge(book, each, hold) for each in self._sent("chargeoff")]
         self.ground.story.charges += charges

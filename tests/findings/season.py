@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from findings.adversity import ReleasedPayment
 from findings.book import Book
 from findings.ground import Ground, Look, Purse, Wait
 from findings.own_payments import CHARGE_POLICY, DEATHS, STRUCK, TILL_POLICY, OwnPayment
@@ -69,6 +70,9 @@ class Season:
         rng = self.ground.rng
         for number in range(count):
             amount = self.ground.amount()
+            if number == 0 and self.ground.seed % 25 == 5:
+                yield self._released(amount)
+                continue
             balance = rng.choice([amount * 10, amount * 10, amount * 2, amount * Decimal("1.5"), amount])
             policy = rng.choice([CHARGE_POLICY, CHARGE_POLICY, TILL_POLICY])
             payment = OwnPayment(
@@ -92,6 +96,15 @@ class Season:
                 continue
             resumed_after = rng.choice([[], [300.0], [3 * 3600.0], [300.0, 2 * DAY_SECONDS], [DAY_SECONDS]])
             yield payment.run(faults, resumed_after)
+
+    def _released(self, amount: Decimal) -> Wait:
+        """A payment of ours that somebody releases and nobody reports."""
+        order_id, purse = f"own-{self.ground.seed}-0", self.ground.purse(amount * 10)
+        payment = ReleasedPayment(
+            self.ground, order_id, purse, amount, CHARGE_POLICY, "goes through", "order done", takes_held_money=False
+        )
+        self.own.append(payment)
+        return payment.be_released(3 * 3600.0)
 
     def _orders(self, count: int) -> Iterator[Wait]:
         assert self.service is not None

@@ -131,6 +131,8 @@ class Story:
     charges: list[Charge] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
+    payments: list[Hold] = field(default_factory=list)
+    """The holds of payments of ours."""
     contested: list[Contested] = field(default_factory=list)
     orders: dict[str, list[tuple[datetime, str]]] = field(default_factory=dict)
     amounts: dict[tuple[str, datetime, str], Decimal] = field(default_factory=dict)

@@ -90,15 +90,27 @@ def test_contested_end_of_an_open_hold_stays_for_years(quiet: Book) -> None:
     assert quiet.found(after(days=800)) == {("hold_end_contested", hold)}
 
 
-def test_contested_end_that_was_corrected_is_no_finding(quiet: Book) -> None:
+def test_contested_end_of_ours_that_was_corrected_is_no_finding(quiet: Book) -> None:
     hold = "5f4e0005-0000-4000-8000-000000000002"
-    end = quiet.cancel(hold, after(minutes=5), guest=OTHER)
+    end = quiet.cancel(hold, after(minutes=5), guest=OTHER, state=("planned", "sent", "confirmed"), source="ops")
     quiet.hold(after(minutes=1))
-    quiet.found(LATER)
+    assert quiet.found(LATER) == {("hold_end_contested", hold)}
 
     quiet.event(end, "rejected", after(hours=3), "person")
 
     assert quiet.found(after(hours=4)) == set()
+
+
+def test_contested_end_of_others_is_taken_back_as_of_its_time(quiet: Book) -> None:
+    hold = "5f4e0005-0000-4000-8000-000000000002"
+    end = quiet.charge(after(minutes=5), hold_id=hold, consumes=True, guest=OTHER, state=("sent", "unknown"))
+    quiet.hold(after(minutes=1))
+
+    assert quiet.found(LATER) == {("hold_end_contested", hold)}
+    query = "select state, basis, occurred_at, evidence from wallet.operation_event where operation_id = %s and sequence = 3"
+    assert quiet.rows(query, end) == [
+        ("rejected", "report", after(minutes=5), {"reason": "contested", "hold_id": hold})
+    ]
 
 
 def test_disagreeing_end_is_no_second_end(quiet: Book) -> None:
@@ -122,3 +134,39 @@ def test_corrected_end_is_no_second_end(quiet: Book) -> None:
     assert quiet.found(after(hours=4)) == set()
     assert quiet.open_at(LATER) == {("hold_ended_twice", hold)}
     assert quiet.found(after(hours=2, minutes=30)) == {("hold_ended_twice", hold)}
+
+
+@pytest.mark.parametrize("record", ["cancel_hold", "chargeoff"])
+@pytest.mark.parametrize("difference", sorted(DIFFERENCES.keys() - {"organization"}))
+def test_contested_end_comes_to_the_same_before_its_hold(quiet: Book, record: str, difference: str) -> None:
+    hold, order = "5f4e0005-0000-4000-8000-000000000001", {"order_id": "order-1"}
+    assert report(quiet, hold, record, **DIFFERENCES[difference]) == 0, "its hold is not known yet"
+
+    assert report(quiet, hold, "hold", key="", occurred_at=after(minutes=1).isoformat(), **order) == 0
+
+    assert quiet.found(LATER) == {("hold_end_contested", hold)}
+    assert quiet.rows("select closed_by from wallet.hold") == [(None,)]
+    assert quiet.rows("select operation_id from wallet.charge") == []
+    assert quiet.rows("select consumed, open_amount from wallet.order_balance where order_id = 'order-1'") == [(0, 100)]
+
+
+def test_consumption_of_the_right_sum_ends_the_contest(quiet: Book) -> None:
+    hold = "5f4e0005-0000-4000-8000-000000000001"
+    report(quiet, hold, "chargeoff", key="receipt", amount="70.00")
+    report(quiet, hold, "hold", key="", occurred_at=after(minutes=1).isoformat())
+    assert quiet.found(LATER) == {("hold_end_contested", hold)}
+
+    assert report(quiet, hold, "chargeoff", key="receipt, corrected") == 0
+
+    assert quiet.found(after(hours=3)) == set()
+    assert quiet.rows("select closed_by from wallet.hold") == [("consumed",)]
+
+
+def test_refused_consumption_may_be_corrected_under_its_key(quiet: Book) -> None:
+    hold = quiet.hold()
+    assert report(quiet, hold, "chargeoff", key="receipt", amount="70.00") == 1
+
+    assert report(quiet, hold, "chargeoff", key="receipt") == 0
+
+    assert quiet.found(LATER) == set()
+    assert quiet.rows("select amount from wallet.charge") == [(100,)]

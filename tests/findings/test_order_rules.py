@@ -92,6 +92,27 @@ def test_completed_order_whose_charge_was_refused_is_unpaid(book: Book) -> None:
     assert book.found(LATER) == {("completed_order_unpaid", ORDER)}
 
 
+def test_open_hold_of_one_guest_is_no_cover_for_another(book: Book) -> None:
+    hold = book.hold(order="o1", amount="30")
+    theirs = book.hold(order="o1", amount="30", guest=OTHER_GUEST)
+    book.order("o1", "completed", after(minutes=5), amount="60")
+    book.charge(after(minutes=6), order="o1", amount="30")
+    book.cancel(theirs, after(minutes=10), guest=OTHER_GUEST)
+
+    assert book.found(LATER) == {("charged_hold_open", hold), ("completed_order_unpaid", ORDER)}
+    assert balance(book)["unpaid"] == Decimal(30)
+
+
+def test_open_hold_covers_what_was_not_taken_of_its_wallet(book: Book) -> None:
+    first = book.hold(order="o1", amount="30")
+    book.hold(after(minutes=1), order="o1", amount="20")
+    book.order("o1", "completed", after(minutes=5), amount="50")
+    book.cancel(first, after(minutes=6))
+    book.charge(after(minutes=7), order="o1", amount="30")
+
+    assert balance(book).get("unpaid") is None
+
+
 def test_split_bill_of_which_one_part_was_not_taken(book: Book) -> None:
     mine = book.hold(order="o1", amount="70")
     theirs = book.hold(order="o1", amount="30", guest=OTHER_GUEST)

@@ -285,7 +285,8 @@ def test_charges_that_need_no_hold_are_not_found(book: Book, fields: dict[str, s
 def test_charge_of_another_sum_than_was_held_is_found(book: Book, amount: str, severity: str, risk: str) -> None:
     hold = book.hold(order="7")
     book.order("7", "completed", START)
-    book.charge(after(minutes=1), amount, hold_id=hold, consumes=True)
+    book.charge(after(minutes=1), amount, hold_id=hold)
+    book.cancel(hold, after(minutes=1))
 
     assert book.found(after(minutes=31, seconds=-1)) == set()
     assert book.found(after(minutes=31)) == {("charge_amount_mismatch", hold)}
@@ -329,9 +330,11 @@ def test_cancellation_of_a_hold_that_nobody_told_of_is_found_and_later_has_an_ow
 def test_sums_within_the_tolerance_are_the_same(book: Book) -> None:
     book.limits = book.limits.changed({"amount_tolerance": "0.05"})
     hold = book.hold(order="7")
-    book.charge(after(minutes=1), "100.05", hold_id=hold, consumes=True)
+    book.charge(after(minutes=1), "100.05", hold_id=hold)
+    book.cancel(hold, after(minutes=1))
     other = book.hold(amount="50.00", order="8")
-    book.charge(after(minutes=1), "50.06", hold_id=other, consumes=True)
+    book.charge(after(minutes=1), "50.06", hold_id=other)
+    book.cancel(other, after(minutes=1))
 
     assert book.found(after(hours=1)) == {("charge_amount_mismatch", other)}
 

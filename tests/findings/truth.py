@@ -18,6 +18,7 @@ from findings.truth_orders import (
     hold_ended_twice,
     operation_left_planned,
     refund_exceeds_charge,
+    released_payment_unreported,
 )
 from syrve.findings.thresholds import Limits
 from syrve.wallet.operations import marked_operations
@@ -182,6 +183,7 @@ RULES: Mapping[str, Expectation] = {
         hold_ended_twice,
         hold_end_contested,
         operation_left_planned,
+        released_payment_unreported,
     )
 }
 

@@ -84,6 +84,17 @@ def operation_left_planned(story: Story, limits: Limits, moment: datetime) -> It
             yield Flag("operation_left_planned", planned.customer_id, planned.wallet_id, None, planned.amount)
 
 
+def released_payment_unreported(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+    """The hold of a payment of ours was cancelled long ago, and nobody has said since what became of the order."""
+    for hold in story.payments:
+        cancelled_at = min((each.granted_at for each in hold.cancels if each.granted_at), default=None)
+        order = story.order(hold.order_id, moment)
+        if cancelled_at is None or hold.over_at != cancelled_at or (order is not None and order[1] != "open"):
+            continue
+        if cancelled_at <= moment - timedelta(seconds=limits.report_grace_seconds):
+            yield Flag("released_payment_unreported", hold.customer_id, hold.wallet_id, hold.hold_id, hold.amount)
+
+
 def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | None:
     """Add an order up; None where no money has to do with it."""
     holds = [each for each in story.holds if each.order_id == order_id and each.was_made(moment)]
@@ -96,13 +107,13 @@ def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | 
     paid = charged + _consumed(taken)
     refunded = sum((each.amount for each in refunds if _is_known(each.granted_at, moment)), NOTHING)
     unknown = sum((each.amount for each in charges if _is_unknown(each, moment)), NOTHING)
-    still_open = sum((each.amount for each in holds if each.may_be_open(moment)), NOTHING)
     refund_is_unknown = any(_is_unknown(each, moment) for each in refunds)
     known = story.order(order_id, moment)
     state = known[1] if known else None
     unpaid = not_given_back = refunded_too_much = NOTHING
     if state == "completed":
-        unpaid = max(_due(story, order_id, moment, holds, paid + unknown + still_open), NOTHING)
+        covered = paid + unknown + _set_aside(holds, charges, moment)
+        unpaid = max(_due(story, order_id, moment, holds, covered), NOTHING)
     if state in ENDED_BADLY and not refund_is_unknown:
         not_given_back = max(paid - refunded, NOTHING)
     if not unknown and (state in ENDED_BADLY or paid):
@@ -132,6 +143,20 @@ def _due(story: Story, order_id: str, moment: datetime, holds: list[Hold], cover
     if expected is not None:
         return min(expected, sum([*made, *maybe], NOTHING)) - covered
     return min(made, default=NOTHING) if not covered else NOTHING
+
+
+def _set_aside(holds: list[Hold], charges: list[Charge], moment: datetime) -> Decimal:
+    """What open holds can still pay: of each guest no more than was not taken yet."""
+    total = NOTHING
+    for customer_id in {each.customer_id for each in holds}:
+        theirs = [each for each in charges if each.customer_id == customer_id]
+        known = [each for each in theirs if _is_known(each.granted_at, moment)]
+        taken = sum((each.amount for each in known if not each.consumes), NOTHING) + _consumed(known)
+        taken += sum((each.amount for each in theirs if _is_unknown(each, moment)), NOTHING)
+        held = [each for each in holds if each.customer_id == customer_id]
+        is_open = sum((each.amount for each in held if each.may_be_open(moment)), NOTHING)
+        total += min(is_open, max(sum((each.amount for each in held), NOTHING) - taken, NOTHING))
+    return total
 
 
 def _consumed(taken: list[Charge]) -> Decimal:

@@ -19,8 +19,8 @@ from syrve.operators.crm import (
     SyrveCrmImportOperator,
     SyrvePlanPushOperator,
     SyrvePushVerdictOperator,
-    reads_as_dry_run,
 )
+from syrve.operators.forms import reads_as_dry_run
 
 SECRET = "Секретное"
 
@@ -55,6 +55,7 @@ def mirrored(running: Running, count: int) -> list[Any]:
         ("Preview", "scheduled", False),
         ("Preview", "asset_triggered", False),
         ("Send", "manual", False),
+        ("Import", "manual", False),
     ],
 )
 def test_run_by_hand_only_looks_unless_its_form_says_otherwise(flag: Any, run_type: str, expected: bool) -> None:
@@ -142,7 +143,10 @@ def test_plan_that_nobody_approved_is_not_sent(running: Running) -> None:
         running.execute(SyrveApplyPushOperator, **shard)
 
     running.execute(SyrveApprovePushOperator)
-    running.syncing.execute("update crm.push_plan set changes = jsonb_set(changes, '{surname,to}', '\"x\"')")
+    running.syncing.execute(
+        "set local session_replication_role = replica; "  # as if the warehouse let it happen
+        "update crm.push_plan set changes = jsonb_set(changes, '{surname,to}', '\"x\"')"
+    )
     with pytest.raises(NotApproved):
         running.execute(SyrveApplyPushOperator, **shard)
     assert "create_or_update" not in running.syncing.simulator.control.calls()["operations"]

@@ -30,15 +30,18 @@ SETTINGS_IN_RENDERED_FIELDS = {
     "approval_customers",
     "as_of",
     "batch_size",
+    "breaker_id",
     "campaign",
     "cap_per_minute",
     "check",
+    "choice",
     "comment",
     "conn_id",
     "count_only",
     "customer_id",
     "customers",
     "days",
+    "decision",
     "digest",
     "file_format",
     "finding_ids",
@@ -103,8 +106,14 @@ def names_of(modules: list[Any]) -> set[str]:
 
 @pytest.mark.parametrize("cls", operator_classes(), ids=lambda cls: cls.__name__)
 def test_rendered_fields_are_settings_and_hold_no_data(cls: type[BaseOperator]) -> None:
-    assert set(cls.template_fields) <= SETTINGS_IN_RENDERED_FIELDS
-    assert set(cls.template_fields) <= set(inspect.signature(cls.__init__).parameters)
+    parameters = {
+        name for each in cls.__mro__ if "__init__" in vars(each) for name in inspect.signature(each.__init__).parameters
+    }
+
+    assert set(cls.template_fields) <= SETTINGS_IN_RENDERED_FIELDS | {
+        each for each in parameters if each.endswith("conn_id")
+    }
+    assert set(cls.template_fields) <= parameters
 
 
 def test_plan_lists_organizations_and_divides_what_is_due(running: Running) -> None:
@@ -204,7 +213,8 @@ def test_publish_tells_the_counts_of_all_mapped_tasks_on_every_outlet(running: R
     counts, events = publish(running, first=3, second=4)
 
     assert (counts["requested"], counts["changed"], counts["seconds"]) == (20, 7, 3)
-    assert events[assets.CUSTOMER].extra == events[assets.CARD].extra == counts
+    told = {event.source_alias_name: event.extra for alias in events for event in events[alias].asset_alias_events}
+    assert told == {"syrve.customer": counts, "syrve.card": counts}
     assert all(isinstance(value, int | float) for value in counts.values())
 
 

@@ -32,12 +32,27 @@ def test_dry_run_tells_what_an_import_would_do(running: Running, inbox: Path, ca
     assert (result["changed"], result["created"], result["rejected"], result["dry_run"]) == (1, 1, 1, True)
     assert result["bad_rows"] == [{"line": 3, "reason": reason}]
     assert "encoding 'cp1251'" in result["source"]
-    assert "not read: Любимый стол" in result["source"]
+    assert result["source"].endswith("not read: 1 (by their place: 4)")
     assert f"Line 3 is rejected: {reason}" in caplog.text
     for value in ("+7975555", "Анна", "Борис", "вчера"):
         assert value not in caplog.text + json.dumps(result, ensure_ascii=False)
     assert running.syncing.rows("select count(*) from crm.customer") == [(0,)]
     assert running.syncing.rows("select count(*) from sync.reject") == [(0,)]
+
+
+def test_row_taken_for_headings_is_told_to_nobody(
+    running: Running, inbox: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = '"+79755550009\n[2026-11-28] INFO - Approved by Igor"'
+    (inbox / "guests.csv").write_text(f"Phone,{forged},Ivan Canary,ivan@example.com\n+79755550001,a,b,c\n")
+    caplog.set_level(logging.INFO)
+
+    told = importing(running, is_dry_run="True")["source"]
+
+    assert told.endswith("columns phone; not read: 3 (by their place: 2, 3, 4)")
+    assert "\n" not in told
+    for value in ("+7975", "Approved", "Canary", "example.com"):
+        assert value not in caplog.text
 
 
 def test_bad_rows_lie_beside_the_source_and_can_be_mended_there(running: Running, inbox: Path) -> None:
@@ -99,6 +114,20 @@ def test_connection_that_is_not_listed_is_refused(running: Running, monkeypatch:
         importing(running, source=source, query="select 1", **{field: "syrve_default"})
 
 
+def test_form_types_no_fact_of_the_wallet_into_a_query(running: Running, monkeypatch: Any) -> None:
+    monkeypatch.setenv("SYRVE_SOURCE_CONNECTIONS", "syrve_warehouse")
+    query = "select 'cancel_hold' as record, 'h' as hold_id, 'confirmed' as state, '2026-05-01' as occurred_at"
+
+    with pytest.raises(UnusableSource, match="hold_id, occurred_at, record, state of the query must be a column of"):
+        importing(running, SyrveWalletImportOperator, source="query", query=query, query_conn_id="syrve_warehouse")
+    assert running.syncing.rows("select count(*) from wallet.operation") == [(0,)]
+
+
+def test_import_takes_the_names_that_the_settings_list(running: Running, monkeypatch: Any) -> None:
+    with pytest.raises(UnusableSource, match=r"source_name must be one of .* \(till\)"):
+        importing(running, SyrveWalletImportOperator, source="query", query="select 1", source_name="till-2")
+
+
 def test_saved_query_needs_no_list_and_another_on_its_connection_does(running: Running, monkeypatch: Any) -> None:
     query = "select 'order' as record, 'o1' as order_id, 'completed' as state, now() as occurred_at"
     monkeypatch.setenv("SYRVE_SOURCE_CONNECTIONS", "none")
@@ -109,3 +138,5 @@ def test_saved_query_needs_no_list_and_another_on_its_connection_does(running: R
     assert importing(running, SyrveWalletImportOperator, query=query, **form)["changed"] == 1
     with pytest.raises(UnusableSource, match="none now"):
         importing(running, SyrveWalletImportOperator, query=f"{query} limit 1", **form)
+    with pytest.raises(UnusableSource, match="none now"):
+        importing(running, SyrveWalletImportOperator, query=query, file_format={"null_words": "completed"}, **form)

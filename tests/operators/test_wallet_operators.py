@@ -293,10 +293,13 @@ def test_gate_ends_a_dry_run_and_one_with_nothing_to_send(run: Any) -> None:
 
 
 def test_import_reads_a_query_on_any_connection(purse: Purse, run: Any) -> None:
-    query = f"""
-        select 'hold' as record, '{purse.organization_id}' as organization_id, '{purse.customer_id}' as customer_id,
-            '{purse.wallet_id}' as wallet_id, 10.50 as amount, gen_random_uuid() as hold_id, now() as occurred_at
-    """
+    with purse.warehouse.transaction("make a list") as cursor:
+        cursor.execute(f"""
+            create view source.till with (security_barrier) as
+            select 'hold'::text as record, '{purse.organization_id}'::text as organization_id, '{purse.customer_id}'::text as customer_id,
+                '{purse.wallet_id}'::text as wallet_id, 10.50 as amount, gen_random_uuid() as hold_id, now() as occurred_at
+        """)
+    query = "select * from source.till"
 
     counts = run(SyrveWalletImportOperator, source="query", query=query, query_conn_id="syrve_warehouse")
 

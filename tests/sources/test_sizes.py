@@ -5,6 +5,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import requires
 from pathlib import Path
 
 import openpyxl
@@ -93,7 +94,7 @@ def test_source_that_takes_too_long_is_refused() -> None:
 
 def test_zip_bomb_named_as_excel_is_refused_unread() -> None:
     book = openpyxl.Workbook()
-    book.active.append(["phone"])
+    book.worksheets[0].append(["phone"])
     plain = io.BytesIO()
     book.save(plain)
     bomb = io.BytesIO()
@@ -108,7 +109,7 @@ def test_zip_bomb_named_as_excel_is_refused_unread() -> None:
 def test_sheet_that_claims_all_rows_and_columns_is_read_by_its_cells() -> None:
     book = openpyxl.Workbook()
     for value in ("phone", "+79161234567"):
-        book.active.append([value])
+        book.worksheets[0].append([value])
     plain = io.BytesIO()
     book.save(plain)
     claiming = io.BytesIO()
@@ -127,3 +128,64 @@ def test_parquet_of_one_long_text_many_times_is_refused() -> None:
     assert len(content.getvalue()) < 2_000_000
 
     assert "a cell of the file is longer than 100,000 characters" in refused(content.getvalue(), "guests.parquet")
+
+
+def parquet(column: pyarrow.Array) -> bytes:
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"phone": column, "note": column}), file, compression="zstd")
+    return file.getvalue()
+
+
+def test_parquet_of_lists_is_refused_before_it_unpacks() -> None:
+    lists = pyarrow.array([["x" * 95_000] * 20] * 300, pyarrow.list_(pyarrow.string()))
+    wide = pyarrow.array([b"x" * 100_000] * 300, pyarrow.binary(100_000))
+
+    for column in (lists, wide, pyarrow.array([{"a": 1}])):
+        assert "column 1 of the file is a list, a map or another type" in refused(parquet(column), "guests.parquet")
+
+
+def test_parquet_of_long_texts_comes_in_small_chunks() -> None:
+    content = parquet(pyarrow.array(["x" * 90_000] * 1_000))
+
+    chunks = [len(chunk.rows) for chunk in FileSource(io.BytesIO(content), "guests.parquet").chunks(COLUMNS)]
+
+    assert sum(chunks) == 1_000
+    assert max(chunks) < 200
+
+
+def test_long_lines_of_csv_come_in_small_chunks() -> None:
+    content = b"phone,note\n" + (b"1," + b"x" * 90_000 + b"\n") * 400
+
+    chunks = [len(chunk.rows) for chunk in FileSource(io.BytesIO(content), "guests.csv").chunks(COLUMNS)]
+
+    assert sum(chunks) == 400
+    assert max(chunks) < 200
+    assert "a cell of line 2 is longer than 100,000" in refused(
+        b"phone,note\n1," + b"x" * 100_001 + b"\n", "guests.csv"
+    )
+
+
+def workbook_of_entities() -> bytes:
+    book, content, packed = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    book.active.append(["phone"])
+    book.save(content)
+    with zipfile.ZipFile(content) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            part = source.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                rows = b'<row r="3"><c r="A3" t="inlineStr"><is><t>&a;</t></is></c></row></sheetData>'
+                begin = b'<?xml version="1.0"?><!DOCTYPE worksheet [<!ENTITY a "+79750000001">]>'
+                part = begin + part.split(b"?>", 1)[-1].replace(b"</sheetData>", rows)
+            target.writestr(name, part)
+    return packed.getvalue()
+
+
+def test_entities_of_xlsx_are_refused_and_so_is_reading_it_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "not readable as .xlsx (" in refused(workbook_of_entities(), "guests.xlsx")
+
+    monkeypatch.setattr(openpyxl, "DEFUSEDXML", False)
+    assert "no .xlsx is read without defusedxml" in refused(workbook_of_entities(), "guests.xlsx")
+
+
+def test_product_names_what_keeps_xlsx_from_unpacking() -> None:
+    assert any(each.startswith("defusedxml") for each in requires("airflow-provider-syrve") or [])

@@ -28,6 +28,8 @@ def book(warehouse: Warehouse, run: str = "run-1", requested_by: str = "asker") 
     [
         (ApproverRules(), "asker", True),
         (ApproverRules(), "BOSS", False),
+        (ApproverRules(), "B\u200boss ", False),
+        (ApproverRules(), "\uff22\uff4f\uff53\uff53", False),
         (ApproverRules(), "7", False),
         (ApproverRules(), "", True),
         (ApproverRules(allows_self=True), "boss", True),
@@ -63,6 +65,24 @@ def test_database_refuses_an_approval_by_who_asked(warehouse: Warehouse) -> None
             (asked.approval_id, DIGEST),
         )
     assert one.approve(content(), BOSS, ApproverRules(allows_self=True)).state == "approved"
+
+
+def test_answer_that_comes_late_does_not_count(warehouse: Warehouse) -> None:
+    one = book(warehouse)
+    asked = one.ask(content(), answer_seconds=0)
+
+    with pytest.raises(AnswerNotCounted, match="after the time"):
+        one.approve(content(), BOSS, ApproverRules())
+    with (
+        pytest.raises(WarehouseError, match=r"approval_is_in_time|23514"),
+        warehouse.transaction("approve late") as cursor,
+    ):
+        cursor.execute(
+            "insert into sync.approval_event (approval_id, sequence, state, digest, requested_by, decided_by_id) "
+            "values (%s, 9, 'approved', %s, 'asker', '7')",
+            (asked.approval_id, DIGEST),
+        )
+    assert one.close(content(), "expired").state == "expired"
 
 
 def test_question_is_answered_once(warehouse: Warehouse) -> None:

@@ -1,5 +1,6 @@
 """What tills, sites and apps did becomes operations and orders of the ledger; repeating, lateness and bad rows harm nothing."""
 
+import io
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,8 @@ from fixtures.wallets import Purse
 from syrve.api.client import SyrveClient
 from syrve.api.errors import UnsupportedByDialect
 from syrve.sources.errors import UnusableSource
+from syrve.sources.file_format import FileFormat
+from syrve.sources.files import FileSource
 from syrve.sources.values import YES_NO
 from syrve.wallet.importing import WalletImport
 from syrve.wallet.transactions import TransactionsImport
@@ -126,6 +129,54 @@ def test_later_news_settles_what_was_unknown(importing: Importing) -> None:
 
     assert importing.open_holds == []
     assert importing.rows("select state from wallet.operation_event order by sequence") == [("unknown",), ("rejected",)]
+
+
+@pytest.mark.parametrize("kind", ["topup", "chargeoff"])
+def test_record_is_taken_in_under_one_name_only(importing: Importing, kind: str) -> None:
+    importing.take(record(kind, key="r1", order_id="7"))
+
+    again = importing.take(record(kind, key="r1", order_id="7"), record(kind, key="r2"), source="site")
+    of_another = importing.take(record(kind, key="r1", organization_id=str(uuid4()), order_id="7"), source="third")
+
+    assert (again.changed, again.rejected, of_another.changed, of_another.rejected) == (1, 1, 0, 1)
+    told = "an import of another name has this record: money moves once, whoever tells of it"
+    assert importing.rejects == [told]
+    assert importing.rows("select source, idempotency_key from wallet.operation order by 2") == [
+        ("import:till", "r1"),
+        ("import:site", "r2"),
+    ]
+
+
+def test_keys_of_two_tills_may_be_the_same(importing: Importing) -> None:
+    importing.take(record("chargeoff", key="17", order_id="a"))
+
+    assert importing.take(record("chargeoff", key="17", order_id="b"), source="site").changed == 1
+    assert (
+        importing.take(record("chargeoff", key="17", customer_id=str(uuid4()), order_id="a"), source="site-2").changed
+        == 1
+    )
+
+
+def test_later_state_of_a_record_is_not_taken_in_alone(importing: Importing) -> None:
+    """Its time is another one; the record is the same."""
+    sent, done = record("topup", key="r1", state="sent"), record("topup", "2026-05-01T11:00:00", key="r1")
+    importing.take(sent, done)
+
+    assert importing.take(done, source="site").rejected == 1
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"columns": {"state": None}}, {"columns": {"note": "state"}}, {"null_words": ["rejected"]}, {"decimal_mark": ","}],
+)
+def test_form_turns_no_file_of_facts_round(importing: Importing, how: dict[str, Any]) -> None:
+    names = "record,organization_id,key,customer_id,wallet_id,amount,state,occurred_at,note"
+    line = f"topup,{ORGANIZATION},r1,{CUSTOMER},{WALLET},50,rejected,2026-05-01T10:00Z,confirmed"
+    source = FileSource(io.BytesIO(f"{names}\n{line}\n".encode()), "till.csv", FileFormat.of(how))
+
+    with pytest.raises(UnusableSource, match="taken for facts"):
+        WalletImport(importing.warehouse, key=TaskKey("run-1", "import"), source="till").run(source)
+    assert importing.rows("select 1 from wallet.operation") == []
 
 
 def test_till_that_consumes_a_hold_closes_it(importing: Importing) -> None:

@@ -20,6 +20,7 @@ DEFINERS = {
     "crm.retry_row(bigint)",
     "privacy.add_erased_identity(uuid,uuid,text,text)",
     "privacy.drop_erased_identities()",
+    "privacy.drop_erased_signals()",
     "privacy.erase(uuid)",
     "privacy.erase_returned()",
     "privacy.is_erased(uuid,text,text)",
@@ -30,10 +31,13 @@ DEFINERS = {
     "privacy.refuse_erased_wishes()",
     "privacy.remember(jsonb)",
     "privacy.scrub_rejects()",
+    "sync.decide_breaker(bigint,text,timestamp with time zone,text)",
     "sync.drop_held_back(bigint)",
     "sync.explain_due(uuid,text)",
     "sync.let_through(bigint)",
     "sync.prune_backfills(integer,integer)",
+    "sync.prune_breakers(integer,integer)",
+    "sync.prune_check_results(integer,integer)",
     "syrve.add_partitions(integer)",
     "wallet.follow_holds()",
     "wallet.follow_unsettled()",
@@ -41,6 +45,7 @@ DEFINERS = {
     "wallet.keep_finding_version()",
     "wallet.touch_by_event()",
     "wallet.touch_by_order()",
+    "wallet.touch_by_payment()",
 }
 """Functions that run as the owner; each says why beside it. Another one needs a reason that stands up here."""
 
@@ -303,6 +308,29 @@ def test_people_create_nothing_not_even_for_a_session(target: Target, role: str)
             continue
 
     assert made == []
+
+
+def test_ops_states_no_time_at_which_a_reject_was_resolved(target: Target) -> None:
+    target.run(
+        None,
+        "insert into sync.reject (run_id, entity, identity, stage, reason) values ('r', 'roster', 'line 1', 'import', 'dated')",
+    )
+
+    target.run("syrve_ops", "update sync.reject set resolved_at = '2000-01-01' where reason = 'dated'")
+
+    query = "select resolved_at > now() - interval '1 minute' from sync.reject where reason = 'dated'"
+    assert target.run(None, query) == [(True,)]
+
+
+def test_ops_changes_no_decision_of_a_closed_conflict(target: Target) -> None:
+    target.run(
+        None,
+        "insert into crm.conflict (crm_id, organization_id, customer_id, field, policy, outcome, decision, closed_at) "
+        "values (1, gen_random_uuid(), gen_random_uuid(), 'name', 'ask', 'crm', 'crm', now())",
+    )
+
+    with pytest.raises(psycopg2.errors.CheckViolation):
+        target.run("syrve_ops", "update crm.conflict set decision = 'syrve'")
 
 
 def test_ops_asks_about_what_it_has_at_hand_only(target: Target) -> None:

@@ -40,11 +40,19 @@ APPEND_ONLY = (
     "wallet.finding_version",
     "wallet.release",
     "wallet.release_event",
+    "wallet.epoch",
+    "wallet.fence",
     "wallet.campaign_version",
     "wallet.campaign_row",
     "wallet.notification",
 )
-BY_TRIGGERS = ("wallet.hold", "wallet.unsettled_operation", "wallet.touched", "wallet.order_in_doubt")
+BY_TRIGGERS = (
+    "wallet.hold",
+    "wallet.unsettled_operation",
+    "wallet.touched",
+    "wallet.order_in_doubt",
+    "wallet.released_payment",
+)
 WRITTEN_BY_ITSELF = (
     ("sync.approval", "asked_at"),
     ("sync.approval", "recorded_by"),
@@ -61,6 +69,11 @@ WRITTEN_BY_ITSELF = (
     ("wallet.finding_version", "recorded_by"),
     ("wallet.release_event", "occurred_at"),
     ("wallet.release_event", "recorded_by"),
+    ("wallet.epoch", "begun_at"),
+    ("wallet.epoch", "recorded_by"),
+    ("wallet.fence", "closed_at"),
+    ("wallet.fence", "recorded_by"),
+    ("wallet.fence_lift", "recorded_by"),
     ("sync.breaker", "decided_by"),
     ("sync.held_back", "let_through_at"),
 )
@@ -135,6 +148,33 @@ def test_append_only_tables_are_all_of_those_without_update(target: Target) -> N
 @pytest.mark.parametrize(("table", "column"), WRITTEN_BY_ITSELF)
 def test_loader_states_no_time_or_login_of_its_rows(target: Target, table: str, column: str) -> None:
     assert target.refuses(LOADER, f"insert into {table} ({column}) values (null)")
+
+
+def test_loader_states_times_of_its_own_work(target: Target) -> None:
+    login = target.logins[LOADER]
+    stated = target.run(
+        None,
+        "select own.name from (values ('sync.call_budget_move', 'moved_at'), ('sync.check_result', 'checked_at')) as own (name, stated) "
+        f"where has_column_privilege('{login}', own.name, own.stated, 'insert') order by 1",
+    )
+
+    assert stated == [("sync.call_budget_move",), ("sync.check_result",)]
+    assert target.run(None, f"select has_function_privilege('{login}', 'privacy.remember(jsonb)', 'execute')") == [
+        (True,)
+    ]
+
+
+def test_loader_closes_the_fence_and_lifts_none(target: Target) -> None:
+    [(fence,)] = target.run(
+        LOADER, "insert into wallet.fence (reason, evidence) values ('made up', '[]') returning fence_id"
+    )
+    lift = f"insert into wallet.fence_lift (fence_id, reason) values ({fence}, 'compared with Syrve')"
+
+    assert target.refuses(LOADER, lift)
+    assert target.refuses(LOADER, f"delete from wallet.fence where fence_id = {fence}")
+    target.run("syrve_ops", lift)
+    [(login,)] = target.run(None, f"select recorded_by from wallet.fence_lift where fence_id = {fence}")
+    assert login == target.logins["syrve_ops"]
 
 
 BREAKER = """

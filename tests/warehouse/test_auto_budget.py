@@ -123,7 +123,7 @@ def moves(world: World, what: str = "count(*)", where: str = "true") -> float:
         return float(value)
 
 
-@pytest.mark.parametrize(("limit", "retry_after"), [(60, None), (150, 20.0)])
+@pytest.mark.parametrize(("limit", "retry_after"), [(60, None), (150, 20.0), (150, 60.0)])
 def test_nine_tenths_of_the_limit_in_15_minutes_and_held(world: World, limit: int, retry_after: float | None) -> None:
     service = Service(lambda _: limit, retries_after_seconds=retry_after)
 

@@ -17,6 +17,7 @@ from syrve.api.permits import PermitLine
 from syrve.grants import Grant
 from syrve.warehouse.budget import HORIZON_SECONDS, CallBudget
 from syrve.warehouse.database import Warehouse
+from syrve.warehouse.errors import WarehouseError
 
 
 def budget(warehouse: Warehouse, *, bulk: bool = True, **per_minute: int) -> CallBudget:
@@ -321,3 +322,14 @@ def test_grant_says_that_a_wait_is_a_pause(syncing: Syncing) -> None:
 
     assert (grant.count, grant.is_paused) == (0, True)
     assert 25 < grant.wait_seconds <= 30
+
+
+@pytest.mark.parametrize("value", ["'NaN'", "'Infinity'", "1e-300", "0", "1e300"])
+def test_budget_takes_no_number_that_stops_every_call(warehouse: Warehouse, value: str) -> None:
+    with budget(warehouse, bulk=False, customer=600):
+        pass
+
+    columns = ("calls_per_minute",) if value in ("0", "1e-300") else ("calls_per_minute", "reserved_share")
+    for column in columns:
+        with pytest.raises(WarehouseError, match="23514"), warehouse.transaction("change a budget") as cursor:
+            cursor.execute(f"update sync.call_budget set {column} = {value}")

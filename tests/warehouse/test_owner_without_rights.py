@@ -105,3 +105,21 @@ def test_superuser_closes_what_the_owner_cannot(plain: tuple[PostgresServer, str
         cursor.execute("select pg_try_advisory_xact_lock(1)")
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             cursor.execute("select lo_create(0)")
+
+
+def test_view_for_forms_without_a_barrier_is_named(plain: tuple[PostgresServer, str, str, str]) -> None:
+    server, name, owner, _ = plain
+    migrate(url_from_text(dsn(server, name, owner)))
+    with closing(psycopg2.connect(dsn(server, name, owner))) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("create view source.closed with (security_barrier) as select 1 as a")
+        cursor.execute("create view source.closed_too with (security_barrier = on) as select 1 as a")
+        cursor.execute("create view source.opened with (security_barrier = off) as select 1 as a")
+        cursor.execute('create view source."Open" as select 1 as a')
+
+    named = [each for each in problems(dsn(server, name, owner)) if "rows that it leaves out" in each.what]
+
+    assert [each.what.split()[7] for each in named] == ['source."Open"', "source.opened"]
+    with closing(psycopg2.connect(dsn(server, name, owner))) as connection, connection, connection.cursor() as cursor:
+        for each in named:
+            cursor.execute(each.remedy.partition("runs: ")[2])
+    assert not [each for each in problems(dsn(server, name, owner)) if "rows that it leaves out" in each.what]

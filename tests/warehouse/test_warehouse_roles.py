@@ -215,6 +215,26 @@ def test_crm_writes_wishes_sees_what_came_of_them_and_nothing_else(
         assert "42501" in refused(crm, statement), statement
 
 
+def test_crm_learns_what_syrve_has_of_whom_it_names(pushing: Pushing, make_login: Callable[[str], str]) -> None:
+    (person,) = pushing.people()
+    pushing.simulator.control.change_customer(
+        pushing.organization_id, person["customer_id"], fields={"surname": "Known-At-Syrve"}
+    )
+    pushing.add(id=[person["customer_id"]])
+    pushing.pull()
+    crm = as_role(pushing.warehouse, make_login("syrve_crm"))
+    with crm.transaction("guess a phone") as cursor:
+        cursor.execute(
+            "insert into crm.customer (organization_id, phone, surname) values (%s, %s, 'Guessed')",
+            (pushing.organization_id, person["phone"]),
+        )
+    pushing.plan(is_dry_run=True)
+
+    with crm.transaction("read what came of it") as cursor:
+        cursor.execute("select syrve_value from crm.conflict where field = 'surname'")
+        assert "Known-At-Syrve" in str(cursor.fetchall())
+
+
 def test_loader_prunes_by_the_function_alone(pushing: Pushing, loader_login: str) -> None:
     loader = as_role(pushing.warehouse, loader_login)
     [person] = pushing.mirrored()

@@ -196,7 +196,7 @@ class _Demo:
         self.teller.say(
             f"at Syrve, a site takes {len(payments)} payments: {'; '.join(each.title for each in payments)}"
         )
-        conf = {"source": "file", "source_name": "site", "path": records.name, "dry_run": False}
+        conf = {"source": "file", "path": records.name, "dry_run": False}
         self._run(names.WALLET_IMPORT_DAG, conf)
         self._run(names.RECONCILE_DAG, {})
         flagged = read_findings(self.warehouse, payments)

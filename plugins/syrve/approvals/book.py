@@ -13,7 +13,7 @@ from syrve.approvals.rules import DAY_SECONDS, ApproverRules, MoneyLimits, User
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
-Kind = Literal["topup", "release", "crm_push", "erasure"]
+Kind = Literal["topup", "release", "crm_push", "erasure", "breaker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class ApprovalBook:
             known = self._read(cursor, content)
             if known.is_decided:
                 return known
-            problem = rules.problem(user, known.requested_by)
+            problem = rules.problem(user, known.requested_by) or self._lateness(cursor, known)
             if problem is None:
                 if limits is not None and approved is not None:
                     check_limits(cursor, content.kind, approved, limits)
@@ -134,6 +134,11 @@ class ApprovalBook:
                 "marked as success approves nothing: answer the question, or start another run"
             )
         return approval
+
+    @staticmethod
+    def _lateness(cursor: Cursor, known: Approval) -> str | None:
+        cursor.execute("select %s::timestamptz < clock_timestamp()", (known.answer_until,))
+        return "it came after the time for answering; start another run" if fetch_one(cursor)[0] else None
 
     def _read(self, cursor: Cursor, content: Content) -> Approval:
         found = self._find(cursor, content)

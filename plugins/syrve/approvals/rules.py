@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,8 +19,13 @@ class User:
     name: str | None = None
 
     def is_called(self, name: str) -> bool:
-        """Tell whether this is the user of that name or id, whatever the case."""
-        return name.casefold() in {self.user_id.casefold(), (self.name or "").casefold()}
+        """Tell whether this is the user of that name or id, whatever the case, spaces and signs that do not show."""
+        return _plain(name) in {_plain(self.user_id), _plain(self.name or "")}
+
+
+def _plain(name: str) -> str:
+    shown = "".join(sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
+    return "".join(shown.split()).casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ class CouponPull:
                 changed=changed,
                 unchanged=max(0, len(listing.series) - changed),
                 cleaned=len(listing.problems),
+                changed_tables={"syrve.coupon_series"} if changed else set(),
             )
             self._count_calls(counts, started)
             add_counts(cursor, self._key, counts)
@@ -168,6 +169,7 @@ class CouponPull:
             cursor.execute(sql("merge/coupon.sql"))
             counts.changed = fetch_one(cursor)[0]
             counts.unchanged = max(0, len(answered) - counts.changed)
+            counts.changed_tables = {"syrve.coupon"} if counts.changed else set()
             self._keep_rejects(cursor, "coupon", organization_id, answered, rejects)
             self._count_calls(counts, started)
             add_counts(cursor, self._key, counts)

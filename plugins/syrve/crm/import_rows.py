@@ -32,7 +32,13 @@ NAMES = (
     "wanted",
 )
 """Columns that an import reads, in the order of `RowReader.values`; any other is left alone."""
-COLUMNS = Columns(NAMES, aliases={"id": "customer_id"}, any_of=("crm_id", "customer_id", "phone"))
+COLUMNS = Columns(
+    NAMES,
+    aliases={"id": "customer_id"},
+    any_of=("crm_id", "customer_id", "phone"),
+    listed=frozenset(NAMES) - {"organization_id"},
+)
+"""All but the organization is of one person: a query of a form types none of it."""
 _CLEARABLE = frozenset({"name", "surname", "middle_name", "email"})
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _FIRST_BIRTHDAY = date(1900, 1, 1)

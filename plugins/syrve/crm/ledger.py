@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from syrve.approvals.book import ApprovalBook, Content
 from syrve.crm.changes import Changes
 from syrve.crm.settings import PushSettings
 from syrve.warehouse.copy_text import json_text
@@ -69,7 +70,11 @@ class PushLedger:
         run_id: str,
         lease: int,
         settings: PushSettings,
+        approval: ApprovalBook,
+        content: Content,
     ) -> None:
+        self._approval = approval
+        self._content = content
         self._connection = connection
         self._settings = settings
         self._run_id = run_id
@@ -92,9 +97,11 @@ class PushLedger:
         return int(count)
 
     def claim(self, batch_size: int) -> list[int]:
-        """Lease the next rows of the plan and return their crm_ids."""
-        rows = self._execute("claim rows to push", "crm/apply/claim.sql", batch_limit=batch_size)
-        return sorted(crm_id for (crm_id,) in rows)
+        """Lease the next rows of the plan and return their crm_ids. Raises `NotApproved` where the run has no approval of it."""
+        with transaction(self._connection, "claim rows to push") as cursor:
+            self._approval.require(cursor, self._content)
+            cursor.execute(sql("crm/apply/claim.sql"), self._values | {"batch_limit": batch_size})
+            return sorted(crm_id for (crm_id,) in cursor.fetchall())
 
     def begin(self, crm_id: int) -> PlannedRow | None:
         """Take a row up; None where it is no longer ours or no longer open."""

@@ -167,6 +167,7 @@ class PushPlanner:
         plan_id: int = fetch_one(cursor)[0]
         values = values | {"plan_id": plan_id}
         cursor.execute(sql("crm/plan/subjects.sql"), values)
+        cursor.execute(sql("crm/plan/erased.sql"))
         cursor.execute("analyze staging_subject")
         cursor.execute(sql("crm/plan/same.sql"), values)
         cursor.execute("analyze staging_same")

@@ -98,9 +98,11 @@ def merge_batch(
     add_rejects(cursor, key.run_id, batch.rejects)
     cursor.execute(sql("merge/reject_resolved.sql"))
     finish_lookups(cursor, lease=lease, settings=settings)
+    cursor.execute(sql("roster/cover.sql"))
     note_changed_fields(cursor, batch, key, settings.breaker, batch.changed_fields)
     counts = batch.counts
     counts.changed = differing + deleted
+    counts.changed_tables |= {"syrve.customer"} if deleted else set()
     counts.unchanged = len(batch.customers) - differing
     return counts
 
@@ -143,6 +145,7 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
             # Else somebody has just written one of them: now that their transaction is over, it is a known one.
             continue
         changed = [record for record, is_new in differing if not is_new]
+        batch.counts.changed_tables |= _tables_of(record for record, is_new in differing if is_new)
         return len(differing) - len(changed) + _merge_changed(cursor, batch, changed, region)
     raise WarehouseUnavailable("merge customers: others keep writing the same new customers; try again")
 
@@ -189,9 +192,32 @@ def _merge_changed(cursor: Cursor, batch: Batch, records: Sequence[CustomerRecor
     batch.changed_fields = dict(cursor.fetchall())
     cursor.execute(sql("merge/customer.sql"))
     written: int = cursor.rowcount
+    batch.counts.changed_tables |= {"syrve.customer"} if written else set()
     for name in ("wallet_balance", "card", "customer_category"):
         cursor.execute(sql(f"merge/{name}.sql"))
+        batch.counts.changed_tables |= {f"syrve.{name}"} if _is_written(cursor) else set()
     return written
+
+
+def _is_written(cursor: Cursor) -> bool:
+    """Whether a child's statement wrote rows: it returns how many it wrote and removed."""
+    return bool(fetch_one(cursor)[0])
+
+
+def _tables_of(records: Iterable[CustomerRecord]) -> set[str]:
+    """Return the tables that the rows of new customers are in."""
+    tables: set[str] = set()
+    for record in records:
+        customer = record.customer
+        tables.add("syrve.customer")
+        for name, rows in (
+            ("wallet_balance", customer.wallets),
+            ("card", customer.cards),
+            ("customer_category", customer.categories),
+        ):
+            if rows:
+                tables.add(f"syrve.{name}")
+    return tables
 
 
 def _in_key_order(records: Iterator[CustomerRecord]) -> list[CustomerRecord]:

@@ -7,6 +7,7 @@
 | `settle_grace_seconds` | how long settling may take after an order failed or was charged | `1800` |
 | `unknown_grace_seconds` | how long an operation may be without an outcome; 60 at least | `900` |
 | `planned_grace_seconds` | how long an operation of ours may be planned and not sent; 60 at least | `86400` (a day) |
+| `report_grace_seconds` | how long the order of a payment of ours may be unreported after its hold was cancelled | `3600` |
 | `duplicate_window_seconds` | two holds without an order, of one wallet and sum, count as one made twice within this | `300` |
 | `charge_window_seconds` | a charge that names no hold may be for one that was opened this long before it | `86400` (a day) |
 | `lookback_seconds` | how far back charges and changes of balance are looked at | `604800` (7 days) |
@@ -44,6 +45,7 @@ class Limits:
     settle_grace_seconds: float = 1800.0
     unknown_grace_seconds: float = 900.0
     planned_grace_seconds: float = 24 * 3600.0
+    report_grace_seconds: float = 3600.0
     duplicate_window_seconds: float = 300.0
     charge_window_seconds: float = 24 * 3600.0
     lookback_seconds: float = 7 * 24 * 3600.0

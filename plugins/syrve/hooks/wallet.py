@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from syrve.hooks.fence import within_fence
+from syrve.hooks.setting import setting
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 
@@ -40,11 +41,16 @@ class SyrveWalletHook(BaseHook):
         super().__init__()
         self.syrve_conn_id = syrve_conn_id
         self.warehouse_conn_id = warehouse_conn_id
-        self._settings = settings or WalletSettings(amount_scale=int(os.environ.get("SYRVE_WALLET_SCALE", "2")))
+        self._settings = settings or WalletSettings(
+            amount_scale=int(setting("SYRVE_WALLET_SCALE", "2")), spool_path=setting("SYRVE_WALLET_SPOOL", "none")
+        )
 
     @contextmanager
     def money(self) -> Iterator[Money]:
-        """Open what carries operations out, within the call budget."""
+        """Open what carries operations out, within the call budget and within the fence (`syrve.wallet.fence`).
+
+        Raises `LedgerFenced` where the ledger may be older than the world.
+        """
         from syrve.wallet.ledger import Ledger
         from syrve.wallet.money import Money
 
@@ -54,8 +60,9 @@ class SyrveWalletHook(BaseHook):
         with (
             open_budget(warehouse, hook.config(), bulk=False) as budget,
             hook.get_conn(budget, keeps_connection=False) as client,
+            within_fence(warehouse) as step,
         ):
-            yield Money(Ledger(warehouse, amount_scale=settings.amount_scale), client, settings=settings)
+            yield Money(Ledger(warehouse, amount_scale=settings.amount_scale), client, settings=settings, step=step)
 
     @contextmanager
     def payment(

@@ -24,7 +24,7 @@ from syrve.approvals.errors import AnswerNotCounted, NotApproved, QuestionOutdat
 from syrve.approvals.rules import ApproverRules, MoneyLimits, User, tag
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
-from syrve.operators.base import run_of
+from syrve.operators.base import run_of, with_connections
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -57,9 +57,13 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
     stays open. Raises `QuestionOutdated` where Airflow shows a question about other content: that run can't go on, start another.
     """
 
-    template_fields: Sequence[str] = ("answer_hours",)
+    template_fields: Sequence[str] = ("answer_hours", "warehouse_conn_id")
     inherits_from_skipmixin = True
     two_people: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.template_fields = with_connections(cls)
 
     def __init__(
         self,

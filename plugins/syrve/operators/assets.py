@@ -1,14 +1,57 @@
-"""The assets that the DAGs publish: one a table, named like the table."""
+"""The assets that the DAGs publish: one alias per table, named like the table; the asset is named by the warehouse that a task wrote to."""
 
 from __future__ import annotations
 
-from airflow.sdk import Asset
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow.sdk import Asset, AssetAlias
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from sqlalchemy import URL
+
+GROUP = "syrve"
+_DEFAULT_PORT = 5432
 
 
-def table_asset(name: str) -> Asset:
-    """Return the asset of a warehouse table, such as `syrve.customer`."""
-    schema, _, table = name.partition(".")
-    return Asset(name=name, uri=f"syrve://warehouse/{schema}/{table}", group="syrve")
+def table_asset(name: str) -> AssetAlias:
+    """Return the alias of a warehouse table, such as `syrve.customer`: DAGs may be scheduled by it, whichever the warehouse is."""
+    return AssetAlias(name=name, group=GROUP)
+
+
+def table_uri(url: URL, table: str) -> str:
+    """Return `postgres://host:port/database/schema/table`, in the form that Airflow's Postgres provider has for it.
+
+    A Unix socket's folder stands for the host, escaped as in a connection URI of Postgres. User and password are never part of it.
+    """
+    schema, _, name = table.partition(".")
+    host = url.host or _first(url.query.get("host")) or "localhost"
+    port = url.port or _first(url.query.get("port")) or _DEFAULT_PORT
+    path = "/".join(quote(part or "", safe="") for part in (url.database, schema, name))
+    return f"postgres://{quote(host, safe='')}:{port}/{path}"
+
+
+def warehouse_asset(url: URL, table: str) -> Asset:
+    """Return the asset of a table of one warehouse."""
+    return Asset(uri=table_uri(url, table), group=GROUP)
+
+
+def publish(
+    context: Context, outlets: Iterable[object], url: URL, tables: Collection[str], extra: Mapping[str, Any]
+) -> list[str]:
+    """Add an event to each outlet whose table changed and return the tables; `extra` holds counts and no data."""
+    published = []
+    for outlet in outlets:
+        if isinstance(outlet, AssetAlias) and outlet.name in tables:
+            context["outlet_events"][outlet].add(warehouse_asset(url, outlet.name), extra=dict(extra))
+            published.append(outlet.name)
+    return published
+
+
+def _first(given: str | tuple[str, ...] | None) -> str | None:
+    return given[0] if isinstance(given, tuple) and given else given if isinstance(given, str) else None
 
 
 ORGANIZATION = table_asset("syrve.organization")

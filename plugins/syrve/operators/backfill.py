@@ -52,6 +52,8 @@ class SyrvePlanBackfillOperator(SyrveOperator):
         "shard_size",
         "max_shards",
     )
+    reads = ("sync.roster",)
+    writes = ("sync.backfill", "sync.roster")
 
     def __init__(
         self,
@@ -173,6 +175,8 @@ class SyrveFinishBackfillOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ()
+    reads = ("sync.run",)
+    writes = ("sync.backfill",)
 
     def __init__(
         self,

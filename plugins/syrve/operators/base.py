@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import AssetAlias, BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
+from syrve.operators import assets
+from syrve.operators.metrics import Meter
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
+    from sqlalchemy import URL
 
     from syrve.api.models import Organization
     from syrve.approvals.book import RunOf
@@ -24,16 +29,74 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def with_connections(operator: type[BaseOperator]) -> tuple[str, ...]:
+    """Return the template fields of an operator with every parameter that names a connection."""
+    named = [
+        name
+        for each in operator.__mro__
+        if "__init__" in vars(each)
+        for name in inspect.signature(vars(each)["__init__"]).parameters
+        if name.endswith("conn_id")
+    ]
+    return tuple(dict.fromkeys((*operator.template_fields, *sorted(named))))
+
+
 class WarehouseOperator(BaseOperator):
-    """An operator that works in the warehouse of `warehouse_conn_id`."""
+    """An operator that works in the warehouse of `warehouse_conn_id`.
+
+    `reads` and `writes` name the tables that its lineage shows. Every parameter that names a connection may be a template.
+    """
+
+    reads: ClassVar[Sequence[str]] = ()
+    writes: ClassVar[Sequence[str]] = ()
+    template_fields: Sequence[str] = ("warehouse_conn_id",)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.template_fields = with_connections(cls)
 
     def __init__(self, *, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.warehouse_conn_id = warehouse_conn_id
+        self._url: URL | None = None
 
     def warehouse(self) -> Warehouse:
         """Return the warehouse."""
-        return open_warehouse(self.warehouse_conn_id)
+        warehouse = open_warehouse(self.warehouse_conn_id)
+        self._url = warehouse.url
+        return warehouse
+
+    def finish(self, context: Context, counts: Counts, *, meter: Meter | None = None, is_trial: bool = False) -> None:
+        """Send the task's metrics and, unless it was a trial, update the assets of the tables that it changed.
+
+        A job that does not name its tables changed all outlets of the task if it changed anything.
+        """
+        (meter or Meter(context))(counts)
+        if is_trial:
+            return
+        outlets = {outlet.name for outlet in self.outlets if isinstance(outlet, AssetAlias)}
+        self.publish(context, counts.changed_tables or (outlets if counts.changed else ()), counts.as_dict())
+
+    def publish(self, context: Context, tables: Collection[str], extra: Mapping[str, Any]) -> None:
+        """Update the assets of those tables that are outlets of this task; `extra` holds counts and no data."""
+        url = self._url or self.warehouse().url
+        published = assets.publish(context, self.outlets, url, tables, extra)
+        if published:
+            log.info("Updated: %s", ", ".join(published))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Return the tables that were read and written; Airflow's OpenLineage provider asks for it where it is installed and turned on."""
+        from airflow.providers.openlineage.extractors import OperatorLineage
+        from airflow.providers.postgres.assets.postgres import convert_asset_to_openlineage
+
+        url = self._url
+        if url is None:
+            return OperatorLineage()
+        inputs, outputs = (
+            [convert_asset_to_openlineage(assets.warehouse_asset(url, table), None) for table in tables]
+            for tables in (self.reads, self.writes)
+        )
+        return OperatorLineage(inputs=inputs, outputs=outputs)
 
 
 class SyrveOperator(WarehouseOperator):
@@ -47,15 +110,18 @@ class SyrveOperator(WarehouseOperator):
         """Return the hook of the account."""
         return SyrveHook(self.syrve_conn_id)
 
-    def refreshed_organizations(self, *, bulk: bool = True) -> list[Organization]:
-        """List the organizations of the api login, store them in `syrve.organization` and return them."""
+    def refreshed_organizations(self, context: Context, *, bulk: bool = True) -> list[Organization]:
+        """List the organizations of the api login, store in `syrve.organization` what differs, and return them all."""
         from syrve.organizations import write_organizations
 
         hook, warehouse = self.syrve(), self.warehouse()
         config = hook.config()
         with open_budget(warehouse, config, bulk=bulk) as budget, hook.get_conn(budget) as client:
             organizations = client.organizations()
-        write_organizations(warehouse, organizations, time_zone=config.time_zone, account=config.login_fingerprint)
+        written = write_organizations(
+            warehouse, organizations, time_zone=config.time_zone, account=config.login_fingerprint
+        )
+        self.publish(context, {assets.ORGANIZATION.name} if written else (), {"changed": written})
         return organizations
 
 

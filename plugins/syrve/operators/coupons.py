@@ -20,6 +20,7 @@ class SyrveOrganizationsOperator(SyrveOperator):
     """Lists the organizations of the api login into `syrve.organization` and returns their ids, or those of them that are wanted."""
 
     template_fields: Sequence[str] = ("organization_ids",)
+    writes = ("syrve.organization",)
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class SyrveOrganizationsOperator(SyrveOperator):
         """List the organizations."""
         from syrve.organizations import chosen
 
-        organizations = self.refreshed_organizations()
+        organizations = self.refreshed_organizations(context)
         return chosen([each.organization_id for each in organizations], as_texts(self.organization_ids))
 
 
@@ -42,6 +43,8 @@ class SyrvePullCouponsOperator(SyrveOperator):
     """Pulls the coupon series of one organization, and its coupons on the watch list; returns the counts."""
 
     template_fields: Sequence[str] = ("organization_id",)
+    reads = ("sync.coupon_watch",)
+    writes = ("syrve.coupon_series", "syrve.coupon")
 
     def __init__(
         self,
@@ -67,4 +70,5 @@ class SyrvePullCouponsOperator(SyrveOperator):
             pull = CouponPull(warehouse, client, key=key)
             counts = pull.run(self.organization_id)
         log.info("Done: %s", told(counts))
+        self.finish(context, counts)
         return counts.as_dict()

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, run_of, task_key, told
-from syrve.operators.forms import PREVIEW
+from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
 
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SOURCES = ("file", "query")
-
-
-def reads_as_dry_run(flag: bool | str | None, context: Context) -> bool:
-    """Read the form's choice: a run by schedule or asset, which no form precedes, sends, for a setting has armed its schedule.
-
-    Any other run does what the form says; where an operator is given no choice, only a run that a person started is a preview.
-    """
-    run_type, choice = getattr(context.get("dag_run"), "run_type", None), as_text(flag)
-    if choice == PREVIEW and run_type in ("scheduled", "asset_triggered"):
-        return False
-    return run_type == "manual" if choice is None else as_flag(flag)
 
 
 class SyrvePlanPushOperator(SyrveOperator):
@@ -52,6 +41,8 @@ class SyrvePlanPushOperator(SyrveOperator):
         "shard_size",
         "max_shards",
     )
+    reads = ("crm.customer", "crm.customer_category", "crm.customer_card", "crm.customer_program", "syrve.customer")
+    writes = ("crm.push_plan", "syrve.organization")
 
     def __init__(
         self,
@@ -82,7 +73,7 @@ class SyrvePlanPushOperator(SyrveOperator):
         hook = self.syrve()
         config = hook.config()
         warehouse = self.warehouse()
-        organizations = self.refreshed_organizations(bulk=False)
+        organizations = self.refreshed_organizations(context, bulk=False)
         visible = [each.organization_id for each in organizations]
         wanted = as_texts(self.organization_ids)
         only_look = reads_as_dry_run(self.is_dry_run, context)
@@ -143,6 +134,8 @@ class SyrveApplyPushOperator(SyrveOperator):
     """
 
     template_fields: Sequence[str] = ("plan_id", "organization_id", "shard")
+    reads = ("crm.push_plan",)
+    writes = ("crm.push",)
 
     def __init__(
         self,
@@ -159,24 +152,20 @@ class SyrveApplyPushOperator(SyrveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the rows."""
-        from syrve.approvals.book import ApprovalBook
         from syrve.crm.apply import ApplyScope, PushApply
-        from syrve.crm.verdict import content_of_plan
 
         hook = self.syrve()
         warehouse = self.warehouse()
-        content = content_of_plan(warehouse, int(self.plan_id))
-        with warehouse.transaction("check the approval of a push") as cursor:
-            ApprovalBook(warehouse, run_of(context)).require(cursor, content)
         key = task_key(context)
         with (
             organization_served(warehouse, self.organization_id, operation="create_or_update", key=key),
             open_budget(warehouse, hook.config(), bulk=False) as budget,
             hook.get_conn(budget) as client,
         ):
-            job = PushApply(warehouse, client, key=key)
+            job = PushApply(warehouse, client, key=key, asked_by=run_of(context))
             counts = job.run(ApplyScope(int(self.plan_id), self.organization_id))
         log.info("Done: %s", told(counts))
+        self.finish(context, counts)
         return counts.as_dict()
 
 
@@ -187,6 +176,7 @@ class SyrvePushVerdictOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("max_refused_share",)
+    reads = ("crm.push_plan", "crm.push")
 
     def __init__(
         self,
@@ -233,6 +223,7 @@ class SyrveCrmImportOperator(SyrveOperator):
         "organization_id",
         "is_dry_run",
     )
+    writes = ("crm.customer", "crm.customer_category", "crm.customer_card", "crm.customer_program")
 
     def __init__(
         self,
@@ -262,7 +253,7 @@ class SyrveCrmImportOperator(SyrveOperator):
         from syrve.crm.imports import CrmImport
         from syrve.sources.bad_rows import BadRows
 
-        dry_run = as_flag(self.is_dry_run)
+        dry_run = reads_as_dry_run(self.is_dry_run, context)
         region = self.syrve().config().default_region
         with (
             opened_source(
@@ -286,6 +277,7 @@ class SyrveCrmImportOperator(SyrveOperator):
             )
             counts = job.run(opened.source)
             result = report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
+        self.finish(context, counts, is_trial=dry_run)
         if dry_run:
             return result
         if not counts.changed:

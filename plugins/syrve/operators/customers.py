@@ -12,6 +12,7 @@ from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, task_key, told
+from syrve.operators.metrics import Meter
 from syrve.operators.progress import BackfillNote, ProgressLog
 from syrve.operators.rendered import as_flag, as_number, as_texts
 
@@ -34,6 +35,8 @@ class SyrvePlanPullOperator(SyrveOperator):
     """
 
     template_fields: Sequence[str] = ("organization_ids", "force", "shard_size", "max_shards", "limit")
+    reads = ("sync.roster",)
+    writes = ("syrve.organization",)
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class SyrvePlanPullOperator(SyrveOperator):
         from syrve.customers.settings import AHEAD_SECONDS, PullSettings
 
         warehouse = self.warehouse()
-        organizations = self.refreshed_organizations()
+        organizations = self.refreshed_organizations(context)
         plan = plan_pull(
             warehouse,
             visible=[each.organization_id for each in organizations],
@@ -99,6 +102,8 @@ class SyrvePullCustomersOperator(SyrveOperator):
     """
 
     template_fields: Sequence[str] = ("organization_id", "batch_size", "cap_per_minute")
+    reads = ("sync.roster",)
+    writes = ("syrve.customer", "syrve.wallet_balance", "syrve.card", "syrve.customer_category", "sync.roster")
 
     def __init__(
         self,
@@ -137,7 +142,7 @@ class SyrvePullCustomersOperator(SyrveOperator):
         hook = self.syrve()
         config = hook.config()
         warehouse = self.warehouse()
-        key = task_key(context)
+        key, meter = task_key(context), Meter(context)
         is_backfill, cap = self.backfill_id is not None, as_number(self.cap_per_minute)
         with (
             organization_served(warehouse, self.organization_id, operation="customer_info", key=key),
@@ -150,7 +155,7 @@ class SyrvePullCustomersOperator(SyrveOperator):
                 key=key,
                 region=config.default_region,
                 settings=self._settings(budget.calls_per_minute("customer"), cap),
-                on_progress=self._progress(warehouse, key, context),
+                on_progress=self._progress(warehouse, key, context, meter),
             )
             scope = PullScope(self.organization_id, self.max_identities, self.tier, self.backfill_id)
             try:
@@ -160,6 +165,7 @@ class SyrvePullCustomersOperator(SyrveOperator):
         if self.tier != "active":
             keep_freshness(warehouse)
         log.info("Done: %s", told(counts))
+        self.finish(context, counts, meter=meter)
         return counts.as_dict()
 
     def _settings(self, calls_per_minute: float, cap_per_minute: float | None) -> PullSettings:
@@ -172,16 +178,15 @@ class SyrvePullCustomersOperator(SyrveOperator):
             chosen = backfill_settings(int(self.batch_size), calls_per_minute, cap_per_minute)
         return replace(chosen, breaker=BreakerSettings(settings.BREAKER_SHARE, settings.BREAKER_AT_LEAST))
 
-    def _progress(self, warehouse: Warehouse, key: TaskKey, context: Context) -> Callable[[Counts], None]:
-        told_in_log = ProgressLog(self.expected)
-        if self.backfill_id is None:
-            return told_in_log
-        note = RunNote(context["ti"].dag_id, key.run_id, conn_id=self.airflow_api_conn_id)
-        told_on_run = BackfillNote(warehouse, note, key)
+    def _progress(self, warehouse: Warehouse, key: TaskKey, context: Context, meter: Meter) -> Callable[[Counts], None]:
+        listeners: list[Callable[[Counts], None]] = [meter, ProgressLog(self.expected)]
+        if self.backfill_id is not None:
+            note = RunNote(context["ti"].dag_id, key.run_id, conn_id=self.airflow_api_conn_id)
+            listeners.append(BackfillNote(warehouse, note, key))
 
         def tell(counts: Counts) -> None:
-            told_in_log(counts)
-            told_on_run(counts)
+            for listener in listeners:
+                listener(counts)
 
         return tell
 
@@ -190,6 +195,8 @@ class SyrveDailyBalanceOperator(WarehouseOperator):
     """Adds up the balances of the days that are over and of the one that lasts: `syrve.daily_balance`. Returns how many days."""
 
     template_fields: Sequence[str] = ()
+    reads = ("syrve.wallet_balance", "syrve.wallet_balance_version", "syrve.customer")
+    writes = ("syrve.daily_balance",)
 
     def execute(self, context: Context) -> int:
         """Add up."""

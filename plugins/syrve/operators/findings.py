@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +32,14 @@ class SyrvePlanReconcileOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "thresholds")
+    reads = ("syrve.organization",)
 
     def __init__(
         self,
         *,
         as_of: str | None = None,
         organization_ids: list[str] | str | None = None,
-        thresholds: Mapping[str, Any] | None = None,
+        thresholds: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -69,6 +70,8 @@ class SyrveSettleOperator(SyrveOperator):
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "operations")
+    reads = ("wallet.unsettled_operation", "syrve.wallet_balance")
+    writes = ("wallet.operation_event",)
 
     def __init__(
         self,
@@ -106,6 +109,7 @@ class SyrveSettleOperator(SyrveOperator):
                 operations=as_number(self.operations) or 1,
             )
         log.info("Asked for %d operation(s): %d settled, %d stay unknown", result.asked, result.settled, result.unknown)
+        self.publish(context, {"wallet.operation"} if result.settled else (), {"changed": result.settled})
         for error in result.failed.values():
             raise error
         return {"asked": result.asked, "settled": result.settled, "unknown": result.unknown}
@@ -118,6 +122,14 @@ class SyrveReconcileOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("given_as_of", "thresholds")
+    reads = (
+        "wallet.operation",
+        "wallet.operation_event",
+        "wallet.hold",
+        "wallet.payment_order",
+        "syrve.wallet_balance",
+    )
+    writes = ("wallet.finding",)
 
     def __init__(
         self,
@@ -125,7 +137,7 @@ class SyrveReconcileOperator(WarehouseOperator):
         organization_id: str,
         as_of: str,
         given_as_of: str | None = None,
-        thresholds: Mapping[str, Any] | None = None,
+        thresholds: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -164,6 +176,7 @@ class SyrveReconcileOperator(WarehouseOperator):
         counts.unchanged = counts.found - result.opened.total() - result.changed.total()
         with self.warehouse().transaction("count findings") as cursor:
             add_counts(cursor, task_key(context), counts)
+        self.finish(context, counts)
 
 
 def moment_of(context: Context, given: object) -> datetime:

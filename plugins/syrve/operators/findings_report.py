@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import tempfile
 import uuid
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowSkipException
 
+from syrve.hooks.storage import reports_folder
 from syrve.operators.base import WarehouseOperator
 from syrve.operators.findings import is_past, moment_of
 from syrve.operators.rendered import as_number, as_text, as_texts
+from syrve.optional import MissingExtra, require_extra
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOCAL_FOLDER = "reports"
-
 
 class SyrveFindingsReportOperator(WarehouseOperator):
     """Writes a report of the findings as of the run's moment: a CSV of what was open, and a page with charts; see docs/reports.md.
@@ -35,10 +34,12 @@ class SyrveFindingsReportOperator(WarehouseOperator):
     The moment is that of `SyrvePlanReconcileOperator`: `as_of` if given, else the end of the interval, else when the run was started.
     `path` is a folder on any storage that Airflow writes (`path_conn_id` if that needs a connection); empty means `reports` in
     `AIRFLOW_HOME`. `url` is where people open that folder. `rows` is how many findings the page lists, `days` how far back it looks.
+    Skips itself if the extra `reports` is not installed.
     Returns `csv`, `html` and `link` (texts), `findings`, `at_risk` and `is_newest`. Run again, it writes the same files again.
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "path", "path_conn_id", "url", "rows", "days")
+    reads = ("wallet.finding", "wallet.finding_version", "wallet.finding_evaluation")
 
     def __init__(
         self,
@@ -63,6 +64,10 @@ class SyrveFindingsReportOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the files."""
+        try:
+            require_extra("reports", "the report")
+        except MissingExtra as missing:
+            raise AirflowSkipException(f"No report is written: {missing}") from None
         from syrve.findings.rules import all_rules
         from syrve.reports.page import RuleText
         from syrve.reports.report import make_report
@@ -108,6 +113,8 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "link", "conn_id", "notable_share")
+    reads = ("wallet.finding",)
+    writes = ("wallet.notification",)
 
     def __init__(
         self,
@@ -153,15 +160,6 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         )
         told = tell(warehouse, channels, occasion)
         return {channel: dict(counts) for channel, counts in told.sent.items()}
-
-
-def reports_folder(path: object, path_conn_id: object, *, default: str = LOCAL_FOLDER) -> ObjectStoragePath:
-    """Return the folder of the reports; empty means the `default` one in `AIRFLOW_HOME`."""
-    where = as_text(path)
-    if where is None:
-        home = os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow"
-        where = (Path(home).expanduser() / default).as_uri()
-    return ObjectStoragePath(where, conn_id=as_text(path_conn_id))
 
 
 def put(file: Path, place: ObjectStoragePath) -> None:

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.syrve import SyrveHook
-from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
-from syrve.operators.base import run_of
+from syrve.operators.base import SyrveOperator, WarehouseOperator, run_of
 from syrve.operators.rendered import as_flag, as_text, as_texts
 
 if TYPE_CHECKING:
@@ -27,12 +25,35 @@ SOURCES = ("ids", "file", "query")
 
 def receipts_folder() -> ObjectStoragePath:
     """Return the folder of the receipts of erasures: `erasures` among the reports."""
-    from syrve.operators.findings_report import reports_folder
-
-    return reports_folder(settings.REPORTS_PATH, settings.REPORTS_CONNECTION) / "erasures"
+    return _folders()["reports"] / "erasures"
 
 
-class SyrvePlanErasureOperator(BaseOperator):
+def _folders() -> dict[str, ObjectStoragePath]:
+    """Return the folders that we write, by kind of retention."""
+    from syrve.hooks.storage import reports_folder
+
+    return {
+        "reports": reports_folder(settings.REPORTS_PATH, settings.REPORTS_CONNECTION),
+        "exports": reports_folder(settings.EXPORTS_PATH, settings.EXPORTS_CONNECTION, default="exports"),
+    }
+
+
+def _inboxes() -> Iterator[Any]:
+    """Give the folders and buckets of the inbox."""
+    from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
+
+    from syrve.sources.inbox import parse_inbox
+
+    for each in parse_inbox(settings.inbox()):
+        if each.scheme == "file":
+            yield Path(each.root)
+        else:
+            yield ObjectStoragePath(f"{each.scheme}://{each.bucket}/{each.root}", conn_id=each.conn_id)
+
+
+class SyrvePlanErasureOperator(SyrveOperator):
     """Pins the people to erase for approval; returns counts and the digest to approve. A dry run counts the same and pins nobody.
 
     `source` is `ids` (`customer_ids` of `organization_id`), `file` or `query`, with rows as of a roster import: id, phone or card.
@@ -49,6 +70,8 @@ class SyrvePlanErasureOperator(BaseOperator):
         "file_format",
         "is_dry_run",
     )
+    reads = ("syrve.customer", "sync.roster")
+    writes = ("privacy.erasure",)
 
     def __init__(
         self,
@@ -62,8 +85,6 @@ class SyrvePlanErasureOperator(BaseOperator):
         query_conn_id: str | None = None,
         file_format: Mapping[str, Any] | None = None,
         is_dry_run: bool | str = True,
-        syrve_conn_id: str = SyrveHook.default_conn_name,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -76,8 +97,6 @@ class SyrvePlanErasureOperator(BaseOperator):
         self.query_conn_id = query_conn_id
         self.file_format = file_format
         self.is_dry_run = is_dry_run
-        self.syrve_conn_id = syrve_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Plan the erasure."""
@@ -86,11 +105,11 @@ class SyrvePlanErasureOperator(BaseOperator):
         is_dry_run, run = as_flag(self.is_dry_run), run_of(context)
         with self._people(context) as people:
             plan = plan_erasure(
-                open_warehouse(self.warehouse_conn_id),
+                self.warehouse(),
                 people,
                 run_id=run.run_id,
                 requested_by=run.requested_by,
-                region=SyrveHook(self.syrve_conn_id).config().default_region,
+                region=self.syrve().config().default_region,
                 organization_id=as_text(self.organization_id),
                 dry_run=is_dry_run,
             )
@@ -139,39 +158,48 @@ class SyrveErasureGateOperator(BaseOperator):
             raise AirflowSkipException("A preview, or nobody to erase: nothing is asked and nothing is erased")
 
 
-class SyrveEraseOperator(BaseOperator):
+class SyrveEraseOperator(WarehouseOperator):
     """Erases the people of this run that were approved, one transaction each, and writes their receipts; returns rows by table."""
 
     template_fields: Sequence[str] = ()
-
-    def __init__(self, *, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.warehouse_conn_id = warehouse_conn_id
+    reads = ("privacy.erasure",)
+    writes = ("syrve.customer", "sync.roster", "crm.customer", "privacy.erased_key")
 
     def execute(self, context: Context) -> dict[str, int]:
         """Erase, and write receipts also of what an earlier try erased."""
         from syrve.privacy.erase import erase_people
-        from syrve.privacy.files import scrub_inbox
+        from syrve.privacy.files import scrub_files
         from syrve.privacy.receipts import write_receipts
-        from syrve.sources.inbox import parse_inbox
 
-        warehouse, run_id = open_warehouse(self.warehouse_conn_id), str(context["run_id"])
+        warehouse, run_id = self.warehouse(), str(context["run_id"])
         try:
             done = erase_people(warehouse, run_id)
         finally:
             receipts = write_receipts(warehouse, run_id, receipts_folder())
             log.info("%d receipt(s) are written", receipts)
-        files, sources = scrub_inbox(warehouse, run_id, parse_inbox(settings.inbox()))
-        if sources:
-            log.warning("%d file(s) of the inbox still name people who were erased; delete or correct them", sources)
-        log.info("%d person(s) erased", done["people"])
-        return dict(done) | {"rejected_files": files, "receipts": receipts}
+        folders = _folders()
+        files = scrub_files(
+            warehouse, run_id, inboxes=_inboxes(), exports=[folders["exports"]], reports=[folders["reports"]]
+        )
+        for name in files.named:
+            log.warning("%s of the inbox still names people who were erased; delete or correct it", name)
+        for name in files.unread:
+            log.warning("%s of the inbox can't be searched; look through it yourself", name)
+        log.info("%d person(s) erased, %d file(s) deleted that named them", done["people"], files.deleted)
+        counts = {
+            "deleted_files": files.deleted,
+            "rewritten_files": files.rewritten,
+            "naming_files": len(files.named),
+            "unread_files": len(files.unread),
+        }
+        return dict(done) | counts | {"receipts": receipts}
 
 
-class SyrveExportCustomerOperator(BaseOperator):
+class SyrveExportCustomerOperator(WarehouseOperator):
     """Writes all that the warehouse holds about one customer as JSON into a folder; returns the file's name and counts by table."""
 
     template_fields: Sequence[str] = ("organization_id", "customer_id", "path", "path_conn_id")
+    reads = ("syrve.customer",)
 
     def __init__(
         self,
@@ -180,7 +208,6 @@ class SyrveExportCustomerOperator(BaseOperator):
         customer_id: str,
         path: str | None = settings.EXPORTS_PATH,
         path_conn_id: str | None = settings.EXPORTS_CONNECTION,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -188,20 +215,19 @@ class SyrveExportCustomerOperator(BaseOperator):
         self.customer_id = customer_id
         self.path = path
         self.path_conn_id = path_conn_id
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the file."""
         from uuid import uuid4
 
-        from syrve.operators.findings_report import reports_folder
+        from syrve.hooks.storage import reports_folder
         from syrve.privacy.errors import UnusableRequest
         from syrve.privacy.export import export_customer
 
         organization_id, customer_id = as_text(self.organization_id), as_text(self.customer_id)
         if organization_id is None or customer_id is None:
             raise UnusableRequest("export a customer: fill organization_id and customer_id")
-        found = export_customer(open_warehouse(self.warehouse_conn_id), organization_id, customer_id)
+        found = export_customer(self.warehouse(), organization_id, customer_id)
         folder = reports_folder(self.path, self.path_conn_id, default="exports")
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{uuid4()}.json"
@@ -210,8 +236,8 @@ class SyrveExportCustomerOperator(BaseOperator):
         return {"file": name, "rows": {table: len(rows) for table, rows in found.items()}}
 
 
-class SyrveMaintenanceOperator(BaseOperator):
-    """Deletes what is older than its retention, a batch per transaction, and returns rows by kind; `keep_days` is by kind."""
+class SyrveMaintenanceOperator(WarehouseOperator):
+    """Deletes what is older than its retention, a batch per transaction, and returns rows and files by kind; `keep_days` is by kind."""
 
     template_fields: Sequence[str] = ("keep_days",)
 
@@ -219,27 +245,30 @@ class SyrveMaintenanceOperator(BaseOperator):
         self,
         *,
         keep_days: Mapping[str, int] | None = None,
-        warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.keep_days = dict(keep_days or {})
-        self.warehouse_conn_id = warehouse_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
         """Forget again whom a restore brought back, then prune."""
+        from syrve.privacy.errors import UnreadableReceipts
+        from syrve.privacy.old_files import prune_files
         from syrve.privacy.receipts import forget_again
-        from syrve.privacy.retention import add_partitions, prune
+        from syrve.privacy.retention import add_partitions, keep_days, prune, uncover_lost
 
-        warehouse = open_warehouse(self.warehouse_conn_id)
-        taken_back, returned = forget_again(warehouse, receipts_folder())
+        warehouse = self.warehouse()
+        taken_back, returned, unreadable = forget_again(warehouse, receipts_folder())
         if returned:
             log.warning("%d person(s) who were erased had come back, and are erased again", returned)
         removed = prune(warehouse, self.keep_days)
-        for kind, rows in removed.items():
-            log.info("%s: %d row(s) removed", kind, rows)
-        return removed | {
-            "receipts_taken_back": taken_back,
-            "erased_again": returned,
-            "partitions_added": add_partitions(warehouse),
-        }
+        removed |= prune_files(_folders(), keep_days(self.keep_days))
+        for kind, number in removed.items():
+            log.info("%s: %d removed", kind, number)
+        counts = {"partitions_added": add_partitions(warehouse), "identities_uncovered": uncover_lost(warehouse)}
+        if unreadable:
+            raise UnreadableReceipts(
+                f"{unreadable} receipt(s) of erasures can't be read: after a restore these people could come back. Everything else was "
+                "done; the log names the files"
+            )
+        return removed | {"receipts_taken_back": taken_back, "erased_again": returned} | counts

@@ -23,6 +23,8 @@ class SyrveApproveErasureOperator(SyrveApproveOperator):
         body = (
             f"**{content.rows}** person(s) would be erased from the mirror, its history, the roster, rejects and the CRM's tables. "
             "Money stays under a pseudonym. This can not be undone.\n\n"
-            "Syrve itself is not changed: have the customer deleted there first."
+            "Syrve itself is not changed: have the customer deleted there first.\n\n"
+            "Look at whom it is about, as a log-in of `syrve_ops`: the columns `organization_id` and `customer_id` of "
+            f"`privacy.erasure`, where `run_id` is `{context['run_id']}`."
         )
         return Question(content, "Erase these people?", body, yes_or_no(content, f"erase {content.rows} person(s)"))

@@ -17,13 +17,14 @@ log = logging.getLogger(__name__)
 
 
 class SyrvePublishOperator(WarehouseOperator):
-    """Sums the counts of the run's tasks and, where something changed, publishes an event on each of its outlets.
+    """Sums the counts of the run's tasks and updates those of its outlets whose tables changed.
 
     Skips itself where nothing changed, so that DAGs waiting for the tables run only when there is something to see. The events carry
     counts and no data.
     """
 
     template_fields: Sequence[str] = ()
+    reads = ("sync.run",)
 
     def __init__(self, *, count_task_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,6 +41,5 @@ class SyrvePublishOperator(WarehouseOperator):
         if not counts.changed:
             raise AirflowSkipException("Nothing changed, so no asset is updated")
         told_counts: dict[str, Any] = counts.as_dict()
-        for outlet in self.outlets:
-            context["outlet_events"][outlet].extra = told_counts
+        self.publish(context, counts.changed_tables or {outlet.name for outlet in self.outlets}, told_counts)
         return told_counts

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.wallet import SyrveWalletHook
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, run_of, task_key, told
-from syrve.operators.crm import reads_as_dry_run
+from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.wallet import as_amount
 from syrve.release import policy
@@ -47,6 +47,8 @@ class SyrvePlanReleaseOperator(SyrveOperator):
         "answer_hours",
         "is_dry_run",
     )
+    reads = ("wallet.finding",)
+    writes = ("wallet.release",)
 
     def __init__(
         self,
@@ -118,6 +120,8 @@ class SyrveReleaseHoldsOperator(SyrveOperator):
     """Cancels the holds that were approved under a question, each at most once; returns the counts. Skips itself where there is none."""
 
     template_fields: Sequence[str] = ("request_id",)
+    reads = ("wallet.release",)
+    writes = ("wallet.operation",)
 
     def __init__(
         self,
@@ -146,6 +150,8 @@ class SyrveReleaseHoldsOperator(SyrveOperator):
         if not counts.requested:
             raise AirflowSkipException("No hold was approved")
         log.info("Done: %s", told(counts))
+        counts.changed_tables |= {"wallet.operation"} if counts.requested else set()
+        self.finish(context, counts)
         if counts.rejected:
             log.warning("%d hold(s) were not cancelled; wallet.release_state says why", counts.rejected)
         return counts.as_dict()

@@ -1,43 +1,46 @@
-"""The one place for what a DAG needs to know before it runs: schedules and sizes, from the environment.
+"""The one place for what a DAG needs to know before it runs: schedules and sizes.
 
 | variable | meaning | default |
 | --- | --- | --- |
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
-| `SYRVE_BALANCES_SCHEDULE` | the same for `syrve_balances` | `*/5 * * * *` |
-| `SYRVE_COUPONS_SCHEDULE` | the same for `syrve_coupons` | `47 4 * * *` |
-| `SYRVE_MAINTENANCE_SCHEDULE` | the same for `syrve_maintenance` | `23 3 * * *` |
-| `SYRVE_CRM_PUSH_SCHEDULE` | the same for `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
-| `SYRVE_WALLET_IMPORT_SCHEDULE` | the same for `syrve_wallet_import` | `*/15 * * * *` |
-| `SYRVE_WALLET_IMPORT_SOURCE` | where it imports records from by default: `none` or `query` | `none` |
-| `SYRVE_WALLET_IMPORT_NAME` | name of that source | `till` |
-| `SYRVE_WALLET_IMPORT_QUERY` | its query | `none` |
-| `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of its query | `none` |
+| `SYRVE_BALANCES_SCHEDULE` | cron expression of `syrve_balances`, `none` for manual runs only | `*/5 * * * *` |
+| `SYRVE_COUPONS_SCHEDULE` | cron expression of `syrve_coupons`, `none` for manual runs only | `47 4 * * *` |
+| `SYRVE_SIGNALS_SCHEDULE` | cron expression of `syrve_signals`; `* * * * *` once senders are set up (docs/signals.md) | `none` |
+| `SYRVE_SIGNALS_LISTEN_SECONDS` | how long each run of `syrve_signals` listens | `50` |
+| `SYRVE_ORDERS_SCHEDULE` | cron expression of `syrve_orders`; `*/5 * * * *` on the live service | `none` |
+| `SYRVE_MAINTENANCE_SCHEDULE` | cron expression of `syrve_maintenance`, `none` for manual runs only | `23 3 * * *` |
+| `SYRVE_CRM_PUSH_SCHEDULE` | cron expression of `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
+| `SYRVE_WALLET_IMPORT_SCHEDULE` | cron expression of `syrve_wallet_import`, `none` for manual runs only | `*/15 * * * *` |
+| `SYRVE_WALLET_IMPORT_SOURCE` | where `syrve_wallet_import` takes records from by default: `none` or `query` | `none` |
+| `SYRVE_WALLET_IMPORT_NAME` | names of the sources that `syrve_wallet_import` may read, comma separated; the query is the first | `till` |
+| `SYRVE_WALLET_IMPORT_QUERY` | query of that source, for `query` | `none` |
+| `SYRVE_WALLET_IMPORT_DATABASE` | Airflow connection of that query | `none` |
 | `SYRVE_INBOX` | folders and buckets that forms may read files from: URLs, comma separated | `none` |
 | `SYRVE_SOURCE_CONNECTIONS` | Airflow connections that forms may query, comma separated | `syrve_source` |
-| `SYRVE_RECONCILE_HOLDS_SCHEDULE` | the same for `syrve_reconcile_holds` | `0 * * * *` |
+| `SYRVE_RECONCILE_HOLDS_SCHEDULE` | cron expression of `syrve_reconcile_holds`, `none` for manual runs only | `0 * * * *` |
 | `SYRVE_FINDING_THRESHOLDS` | from when on something is a finding: a JSON object, see `syrve.findings.thresholds` | `none` |
-| `SYRVE_CHECKS_SCHEDULE` | the same for `syrve_checks` | `37 5 * * *` |
+| `SYRVE_CHECKS_SCHEDULE` | cron expression of `syrve_checks`, `none` for manual runs only | `37 5 * * *` |
 | `SYRVE_WALLET_SCALE` | decimals of the wallets' currency; an amount with more is refused | `2` |
 | `SYRVE_WALLET_SPOOL` | keeps outcomes of money calls while Postgres is away; `none`: `syrve-outcomes` in `AIRFLOW_HOME` | `none` |
-| `SYRVE_RELEASE_HOLDS_SCHEDULE` | the same for `syrve_release_holds`; `asset` asks whenever reconciliation has changed findings | `none` |
+| `SYRVE_RELEASE_HOLDS_SCHEDULE` | cron expression of `syrve_release_holds`; `asset` asks whenever findings have changed | `none` |
 | `SYRVE_REPORTS_PATH` | folder of the reports, on any storage that Airflow writes; `none`: `reports` in `AIRFLOW_HOME` | `none` |
-| `SYRVE_REPORTS_CONNECTION` | Airflow connection of that storage | `none` |
-| `SYRVE_REPORTS_URL` | address under which people open that folder, for the links in messages; `none`: the path itself | `none` |
+| `SYRVE_REPORTS_CONNECTION` | Airflow connection of the storage of the reports | `none` |
+| `SYRVE_REPORTS_URL` | address of the folder of the reports, for links in messages; `none`: the path itself | `none` |
 | `SYRVE_EXPORTS_PATH` | folder of what `syrve_export_customer` writes, on any storage; `none`: `exports` in `AIRFLOW_HOME` | `none` |
-| `SYRVE_EXPORTS_CONNECTION` | Airflow connection of that storage | `none` |
+| `SYRVE_EXPORTS_CONNECTION` | Airflow connection of the storage of the exports | `none` |
 | `SYRVE_RETENTION_DAYS` | days that rows are kept, by kind: a JSON object, see docs/privacy.md; `none`: the defaults | `none` |
 | `SYRVE_NOTIFICATIONS_CONNECTION` | Airflow connection of type `apprise`: who is told of findings | `syrve_notifications` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
 | `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
 | `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
 | `SYRVE_TASK_TIMEOUT_HOURS` | hours after which a try of a task is ended and retried; what it committed stays | `6` |
-| `SYRVE_BACKFILL_TIMEOUT_HOURS` | the same for the tasks of a backfill, which may take days at its share of the budget | `168` |
+| `SYRVE_BACKFILL_TIMEOUT_HOURS` | hours of a try of a backfill's task, which may take days at its share of the budget | `168` |
 | `SYRVE_BACKFILL_TASKS` | pulls of backfills at once: the pool's other slots stay free for scheduled work | `2` |
 | `SYRVE_BREAKER_SHARE` | share of the customers of one run who may be gone, or change in one field, without a question | `0.02` |
-| `SYRVE_BREAKER_AT_LEAST` | so many may in any case | `20` |
+| `SYRVE_BREAKER_AT_LEAST` | customers of one run who may do so in any case | `20` |
 | `SYRVE_PUSH_SHARD_SIZE` | customers a mapped task of a push is planned for | `2000` |
 | `SYRVE_PUSH_CHANGED_SHARE` | share of an organization's customers in the CRM of whom a push may change one field unasked | `0.2` |
-| `SYRVE_PUSH_CHANGED_AT_LEAST` | so many may in any case | `100` |
+| `SYRVE_PUSH_CHANGED_AT_LEAST` | customers of whom it may do so in any case | `100` |
 | `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first; a run's form may only lower it | `1000` |
 | `SYRVE_APPROVERS` | who may approve: Airflow's user names or ids, separated by commas; empty: all whom Airflow lets answer | |
 | `SYRVE_SELF_APPROVAL` | `true` lets the one who started a top-up or a release approve it: for shops of one person | `false` |
@@ -48,27 +51,29 @@
 | `SYRVE_RELEASE_MAX_AMOUNT_PER_RUN` | most that one run releases | `20000` |
 | `SYRVE_RELEASE_MAX_AMOUNT_PER_DAY` | most that is approved within 24 hours | `50000` |
 
-They are read when a DAG file is parsed: no database, no network, no Airflow Variable.
+Each is an environment variable, or an option of the section `[syrve]` of Airflow's configuration by the rest of its name: `SYRVE_POOL`
+is `pool` in airflow.cfg, or `AIRFLOW__SYRVE__POOL`. The configuration wins; `airflow config list --section syrve` shows it, made from
+this table. They are read when a DAG file is parsed: no database, no network, no Airflow Variable.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 from syrve.approvals.rules import MoneyLimits
+from syrve.hooks.setting import setting
 from syrve.operators.conf import refuse_unknown_conf
 from syrve.operators.retry import syrve_retry_policy
 
 
 def flag(name: str, default: str) -> bool:
     """Return a setting that is `true` or `false`; raise ValueError for any other word."""
-    word = (os.environ.get(name) or default).strip().lower()
+    word = setting(name, default).strip().lower()
     if word not in ("true", "false"):
         raise ValueError(f"{name} must be true or false")
     return word == "true"
@@ -76,7 +81,7 @@ def flag(name: str, default: str) -> bool:
 
 def names_of(name: str) -> tuple[str, ...]:
     """Return a setting that is a list separated by commas."""
-    return tuple(each.strip() for each in os.environ.get(name, "").split(",") if each.strip())
+    return tuple(each.strip() for each in setting(name).split(",") if each.strip())
 
 
 def money_limits(name: str, *defaults: int) -> MoneyLimits:
@@ -84,7 +89,7 @@ def money_limits(name: str, *defaults: int) -> MoneyLimits:
     limits = []
     for scope, default in zip(("ROW", "RUN", "DAY"), defaults, strict=True):
         try:
-            limits.append(Decimal(os.environ.get(f"{name}_PER_{scope}") or default))
+            limits.append(Decimal(setting(f"{name}_PER_{scope}", str(default))))
         except InvalidOperation:
             raise ValueError(f"{name}_PER_{scope} must be an amount") from None
         if not (limits[-1].is_finite() and limits[-1] > 0):
@@ -93,55 +98,56 @@ def money_limits(name: str, *defaults: int) -> MoneyLimits:
     return MoneyLimits(per_row, per_run, per_day, name)
 
 
-POOL = os.environ.get("SYRVE_POOL", "syrve_api")
-PUSH_CHANGED_SHARE = float(os.environ.get("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
-PUSH_CHANGED_AT_LEAST = int(os.environ.get("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
-SHARD_SIZE = int(os.environ.get("SYRVE_SHARD_SIZE", "5000"))
-MAX_SHARDS = int(os.environ.get("SYRVE_MAX_SHARDS", "4"))
+POOL = setting("SYRVE_POOL", "syrve_api")
+PUSH_CHANGED_SHARE = float(setting("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
+PUSH_CHANGED_AT_LEAST = int(setting("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
+SIGNALS_LISTEN_SECONDS = int(setting("SYRVE_SIGNALS_LISTEN_SECONDS", "50"))
+SHARD_SIZE = int(setting("SYRVE_SHARD_SIZE", "5000"))
+MAX_SHARDS = int(setting("SYRVE_MAX_SHARDS", "4"))
 QUESTION_RETRIES = 20
 """Of a task that asks: on Airflow 3.3.2 an answer in the first moment may make the scheduler take the task for a failed one."""
-TASK_TIMEOUT_HOURS = float(os.environ.get("SYRVE_TASK_TIMEOUT_HOURS", "6"))
-BACKFILL_TIMEOUT_HOURS = float(os.environ.get("SYRVE_BACKFILL_TIMEOUT_HOURS", "168"))
-BACKFILL_TASKS = int(os.environ.get("SYRVE_BACKFILL_TASKS", "2"))
-BREAKER_SHARE = float(os.environ.get("SYRVE_BREAKER_SHARE", "0.02"))
-BREAKER_AT_LEAST = int(os.environ.get("SYRVE_BREAKER_AT_LEAST", "20"))
-PUSH_SHARD_SIZE = int(os.environ.get("SYRVE_PUSH_SHARD_SIZE", "2000"))
-APPROVAL_CUSTOMERS = int(os.environ.get("SYRVE_APPROVAL_CUSTOMERS", "1000"))
-WALLET_IMPORT_SOURCE = os.environ.get("SYRVE_WALLET_IMPORT_SOURCE", "none")
-WALLET_IMPORT_NAME = os.environ.get("SYRVE_WALLET_IMPORT_NAME", "till")
-WALLET_IMPORT_QUERY = os.environ.get("SYRVE_WALLET_IMPORT_QUERY", "none")
-WALLET_IMPORT_DATABASE = os.environ.get("SYRVE_WALLET_IMPORT_DATABASE", "none")
-WALLET_SCALE = int(os.environ.get("SYRVE_WALLET_SCALE", "2"))
-REPORTS_PATH = os.environ.get("SYRVE_REPORTS_PATH", "none")
-REPORTS_CONNECTION = os.environ.get("SYRVE_REPORTS_CONNECTION", "none")
-REPORTS_URL = os.environ.get("SYRVE_REPORTS_URL", "none")
-EXPORTS_PATH = os.environ.get("SYRVE_EXPORTS_PATH", "none")
-EXPORTS_CONNECTION = os.environ.get("SYRVE_EXPORTS_CONNECTION", "none")
+TASK_TIMEOUT_HOURS = float(setting("SYRVE_TASK_TIMEOUT_HOURS", "6"))
+BACKFILL_TIMEOUT_HOURS = float(setting("SYRVE_BACKFILL_TIMEOUT_HOURS", "168"))
+BACKFILL_TASKS = int(setting("SYRVE_BACKFILL_TASKS", "2"))
+BREAKER_SHARE = float(setting("SYRVE_BREAKER_SHARE", "0.02"))
+BREAKER_AT_LEAST = int(setting("SYRVE_BREAKER_AT_LEAST", "20"))
+PUSH_SHARD_SIZE = int(setting("SYRVE_PUSH_SHARD_SIZE", "2000"))
+APPROVAL_CUSTOMERS = int(setting("SYRVE_APPROVAL_CUSTOMERS", "1000"))
+WALLET_IMPORT_SOURCE = setting("SYRVE_WALLET_IMPORT_SOURCE", "none")
+WALLET_IMPORT_NAMES = names_of("SYRVE_WALLET_IMPORT_NAME") or ("till",)
+WALLET_IMPORT_QUERY = setting("SYRVE_WALLET_IMPORT_QUERY", "none")
+WALLET_IMPORT_DATABASE = setting("SYRVE_WALLET_IMPORT_DATABASE", "none")
+WALLET_SCALE = int(setting("SYRVE_WALLET_SCALE", "2"))
+REPORTS_PATH = setting("SYRVE_REPORTS_PATH", "none")
+REPORTS_CONNECTION = setting("SYRVE_REPORTS_CONNECTION", "none")
+REPORTS_URL = setting("SYRVE_REPORTS_URL", "none")
+EXPORTS_PATH = setting("SYRVE_EXPORTS_PATH", "none")
+EXPORTS_CONNECTION = setting("SYRVE_EXPORTS_CONNECTION", "none")
 APPROVERS = names_of("SYRVE_APPROVERS")
 SELF_APPROVAL = flag("SYRVE_SELF_APPROVAL", "false")
 TOPUP_LIMITS = money_limits("SYRVE_TOPUP_MAX_AMOUNT", 1_000, 10_000, 20_000)
 RELEASE_LIMITS = money_limits("SYRVE_RELEASE_MAX_AMOUNT", 5_000, 20_000, 50_000)
-NOTIFICATIONS_CONNECTION = os.environ.get("SYRVE_NOTIFICATIONS_CONNECTION", "syrve_notifications")
+NOTIFICATIONS_CONNECTION = setting("SYRVE_NOTIFICATIONS_CONNECTION", "syrve_notifications")
 
 
 def inbox() -> str:
     """Return `SYRVE_INBOX`, read when a task runs; empty if there is none."""
-    return os.environ.get("SYRVE_INBOX", "")
+    return setting("SYRVE_INBOX", "")
 
 
 def source_connections() -> list[str]:
     """Return the connections of `SYRVE_SOURCE_CONNECTIONS`, read when a task runs; the first is that of a form that names none."""
-    text = os.environ.get("SYRVE_SOURCE_CONNECTIONS", "").strip() or "syrve_source"
+    text = setting("SYRVE_SOURCE_CONNECTIONS", "syrve_source")
     return [each.strip() for each in text.split(",") if each.strip() and each.strip().lower() != "none"]
 
 
 def schedule(name: str, default: str) -> str | None:
     """Return the cron expression of `SYRVE_<NAME>_SCHEDULE`; None where it is `none`."""
-    value = os.environ.get(f"SYRVE_{name.upper()}_SCHEDULE", default).strip()
+    value = setting(f"SYRVE_{name.upper()}_SCHEDULE", default).strip()
     return None if value.lower() == "none" else value
 
 
-def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset] | None:
+def schedule_or_asset(name: str, default: str, asset: Asset | AssetAlias) -> str | list[Asset | AssetAlias] | None:
     """Return the schedule as `schedule` does; the asset where it is `asset`."""
     value = schedule(name, default)
     return [asset] if value is not None and value.lower() == "asset" else value
@@ -168,7 +174,7 @@ def retention_days() -> dict[str, Any]:
 
 
 def _json_object(name: str, of_what: str) -> dict[str, Any]:
-    text = os.environ.get(name, "none").strip()
+    text = setting(name, "none").strip()
     if text.lower() in ("", "none"):
         return {}
     try:

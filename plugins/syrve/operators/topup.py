@@ -49,6 +49,7 @@ class SyrvePlanTopupOperator(SyrveOperator):
         "is_dry_run",
         "give_up",
     )
+    writes = ("wallet.campaign_version", "wallet.campaign_row")
 
     def __init__(
         self,
@@ -148,6 +149,8 @@ class SyrveSendTopupOperator(SyrveOperator):
     """Sends the rows of a campaign that this run has an approval of, each credited at most once; returns the counts."""
 
     template_fields: Sequence[str] = ("campaign", "digest")
+    reads = ("wallet.campaign_version", "wallet.campaign_row")
+    writes = ("wallet.operation",)
 
     def __init__(
         self,
@@ -179,6 +182,8 @@ class SyrveSendTopupOperator(SyrveOperator):
             )
             counts = job.send(str(self.digest))
         log.info("Done: %s", told(counts))
+        counts.changed_tables |= {"wallet.operation"} if counts.requested else set()
+        self.finish(context, counts)
         if counts.rejected:
             log.warning("%d row(s) were refused by Syrve; see sync.reject, stage wallet_topup", counts.rejected)
         return counts.as_dict()

@@ -44,6 +44,7 @@ class _WalletOperator(SyrveOperator):
 
     def wallet(self) -> SyrveWalletHook:
         """Return the hook."""
+        self.warehouse()  # which the task's lineage names
         return SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=self._settings())
 
     def _settings(self) -> WalletSettings:

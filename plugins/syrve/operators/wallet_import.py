@@ -11,7 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key, told
-from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
+from syrve.operators.forms import reads_as_dry_run
+from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class SyrveWalletImportOperator(WarehouseOperator):
         "organization_id",
         "is_dry_run",
     )
+    writes = ("wallet.operation", "wallet.payment_order")
 
     def __init__(
         self,
@@ -69,11 +71,17 @@ class SyrveWalletImportOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
         from syrve.sources.bad_rows import BadRows
+        from syrve.sources.errors import UnusableSource
         from syrve.wallet.importing import WalletImport
 
         if as_text(self.source) is None:
             raise AirflowSkipException("No source is set; see SYRVE_WALLET_IMPORT_SOURCE")
-        dry_run = as_flag(self.is_dry_run)
+        name = str(self.source_name)
+        if name not in settings.WALLET_IMPORT_NAMES:
+            raise UnusableSource(
+                f"source_name must be one of those that SYRVE_WALLET_IMPORT_NAME lists ({', '.join(settings.WALLET_IMPORT_NAMES)})"
+            )
+        dry_run = reads_as_dry_run(self.is_dry_run, context)
         with (
             opened_source(
                 self.source,
@@ -89,17 +97,22 @@ class SyrveWalletImportOperator(WarehouseOperator):
             job = WalletImport(
                 self.warehouse(),
                 key=task_key(context),
-                source=str(self.source_name),
+                source=name,
                 organization_id=as_text(self.organization_id),
                 dry_run=dry_run,
                 place=opened.place,
                 bad_rows=bad_rows,
             )
             counts = job.run(opened.source)
+            self.finish(context, counts, is_trial=dry_run)
             return report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
 
     def _is_saved(self) -> bool:
-        """Whether the query is the one of the settings, which whoever runs the deployment chose."""
+        """Whether the query is the one of the settings, which whoever runs the deployment chose, and the form reads it as it is."""
+        from syrve.sources.file_format import FileFormat
+
+        if FileFormat.of(self.file_format) != FileFormat():
+            return False
         saved = (settings.WALLET_IMPORT_QUERY, settings.WALLET_IMPORT_DATABASE)
         return None not in map(as_text, saved) and (as_text(self.query), as_text(self.query_conn_id)) == tuple(
             map(as_text, saved)
@@ -110,6 +123,8 @@ class SyrveTransactionsOperator(SyrveOperator):
     """Reads the transactions of customers with open holds, those read longest ago first (dialect `cloud` only); returns the counts."""
 
     template_fields: Sequence[str] = ("organization_ids", "customers")
+    reads = ("wallet.hold",)
+    writes = ("wallet.operation", "wallet.transaction")
 
     def __init__(
         self,
@@ -137,4 +152,5 @@ class SyrveTransactionsOperator(SyrveOperator):
             job = TransactionsImport(warehouse, client, key=task_key(context))
             counts = job.run(chosen(visible, as_texts(self.organization_ids)), customers=as_number(self.customers) or 1)
         log.info("Done: %s", told(counts))
+        self.finish(context, counts)
         return counts.as_dict()

@@ -15,6 +15,10 @@ class UnusableRequest(PrivacyError):
     """The people to erase or to export are not named in a way that can be used."""
 
 
+class UnreadableReceipts(PrivacyError):
+    """Files among the receipts of erasures are none; all other work of the run was done."""
+
+
 class ErasureHindered(PrivacyError):
     """Some people could not be erased now; the others were. The text says why, in counts."""
 

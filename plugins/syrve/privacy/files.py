@@ -1,58 +1,168 @@
-"""Looks for erased people in the files of the inbox: what we wrote is deleted, what a person put there is reported."""
+"""Looks for erased people in files: what we wrote is deleted, what a person put there is reported.
+
+A place is a folder as a path of `pathlib` or of Airflow's object storage.
+"""
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from typing import IO, Any
 
 from syrve.sources.bad_rows import SUFFIX
-from syrve.sources.inbox import Folder
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
 _LINES = 2_000
-_TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
+_BATCH_ROWS = 10_000
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_NOBODY = "erased"
+_PACKED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".xls", ".ods", ".pdf", ".docx")
 
 
-def scrub_inbox(warehouse: Warehouse, run_id: str, folders: Iterable[Folder]) -> tuple[int, int]:
-    """Delete files of rejected rows that name people erased by a run; return how many, and how many other files name them.
+@dataclass(slots=True)
+class Scrubbed:
+    """What became of the files: counts, and the names of files that still name erased people or could not be read."""
 
-    Text files of local folders are read; buckets, and formats such as .xlsx, are the owner's to look through.
+    deleted: int = 0
+    rewritten: int = 0
+    named: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+def scrub_files(
+    warehouse: Warehouse, run_id: str, *, inboxes: Iterable[Any], exports: Iterable[Any], reports: Iterable[Any] = ()
+) -> Scrubbed:
+    """Delete files that we wrote and that name people erased by a run; find other files that do.
+
+    In the inboxes ours are the files of rejected rows; all exports are. In reports, which are of money, the ids of these people are
+    replaced. Text, .xlsx and .parquet are read, whatever their size. A file's name counts like its content, and one that names a person
+    is not repeated.
     """
-    deleted = named = 0
+    done = Scrubbed()
     with warehouse.transaction("look for erased people in files") as cursor:
         cursor.execute(
             "select distinct organization_id::text from privacy.erasure where run_id = %s and erased_at is not null",
             (run_id,),
         )
-        organization_ids = [organization_id for (organization_id,) in cursor.fetchall()]
-        for path in _text_files(folders):
-            if not _names_erased(cursor, organization_ids, path):
-                continue
-            if path.name.endswith(SUFFIX):
-                path.unlink(missing_ok=True)
-                deleted += 1
-            else:
-                named += 1
-    return deleted, named
+        search = _Search(cursor, [organization_id for (organization_id,) in cursor.fetchall()])
+        for place in inboxes:
+            for path in _files(place):
+                _scrub(search, path, done, is_ours=path.name.endswith(SUFFIX))
+        for place in exports:
+            for path in _files(place):
+                _scrub(search, path, done, is_ours=True)
+        for place in reports:
+            for path in _files(place):
+                done.rewritten += path.suffix in (".csv", ".html") and _rewrite(search, path)
+    return done
 
 
-def _text_files(folders: Iterable[Folder]) -> Iterator[Path]:
-    for folder in folders:
-        if folder.scheme == "file":
-            for path in sorted(Path(folder.root).rglob("*")):
-                if path.suffix.lower() in _TEXT_SUFFIXES and path.is_file() and not path.is_symlink():
-                    yield path
+class _Search:
+    """Asks the database whether texts name an erased person of some organizations."""
 
+    def __init__(self, cursor: Cursor, organization_ids: list[str]) -> None:
+        self._cursor = cursor
+        self._organization_ids = organization_ids
 
-def _names_erased(cursor: Cursor, organization_ids: list[str], path: Path) -> bool:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        while lines := list(islice(file, _LINES)):
-            cursor.execute(
-                sql("privacy/lines_name_erased.sql"),
-                {"organization_ids": organization_ids, "lines": [line.replace("\x00", "") for line in lines]},
-            )
-            if fetch_one(cursor)[0]:
+    def names_erased(self, lines: Iterable[str]) -> bool:
+        """Whether one of the lines does."""
+        left = iter(lines)
+        while batch := list(islice(left, _LINES)):
+            values = {
+                "organization_ids": self._organization_ids,
+                "lines": [line.replace("\x00", "") for line in batch],
+            }
+            self._cursor.execute(sql("privacy/lines_name_erased.sql"), values)
+            if fetch_one(self._cursor)[0]:
                 return True
-    return False
+        return False
+
+    def erased_ids(self, ids: Iterable[str]) -> set[str]:
+        """Which of the ids are those of erased people."""
+        values = {"organization_ids": self._organization_ids, "ids": sorted(set(ids))}
+        self._cursor.execute(sql("privacy/erased_ids.sql"), values)
+        return {name for (name,) in self._cursor.fetchall()}
+
+
+def _rewrite(search: _Search, path: Any) -> bool:
+    """Put a word in place of the ids of erased people; a file without one stays as it is."""
+    text = path.read_text(encoding="utf-8")
+    erased = search.erased_ids(_ID.findall(text))
+    if erased:
+        path.write_text(_ID.sub(lambda found: _NOBODY if found[0] in erased else found[0], text), encoding="utf-8")
+    return bool(erased)
+
+
+def _scrub(search: _Search, path: Any, done: Scrubbed, *, is_ours: bool) -> None:
+    is_named = search.names_erased([path.name])
+    shown = f"a file{path.suffix} whose name names a person" if is_named else path.name
+    if not is_named:
+        try:
+            with path.open("rb") as file:
+                is_named = search.names_erased(_lines(path.suffix.lower(), file))
+        except _unreadable():
+            done.unread.append(shown)
+            return
+    if is_named and is_ours:
+        path.unlink(missing_ok=True)
+        done.deleted += 1
+    elif is_named:
+        done.named.append(shown)
+
+
+def _files(place: Any) -> Iterator[Any]:
+    if not place.exists():
+        return
+    for path in sorted(place.rglob("*"), key=str):
+        if path.is_file() and not path.is_symlink():
+            yield path
+
+
+def _lines(suffix: str, file: IO[bytes]) -> Iterator[str]:
+    if suffix in (".xlsx", ".xlsm"):
+        yield from _cells_of_workbook(file)
+    elif suffix == ".parquet":
+        yield from _cells_of_parquet(file)
+    elif suffix in _PACKED:
+        raise ValueError("a format that is not searched")
+    else:
+        yield from codecs.getreader("utf-8")(file, "replace")
+
+
+def _cells_of_workbook(file: IO[bytes]) -> Iterator[str]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    try:
+        for sheet in book.worksheets:  # hidden ones too
+            sheet.reset_dimensions()
+            for row in sheet.iter_rows(values_only=True):
+                yield from (_text(cell) for cell in row if cell is not None)
+    finally:
+        book.close()
+
+
+def _cells_of_parquet(file: IO[bytes]) -> Iterator[str]:
+    from pyarrow import parquet
+
+    for batch in parquet.ParquetFile(file).iter_batches(_BATCH_ROWS):
+        for row in batch.to_pylist():
+            yield from (_text(cell) for cell in row.values() if cell is not None)
+
+
+def _text(cell: object) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    """What the readers raise for a file that is not what it says, or may not be read."""
+    import zipfile
+    from xml.etree.ElementTree import ParseError
+
+    from pyarrow import ArrowException
+
+    return (ValueError, KeyError, TypeError, AttributeError, OSError, ParseError, zipfile.BadZipFile, ArrowException)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+import uuid
+from pathlib import Path
 from typing import Any
 
 from syrve.warehouse.database import Warehouse, fetch_one
+from syrve.warehouse.errors import WarehouseError
+
+log = logging.getLogger(__name__)
 
 
 def write_receipts(warehouse: Warehouse, run_id: str, folder: Any) -> int:
@@ -21,18 +27,43 @@ def write_receipts(warehouse: Warehouse, run_id: str, folder: Any) -> int:
         receipts = cursor.fetchall()
     folder.mkdir(parents=True, exist_ok=True)
     for erasure_id, receipt in receipts:
-        (folder / f"{erasure_id}.json").write_text(json.dumps(receipt, indent=2, sort_keys=True))
+        _write(folder / f"{erasure_id}.json", json.dumps(receipt, indent=2, sort_keys=True))
     return len(receipts)
 
 
-def forget_again(warehouse: Warehouse, folder: Any) -> tuple[int, int]:
-    """Take back receipts that the warehouse lost, and erase whoever came back; returns how many of each. Raises `WarehouseError`."""
-    missing = 0
+def _write(path: Any, text: str) -> None:
+    """Write a file whole or not at all: an object store shows one once it is complete, a folder by renaming it."""
+    if getattr(path, "protocol", "file") not in ("", "file", "local"):
+        path.write_text(text)
+        return
+    target = Path(getattr(path, "path", path))
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+    part.write_text(text)
+    part.replace(target)
+
+
+def forget_again(warehouse: Warehouse, folder: Any) -> tuple[int, int, int]:
+    """Take back receipts that the warehouse lost, and erase whoever came back.
+
+    Returns how many receipts were missing, how many people were erased again, and how many files are no receipts that can be read; these
+    are named in the log and stop nothing. Raises `WarehouseError`.
+    """
+    missing = unreadable = 0
     for path in sorted(folder.glob("*.json"), key=str) if folder.exists() else ():
-        receipt = json.loads(path.read_text())
-        with warehouse.transaction("take back a receipt of an erasure") as cursor:
-            cursor.execute("select privacy.remember(%s::jsonb)", (json.dumps(receipt),))
-            missing += bool(fetch_one(cursor)[0])
+        try:
+            receipt = json.dumps(json.loads(path.read_text()))
+            with warehouse.transaction("take back a receipt of an erasure") as cursor:
+                cursor.execute("select privacy.remember(%s::jsonb)", (receipt,))
+                missing += bool(fetch_one(cursor)[0])
+        except (ValueError, WarehouseError) as problem:
+            if isinstance(problem, WarehouseError) and problem.retry_after_seconds is not None:
+                raise
+            log.error(
+                "The receipt %s can't be read (%s): mend it or bring it from a backup",
+                path.name,
+                type(problem).__name__,
+            )
+            unreadable += 1
     with warehouse.transaction("erase people who came back") as cursor:
         cursor.execute("select privacy.erase_returned()")
-        return missing, int(fetch_one(cursor)[0])
+        return missing, int(fetch_one(cursor)[0]), unreadable

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syrve.sources.errors import UnusableSource
+from syrve.sources.formulas import as_it_was, as_they_were
 
 _HEADINGS: dict[str, str] = {
     "organization_id": "organization_id, organization, organisation, organisation_id, id организации, ид организации, организация",
@@ -47,13 +48,17 @@ PERSONAL = frozenset(
     )
 )
 """Columns by which a person can be guessed, or that say something of one that a count of changes would confirm; Syrve's ids are random."""
-_MAX_NAMED = 20
-_MAX_HEADING_LENGTH = 60
+IDS = frozenset(("customer_id", "id", "crm_id", "wallet_id"))
+"""Columns that name a customer: beside a personal column, the answer would tell whether the two belong together."""
+CONSENTS = frozenset(("receives_order_status", "receives_promo"))
+"""What a person has agreed to: no other column of a source is one by somebody's mapping."""
+AS_NAMED = CONSENTS | {"clear", "wanted"}
+"""Columns that a query of a form does not rename another one to."""
 
 
 def plain_heading(heading: Any) -> str:
-    """Return a heading as it is compared: case, spaces, dots, dashes and the letter ё make no difference."""
-    text = re.sub(r"[\s\u200b-\u200f\ufeff]+", " ", str(heading)).strip().casefold().replace("ё", "е")
+    """Return a heading as it is compared: case, spaces, dots, dashes, the letter ё and an apostrophe of ours make no difference."""
+    text = re.sub(r"[\s\u200b-\u200f\ufeff]+", " ", str(as_it_was(heading))).strip().casefold().replace("ё", "е")
     return re.sub(r"[ _.\-–]+", "_", text).strip("_:*")
 
 
@@ -64,10 +69,14 @@ KNOWN_HEADINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Which column each place of the headings is; `unknown` are headings that nothing reads."""
+    """Which column each place of the headings is: the one reading of them, which is checked and then used.
 
+    `headings` are as they were before a spreadsheet; `unknown` are the places, from 1, of those that nothing reads.
+    """
+
+    headings: Sequence[Any]
     places: Mapping[int, str]
-    unknown: Sequence[str] = ()
+    unknown: Sequence[int] = ()
 
     @property
     def names(self) -> set[str]:
@@ -79,13 +88,27 @@ class Matched:
 class Columns:
     """The columns of one import: `any_of` and `needed` are those that it cannot do without.
 
-    `aliases` maps columns as `KNOWN_HEADINGS` names them to those of this import.
+    `aliases` maps columns as `KNOWN_HEADINGS` names them to those of this import. `listed` are those of which a query of a form takes the
+    values as a table or view has them; unless said, they are those about a person. Rows that `are_facts` are taken for true: of these a
+    query of a form leaves nothing out either, and no form renames anything.
     """
 
     names: Sequence[str]
     aliases: Mapping[str, str] = field(default_factory=dict)
     any_of: Sequence[str] = ()
     needed: Sequence[str] = ()
+    listed: frozenset[str] | None = None
+    are_facts: bool = False
+
+    def to_be_listed(self, places: Mapping[int, str]) -> dict[int, str]:
+        """Return those of the places that whoever fills in a form may not type into a query; beside a personal one, ids are among them."""
+        chosen = self.listed if self.listed is not None else {each for each in self.names if self._is_personal(each)}
+        if any(name in chosen and self._is_personal(name) for name in places.values()):
+            chosen = chosen | IDS
+        return {place: name for place, name in places.items() if name in chosen}
+
+    def _is_personal(self, name: str) -> bool:
+        return name in PERSONAL or any(each in PERSONAL for each, alias in self.aliases.items() if alias == name)
 
     def of_organization(self, organization_id: str | None) -> Columns:
         """Return the columns with `organization_id` among the needed ones unless the form names the organization."""
@@ -94,13 +117,19 @@ class Columns:
     def match(self, headings: Sequence[Any], mapping: Mapping[str, str | None]) -> Matched:
         """Find the columns of a row of headings; the mapping of the form counts before what is known.
 
-        Raises `UnusableSource` if two headings name one column, or if the mapping names what is not there.
+        Raises `UnusableSource` if two headings name one column, if the mapping names what is not there, or maps what it may not.
         """
+        if self.are_facts and mapping:
+            raise UnusableSource(
+                "the form's columns must be empty for records that are taken for facts: "
+                "give the source the headings that docs/wallet.md has"
+            )
+        headings = as_they_were(headings)
         places: dict[int, str] = {}
         mapped, left_out = self._mapped(headings, mapping)
         places.update(mapped)
         for place, heading in enumerate(headings):
-            column = self._known(heading)
+            column = self.known(heading)
             if column is None or place in places or place in left_out or column in mapped.values():
                 continue
             if column in places.values():
@@ -109,14 +138,18 @@ class Columns:
                     f"columns {first + 1} and {place + 1} are both {column}; rename one of them, or map it in the form's columns"
                 )
             places[place] = column
-        rest = [str(each).strip() for place, each in enumerate(headings) if place not in places and each is not None]
-        return Matched(places, [each[:_MAX_HEADING_LENGTH] for each in rest if each][:_MAX_NAMED])
+        rest = [
+            place
+            for place, each in enumerate(headings, start=1)
+            if place - 1 not in places and each is not None and str(each).strip()
+        ]
+        return Matched(headings, places, rest)
 
     def recognized(self, headings: Sequence[Any], mapping: Mapping[str, str | None]) -> int:
         """Count the headings that are columns of this import: how likely a row is the one that names the columns."""
         wanted = {plain_heading(each) for each in mapping}
         return sum(
-            plain_heading(each) in wanted or self._known(each) is not None for each in headings if each is not None
+            plain_heading(each) in wanted or self.known(each) is not None for each in headings if each is not None
         )
 
     def check(self, names: set[str]) -> None:
@@ -130,7 +163,8 @@ class Columns:
                 raise UnusableSource("the source has no column organization_id; name the organization in the form")
             raise UnusableSource(f"the source has no column {name}; it reads {', '.join(self.names)}")
 
-    def _known(self, heading: Any) -> str | None:
+    def known(self, heading: Any) -> str | None:
+        """Return the column that a heading names without a mapping."""
         column = KNOWN_HEADINGS.get(plain_heading(heading)) if heading is not None else None
         column = plain_heading(heading) if column is None and heading is not None else column
         column = self.aliases.get(column, column) if column else None
@@ -151,6 +185,8 @@ class Columns:
             name = self.aliases.get(column, column)
             if name not in self.names:
                 raise UnusableSource(f"the form's columns map to a column that is none of {', '.join(self.names)}")
+            if name in CONSENTS:
+                raise UnusableSource(f"the form's columns map no heading to {name}: name it so in the source itself")
             if name in places.values():
                 raise UnusableSource(f"the form's columns map two headings to {name}")
             places[found[0]] = name

@@ -43,7 +43,8 @@ def csv_chunks(
     facts.separator = None if separator == _NO_SEPARATOR else separator
     facts.header_line = header_line
     body = (line for line in records(separator) if _number(line) > header_line)
-    yield from tabulate(headings, _fitted(body, headings), columns, file_format, facts, limits=limits)
+    matched = columns.match(headings, file_format.columns)
+    yield from tabulate(matched, _fitted(body, headings), columns, file_format, facts, limits=limits)
 
 
 def split_records(lines: Iterable[str], separator: str, limits: Limits = LIMITS) -> Iterator[Line]:
@@ -120,7 +121,8 @@ def _lines(file: IO[bytes], encoding: str, limits: Limits) -> Iterator[str]:
                 raise UnusableSource(f"line {number} of the file is longer than {limits.max_line_length:,} characters")
             yield line
     finally:
-        text.detach()
+        if not file.closed:
+            text.detach()
 
 
 def _find_header(

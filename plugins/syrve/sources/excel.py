@@ -11,6 +11,7 @@ from itertools import islice, zip_longest
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
+from syrve.optional import require_extra
 from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
@@ -35,12 +36,15 @@ def excel_chunks(
     file: IO[bytes], columns: Columns, file_format: FileFormat, facts: Facts, limits: Limits = LIMITS
 ) -> Iterator[Chunk]:
     """Give the rows of the sheet that has the headings, or of the stated one; raise `UnusableSource`."""
+    require_extra("excel", "a .xlsx file", UnusableSource)
     facts.format = "Excel"
     has_formulas = _check_size(file, limits)
     with _Book(file, has_formulas, limits) as book:
-        facts.sheet, facts.header_line, headings = _find_header(book, columns, file_format)
-        body = (line for line in book.rows(facts.sheet) if line[0] > (facts.header_line or 0))
-        yield from tabulate(headings, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
+        title, facts.header_line, headings = _find_header(book, columns, file_format)
+        facts.sheet = book.all_sheets().index(title) + 1
+        body = (line for line in book.rows(title) if line[0] > (facts.header_line or 0))
+        matched = columns.match(headings, file_format.columns)
+        yield from tabulate(matched, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
 
 
 class _Book:
@@ -49,6 +53,11 @@ class _Book:
     def __init__(self, file: IO[bytes], has_formulas: bool, limits: Limits) -> None:
         import openpyxl
 
+        if not openpyxl.DEFUSEDXML:
+            raise UnusableSource(
+                "no .xlsx is read without defusedxml, which keeps a small file from unpacking to any size: install it, "
+                "and leave OPENPYXL_DEFUSEDXML unset; or save the table as .csv"
+            )
         self._limits = limits
         try:
             self._values = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)

@@ -22,6 +22,8 @@ class Limits:
     max_columns: int = 500
     max_cell_length: int = 100_000
     max_line_length: int = 1_000_000
+    max_chunk_length: int = 16_000_000
+    """Characters of the cells that are in memory at once; a chunk ends before its rows are `CHUNK_ROWS`, if they are long."""
     max_quoted_lines: int = 100
     """A quoted text over more lines is taken for a stray quote."""
     max_seconds: float = 3_600.0

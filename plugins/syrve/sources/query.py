@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy.engine import Connection, CursorResult, Engine
 
-from syrve.sources.columns import Columns
+from syrve.sources.columns import Columns, Matched
 from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Limits
 from syrve.sources.origins import check_listed
-from syrve.sources.source import CHUNK_ROWS, Chunk, Facts, Line, tabulate
+from syrve.sources.query_calls import check_calls
+from syrve.sources.query_session import QuerySession
+from syrve.sources.query_text import code_of, one_select
+from syrve.sources.source import Chunk, Facts, Line, tabulate
 
 QUERY_SECONDS = 600
-_TOKEN = re.compile(
-    r"""
-      (?P<obeyed>/\*M?!|/\*\+)
-    | (?P<comment>--[^\n]*|/\*)
-    | (?P<hash>\#)
-    | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)
-    | (?P<quote>[eE]?'|"|`)
-    | (?P<semicolon>;)
-    | (?P<word>\w[\w$]*)
-    """,
-    re.VERBOSE,
-)
-_TIME_LIMIT = "set local statement_timeout = {milliseconds}"
-_READ_ONLY = {
-    "postgresql": ("set transaction read only", _TIME_LIMIT),
-    "mysql": ("set session transaction read only", "set session max_execution_time = {milliseconds}"),
-    "mariadb": ("set session transaction read only", "set session max_statement_time = {seconds}"),
-    "oracle": ("set transaction read only",),
-    "sqlite": ("pragma query_only = on",),
-}
-_OBEYED = re.compile(r"/\*(?:M?!|\+)")
-_NO_OBEYED = "the query has a comment that the database obeys (/*+ or /*!): leave it out"
-_HASH_COMMENTS = ("mysql", "mariadb")
-_BEGINNINGS = ("select", "with", "values", "table")
+FETCH_ROWS = 100
+"""Rows that are in memory before anything looks at their length."""
+_OF_ROWS = ("21", "22", "54")
+"""Classes of SQLSTATE that depend on values: which of them came would tell of a row."""
+_Result = CursorResult[tuple[object, ...]]
 
 
 class QuerySource:
@@ -73,123 +56,96 @@ class QuerySource:
         Raises `UnusableSource` if it is not one SELECT or the database refuses it, `UnreadableSource` if the database is out of reach or
         gives up. The database's own message is dropped: it may quote rows.
         """
+        code = code_of(self._query) if self._listed_only else None
         statement = one_select(self._query, self._engine.dialect.name)
+        if code is not None:
+            check_calls(code, of_facts=columns.are_facts)
+        session = None
         try:
             with self._engine.connect() as connection:
-                self._make_read_only(connection)
-                options = {"stream_results": True, "max_row_buffer": CHUNK_ROWS, "no_parameters": True}
-                with connection.exec_driver_sql(statement, execution_options=options) as result:
-                    yield from self._tabulated(connection, result, columns)
+                session = QuerySession(
+                    connection, timeout_seconds=self._timeout_seconds, max_seconds=self._limits.max_seconds
+                )
+                session.begin()
+                yield from self._read(connection, session, statement, columns)
         except sqlalchemy.exc.SQLAlchemyError as error:
-            raise _described(error, self._timeout_seconds) from None
+            raise _described(error, session.longest() if session else "") from None
+        except UnusableSource:
+            raise
+        except (ValueError, OverflowError) as error:  # of the driver: its text quotes what it could not read
+            raise UnusableSource(
+                f"a value of the query cannot be read ({type(error).__name__}): it is in another encoding, or out of range"
+            ) from None
 
-    def _tabulated(
-        self, connection: Connection, result: CursorResult[tuple[object, ...]], columns: Columns
-    ) -> Iterator[Chunk]:
+    def _read(self, connection: Connection, session: QuerySession, statement: str, columns: Columns) -> Iterator[Chunk]:
+        if connection.dialect.name == "postgresql":
+            described = f"select * from (\n{statement}\n) as listed limit 0"  # noqa: S608 - one select, as it is written
+            with _run(connection, described) as result:
+                matched = self._matched(connection, result, columns)
+            bounded = _bounded(statement, matched, self._limits.max_cell_length)
+            with _run(connection, bounded) as result:
+                yield from self._tabulated(self._bounded_lines(session, result, matched), matched, columns)
+        else:
+            with _run(connection, statement) as result:
+                matched = self._matched(connection, result, columns)
+                yield from self._tabulated(self._lines(session, result), matched, columns)
+
+    def _matched(self, connection: Connection, result: _Result, columns: Columns) -> Matched:
+        """Return what the columns of the query are, checked: nothing reads them anew."""
         names = list(result.keys())
         if len(names) > self._limits.max_columns:
             raise UnusableSource(f"the query has more than {self._limits.max_columns} columns")
+        matched = columns.match(names, self._format.columns)
+        columns.check(matched.names)
         if self._listed_only:
-            check_listed(connection, result, dict(columns.match(names, self._format.columns).places))
-        yield from tabulate(
-            names,
-            self._lines(connection, result),
-            columns,
-            self._format,
-            self.facts,
-            limits=self._limits,
-            keep_blank=True,
-        )
+            check_listed(connection, result, matched, columns, self._query)
+        return matched
 
-    def _lines(self, connection: Connection, result: CursorResult[tuple[object, ...]]) -> Iterator[Line]:
+    def _tabulated(self, lines: Iterator[Line], matched: Matched, columns: Columns) -> Iterator[Chunk]:
+        return tabulate(matched, lines, columns, self._format, self.facts, limits=self._limits, keep_blank=True)
+
+    def _bounded_lines(self, session: QuerySession, result: _Result, matched: Matched) -> Iterator[Line]:
+        places = sorted(matched.places)
+        for number, row in self._lines(session, result):
+            if row[-1]:
+                raise UnusableSource(f"a cell of row {number} is longer than {self._limits.max_cell_length:,} bytes")
+            cells: list[object] = [None] * len(matched.headings)
+            for place, value in zip(places, row, strict=False):
+                cells[place] = value
+            yield number, cells
+
+    def _lines(self, session: QuerySession, result: _Result) -> Iterator[tuple[int, tuple[object, ...]]]:
         number = 0
-        while rows := result.fetchmany(CHUNK_ROWS):
+        session.keep()  # the first row is here already, and may have changed the settings
+        while rows := result.fetchmany(FETCH_ROWS):
             for row in rows:
                 number += 1
                 yield number, tuple(row)
-            if (
-                connection.dialect.name == "postgresql"
-            ):  # each fetch has its time; the query may have lifted it by set_config
-                self._execute(connection, _TIME_LIMIT)
-
-    def _make_read_only(self, connection: Connection) -> None:
-        for statement in _READ_ONLY.get(connection.dialect.name, ()):
-            self._execute(connection, statement)
-
-    def _execute(self, connection: Connection, statement: str) -> None:
-        milliseconds, seconds = int(self._timeout_seconds * 1_000), int(self._timeout_seconds) or 1
-        connection.exec_driver_sql(statement.format(milliseconds=milliseconds, seconds=seconds))
+            session.keep()
 
 
-def one_select(query: str, dialect: str = "postgresql") -> str:
-    """Return the query without semicolons at its end; raise `UnusableSource` unless it is one statement that reads.
-
-    Comments that a database obeys are refused (`/*+ MAX_EXECUTION_TIME(0) */`, `/*! ... */`), and so is `#` where it begins a comment.
-    """
-    first, place, end = "", 0, len(query)
-    while place < end:
-        token = _TOKEN.search(query, place)
-        if token is None:
-            break
-        place = token.end()
-        kind = token.lastgroup
-        if kind == "semicolon":
-            if query[place:].strip("; \t\r\n"):
-                raise UnusableSource("the query must be one statement: there is more after a semicolon")
-            query = query[: token.start()]
-            break
-        if kind == "word":
-            first = first or token.group().lower()
-        elif kind == "hash":
-            if dialect in _HASH_COMMENTS:
-                raise UnusableSource("the query has a # outside of a quoted text; write comments with -- ")
-        elif kind == "obeyed":
-            raise UnusableSource(_NO_OBEYED)
-        elif kind != "comment" or token.group() == "/*":
-            place = _end_of(query, token)
-    if first not in _BEGINNINGS:
-        raise UnusableSource(f"the query must begin with one of {', '.join(_BEGINNINGS)}: it may only read")
-    return query
+def _run(connection: Connection, statement: str) -> _Result:
+    options = {"stream_results": True, "max_row_buffer": FETCH_ROWS, "no_parameters": True}
+    return connection.exec_driver_sql(statement, execution_options=options)
 
 
-def _end_of(query: str, token: re.Match[str]) -> int:
-    """Return where a quoted text or a comment ends; a text that databases end in different places is refused."""
-    mark, start = token.group(), token.end()
-    if mark == "/*":
-        depth = 1
-        for each in re.finditer(r"/\*|\*/", query[start:]):
-            depth += 1 if each.group() == "/*" else -1
-            if not depth:
-                if _OBEYED.search(query, start, start + each.end()):
-                    raise UnusableSource(_NO_OBEYED)
-                return start + each.end()
-        raise UnusableSource("a comment of the query is not closed")
-    if token.lastgroup == "dollar":
-        close = query.find(mark, start)
-        end = close + len(mark) if close >= 0 else -1
-    else:
-        closing = re.compile(re.escape(mark[-1]) + "(?:" + re.escape(mark[-1]) + ")?")
-        place, end = start, -1
-        while found := closing.search(query, place):
-            place = found.end()
-            if len(found.group()) == 1:
-                end = place
-                break
-        if end > 0 and ";" in query and "\\" + mark[-1] in query[start:end]:
-            raise UnusableSource(
-                "the query has a backslash before a quote and a semicolon; write it without one of them"
-            )
-    if end < 0:
-        raise UnusableSource("a quoted text of the query is not closed")
-    return end
+def _bounded(statement: str, matched: Matched, max_bytes: int) -> str:
+    """Return a query of Postgres for the columns that are read; the last one tells that a cell is too long, which then does not come."""
+    names = ", ".join(f"c{place}" for place in range(len(matched.headings)))
+    sizes = {place: f"octet_length(c{place}::text)" for place in sorted(matched.places)}
+    cells = ", ".join(f"case when {size} <= {max_bytes} then c{place} end" for place, size in sizes.items())
+    longest = f"greatest({', '.join(sizes.values())}) > {max_bytes}"
+    return f"select {cells}, {longest} from (\n{statement}\n) as listed ({names})"  # noqa: S608 - one select, as it is written
 
 
-def _described(error: sqlalchemy.exc.SQLAlchemyError, timeout_seconds: float) -> UnusableSource:
+def _described(error: sqlalchemy.exc.SQLAlchemyError, longest: str) -> UnusableSource:
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     kind = type(cause).__name__ + (f", {state}" if state else "")
     if state == "57014":
-        return UnusableSource(f"the query took longer than {timeout_seconds:,.0f} s, or somebody ended it ({kind})")
+        return UnusableSource(f"the query took longer than {longest}, or somebody ended it ({kind})")
+    if state and state[:2] in _OF_ROWS:
+        return UnusableSource("the query failed on a row; try it there by hand")
     if isinstance(error, sqlalchemy.exc.OperationalError):
         return UnreadableSource(f"the database of the query is out of reach or gave up ({kind})")
     return UnusableSource(f"the database refuses the query ({kind}); try it there by hand")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
-from syrve.sources.columns import Columns
+from syrve.sources.columns import Columns, Matched
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.formulas import as_they_were
@@ -15,6 +15,7 @@ from syrve.sources.limits import LIMITS, Deadline, Limits
 from syrve.sources.row import Row, ValueRules
 
 CHUNK_ROWS = 10_000
+_MAX_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,18 @@ class Chunk:
 
 @dataclass(slots=True)
 class Facts:
-    """What was found out about a source, for logs and previews: nothing of its rows. `columns` maps headings to columns."""
+    """What was found out about a source. `columns` maps headings to columns; `unknown` are the places of columns that nothing reads.
+
+    Where a file has no headings, those that are taken for them are a row of it: no text of the source is told, `sheet` is its place.
+    """
 
     format: str = ""
     encoding: str | None = None
     separator: str | None = None
-    sheet: str | None = None
+    sheet: int | None = None
     header_line: int | None = None
     columns: dict[str, str] = field(default_factory=dict)
-    unknown: Sequence[str] = ()
+    unknown: Sequence[int] = ()
     headings: Sequence[str] = ()
 
     def told(self) -> str:
@@ -57,11 +61,12 @@ class Facts:
         parts += [
             f"{name} {value!r}" for name, value in (("encoding", self.encoding), ("separator", self.separator)) if value
         ]
-        parts += [f"sheet {self.sheet!r}"] if self.sheet else []
+        parts += [f"sheet {self.sheet}"] if self.sheet else []
         parts += [f"headings in line {self.header_line}"] if self.header_line else []
         parts.append("columns " + ", ".join(sorted(self.columns.values())))
         if self.unknown:
-            parts.append("not read: " + ", ".join(self.unknown))
+            named = ", ".join(map(str, self.unknown[:_MAX_NAMED])) + (", ..." if len(self.unknown) > _MAX_NAMED else "")
+            parts.append(f"not read: {len(self.unknown)} (by their place: {named})")
         return "; ".join(part for part in parts if part)
 
 
@@ -102,7 +107,7 @@ def as_source(rows: Any) -> Source:
 
 
 def tabulate(
-    headings: Sequence[Any],
+    matched: Matched,
     lines: Iterable[Line],
     columns: Columns,
     file_format: FileFormat,
@@ -112,17 +117,19 @@ def tabulate(
     keep_blank: bool = False,
 ) -> Iterator[Chunk]:
     """Put the lines under their headings, a chunk at a time; blank lines are left out unless `keep_blank`."""
-    headings = as_they_were(headings)
-    matched = columns.match(headings, file_format.columns)
     columns.check(matched.names)
-    facts.columns = {str(headings[place]): column for place, column in matched.places.items()}
+    if columns.are_facts and (file_format.null_words or file_format.decimal_mark):
+        raise UnusableSource(
+            "the words for an empty cell and the decimal mark must be empty for records that are taken for facts; "
+            "write them in the source so that they are plain"
+        )
+    facts.columns = {str(matched.headings[place]): column for place, column in matched.places.items()}
     facts.unknown = matched.unknown
-    facts.headings = ["" if each is None else str(each) for each in headings]
+    facts.headings = ["" if each is None else str(each) for each in matched.headings]
     rules = ValueRules(file_format.decimal_mark, file_format.null_words)
     deadline, read = Deadline(limits), 0
     places = list(matched.places.items())
-    iterator = iter(lines)
-    while taken := list(islice(iterator, CHUNK_ROWS)):
+    for taken in _parts(lines, limits):
         read += len(taken)
         deadline.check(read)
         chunk = Chunk()
@@ -135,6 +142,27 @@ def tabulate(
             if keep_blank or not _is_blank(cells):
                 chunk.rows.append(row)
         yield chunk
+
+
+def _parts(lines: Iterable[Line], limits: Limits) -> Iterator[list[Line]]:
+    """Give the lines in parts of at most `CHUNK_ROWS`, and of not much more than `max_chunk_length`."""
+    part: list[Line] = []
+    length = 0
+    for line in lines:
+        sizes = [len(cell) for cell in (line.cells if isinstance(line, BadLine) else line[1]) if _has_length(cell)]
+        if not isinstance(line, BadLine) and max(sizes, default=0) > limits.max_cell_length:
+            raise UnusableSource(f"a cell of line {line[0]} is longer than {limits.max_cell_length:,} characters")
+        part.append(line)
+        length += sum(sizes)
+        if len(part) == CHUNK_ROWS or length >= limits.max_chunk_length:
+            yield part
+            part, length = [], 0
+    if part:
+        yield part
+
+
+def _has_length(cell: Any) -> bool:
+    return isinstance(cell, str | bytes | bytearray | memoryview)
 
 
 def _is_blank(cells: Sequence[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -27,6 +28,7 @@ CLEAR_RESOURCE = "Syrve personal data"
 """Resource of the right (`can_read`) to see phones, names and other personal values in clear."""
 TOKEN_SECONDS = 12 * 3600
 _SALT = "syrve page"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,21 @@ async def reader(request: Request, user: Annotated[BaseUser, Depends(get_user)])
 
 
 PersonDep = Annotated[Person, Depends(reader)]
+
+
+async def plain_values(request: Request) -> None:
+    """Raise `PageError` where a parameter, or a field of a form, has a control character, which no value of this page has.
+
+    A form may have tabs and line ends.
+    """
+    given = [*request.path_params.values(), *(text for pair in request.query_params.multi_items() for text in pair)]
+    is_plain = not any(_CONTROL.search(str(each)) for each in given)
+    if is_plain and request.method == "POST":
+        form = await request.form()
+        fields = [str(text) for pair in form.multi_items() for text in pair]
+        is_plain = not any(_CONTROL.search(re.sub(r"[\t\r\n]", "", text)) for text in fields)
+    if not is_plain:
+        raise PageError(400, "A value has control characters", "Nothing was changed. Write it without them.")
 
 
 def own_form(request: Request, person: PersonDep, form_token: Annotated[str, Form()] = "") -> Person:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from syrve.ui.access import reader
+from syrve.ui.access import plain_values, reader
 from syrve.ui.errors import PageError
 from syrve.ui.render import FOLDER, shared, templates
 from syrve.ui.views import routers
@@ -40,7 +40,7 @@ def create_page() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        dependencies=[Depends(reader)],
+        dependencies=[Depends(reader), Depends(plain_values)],
         redirect_slashes=True,
     )
     for router in routers():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from psycopg2.extras import Json
 
 from syrve.hooks.warehouse import open_warehouse
 from syrve.ui.access import Person
+from syrve.ui.errors import PageError
 from syrve.warehouse.database import Cursor
 from syrve.warehouse.sql_files import sql
 
@@ -45,13 +46,23 @@ def reading(doing: str) -> Iterator[Reading]:
         yield Reading(cursor)
 
 
-@contextmanager
-def changing(doing: str, person: Person, action: str, subject: Mapping[str, Any]) -> Iterator[Reading]:
-    """Change something, together with its audit row: neither is there without the other. `subject` holds ids and counts only."""
+def change(
+    doing: str, person: Person, action: str, name: str, subject: Callable[[list[Row]], Mapping[str, Any]], **values: Any
+) -> None:
+    """Change something by a file of `sql/ui/` that returns what it changed, together with its audit row: neither goes without the other.
+
+    `subject` makes what the audit keeps, ids and counts only, of the changed rows. Raises `PageError` if nothing was there to change.
+    """
     with open_warehouse().transaction(doing) as cursor:
         cursor.execute("select set_config('statement_timeout', %s, true)", (str(WRITE_TIMEOUT_MS),))
-        write_audit(cursor, person, action, subject)
-        yield Reading(cursor)
+        changed = Reading(cursor).rows(name, **values)
+        if not changed:
+            raise PageError(
+                404,
+                "Nothing was found to change",
+                "Nothing was changed: it does not exist, or somebody has seen to it already. Reload the page.",
+            )
+        write_audit(cursor, person, action, subject(changed))
 
 
 def write_audit(cursor: Cursor, person: Person, action: str, subject: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@
     ├── PaymentUnsettled         nobody knows whether money moved, or evidence is missing: a person must look
     ├── OrderFailed              the order of a resumed payment had failed; its hold was given back
     ├── PlanChanged              what was approved is not what would be sent
+    ├── LedgerFenced             the ledger may be older than the world, as after a restore: a person must look
     └── MoneyNotSent             certainly nothing moved, and another attempt may work          retry
         ├── MoneyTurnedAway      no money call can work until a person acts; says what to do   retry
         ├── PaymentBusy          another process is at the same payment                         retry
@@ -50,6 +51,10 @@ class OrderFailed(WalletError):
 
 class PlanChanged(WalletError):
     """What was approved is not what would be sent now."""
+
+
+class LedgerFenced(WalletError):
+    """The ledger was restored, lost its end or is on another server: no money is moved until a person lifts the fence."""
 
 
 class MoneyNotSent(WalletError):

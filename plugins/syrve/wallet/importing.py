@@ -25,23 +25,22 @@ from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
 from syrve.warehouse.trial import transaction_or_trial
 
-COLUMNS = Columns(
-    (
-        "record",
-        "organization_id",
-        "key",
-        "customer_id",
-        "wallet_id",
-        "amount",
-        "order_id",
-        "hold_id",
-        "state",
-        "occurred_at",
-        "consumes_hold",
-        "refund_of",
-    ),
-    needed=("record", "occurred_at"),
+_NAMES = (
+    "record",
+    "organization_id",
+    "key",
+    "customer_id",
+    "wallet_id",
+    "amount",
+    "order_id",
+    "hold_id",
+    "state",
+    "occurred_at",
+    "consumes_hold",
+    "refund_of",
 )
+COLUMNS = Columns(_NAMES, needed=("record", "occurred_at"), listed=frozenset(_NAMES), are_facts=True)
+"""A query of a form types none of them: nobody approves a row."""
 RECORDS = (*KINDS, "order")
 MAX_AHEAD = timedelta(minutes=10)
 """How far a reporter's clock may be ahead of ours, as `wallet.clock_skew()`."""
@@ -112,7 +111,8 @@ class WalletImport:
         with transaction_or_trial(connection, "import wallet operations", is_trial=self._dry_run) as cursor:
             self._rejects.prepare(cursor)
             taken = take_in(cursor, told)
-            changed = taken.added + taken.progressed + _take_orders(cursor, orders, self._source)
+            orders_changed = _take_orders(cursor, orders, self._source)
+            changed = taken.added + taken.progressed + orders_changed
             for place, reason in sorted(taken.conflicts.items()):
                 self._rejects.row(good.pop(place), reason)
             for row in good.values():
@@ -126,6 +126,8 @@ class WalletImport:
                 unchanged=max(0, len(good) - changed),
                 rejected=rejected,
                 seconds=time.monotonic() - started,
+                changed_tables=({"wallet.operation"} if changed > orders_changed else set())
+                | ({"wallet.payment_order"} if orders_changed else set()),
             )
             add_counts(cursor, self._key, counts)
         return counts

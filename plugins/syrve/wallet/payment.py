@@ -138,8 +138,8 @@ class Payment:
         self._steps.keep_off(hold)
         if self._ledger.hold_ended_by(hold.operation_id) == "cancelled":
             raise PaymentRefused(
-                "the hold of this payment was cancelled before its order was reported: if the order did not run, begin a payment of a "
-                "new id; if it did, complete this one and it is charged"
+                "the hold of this payment was cancelled before its order was reported: if the order did not run, fail this one and begin "
+                "a payment of a new id; if it did, complete this one and it is charged"
             )
 
     def complete(self) -> PaymentResult:

@@ -59,6 +59,7 @@ class _Database:
     locks_for_everybody: list[str] | None
     writers_for_everybody: list[str] | None
     everybody_creates_in_public: bool | None
+    open_views: list[str] | None
 
 
 def roles() -> tuple[str, ...]:
@@ -141,6 +142,9 @@ def _problems(database: _Database, name: str) -> list[MissingRight]:
     if database.everybody_creates_in_public:
         remedy = "its owner runs: revoke create on schema public from public"
         found.append(MissingRight("everybody may create objects in the schema public", remedy))
+    for view in database.open_views or []:
+        remedy = f"its owner runs: alter view {view} set (security_barrier)"
+        found.append(MissingRight(f"a query of a form can make {view} tell of rows that it leaves out", remedy))
     if database.owner_is_superuser:
         remedy = "let a role without that own the warehouse: functions of ours that run as their owner would be able to do anything"
         found.append(MissingRight(f"the owner {database.owner} is a superuser", remedy))

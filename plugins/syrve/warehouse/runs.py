@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from syrve.values import storable_json, storable_text
@@ -28,7 +28,7 @@ class TaskKey:
 
 @dataclass(slots=True)
 class Counts:
-    """What a task did, as columns of `sync.run`; `seconds` is a duration."""
+    """What a task did, as columns of `sync.run`; `seconds` is a duration, `changed_tables` names the tables of which rows were written."""
 
     requested: int = 0
     found: int = 0
@@ -43,15 +43,20 @@ class Counts:
     rate_limited: int = 0
     held_back: int = 0
     seconds: float = 0.0
+    changed_tables: set[str] = field(default_factory=set)
 
     def add(self, other: Counts) -> None:
         """Add another's counts to these."""
-        for field in dataclasses.fields(Counts):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        for name in _NUMBERS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.changed_tables |= other.changed_tables
 
     def as_dict(self) -> dict[str, int | float]:
-        """Return the counts by name; seconds rounded to the millisecond."""
-        return dataclasses.asdict(self) | {"seconds": round(self.seconds, 3)}
+        """Return the numbers by name; seconds rounded to the millisecond."""
+        return {name: getattr(self, name) for name in _NUMBERS} | {"seconds": round(self.seconds, 3)}
+
+
+_NUMBERS = tuple(each.name for each in dataclasses.fields(Counts) if each.name != "changed_tables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +73,21 @@ class Reject:
 
 def add_counts(cursor: Cursor, key: TaskKey, counts: Counts) -> None:
     """Add counts to the task's row in `sync.run`."""
-    cursor.execute(sql("merge/run.sql"), dataclasses.asdict(key) | counts.as_dict())
+    values = dataclasses.asdict(key) | counts.as_dict() | {"changed_tables": sorted(counts.changed_tables)}
+    cursor.execute(sql("merge/run.sql"), values)
 
 
 def read_counts(cursor: Cursor, run_id: str, task: str) -> Counts:
     """Read the counts of a task, all its mapped instances together."""
-    names = [field.name for field in dataclasses.fields(Counts)]
-    total = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
+    total = ", ".join(f"coalesce(sum({name}), 0)" for name in _NUMBERS)
     cursor.execute(f"select {total} from sync.run where run_id = %s and task = %s", (run_id, task))  # noqa: S608
     row = cursor.fetchone() or ()
-    totals: dict[str, Any] = {name: int(total) for name, total in zip(names, row, strict=True)}
-    totals["seconds"] = float(row[names.index("seconds")])
-    return Counts(**totals)
+    totals: dict[str, Any] = {name: int(total) for name, total in zip(_NUMBERS, row, strict=True)}
+    totals["seconds"] = float(row[_NUMBERS.index("seconds")])
+    cursor.execute(
+        "select distinct unnest(changed_tables) from sync.run where run_id = %s and task = %s", (run_id, task)
+    )
+    return Counts(**totals, changed_tables={name for (name,) in cursor.fetchall()})
 
 
 def add_rejects(cursor: Cursor, run_id: str, rejects: Iterable[Reject]) -> None:

@@ -15,7 +15,7 @@ from syrve.hooks.warehouse import open_warehouse
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.errors import PageError
 from syrve.ui.render import page, span
-from syrve.ui.store import changing, reading
+from syrve.ui.store import change, reading
 
 router = APIRouter()
 FACTORS = (0.25, 0.5, 0.75, 1.5, 2.0, 3.0, 4.0)
@@ -60,8 +60,7 @@ def policy(
             400, "The shortest interval is longer than the maximum age", "Nothing was changed. Correct one of them."
         )
     subject = {"organization_id": str(organization_id), **values}
-    with changing("set the policy", person, "set what is promised", subject) as change:
-        change.rows("set_policy", organization_id=str(organization_id), **values)
+    change("set the policy", person, "set what is promised", "set_policy", lambda _: subject, **subject)
     return RedirectResponse(f"{request.scope['root_path']}/freshness", status_code=303)
 
 

@@ -9,13 +9,12 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from syrve.reports.cells import age_text, id_only
-from syrve.reports.tally import AGES, age_of
+from syrve.reports.cells import AGES, age_of, age_text, id_only
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError
 from syrve.ui.render import page, run_id_only
-from syrve.ui.store import Row, changing, note, reading
+from syrve.ui.store import Row, change, note, reading
 
 router = APIRouter()
 RELEASE_DAG = "syrve_release_holds"
@@ -89,8 +88,10 @@ def _ids(answers: dict[str, str], wanted: str) -> list[str]:
 
 
 def _keep(person: Person, finding_ids: list[str]) -> None:
-    with changing("acknowledge findings", person, "keep holds", {"finding_ids": finding_ids}) as change:
-        change.rows("acknowledge", finding_ids=finding_ids)
+    change(
+        "acknowledge findings", person, "keep holds", "acknowledge",
+        lambda rows: {"finding_ids": sorted(str(row["finding_id"]) for row in rows)}, finding_ids=finding_ids,
+    )  # fmt: skip
 
 
 def _by_rule(sums: list[Row]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import AirflowRefused, PageError
 from syrve.ui.render import page
-from syrve.ui.store import Row, changing, note, reading
+from syrve.ui.store import Row, change, note, reading
 
 router = APIRouter()
 PUSH_DAG = "syrve_crm_push"
@@ -57,24 +57,24 @@ async def answer(
 def decide_conflict(
     request: Request,
     person: Annotated[Person, Depends(editor(PUSH_DAG))],
-    conflict_id: Annotated[int, Form()],
+    conflict_id: Annotated[int, Form(ge=-(2**63), lt=2**63)],
     decision: Annotated[Literal["crm", "syrve"], Form()],
 ) -> Response:
     """Decide whose value of a field holds; the next push follows it."""
-    with changing(
-        "decide a conflict", person, "decide a conflict", {"conflict_id": conflict_id, "decision": decision}
-    ) as change:
-        change.rows("decide_conflict", conflict_id=conflict_id, decision=decision)
+    values = {"conflict_id": conflict_id, "decision": decision}
+    change("decide a conflict", person, "decide a conflict", "decide_conflict", lambda _: values, **values)
     return _back(request)
 
 
 @router.post("/inbox/unblock")
 def unblock(
-    request: Request, person: Annotated[Person, Depends(editor(PUSH_DAG))], crm_id: Annotated[int, Form()]
+    request: Request,
+    person: Annotated[Person, Depends(editor(PUSH_DAG))],
+    crm_id: Annotated[int, Form(ge=-(2**63), lt=2**63)],
 ) -> Response:
     """Let a blocked row go again."""
-    with changing("let a row go again", person, "let a blocked row go again", {"crm_id": crm_id}) as change:
-        change.rows("unblock", crm_id=crm_id)
+    subject = {"crm_id": crm_id}
+    change("let a row go again", person, "let a blocked row go again", "unblock", lambda _: subject, crm_id=crm_id)
     return _back(request)
 
 

@@ -7,13 +7,14 @@ import io
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request
+from pydantic import Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from syrve.reports.cells import time_text
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.errors import PageError
 from syrve.ui.render import page
-from syrve.ui.store import Row, changing, note, reading
+from syrve.ui.store import Row, change, note, reading
 
 router = APIRouter()
 MOST_GROUPED = 20_000
@@ -34,6 +35,7 @@ CSV_COLUMNS = (
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Entity = Annotated[str, Query(max_length=100)]
+RejectId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 @router.get("/rejects")
@@ -66,13 +68,15 @@ def rejects_csv(entity: Entity = "", stage: Entity = "") -> Response:
 def resolve(
     request: Request,
     person: Annotated[Person, Depends(editor())],
-    reject_ids: Annotated[list[int] | None, Form(max_length=MOST_SHOWN)] = None,
+    reject_ids: Annotated[list[RejectId] | None, Form(max_length=MOST_SHOWN)] = None,
 ) -> Response:
     """Close the chosen rejects; one that comes again is opened again."""
     if not reject_ids:
         raise PageError(400, "No reject was chosen", "Nothing was changed. Tick the rejects that were seen to.")
-    with changing("resolve rejects", person, "resolve rejects", {"reject_ids": reject_ids}) as change:
-        change.rows("resolve_rejects", reject_ids=reject_ids)
+    change(
+        "resolve rejects", person, "resolve rejects", "resolve_rejects",
+        lambda rows: {"reject_ids": sorted(row["reject_id"] for row in rows)}, reject_ids=reject_ids,
+    )  # fmt: skip
     return RedirectResponse(f"{request.scope['root_path']}/rejects", status_code=303)
 
 

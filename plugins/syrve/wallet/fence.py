@@ -1,0 +1,160 @@
+"""Stops every money call while the ledger may be older than the world: after a restore, or a failover that lost its tail.
+
+A ledger that was set back would send again what it no longer knows. So it is compared with marks outside the warehouse: each holds the
+newest epoch that the ledger had, and the server that it was in. A mark that the ledger lacks, a server that changed, and a ledger with a
+past that nothing outside knows of close the fence (`wallet.fence`); a person lifts it (`wallet.fence_lift`), and by that accepts those
+marks and no others. The table of operations refuses to send while the fence is closed, whoever writes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from syrve.wallet.errors import LedgerFenced, MoneyNotSent
+from syrve.wallet.operations import is_uuid
+from syrve.warehouse.copy_text import json_text
+from syrve.warehouse.database import Warehouse, fetch_one
+from syrve.warehouse.sql_files import sql
+
+log = logging.getLogger(__name__)
+
+NOWHERE = "nowhere"
+_SERVER_PARTS = frozenset({"cluster", "timeline", "database", "ledger"})
+
+
+class PlaceUnreachable(Exception):
+    """A place of marks can't be read or written now; the text names no content of it."""
+
+
+class MarkPlace(Protocol):
+    """A place outside the warehouse that keeps one mark; both methods raise `PlaceUnreachable`."""
+
+    @property
+    def name(self) -> str:
+        """What the place is called in messages."""
+
+    def read(self) -> object:
+        """Return what was written last, as JSON gives it back; None where nothing was."""
+
+    def write(self, mark: Mapping[str, object]) -> None:
+        """Keep a mark in place of the former one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The newest epoch of a ledger, its number, and the server that the ledger was in."""
+
+    epoch_id: str
+    number: int
+    server: Mapping[str, str]
+
+
+class Fence:
+    """Compares a ledger with its marks. `task` says in `wallet.epoch` who was about to move money."""
+
+    def __init__(self, warehouse: Warehouse, places: Sequence[MarkPlace], *, task: str) -> None:
+        self._warehouse = warehouse
+        self._places = places
+        self._task = task
+
+    def enter(self) -> None:
+        """Prove that the ledger is as new as the marks, and mark that more is about to come.
+
+        Raises `LedgerFenced` where it may be older, `MoneyNotSent` where no mark can be kept, and `WarehouseError`.
+        """
+        marks = self._read()
+        with self._warehouse.transaction("compare the ledger with its marks") as cursor:
+            epochs = [mark.epoch_id for mark in marks.values() if mark is not None]
+            cursor.execute(sql("wallet/fence.sql"), {"epochs": epochs})
+            server, newest, known, closed, accepted = fetch_one(cursor)
+            found = _misfits(marks, server, newest, set(known))
+            fresh = [each for each in found if each not in accepted]
+            if fresh and closed is None:
+                closed = "; ".join(sorted({_reason(each) for each in fresh}))
+                cursor.execute(
+                    "insert into wallet.fence (reason, evidence) values (%s, %s)", (closed, json_text(list(fresh)))
+                )
+        if closed is not None:
+            raise LedgerFenced(
+                f"no money is moved: {closed}. Compare wallet.restore_suspect with Syrve, then lift the fence "
+                "(docs/production.md, After a restore)"
+            )
+        self.mark()
+
+    def mark(self) -> None:
+        """Begin an epoch and write it into every place. Raises `MoneyNotSent` where none takes it, and `WarehouseError`."""
+        with self._warehouse.transaction("begin an epoch of the ledger") as cursor:
+            cursor.execute(
+                "insert into wallet.epoch (begun_by) values (%s) returning epoch_id::text, number, wallet.ledger_server()",
+                (self._task,),
+            )
+            mark = Mark(*fetch_one(cursor))
+        taken = [self._write(place, mark) for place in self._places]
+        if not any(taken):
+            raise MoneyNotSent(
+                "no place outside the warehouse took the mark of the ledger, so a restore could not be told; nothing was sent"
+            )
+
+    def _read(self) -> dict[str, Mark | None]:
+        marks: dict[str, Mark | None] = {}
+        for place in self._places:
+            try:
+                marks[place.name] = _mark_of(place.read())
+            except PlaceUnreachable as problem:
+                log.warning("The mark of the ledger can't be read: %s", problem)
+        if not marks:
+            raise MoneyNotSent("no mark of the ledger could be read, so a restore could not be told; nothing was sent")
+        return marks
+
+    def _write(self, place: MarkPlace, mark: Mark) -> bool:
+        try:
+            place.write(asdict(mark))
+        except PlaceUnreachable as problem:
+            log.warning("The mark of the ledger can't be written: %s", problem)
+            return False
+        return True
+
+
+def _mark_of(kept: object) -> Mark | None:
+    """Read a mark; one that cannot be a mark of ours is one that no ledger has."""
+    if kept is None:
+        return None
+    if isinstance(kept, dict):
+        epoch, number, server = (kept.get(name) for name in ("epoch_id", "number", "server"))
+        if isinstance(epoch, str) and is_uuid(epoch) and isinstance(number, int) and isinstance(server, dict):
+            return Mark(epoch, number, {str(name): str(value) for name, value in server.items()})
+    return Mark("00000000-0000-0000-0000-000000000000", 0, {})
+
+
+def _misfits(
+    marks: Mapping[str, Mark | None], server: Mapping[str, str], newest: str | None, known: set[str]
+) -> list[dict[str, Any]]:
+    """Return what does not fit, each with all that a person accepts by lifting: a later misfit is another one."""
+    here = {"now": dict(server)}
+    found: list[dict[str, Any]] = []
+    for name, mark in marks.items():
+        if mark is None:
+            continue
+        if mark.epoch_id not in known:
+            found.append(
+                here | {"place": name, "epoch_id": mark.epoch_id, "what": "unknown epoch", "then": dict(mark.server)}
+            )
+        elif dict(mark.server) != dict(server):
+            found.append(
+                here | {"place": name, "epoch_id": mark.epoch_id, "what": "other server", "then": dict(mark.server)}
+            )
+    if newest is not None and not any(marks.values()):
+        found.append(here | {"place": NOWHERE, "epoch_id": newest, "what": "no mark", "then": {}})
+    return found
+
+
+def _reason(misfit: Mapping[str, Any]) -> str:
+    if misfit["what"] == "unknown epoch":
+        return f"the ledger lacks what {misfit['place']} says it had, so it was restored or lost its end"
+    if misfit["what"] == "no mark":
+        return "the ledger has a past that nothing outside the warehouse knows of"
+    changed = sorted(part for part in _SERVER_PARTS if misfit["then"].get(part) != misfit["now"].get(part))
+    return f"the ledger is on another server, or was promoted or restored, since {misfit['place']} was written ({', '.join(changed)})"

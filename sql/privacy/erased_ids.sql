@@ -1,0 +1,5 @@
+-- Which of these ids are those of people who were erased?
+select distinct named.id
+from unnest(%(organization_ids)s::uuid[]) as known (organization_id)
+cross join unnest(%(ids)s::text[]) as named (id)
+where privacy.names_erased(known.organization_id, named.id);

@@ -1,0 +1,137 @@
+"""A release is of the holds that were shown: whatever is cleared, marked or answered in a hurry, no other hold is cancelled."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from devstack import names
+from e2e_support import answer_in_two_browsers, answer_until_taken, states, wait_until
+from fixtures.releases import Releasing
+from fixtures.wallets import open_purse
+from syrve.api.client import SyrveClient
+from syrve.api.config import SyrveConfig
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.dsn import url_from_text
+
+
+@dataclass
+class Asking:
+    """Questions about the holds of one customer."""
+
+    airflow: Any
+    releasing: Releasing
+
+    def start(self) -> Any:
+        form = {"min_age_minutes": 0, "finding_ids": self.releasing.findings}
+        return self.airflow.start(names.RELEASE_HOLDS_DAG, dry_run=False, **form)
+
+    def ask(self) -> Any:
+        run = self.start()
+        self.airflow.wait_for_question(run, "approve")
+        return run
+
+    def decided(self, run: Any) -> list[tuple[Any, ...]]:
+        """State, hold and who decided, of each hold of the run that somebody decided about."""
+        query = (
+            "select state, hold_id::text, decided_by from wallet.release_state where run_id = %s and decided_by is not null "
+            "order by place"
+        )
+        return list(self.airflow.rows(query, run.run_id))
+
+
+@pytest.fixture
+def asking(airflow: Any) -> Iterator[Asking]:
+    url = str(airflow.state.simulator_url)
+    warehouse = Warehouse(url_from_text(airflow.stack.postgres(durable=False).dsn(names.WAREHOUSE_DATABASE)))
+    simulator: Any = SimpleNamespace(control=airflow.simulator, url=url)
+    config = SyrveConfig(url, names.API_LOGIN)
+    for purse in open_purse(simulator, warehouse, config):
+        yield Asking(airflow, Releasing(purse))
+    with SyrveClient(config) as client:  # whoever comes next gets the customer with all of their money
+        for hold in airflow.simulator.holds(state="open"):
+            client.cancel_hold(hold["organization_id"], hold["transaction_id"])
+
+
+def test_hold_that_changes_while_it_is_asked_about_stays(airflow: Any, asking: Asking) -> None:
+    shown = asking.releasing.dangling("10.00")
+    run = asking.ask()
+    purse = asking.releasing.purse
+    order_id = purse.value("select order_id from wallet.hold where hold_id = %s", shown)
+    purse.execute(
+        "insert into wallet.payment_order (organization_id, order_id, state, state_at) values (%s, %s, 'open', now())",
+        *(purse.organization_id, order_id),
+    )
+
+    airflow.clear(run, "plan")
+
+    assert airflow.finish(run) == "failed"
+    assert "QuestionOutdated" in airflow.task_log(run, "approve")
+    assert (asking.releasing.purse.holds, asking.releasing.cancels) == (["open"], 0)
+
+
+def test_holds_that_come_later_are_not_in_an_old_answer(airflow: Any, asking: Asking) -> None:
+    chosen = asking.releasing.dangling("10.00")
+    run = airflow.start(names.RELEASE_HOLDS_DAG, dry_run=False, min_age_minutes=0)
+    airflow.wait_for_question(run, "approve")
+    airflow.answer(run, chosen)
+    assert airflow.finish(run) == "success"
+    assert ("released", chosen, "approver") in asking.decided(run)
+    later = asking.releasing.dangling("20.00")
+
+    airflow.clear(run, "approve")
+    assert airflow.finish(run) == "success"
+    airflow.clear(run, "plan")
+    assert airflow.finish(run) == "failed"
+
+    assert "QuestionOutdated" in airflow.task_log(run, "approve")
+    assert (asking.releasing.finding(later), asking.releasing.cancels) == (("open", False), 1)
+
+
+def test_same_holds_that_are_planned_again_keep_their_question(airflow: Any, asking: Asking) -> None:
+    hold_id = asking.releasing.dangling("10.00")
+    run = asking.ask()
+    airflow.clear(run, "plan")
+    wait_until(lambda: "awaiting_input" not in states(airflow, run), "the task is cleared")
+    wait_until(lambda: "awaiting_input" in states(airflow, run), "it asks again")
+
+    answer_until_taken(airflow, run, lambda: bool(asking.decided(run)), "Release all")
+
+    assert airflow.finish(run) == "success"
+    assert (asking.decided(run), asking.releasing.cancels) == ([("released", hold_id, "approver")], 1)
+
+
+def test_release_marked_as_approved_by_hand_cancels_nothing(airflow: Any, asking: Asking) -> None:
+    asking.releasing.dangling("10.00")
+    run = asking.ask()
+
+    airflow.mark_success(run, "approve")
+
+    assert airflow.finish(run) == "failed"
+    assert "NotApproved" in airflow.task_log(run, "release")
+    assert (asking.decided(run), asking.releasing.cancels) == ([], 0)
+
+
+def test_release_answered_within_a_second_is_one_cancellation(airflow: Any, asking: Asking) -> None:
+    hold_id = asking.releasing.dangling("10.00")
+    run = asking.start()
+    wait_until(lambda: "awaiting_input" in states(airflow, run), "approve asks a person")
+
+    answer_until_taken(airflow, run, lambda: bool(asking.decided(run)), "Release all")
+
+    assert airflow.finish(run) == "success"
+    assert (asking.decided(run), asking.releasing.cancels) == ([("released", hold_id, "approver")], 1)
+
+
+def test_two_browsers_choose_different_holds(airflow: Any, asking: Asking) -> None:
+    one, other = asking.releasing.dangling("10.00"), asking.releasing.dangling("20.00")
+    run = asking.ask()
+
+    answer_in_two_browsers(airflow, run, one, other)
+
+    assert airflow.finish(run) == "success"
+    decided = {hold_id: state for state, hold_id, _ in asking.decided(run)}
+    assert sorted(decided.values()) == ["left", "released"]
+    assert (set(decided), asking.releasing.cancels) == ({one, other}, 1)

@@ -1,0 +1,108 @@
+"""Erasing one person takes nothing from another one, and leaves nothing of the person because somebody wrote a number in another way."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from fixtures.persons import Persons
+from syrve.privacy.erase import erase_people
+from syrve.privacy.export import export_customer
+from syrve.privacy.receipts import forget_again, write_receipts
+
+NUMBER = "+79161234567"
+WRITTEN = ("8 (916) 123-45-67", "+7 916 123 45 67", "9161234567", "007 916 123-45-67", "７９１６１２３４５６７")
+
+
+def add_customer(persons: Persons, phone: str | None, *, email: str | None = None) -> str:
+    """Put a customer into the mirror, as a look-up by id found them."""
+    customer_id = str(uuid4())
+    persons.execute(
+        "insert into syrve.customer (organization_id, customer_id, phone, phone_raw, email, is_deleted, extra, first_seen_at, changed_at, "
+        "fetched_at, profile_changed_at) values (%s, %s, %s, %s, %s, false, '{}', now(), now(), now(), now())",
+        persons.organization_id,
+        customer_id,
+        phone,
+        phone,
+        email,
+    )
+    return customer_id
+
+
+def add_to_roster(persons: Persons, phone: str, customer_id: str | None) -> None:
+    persons.execute(
+        "insert into sync.roster (organization_id, identity_kind, identity_value, source, customer_id, outcome) "
+        "values (%s, 'phone', %s, 'test', %s, 'found')",
+        persons.organization_id,
+        phone,
+        customer_id,
+    )
+
+
+def add_to_crm(persons: Persons, phone: str) -> int:
+    ((crm_id,),) = persons.rows(
+        "insert into crm.customer (organization_id, phone, name) values (%s, %s, 'Somebody') returning crm_id",
+        persons.organization_id,
+        phone,
+    )
+    return int(crm_id)
+
+
+def erase(persons: Persons, customer_id: str) -> None:
+    persons.plan(id=customer_id)
+    persons.approve()
+    erase_people(persons.warehouse, "erasure")
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_crm_row_is_found_however_it_writes_the_phone(persons: Persons, written: str) -> None:
+    customer_id = add_customer(persons, NUMBER)
+    crm_id = add_to_crm(persons, written)
+    assert "crm.customer" in export_customer(persons.warehouse, persons.organization_id, customer_id)
+
+    erase(persons, customer_id)
+
+    assert persons.rows("select count(*) from crm.customer where crm_id = %s", crm_id) == [(0,)]
+
+
+@pytest.mark.parametrize("other", ["+79161234568", "8 916 123 45 6", "123-45-67", "+49 9161234567 89", ""])
+def test_crm_row_of_another_number_stays(persons: Persons, other: str) -> None:
+    customer_id = add_customer(persons, NUMBER)
+    crm_id = add_to_crm(persons, other) if other else add_to_crm(persons, "none")
+
+    erase(persons, customer_id)
+
+    assert persons.rows("select count(*) from crm.customer where crm_id = %s", crm_id) == [(1,)]
+
+
+def test_number_that_another_customer_has_now_is_theirs(persons: Persons) -> None:
+    former, owner = add_customer(persons, "+79169999999"), add_customer(persons, NUMBER, email="shared@example.com")
+    persons.execute("update syrve.customer set email = 'shared@example.com' where customer_id = %s", former)
+    add_to_roster(persons, NUMBER, former)
+    crm_id = add_to_crm(persons, NUMBER)
+
+    erase(persons, former)
+
+    assert persons.rows("select customer_id::text from syrve.customer where phone = %s", NUMBER) == [(owner,)]
+    assert persons.rows("select count(*) from crm.customer where crm_id = %s", crm_id) == [(1,)]
+    for kind, value in (("phone", NUMBER), ("email", "shared@example.com")):
+        asked = persons.rows("select privacy.is_erased(%s, %s, %s)", persons.organization_id, kind, value)
+        assert asked == [(False,)], kind
+    assert persons.rows("select customer_id, due_at <= now() from sync.roster where identity_value = %s", NUMBER) == [
+        (None, True)
+    ]
+    assert persons.traces(former, "+79169999999") == {}
+
+
+def test_restored_backup_erases_nobody_by_a_number(persons: Persons, tmp_path: Path) -> None:
+    erased = add_customer(persons, NUMBER)
+    add_to_roster(persons, NUMBER, erased)
+    erase(persons, erased)
+    write_receipts(persons.warehouse, "erasure", tmp_path)
+    persons.execute("truncate privacy.erased_key, privacy.erasure")
+    earlier = add_customer(persons, NUMBER)  # whose number it was when the backup was made
+    add_to_roster(persons, NUMBER, earlier)
+
+    assert forget_again(persons.warehouse, tmp_path) == (1, 0, 0)
+
+    assert persons.rows("select customer_id::text from syrve.customer") == [(earlier,)]

@@ -1,0 +1,255 @@
+"""A ledger that is older than the world moves no money until a person says so."""
+
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack.postgres import PostgresServer, installed_binaries
+from fixtures.wallets import Purse
+from syrve.hooks.fence import FileMark, places_of, within_fence
+from syrve.wallet.errors import LedgerFenced, MoneyNotSent
+from syrve.wallet.fence import Fence, PlaceUnreachable
+from syrve.wallet.transactions import TransactionsImport
+from syrve.warehouse.errors import WarehouseError
+from syrve.warehouse.runs import Counts, TaskKey
+
+
+class Place:
+    """A place of marks in memory; one that is away raises."""
+
+    def __init__(self, name: str = "the shelf") -> None:
+        self.name = name
+        self.kept: Any = None
+        self.is_away = False
+
+    def read(self) -> object:
+        self._ask()
+        return self.kept
+
+    def write(self, mark: Mapping[str, object]) -> None:
+        self._ask()
+        self.kept = dict(mark)
+
+    def _ask(self) -> None:
+        if self.is_away:
+            raise PlaceUnreachable(self.name)
+
+
+def fence(purse: Purse, *places: Place) -> Fence:
+    return Fence(purse.warehouse, places, task="test")
+
+
+def lift(purse: Purse) -> None:
+    with purse.warehouse.transaction("lift") as cursor:
+        cursor.execute(
+            "insert into wallet.fence_lift (fence_id, reason) select fence_id, 'compared with Syrve' from wallet.closed_fence"
+        )
+
+
+def forget_newest(purse: Purse) -> None:
+    """Take the newest epoch away, as a restore does."""
+    with purse.warehouse.transaction("forget") as cursor:
+        cursor.execute("delete from wallet.epoch where number = (select max(number) from wallet.epoch)")
+
+
+@pytest.fixture
+def shelf(purse: Purse) -> Place:
+    place = Place()
+    fence(purse, place).enter()
+    return place
+
+
+def test_ledger_as_new_as_its_mark_moves_money(purse: Purse, shelf: Place) -> None:
+    before = shelf.kept
+
+    fence(purse, shelf).enter()
+
+    assert shelf.kept["number"] > before["number"]
+    assert purse.do("topup").state == "confirmed"
+
+
+def test_ledger_that_lacks_its_mark_sends_nothing(purse: Purse, shelf: Place) -> None:
+    planned = purse.plan("topup")
+    forget_newest(purse)
+
+    with pytest.raises(LedgerFenced, match="restored or lost its end") as refusal:
+        fence(purse, shelf).enter()
+
+    assert "wallet.restore_suspect" in str(refusal.value)
+    with pytest.raises(WarehouseError, match="SY002"):
+        purse.money().execute(planned.operation_id)
+    assert purse.received == {}
+    assert purse.states(planned.operation_id) == ["planned"]
+    assert purse.rows("select what, key from wallet.restore_suspect") == [("operation", planned.operation_id)]
+
+
+def test_lifted_fence_accepts_what_was_shown_and_no_more(purse: Purse, shelf: Place) -> None:
+    forget_newest(purse)
+    with pytest.raises(LedgerFenced):
+        fence(purse, shelf).enter()
+    lift(purse)
+
+    fence(purse, shelf).enter()
+    assert purse.do("topup").state == "confirmed"
+    forget_newest(purse)
+    with pytest.raises(LedgerFenced):
+        fence(purse, shelf).enter()
+
+
+def test_fence_stays_closed_though_the_mark_comes_back(purse: Purse, shelf: Place) -> None:
+    mark = shelf.kept
+    shelf.kept = {**mark, "epoch_id": "5f4e0007-0000-4000-8000-000000000001"}
+    with pytest.raises(LedgerFenced):
+        fence(purse, shelf).enter()
+    shelf.kept = mark
+
+    with pytest.raises(LedgerFenced):
+        fence(purse, shelf).enter()
+
+
+@pytest.mark.parametrize("part", ["cluster", "timeline", "database", "ledger"])
+def test_other_server_closes_the_fence(purse: Purse, shelf: Place, part: str) -> None:
+    shelf.kept["server"] = {**shelf.kept["server"], part: "1"}
+
+    with pytest.raises(LedgerFenced, match=rf"another server.*\({part}\)"):
+        fence(purse, shelf).enter()
+
+
+@pytest.mark.parametrize("kept", ["nonsense", {}, [], {"epoch_id": "x", "number": 1, "server": {}}, 7])
+def test_mark_that_is_none_of_ours_closes_the_fence(purse: Purse, shelf: Place, kept: object) -> None:
+    shelf.kept = kept
+
+    with pytest.raises(LedgerFenced):
+        fence(purse, shelf).enter()
+
+
+def test_ledger_with_a_past_and_no_mark_closes_the_fence(purse: Purse, shelf: Place) -> None:
+    with pytest.raises(LedgerFenced, match="nothing outside the warehouse knows"):
+        fence(purse, Place("another shelf")).enter()
+
+
+def test_one_place_is_enough_and_none_is_not(purse: Purse, shelf: Place) -> None:
+    other = Place("another shelf")
+    shelf.is_away = True
+    with pytest.raises(MoneyNotSent, match="could be read"):
+        fence(purse, shelf).enter()
+    shelf.is_away = False
+
+    other.is_away = True
+    fence(purse, shelf, other).enter()
+    other.is_away = False
+    fence(purse, shelf, other).enter()
+
+    assert other.kept == shelf.kept
+
+
+def test_newer_mark_counts_where_two_places_differ(purse: Purse, shelf: Place) -> None:
+    other = Place("another shelf")
+    fence(purse, shelf, other).enter()
+    old = dict(shelf.kept)
+    fence(purse, other).enter()
+    assert shelf.kept == old
+    forget_newest(purse)
+
+    with pytest.raises(LedgerFenced, match="another shelf"):
+        fence(purse, shelf, other).enter()
+
+
+def test_old_mark_of_one_place_closes_nothing(purse: Purse, shelf: Place) -> None:
+    other = Place("another shelf")
+    fence(purse, shelf, other).enter()
+    fence(purse, other).enter()
+
+    fence(purse, shelf, other).enter()
+
+    assert shelf.kept == other.kept
+
+
+def test_money_through_the_hook_is_marked_before_and_after(purse: Purse, tmp_path: Path, reports: Path) -> None:
+    with within_fence(purse.warehouse) as step:
+        assert purse.rows("select count(*) from wallet.epoch") == [(1,)]
+        step("topup sent")
+
+    assert purse.rows("select count(*) from wallet.epoch") == [(2,)]
+    [place] = places_of(purse.warehouse)
+    assert isinstance(place, FileMark)
+    assert dict(place.read())["number"] == 2  # type: ignore[call-overload]
+    assert [each.parent for each in reports.rglob("*.json")] == [reports / "ledger"]
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("SYRVE_REPORTS_PATH", tmp_path.as_uri())
+    return tmp_path
+
+
+@pytest.fixture
+def pg(postgres_server: PostgresServer) -> Callable[..., None]:
+    """Runs a program of Postgres on a database of the server."""
+
+    def run(program: str, *arguments: str) -> None:
+        subprocess.run([installed_binaries() / program, *arguments], check=True, capture_output=True, env=os.environ)
+
+    return run
+
+
+def test_suspects_are_compared_with_what_syrve_reports(cloud_purse: Purse) -> None:
+    purse = cloud_purse
+    place = Place()
+    fence(purse, place).enter()
+    lost = purse.do("topup", "3.00", key="K2")
+    with purse.warehouse.transaction("restore") as cursor:
+        cursor.execute("set local session_replication_role = replica")
+        cursor.execute("delete from wallet.operation_event where operation_id = %s", (lost.operation_id,))
+        cursor.execute("delete from wallet.unsettled_operation where operation_id = %s", (lost.operation_id,))
+        cursor.execute("delete from wallet.operation where operation_id = %s", (lost.operation_id,))
+    forget_newest(purse)
+    again, other = purse.plan("topup", "3.00", key="K2"), purse.plan("topup", "4.00", key="K3")
+    assert read_transactions(purse).requested == 0, "nobody has an open hold"
+    with pytest.raises(LedgerFenced):
+        fence(purse, place).enter()
+
+    assert read_transactions(purse).requested == 1
+
+    found = dict(purse.rows("select key, reported_at is not null from wallet.restore_suspect"))
+    assert found == {again.operation_id: True, other.operation_id: False}
+
+
+def read_transactions(purse: Purse) -> Counts:
+    job = TransactionsImport(purse.warehouse, purse.money().client, key=TaskKey("run-1", "read"))
+    return job.run([purse.organization_id], customers=10)
+
+
+def test_restored_backup_sends_nothing_twice(
+    purse: Purse, postgres_server: PostgresServer, pg: Callable[..., None], tmp_path: Path, reports: Path
+) -> None:
+    def credit(key: str) -> str:
+        with within_fence(purse.warehouse) as step:
+            operation = purse.operation("topup", "1.00", key=key)
+            return purse.money(step=step).execute(purse.ledger.plan(operation).operation_id).state
+
+    database = str(purse.warehouse.url.database)
+    dump = str(tmp_path / "warehouse.dump")
+    assert credit("K1") == "confirmed"
+    pg("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}", postgres_server.dsn(database))
+    assert [credit("K2"), credit("K3")] == ["confirmed"] * 2
+    postgres_server.drop_database(database)
+    postgres_server.create_database(database)
+    pg(
+        "pg_restore",
+        "--no-owner",
+        "--no-privileges",
+        "--exit-on-error",
+        f"--dbname={postgres_server.dsn(database)}",
+        dump,
+    )
+
+    for key in ("K1", "K2", "K3"):
+        with pytest.raises(LedgerFenced):
+            credit(key)
+
+    assert purse.received == {"wallet_topup": 3}
