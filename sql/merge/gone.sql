@@ -29,6 +29,14 @@ where
     and known.outcome is distinct from 'not_found'
     and (known.confirmed_at is null or known.confirmed_at < looked.checked_at)
     and (looked.outcome = 'not_found' or looked.identity_kind <> 'id' or looked.identity_value = known.customer_id::text)
+    and not exists ( -- who is deleted already can't be lost once more
+        select
+        from syrve.customer as deleted
+        where
+            deleted.organization_id = looked.organization_id
+            and deleted.customer_id = known.customer_id
+            and deleted.is_deleted
+    )
 union all
 select
     looked.organization_id,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -108,6 +109,27 @@ def test_customers_who_are_found_again_are_held_back_no_longer(mirrored: Syncing
     assert (counts.found, counts.held_back) == (GUESTS, 0)
     assert mirrored.value("select count(*) from sync.held_back") == 0
     assert breakers(mirrored) == [("customers_gone", "", "recovered")]
+
+
+def test_customers_let_through_by_phone_are_asked_about_once(mirrored: Syncing) -> None:
+    """Their phones lead to nobody; what their ids then say of them is believed without a second question."""
+    known = mirrored.rows("select customer_id::text, identity_value from sync.roster where identity_kind = 'phone'")
+    answers(mirrored, NOT_FOUND, [value for row in known for value in row], 400)
+    with pytest.raises(CustomersHeldBack):
+        mirrored.pull()
+    mine = [each for (each,) in mirrored.rows("select distinct customer_id from sync.held_back")]
+    as_role(mirrored, "syrve_ops", "select sync.let_through(%s)", the_breaker(mirrored))
+
+    for _ in range(3):
+        with suppress(CustomersHeldBack):  # of others, whom nobody has decided about
+            mirrored.pull()
+        asked_again = (
+            "select count(*) from sync.held_back where customer_id = any(%s::uuid[]) and let_through_at is null"
+        )
+        assert mirrored.value(asked_again, mine) == 0
+
+    gone = "select count(*) from syrve.customer where is_deleted and customer_id = any(%s::uuid[])"
+    assert mirrored.value(gone, mine) == len(mine) > 0
 
 
 def test_customers_let_through_are_gone_at_the_next_answer(mirrored: Syncing) -> None:
