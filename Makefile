@@ -12,7 +12,7 @@ export PYTHONPATH := tools
 export DAG CONF ARGS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up airflow down run check test test-fast lint types layers sql-lint docs audit-cached audit sbom unit bench lock clean
+.PHONY: help install demo up airflow down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom unit coverage mutants bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,7 +43,7 @@ down: install ## stop what `make up` started
 run: install ## run one DAG once through the scheduler: make run DAG=syrve_customers CONF='{}'
 	@$(BIN)/python -m devstack run --dag "$$DAG" --conf "$$CONF"
 
-check: install lint types layers sql-lint docs audit-cached ## every check without tests
+check: install lint types layers deps sql-lint docs audit-cached ## every check without tests
 
 test: check unit ## every check and every test
 
@@ -55,10 +55,13 @@ lint: install
 	$(BIN)/ruff format --check .
 
 types: install
-	$(BIN)/mypy
+	$(BIN)/mypy plugins simulator tools docker dags benchmarks tests
 
 layers: install
 	$(BIN)/lint-imports --no-cache
+
+deps: install
+	$(BIN)/deptry .
 
 sql-lint: install
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
@@ -77,6 +80,17 @@ docs: install ## build the docs site into build/docs; every link must resolve
 
 unit: install
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
+
+coverage: install ## branch coverage of the code that moves money, by its own tests
+	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) --cov --cov-report=term --cov-fail-under=95 tests/wallet tests/release $(PYTEST_ARGS)
+
+mutants: install ## mutation testing of how answers to money calls are read: ten minutes
+	rm -rf build/mutants
+	mkdir -p build/mutants
+	cp -r plugins simulator tests tools/mutation/money_answers.toml build/mutants/
+	cd build/mutants && export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=plugins:simulator:tests && \
+		cosmic-ray init money_answers.toml session.sqlite && cr-filter-operators session.sqlite money_answers.toml && \
+		cosmic-ray baseline money_answers.toml && cosmic-ray exec money_answers.toml session.sqlite && cr-report session.sqlite
 
 bench: install ## the benchmarks behind the README's figures: all, or ONLY="merge claim"
 	@$(BIN)/python -m benchmarks $(ONLY)

@@ -38,10 +38,12 @@ from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_backfill",
+    dag_display_name="Syrve: backfill customers",
     description="Refreshes a chosen set of customers once, behind scheduled work",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args()
@@ -75,7 +77,7 @@ with DAG(
             None,
             type=["null", "string"],
             # No format "date-time": whether Airflow then takes a date alone depends on whether rfc3339-validator happens to be installed.
-            pattern=r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$",
+            # No pattern: the form would show it instead of words; `plan` refuses what is no date or time.
             title="Not refreshed since",
             description="A date or time in UTC, such as 2026-09-01T10:00: only those without an answer since then. "
             "Empty: all that are named, but of the roster those never looked up.",

@@ -5,8 +5,8 @@ Brings desired states into `crm.customer`, `crm.customer_category`, `crm.custome
 Excel file of the inbox, or from a query; what these may look like is in `docs/files.md`. A CRM that writes these tables itself needs no
 import.
 
-**Dry run first** (the default): it counts what would be created, changed and rejected, and writes nothing but the file of bad rows beside
-the source.
+**Preview first** (the default; *Import* writes): it counts what would be created, changed and rejected, and writes nothing but the file of
+bad rows beside the source.
 
 **Rows** name their customer by `crm_id`, `customer_id` or `phone`, and may have the other columns of `crm.customer`, `category_id`,
 `card_track` with `card_number`, `program_id`, `wanted` (no: take the membership away) and `clear` (names of fields to empty); see
@@ -28,16 +28,18 @@ from syrve.operators.crm import SOURCES, SyrveCrmImportOperator
 
 with DAG(
     dag_id="syrve_crm_import",
+    dag_display_name="Syrve: import CRM rows",
     description="Brings wishes of the CRM from a file or a query",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),
     tags=["syrve", "crm"],
     params={
-        **forms.dry_run(),
+        **forms.preview_or_import(),
         **forms.source(SOURCES, "file"),
         **forms.file_or_query("wishes.csv"),
         **forms.organization_of_rows(),
@@ -52,6 +54,6 @@ with DAG(
         query_conn_id="{{ params.query_conn_id }}",
         file_format=forms.FILE_FORMAT,
         organization_id="{{ params.organization_id }}",
-        is_dry_run=forms.IS_DRY_RUN,
+        is_dry_run="{{ params.dry_run }}",
         outlets=[assets.CRM_CUSTOMER],
     )

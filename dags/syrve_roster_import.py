@@ -4,7 +4,8 @@
 Syrve cannot list its customers, so the pull looks up the identities of `sync.roster`. This DAG adds to them, from `crm.customer`, from a
 CSV, Parquet or Excel file of the inbox, or from a query; what these may look like is in `docs/files.md`.
 
-**Dry run first** (the default): it counts what would be added and rejected, and writes nothing but the file of bad rows beside the source.
+**Preview first** (the default; *Import* writes): it counts what would be added and rejected, and writes nothing but the file of bad rows
+beside the source.
 
 **Rows** have the columns `organization_id` and one of `id`, `phone`, `card` (the first of these that is filled counts), and may have
 `priority`. Phones become E.164 by the region of the connection `syrve_default`.
@@ -25,16 +26,18 @@ from syrve.operators.roster import SOURCES, SyrveRosterImportOperator
 
 with DAG(
     dag_id="syrve_roster_import",
+    dag_display_name="Syrve: import identities",
     description="Adds identities to look up, from the CRM, a file or a query",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),
     tags=["syrve", "roster"],
     params={
-        **forms.dry_run(),
+        **forms.preview_or_import(),
         **forms.source(SOURCES, "crm"),
         **forms.file_or_query("guests.csv"),
         **forms.organization_of_rows(),
@@ -57,7 +60,7 @@ with DAG(
         query_conn_id="{{ params.query_conn_id }}",
         file_format=forms.FILE_FORMAT,
         organization_id="{{ params.organization_id }}",
-        is_dry_run=forms.IS_DRY_RUN,
+        is_dry_run="{{ params.dry_run }}",
         priority="{{ params.priority }}",
         outlets=[assets.ROSTER],
     )

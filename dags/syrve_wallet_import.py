@@ -8,7 +8,7 @@ contract in `docs/wallet.md`.
 **Tasks.** `import_records` reads the source of the form (by default that of `SYRVE_WALLET_IMPORT_SOURCE`; none: it is skipped);
 `read_transactions` reads so many customers, those read longest ago first (skipped under `reference`, which has no such report).
 
-**Dry run** by hand unless the form says otherwise: it counts, and writes nothing but the file of bad rows. By schedule it imports.
+**Preview** by hand unless the form says *Import*: it counts, and writes nothing but the file of bad rows. By schedule it imports.
 
 **Safe to** run twice, clear, or kill: a record that the ledger has is left as it is, and a chunk commits as a whole. Late rows are welcome:
 each counts from when it happened.
@@ -26,16 +26,18 @@ from syrve.operators.wallet_import import SOURCES, SyrveTransactionsOperator, Sy
 
 with DAG(
     dag_id="syrve_wallet_import",
+    dag_display_name="Syrve: import money records",
     description="Takes holds, charges, cancellations and orders made elsewhere into the ledger",
     doc_md=__doc__,
     schedule=settings.schedule("wallet_import", "*/15 * * * *"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),
     tags=["syrve", "wallet"],
     params={
-        **forms.dry_run(),
+        **forms.preview_or_import(),
         **forms.source(SOURCES, settings.WALLET_IMPORT_SOURCE),
         "source_name": Param(
             settings.WALLET_IMPORT_NAMES[0],
@@ -50,13 +52,7 @@ with DAG(
             query_conn_id=settings.WALLET_IMPORT_DATABASE,
         ),
         **forms.organization_of_rows(),
-        "organization_ids": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string", "pattern": "^[0-9a-fA-F-]{36}$"},
-            title="Organizations",
-            description="Whose transactions to read; empty means all that the connection gives.",
-        ),
+        **forms.organization_ids("Whose transactions to read."),
         "customers": Param(
             100,
             type="integer",
@@ -77,7 +73,7 @@ with DAG(
         query_conn_id="{{ params.query_conn_id }}",
         file_format=forms.FILE_FORMAT,
         organization_id="{{ params.organization_id }}",
-        is_dry_run=forms.IS_DRY_RUN,
+        is_dry_run="{{ params.dry_run }}",
         outlets=[assets.OPERATION, assets.PAYMENT_ORDER],
     )
     SyrveTransactionsOperator(

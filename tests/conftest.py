@@ -3,6 +3,8 @@
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from fixtures.browser import MISSING
+
 pytest_plugins = [
     "fixtures.pulls",
     "fixtures.postgres",
@@ -13,6 +15,7 @@ pytest_plugins = [
     "fixtures.pushes",
     "fixtures.run_notes",
     "fixtures.api_servers",
+    "fixtures.browser",
 ]
 
 SHARING = {"tests/e2e/": "one live Airflow"}
@@ -57,3 +60,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for path, marker in MARKERS.items():
             if item.nodeid.startswith(path):
                 item.add_marker(marker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many browser tests did not run for want of a browser: a skip alone is easily overlooked."""
+    skipped = [each for each in terminalreporter.stats.get("skipped", []) if MISSING in str(each.longrepr)]
+    if skipped:
+        terminalreporter.section("browser tests NOT RUN", red=True)
+        terminalreporter.line(f"{len(skipped)} browser tests were not run: {MISSING}", red=True)

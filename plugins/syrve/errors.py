@@ -11,6 +11,7 @@
     ├── FindingsError        syrve.findings.errors: reconciliation
     ├── PrivacyError         syrve.privacy.errors: erasures, exports, retention
     ├── NotificationError    syrve.notifications.errors: a channel
+    ├── MissingExtra         syrve.optional: a library that was left out
     └── UnknownConf          syrve.operators.conf: the configuration of a run
 
 `syrve.operators.retry` makes Airflow's retry policy from the attribute below, so a new class needs no entry in any list.

@@ -11,7 +11,7 @@ from syrve_simulator.behaviour import Behaviour
 from syrve_simulator.clock import Clock
 from syrve_simulator.faults import (
     AllowanceFault,
-    AnyFault,
+    AnyCallFault,
     ErrorInBodyFault,
     FaultPlan,
     MaintenanceFault,
@@ -26,9 +26,11 @@ from syrve_simulator.faults import (
 from syrve_simulator.http_message import HTML_TYPE, Ending, Reply, Request
 from syrve_simulator.jsontext import NotJsonError, decode_object, decode_object_in_text, encode
 from syrve_simulator.ledger import Ledger
+from syrve_simulator.orders import OrderBook
 from syrve_simulator.population import Population
 from syrve_simulator.record import CallLog, LookupLog, RequestLog
 from syrve_simulator.settings import Settings
+from syrve_simulator.signals import SignalSender
 from syrve_simulator.wire import DIALECTS
 from syrve_simulator.wire.contract import Answer, BadRequestError, Lookup, Operation, Service
 from syrve_simulator.wire.errors import error_in_body, right_missing, transport_error
@@ -73,8 +75,9 @@ class Simulator:
         world.as_seen = bank.as_seen
         application = Application(settings.api_key, settings.app_id, settings.client_secret)
         access = Access(settings.api_login, application, settings.token_lifetime_seconds)
-        self.service = Service(world, access, bank, behaviour)
+        self.service = Service(world, access, bank, behaviour, OrderBook(self.clock), SignalSender())
         self.faults = FaultPlan(settings.seed)
+        self.service.signals.strike = lambda operation: self.faults.strike_signal(operation)
         self.calls = CallLog()
         self.lookups = LookupLog(enabled=settings.lookup_log)
         self.requests = RequestLog(enabled=settings.record_requests)
@@ -148,7 +151,9 @@ class Simulator:
         kind, _ = self.dialect.lookup_fields[body["type"]]
         return Answer(raw.status, raw.body, Lookup(organization_id, kind, subject))
 
-    def _strike(self, fault: AnyFault, operation: Operation | None, request: Request, delay_seconds: float) -> Reply:
+    def _strike(
+        self, fault: AnyCallFault, operation: Operation | None, request: Request, delay_seconds: float
+    ) -> Reply:
         name = operation.name if operation else UNKNOWN_OPERATION
         if isinstance(fault, StallFault):
             answer = self._carry_out(operation, request)

@@ -5,6 +5,7 @@ A wallet's balance in the world is all that its owner has, held money included; 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -82,6 +83,8 @@ class Bank:
         self._world = world
         self._behaviour = behaviour
         self.ledger = ledger
+        self.on_movement: Callable[[Organization, Transaction], None] | None = None
+        """Told of every transaction that is recorded."""
 
     def top_up(
         self, organization: Organization, ordinal: int, wallet_id: str, sum_: Decimal, comment: str | None
@@ -318,6 +321,8 @@ class Bank:
             program_id=programs.get(wallet_id),
         )
         self.ledger.record(transaction)
+        if self.on_movement is not None:
+            self.on_movement(organization, transaction)
         return transaction
 
 

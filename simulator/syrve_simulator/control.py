@@ -290,6 +290,28 @@ class SimulatorControl:
         made: TransactionRecord = self._ask("PUT", f"transactions/{organization_id}", body)
         return made
 
+    def put_order(self, organization_id: str, **order: object) -> dict[str, Any]:
+        """Place an order, or with a known `order_id` let it go on to `status`; returns it as the order methods do.
+
+        `order` may have `status`, `kind` (delivery, table), `order_id`, `customer_id`, `phone`, `number`, `external_number`, `sum`,
+        `from_wallet` and `wallet_id`: what closing it takes from which wallet.
+        """
+        made: dict[str, Any] = self._ask("PUT", f"orders/{organization_id}", order)
+        return made
+
+    def subscribe(self, organization_id: str, url: str, password: str | None = None) -> None:
+        """Let the balance notifications of an organization be sent there."""
+        self._ask("PUT", f"signals/{organization_id}", {"url": url, "password": password})
+
+    def send_no_signals(self, organization_id: str) -> None:
+        """Forget where notifications and webhooks of an organization go."""
+        self._ask("DELETE", f"signals/{organization_id}")
+
+    def signals(self) -> dict[str, int]:
+        """Return how many signals were sent, taken, lost, repeated, delayed, given up, and how many wait."""
+        counts: dict[str, int] = self._ask("GET", "signals")
+        return counts
+
     def _all(self, name: str, given: Mapping[str, str | None]) -> Any:
         query = "".join(f"&{field}={value}" for field, value in given.items() if value is not None)
         found: list[Any] = []

@@ -18,6 +18,7 @@ import msgspec
 from syrve_simulator.application import CONTROL_PREFIX, RawAnswer, Simulator
 from syrve_simulator.control_money import MoneyPaths
 from syrve_simulator.control_refusals import ControlRefusedError, all_known, customer_of, organization_of, page_of
+from syrve_simulator.control_signals import SignalPaths
 from syrve_simulator.control_switches import SwitchPaths
 from syrve_simulator.faults import FaultPlan, FaultScriptError, read_script
 from syrve_simulator.http_message import Reply, Request
@@ -57,6 +58,7 @@ class ControlPaths:
         self._started = time.monotonic()
         self._switches = SwitchPaths(simulator)
         self._money = MoneyPaths(simulator)
+        self._signals = SignalPaths(simulator)
         self._routes: dict[str, dict[str, Callable[[Request, _Arguments], object]]] = {
             "health": {"GET": self._health},
             "calls": {"GET": self._calls, "DELETE": self._reset_calls},
@@ -82,6 +84,9 @@ class ControlPaths:
             "holds/{organization_id}/{transaction_id}/refund": {"PUT": self._money.refund_hold},
             "transactions": {"GET": self._money.transactions},
             "transactions/{organization_id}": {"PUT": self._money.add_transaction},
+            "orders/{organization_id}": {"GET": self._signals.orders, "PUT": self._signals.put_order},
+            "signals": {"GET": self._signals.counts},
+            "signals/{organization_id}": {"PUT": self._signals.subscribe, "DELETE": self._signals.unsubscribe},
         }
 
     def answer(self, request: Request) -> Reply:

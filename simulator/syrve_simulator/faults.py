@@ -17,6 +17,8 @@ from typing import Annotated, Literal
 import msgspec
 
 ANY_OPERATION = "*"
+SIGNALS = ("webhook", "balance_notification")
+"""What the service sends, as fault scripts name it."""
 _BODILESS_STATUSES = frozenset({204, 205, 304})
 _ERROR_PLACE = re.compile(r" - at `\$(?:\[(?P<rule>\d+)\])?(?:\.(?P<field>\w+))?[^`]*`$")
 
@@ -117,7 +119,31 @@ class ErrorInBodyFault(FaultRule, frozen=True, tag="error_in_body"):
             raise ValueError("a refusal (own_status below 500 and other than 408) cannot be applied")
 
 
-AnyFault = (
+class SignalFaultRule(FaultRule, frozen=True):
+    """A rule about what the service sends: its operation is `webhook` or `balance_notification`."""
+
+
+class LoseFault(SignalFaultRule, frozen=True, tag="lose"):
+    """Never sends it."""
+
+
+class RepeatFault(SignalFaultRule, frozen=True, tag="repeat"):
+    """Sends it so many times more."""
+
+    times: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+
+
+class DelayFault(SignalFaultRule, frozen=True, tag="delay"):
+    """Sends it that much later."""
+
+    delay_seconds: _StallSeconds = 5.0
+
+
+class ReorderFault(SignalFaultRule, frozen=True, tag="reorder"):
+    """Sends it after the next one."""
+
+
+AnyCallFault = (
     StatusFault
     | RateLimitFault
     | AllowanceFault
@@ -129,6 +155,8 @@ AnyFault = (
     | MaintenanceFault
     | ErrorInBodyFault
 )
+AnySignalFault = LoseFault | RepeatFault | DelayFault | ReorderFault
+AnyFault = AnyCallFault | AnySignalFault
 
 
 def read_script(script: bytes, operations: Collection[str]) -> list[AnyFault]:
@@ -140,7 +168,12 @@ def read_script(script: bytes, operations: Collection[str]) -> list[AnyFault]:
     except msgspec.DecodeError as error:
         raise FaultScriptError(f"The fault script is not JSON: {error}") from None
     for place, rule in enumerate(rules, start=1):
-        if rule.operation != ANY_OPERATION and rule.operation not in operations:
+        if isinstance(rule, SignalFaultRule):
+            if rule.operation not in SIGNALS:
+                raise FaultScriptError(
+                    f'Rule {place} of the fault script, field "operation": a fault of signals needs one of {", ".join(SIGNALS)}'
+                )
+        elif rule.operation != ANY_OPERATION and rule.operation not in operations:
             known = ", ".join(sorted(operations))
             raise FaultScriptError(
                 f'Rule {place} of the fault script, field "operation": unknown operation "{rule.operation}" (known: *, {known})'
@@ -214,12 +247,23 @@ class FaultPlan:
         self._clock = clock
         self._rules = [_ArmedRule(rule, f"{seed}/{place}") for place, rule in enumerate(rules)]
 
-    def strike(self, operation: str) -> AnyFault | None:
+    def strike(self, operation: str) -> AnyCallFault | None:
         """Return the rule that this call meets, if any, and count it."""
         for armed in self._rules:
+            if isinstance(armed.rule, SignalFaultRule):
+                continue
             rule = armed.strikes(operation, self._clock())
-            if rule is not None:
+            if rule is not None and not isinstance(rule, SignalFaultRule):
                 return rule
+        return None
+
+    def strike_signal(self, operation: str) -> AnySignalFault | None:
+        """Return the rule that something which is sent meets, if any, and count it."""
+        for armed in self._rules:
+            if isinstance(armed.rule, SignalFaultRule):
+                rule = armed.strikes(operation, self._clock())
+                if isinstance(rule, SignalFaultRule):
+                    return rule
         return None
 
     def describe(self) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ analytics.card, analytics.customer_category, analytics.customer_category_history
 analytics.sync_freshness, analytics.holds_at_risk,
 analytics.card_history, analytics.daily_balance, analytics.open_hold, analytics.dangling_by_day, analytics.wallet_change,
 analytics.wallet_movement, analytics.order_balance, analytics.push_outcome, analytics.reject_summary, analytics.run,
-analytics.coupon_series_usage, analytics.shared_phone
+analytics.coupon_series_usage, analytics.shared_phone, analytics.signal_quality
 to syrve_analyst;
 grant execute on function
 sync.change_band(text, double precision, double precision),

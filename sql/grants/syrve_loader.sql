@@ -36,7 +36,7 @@ on sync.breaker to syrve_loader;
 grant
 select,
 insert (organization_id, identity_kind, identity_value, breaker_id, customer_id, answer),
-update (answer, last_seen_at),
+update (breaker_id, answer, last_seen_at),
 delete
 on sync.held_back to syrve_loader;
 grant select on sync.approval, sync.approval_event to syrve_loader;
@@ -147,5 +147,21 @@ privacy.remember(jsonb),
 privacy.erase_returned(),
 privacy.prune_unanswered(integer),
 sync.prune_backfills(integer, integer),
+sync.prune_breakers(integer, integer),
+sync.prune_check_results(integer, integer),
+sync.breaker_digest(bigint, text, timestamptz),
+sync.decide_breaker(bigint, text, timestamptz, text),
 syrve.add_partitions(integer)
 to syrve_loader;
+
+-- Signals: the receiver may be mounted in Airflow, and what follows from a signal is the DAGs' work. When one came is the database's word.
+grant select, delete on sync.signal to syrve_loader;
+grant insert (
+    content_key, organization_id, kind, event_type, channel, event_at, customer_id, phone, order_id, external_number, amount, wallet_id, change, balance,
+    change_type, order_number, field_names
+) on sync.signal to syrve_loader;
+grant update (phone, taken_at, identity_kind, identity_value, is_followed, is_new, settled_at, looked_at, led_to_change) on sync.signal to syrve_loader;
+grant select, insert (organization_id, secret_hash), update (retired_at) on sync.signal_secret to syrve_loader;
+grant select, insert, update on sync.signal_precision, sync.signal_day, sync.order_bookmark to syrve_loader;
+grant select, insert, update (looked_at, balance_seen), delete on wallet.notified_movement to syrve_loader;
+grant execute on function sync.signal_worth(double precision, double precision) to syrve_loader;

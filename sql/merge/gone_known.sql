@@ -1,12 +1,12 @@
--- What is known of these already: who was let through is not held back again, and who is found again is held back no longer. A breaker of which
--- nothing is left was recovered from. Returns how many customers are gone anew.
+-- What is known of these already: a customer who was let through is not held back again under any identity until the look-up by id has told what became
+-- of them, and who is found again is held back no longer. A breaker of which nothing is left was recovered from. What is held under a breaker that is
+-- decided (a task held it while a person decided) is a new question. Returns how many customers are gone anew.
 with let_through as (
     delete from staging_gone as gone
     using sync.held_back as held
     where
         held.organization_id = gone.organization_id
-        and held.identity_kind = gone.identity_kind
-        and held.identity_value = gone.identity_value
+        and held.customer_id = gone.customer_id
         and held.let_through_at is not null
     returning gone.organization_id, gone.identity_kind, gone.identity_value
 ),
@@ -20,7 +20,7 @@ over as (
         and looked.identity_value = held.identity_value
         and looked.outcome in ('found', 'not_found')
         and (
-            held.let_through_at is not null
+            (held.let_through_at is not null and held.identity_kind = 'id')
             or not exists (
                 select 1
                 from staging_gone as again
@@ -31,6 +31,18 @@ over as (
             )
         )
     returning held.breaker_id, held.organization_id, held.identity_kind, held.identity_value
+),
+
+told_by_id as (
+    delete from sync.held_back as held
+    using staging_lookup as looked
+    where
+        looked.organization_id = held.organization_id
+        and looked.identity_kind = 'id'
+        and looked.outcome in ('found', 'not_found')
+        and held.customer_id = case when looked.identity_kind = 'id' then looked.identity_value::uuid end
+        and held.identity_kind <> 'id'
+        and held.let_through_at is not null
 ),
 
 recovered as (
@@ -69,8 +81,9 @@ where
     and not exists (
         select 1
         from sync.held_back as held
+        inner join sync.breaker as known on held.breaker_id = known.breaker_id
         where
             held.organization_id = gone.organization_id
             and held.customer_id = gone.customer_id
-            and held.let_through_at is null
+            and known.decision is null
     );

@@ -15,6 +15,7 @@ with held as (
     left join lateral (
         select same.breaker_id
         from sync.held_back as same
+        inner join sync.breaker as undecided on same.breaker_id = undecided.breaker_id and undecided.decision is null
         where same.organization_id = gone.organization_id and same.customer_id = gone.customer_id
         order by same.breaker_id
         limit 1
@@ -22,7 +23,10 @@ with held as (
     where already.breaker_id is not null or %(breaker_id)s::bigint is not null
     order by gone.organization_id, gone.identity_kind, gone.identity_value
     on conflict (organization_id, identity_kind, identity_value) do update
-        set answer = excluded.answer, last_seen_at = now()
+        set
+            breaker_id = excluded.breaker_id,
+            answer = excluded.answer,
+            last_seen_at = now()
     returning
         known.organization_id, known.identity_kind, known.identity_value, known.customer_id, known.answer,
         known.held_at = now() as is_new

@@ -16,4 +16,5 @@ drop table sync.reject;
 drop function sync.date_resolving();
 drop table sync.run;
 drop table sync.roster;
+drop function sync.uncover();
 drop sequence sync.lease_id;

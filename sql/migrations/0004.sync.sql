@@ -42,7 +42,8 @@ comment on column sync.roster.identity_value is 'Phone as E.164, customer id, or
 comment on column sync.roster.source is 'Where the identity came from, such as crm, file or query.';
 comment on column sync.roster.received_value is 'The value as it was received, where it was put into another form.';
 comment on column sync.roster.priority is 'Higher ones are looked up first when due, and more often: see weight.';
-comment on column sync.roster.due_at is 'When the next look-up is due.';
+comment on column sync.roster.due_at is
+'When the next look-up is due; infinity: covered, the customer is looked up under another identity, and the answer names this one (sql/roster/cover.sql).';
 comment on column sync.roster.checked_at is 'Time of the last answer: a customer found then was at least as fresh.';
 comment on column sync.roster.outcome is 'How the last look-up ended: found, not_found, rejected (record unusable) or failed (no answer).';
 comment on column sync.roster.customer_id is 'Customer last found under this identity.';
@@ -162,6 +163,36 @@ comment on column sync.coupon_watch.organization_id is 'Organization to ask.';
 comment on column sync.coupon_watch.number is 'Number on the coupon.';
 comment on column sync.coupon_watch.source is 'Who put it on the list.';
 comment on column sync.coupon_watch.added_at is 'When it was put on the list.';
+
+create function sync.uncover() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    with locked as materialized (
+        select roster.organization_id, roster.identity_kind, roster.identity_value
+        from sync.roster as roster
+        where
+            roster.due_at = 'infinity'
+            and (roster.organization_id, roster.customer_id) in (select gone.organization_id, gone.customer_id from gone where gone.due_at < 'infinity')
+        order by roster.organization_id, roster.identity_kind, roster.identity_value
+        for no key update
+    )
+    update sync.roster as roster
+    set due_at = now()
+    from locked
+    where
+        roster.organization_id = locked.organization_id
+        and roster.identity_kind = locked.identity_kind
+        and roster.identity_value = locked.identity_value;
+    return null;
+end
+$$;
+comment on function sync.uncover() is 'Makes identities due that were covered by one which has been deleted from the roster: else none of the customer would be looked up.';
+create trigger roster_uncover
+after delete on sync.roster
+referencing old table as gone
+for each statement execute function sync.uncover();
 
 create view sync.roster_masked as
 select

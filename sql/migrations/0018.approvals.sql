@@ -3,7 +3,7 @@
 
 create table sync.approval (
     approval_id uuid primary key default gen_random_uuid(),
-    kind text not null check (kind in ('topup', 'release', 'crm_push', 'erasure')),
+    kind text not null check (kind in ('topup', 'release', 'crm_push', 'erasure', 'breaker')),
     subject text not null check (subject <> ''),
     digest text not null check (digest ~ '^[0-9a-f]{64}$'),
     rows bigint not null check (rows >= 0),
@@ -21,8 +21,8 @@ create index approval_subject on sync.approval (kind, subject);
 comment on table sync.approval is
 'What a person was asked to approve: the content by its digest, and who asked for it. The answer is in approval_event; append-only.';
 comment on column sync.approval.approval_id is 'Id of the question; Airflow''s options carry the first twelve digits of the digest.';
-comment on column sync.approval.kind is 'What would be done: topup, release, crm_push or erasure.';
-comment on column sync.approval.subject is 'What it is about: campaign and version, request_id of wallet.release, plan_id of crm.push_plan, or run_id of privacy.erasure.';
+comment on column sync.approval.kind is 'What would be done: topup, release, crm_push, erasure or breaker.';
+comment on column sync.approval.subject is 'What it is about: campaign and version, request_id of wallet.release, plan_id of crm.push_plan, run_id of privacy.erasure, or breaker_id.';
 comment on column sync.approval.digest is 'SHA-256 of the content, in hex: exactly this is approved, or nothing.';
 comment on column sync.approval.rows is 'How many rows would be sent.';
 comment on column sync.approval.amount is 'Their amounts together, in the wallets'' currency; null where no money moves.';
@@ -123,8 +123,8 @@ from sync.approval as approval
 left join sync.approval_event as decision on approval.approval_id = decision.approval_id and decision.state <> 'not_counted';
 comment on view sync.approval_state is 'Questions with their decision: who asked, who answered, when.';
 comment on column sync.approval_state.approval_id is 'Id of the question; Airflow''s options carry the first twelve digits of the digest.';
-comment on column sync.approval_state.kind is 'What would be done: topup, release, crm_push or erasure.';
-comment on column sync.approval_state.subject is 'What it is about: campaign and version, request_id of wallet.release, plan_id of crm.push_plan, or run_id of privacy.erasure.';
+comment on column sync.approval_state.kind is 'What would be done: topup, release, crm_push, erasure or breaker.';
+comment on column sync.approval_state.subject is 'What it is about: campaign and version, request_id of wallet.release, plan_id of crm.push_plan, run_id of privacy.erasure, or breaker_id.';
 comment on column sync.approval_state.digest is 'SHA-256 of the content, in hex: exactly this is approved, or nothing.';
 comment on column sync.approval_state.rows is 'How many rows would be sent.';
 comment on column sync.approval_state.amount is 'Their amounts together, in the wallets'' currency; null where no money moves.';
@@ -138,6 +138,75 @@ comment on column sync.approval_state.decided_by_id is 'Airflow''s id of the use
 comment on column sync.approval_state.decided_by is 'That user''s name in Airflow.';
 comment on column sync.approval_state.approved_amount is 'Money approved, in the wallets'' currency.';
 comment on column sync.approval_state.decided_at is 'When it was decided.';
+
+-- A breaker is decided through Airflow only as a person saw it: what it holds by a moment, under an approval of the run.
+
+alter table sync.breaker add column approval_id uuid references sync.approval (approval_id);
+comment on column sync.breaker.approval_id is
+'Approval of Airflow''s under which it was decided, which names the people; null: by the login itself (decided_by), or undecided.';
+
+create function sync.breaker_digest(breaker bigint, decision text, as_of timestamptz) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+return encode(sha256(convert_to(concat_ws('|', breaker::text, decision, extract(epoch from as_of)::text), 'UTF8')), 'hex');
+comment on function sync.breaker_digest(bigint, text, timestamptz) is
+'Digest that an approval names: a decision about what a breaker holds by a moment.';
+
+-- As the owner, because the DAGs may decide nothing: this does what the approval says, and only that.
+create function sync.decide_breaker(breaker bigint, decision text, as_of timestamptz, run_id text) returns bigint
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    approval record;
+    known sync.breaker%rowtype;
+    kept bigint;
+    due bigint;
+begin
+    select asked.approval_id into approval
+    from sync.approval_state as asked
+    where
+        asked.kind = 'breaker'
+        and asked.run_id = $4
+        and asked.subject = $1::text
+        and asked.digest = sync.breaker_digest($1, $2, $3)
+        and (asked.state = 'approved' or (asked.state = 'not_needed' and $2 = 'dropped'))
+    limit 1;
+    if not found then
+        raise exception 'nobody has approved that breaker % is % in this run', $1, $2 using errcode = 'SY003';
+    end if;
+    select breaker_of.* into known from sync.breaker as breaker_of where breaker_of.breaker_id = $1 for update;
+    if known.approval_id = approval.approval_id then
+        return 0;
+    end if;
+    if known.breaker_id is null or known.decision is not null then
+        raise exception 'breaker % is not undecided; see sync.breaker', $1 using errcode = 'no_data_found';
+    end if;
+    update sync.breaker as decided
+    set decision = $2, decided_at = now(), decided_by = session_user, approval_id = approval.approval_id
+    where decided.breaker_id = $1;
+    -- What came after the question waits for a question of its own.
+    kept := (select count(*) from sync.held_back as held where held.breaker_id = $1 and held.held_at > $3)
+        + (select count(distinct held.crm_id) from crm.push_held_back as held where held.breaker_id = $1 and held.held_at > $3);
+    if kept > 0 then
+        insert into sync.breaker (organization_id, kind, field, run_id, looked, affected, allowed, alerted_at)
+        values (known.organization_id, known.kind, known.field, known.run_id, known.looked, kept, known.allowed, now())
+        returning breaker_id into known.breaker_id;
+        update sync.held_back as held set breaker_id = known.breaker_id where held.breaker_id = $1 and held.held_at > $3;
+        update crm.push_held_back as held set breaker_id = known.breaker_id where held.breaker_id = $1 and held.held_at > $3;
+    end if;
+    due := sync.make_held_back_due($1);
+    if $2 = 'let_through' then
+        update sync.held_back as held set let_through_at = now() where held.breaker_id = $1;
+    else
+        delete from sync.held_back as held where held.breaker_id = $1;
+    end if;
+    return due;
+end
+$$;
+comment on function sync.decide_breaker(bigint, text, timestamptz, text) is
+'Lets through (let_through) or drops (dropped) what a breaker held by a moment, if a run has the approval of just that. '
+'What it held later waits under a new breaker. Repeated, it does nothing. Returns how many identities are due.';
 
 -- What was shown is what is sent: the content of a planned push never changes, and a plan about which a person was asked gets no more rows. Else a
 -- task that has read the approval would send what came after it.

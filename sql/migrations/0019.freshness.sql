@@ -166,6 +166,7 @@ as $$
         concat_ws(
             '; ',
             case
+                when spent.due_at = 'infinity' then 'covered: the customer is looked up under another identity, and the answer counts for this one'
                 when spent.checked_at is null then 'never looked up: new identities take up to half of every batch'
                 when spent.outcome = 'failed' then 'the last look-up got no answer: another try'
                 when spent.active_until > now() then
@@ -226,6 +227,7 @@ with spent as (
         sum(rate_per_day * interval_days / 2) / nullif(sum(rate_per_day), 0) as mean_delay_days,
         avg(interval_days / 2) as mean_age_days
     from sync.refresh_interval
+    where due_at < 'infinity'
     group by organization_id
 ),
 
@@ -293,13 +295,14 @@ left join sync.refresh_policy as policy on spent.organization_id = policy.organi
 left join customer on spent.organization_id = customer.organization_id
 left join coupon on spent.organization_id = coupon.organization_id;
 comment on view analytics.sync_freshness is
-'How fresh the mirror is and what the present budget buys, as of now; a customer may be on the roster under several identities. '
+'How fresh the mirror is and what the present budget buys, as of now. A customer who is on the roster under several identities counts once, '
+'as they are looked up under one of them. '
 'One row per organization with identities. Key: organization_id. Joins: organization (organization_id).';
 comment on column analytics.sync_freshness.organization_id is 'Organization.';
 comment on column analytics.sync_freshness.organization_name is 'Its name; null until it has been listed.';
 comment on column analytics.sync_freshness.customers is 'Customers in the mirror, deleted ones included.';
 comment on column analytics.sync_freshness.customers_deleted is 'Deleted ones of them.';
-comment on column analytics.sync_freshness.identities is 'Identities of the roster.';
+comment on column analytics.sync_freshness.identities is 'Identities of the roster that are looked up; not those that another one of the customer covers.';
 comment on column analytics.sync_freshness.found is 'Those whose last look-up gave a customer.';
 comment on column analytics.sync_freshness.not_found is 'Those under which nothing is known.';
 comment on column analytics.sync_freshness.rejected is 'Those whose record could not be used; see sync.reject.';

@@ -1,3 +1,4 @@
+drop function sync.prune_breakers(integer, integer);
 drop function sync.prune_backfills(integer, integer);
 drop function syrve.add_partitions(integer);
 drop trigger erased_stay_away on sync.roster;

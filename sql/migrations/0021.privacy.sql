@@ -454,6 +454,25 @@ begin
         n := n || jsonb_build_object('sync.audit', affected);
     end if;
 
+    -- Made by a later migration.
+    if to_regclass('sync.signal') is not null then
+        delete from sync.signal as reported
+        where
+            reported.organization_id = erasure.organization_id
+            and (
+                reported.customer_id = erasure.customer_id
+                or exists (
+                    select
+                    from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
+                    where
+                        (mine.identity_kind = 'phone' and mine.identity_value = reported.phone)
+                        or (mine.identity_kind = reported.identity_kind and mine.identity_value = reported.identity_value)
+                )
+            );
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object('sync.signal', affected);
+    end if;
+
     -- Last: until here it says who the person is.
     delete from sync.roster as known
     using privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
@@ -896,6 +915,32 @@ as $$
 $$;
 comment on function sync.prune_backfills(integer, integer) is
 'Removes backfills that ended more than that many days ago, at least 7.';
+
+-- As the owner, likewise. What a person decided about a push holds as long as the CRM wants just that, so its breaker stays.
+create function sync.prune_breakers(days integer, batch_rows integer) returns bigint
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with old as (
+        select done.breaker_id
+        from sync.breaker as done
+        where
+            done.decided_at < now() - make_interval(days => greatest($1, 7))
+            and not exists (select from crm.push_held_back as held where held.breaker_id = done.breaker_id)
+        limit $2
+    ),
+
+    removed as (
+        delete from sync.breaker as done
+        using old
+        where done.breaker_id = old.breaker_id
+        returning done.breaker_id
+    )
+
+    select count(*) from removed
+$$;
+comment on function sync.prune_breakers(integer, integer) is
+'Removes breakers that were decided more than that many days ago, at least 7, with what they held of a pull; not those that a push still goes by.';
 
 -- As the owner, because the DAGs make no tables.
 create function syrve.add_partitions(years_ahead integer default 3) returns integer

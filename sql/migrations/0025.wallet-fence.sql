@@ -1,4 +1,4 @@
--- depends: 0023.page
+-- depends: 0024.signals
 -- The fence: what shows that the ledger is as new as the world, and stops every money call if it may not be.
 
 create table wallet.epoch (

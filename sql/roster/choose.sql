@@ -12,6 +12,7 @@ with reached as materialized (
         organization_id = %(organization_id)s
         and (identity_kind, identity_value) > (%(after_kind)s, %(after_value)s)
         and (checked_at is null or checked_at < %(not_refreshed_since)s)
+        and due_at < 'infinity'
     order by identity_kind, identity_value
     limit %(step_limit)s
     for no key update

@@ -12,6 +12,7 @@ with edited as materialized (
         wished.edited_at > now() - make_interval(secs => %(edited_within_seconds)s)
         and wished.edited_at > known.checked_at
         and known.due_at > now()
+        and known.due_at < 'infinity'
     order by known.organization_id, known.identity_kind, known.identity_value
     for no key update of known
 )

@@ -1,11 +1,11 @@
--- Makes every identity of the organizations due at once; locks them in the order of the key, as merges do.
+-- Makes every customer of the organizations due at once, not under identities that another covers; locks them in the order of the key, as merges do.
 with later as materialized (
     select
         organization_id,
         identity_kind,
         identity_value
     from sync.roster
-    where organization_id = any(%(organization_ids)s::uuid[]) and due_at > now()
+    where organization_id = any(%(organization_ids)s::uuid[]) and due_at > now() and due_at < 'infinity'
     order by organization_id, identity_kind, identity_value
     for no key update
 )

@@ -1,4 +1,4 @@
--- Makes every identity of some customers of one organization due now, and keeps them active for a while where asked: for whoever knows that
+-- Makes some customers of one organization due now, under every identity that no other covers, and keeps them active for a while where asked: for whoever knows that
 -- something happened to them, such as a hold or a push. Who is being looked up at this moment is looked up once more (roster/finish.sql).
 -- Locks in the order of the key, as merges do.
 with concerned as materialized (
@@ -7,7 +7,7 @@ with concerned as materialized (
         identity_kind,
         identity_value
     from sync.roster
-    where organization_id = %(organization_id)s and customer_id = any(%(customer_ids)s::uuid[])
+    where organization_id = %(organization_id)s and customer_id = any(%(customer_ids)s::uuid[]) and due_at < 'infinity'
     order by organization_id, identity_kind, identity_value
     for no key update
 )

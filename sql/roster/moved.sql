@@ -49,4 +49,5 @@ on conflict (organization_id, identity_kind, identity_value) do update
     set
         due_at = case when known.lease is null then least(known.due_at, now()) else now() end,
         customer_id = excluded.customer_id,
+        active_until = greatest(known.active_until, excluded.active_until),
         confirmed_at = greatest(known.confirmed_at, excluded.confirmed_at);

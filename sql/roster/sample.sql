@@ -32,7 +32,7 @@ from (
             coalesce(exposure_days, 0)::double precision as exposure_days,
             checked_at is not null and due_at < now() - interval '3 hours' as is_overdue
         from sync.roster tablesample system (%(percent)s)  -- noqa: PRS
-        where active_until is null or active_until < now()
+        where (active_until is null or active_until < now()) and due_at < 'infinity'
     ) as known
     left join sync.refresh_fit as fit on known.organization_id = fit.organization_id
 ) as identity

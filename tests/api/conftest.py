@@ -31,7 +31,8 @@ def service() -> Iterator[ScriptedService]:
 
 
 def make_config(url: str, **changes: Any) -> SyrveConfig:
-    return SyrveConfig(**{"base_url": url, "api_login": "demo-login", "call_deadline_seconds": 20.0} | changes)
+    settings: dict[str, Any] = {"base_url": url, "api_login": "demo-login", "call_deadline_seconds": 20.0}
+    return SyrveConfig(**settings | changes)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from syrve.api.endpoints import ENDPOINTS, Family, Safety
 from syrve.api.errors import ConfigurationError, SyrveError, UnsupportedByDialect
 from syrve.api.extras import DEFAULT_BUDGETS
 from syrve.api.models import CustomerChange
+from syrve_simulator.wire import DIALECTS as SIMULATED
 
 ORG = "7bc05553-4b68-44e8-b7bc-37be63c6d9e9"
 GUEST = "0a1b2c3d-0000-4000-8000-000000000001"
@@ -56,6 +57,13 @@ CALLS: dict[str, tuple[str, Callable[[SyrveClient], Any]]] = {
     "transactions_by_revision": (
         "transactions_by_revision",
         lambda client: list(client.transactions_by_revision(ORG, GUEST)),
+    ),
+    "orders_by_revision": ("orders_by_revision", lambda client: client.orders_by_revision(ORG, 17)),
+    "orders_by_date": ("orders_by_date", lambda client: client.orders_by_date(ORG, SINCE, UNTIL)),
+    "webhook_settings": ("webhook_settings", lambda client: client.webhook_settings(ORG)),
+    "update_webhook_settings": (
+        "webhook_update",
+        lambda client: client.update_webhook_settings(ORG, "https://example.com/x", None, {}),
     ),
 }
 TOKEN_OPERATIONS = {"access_token", "access_token_v2"}
@@ -103,10 +111,18 @@ def test_every_operation_is_offered_by_a_dialect() -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+def test_simulator_serves_every_path_of_the_dialect(dialect: str) -> None:
+    served = {path for operation in SIMULATED[dialect].operations for path in operation.paths}
+
+    assert {path.format(segment="iiko") for path in dialect_named(dialect).paths.values()} - served == set()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_capabilities_agree_with_the_operations_on_offer(dialect: str) -> None:
     spoken = dialect_named(dialect)
 
     assert spoken.capabilities.removes_category == ("category_remove" in spoken.paths)
+    assert spoken.capabilities.reports_orders == ("orders_by_revision" in spoken.paths)
     assert spoken.capabilities.reports_transactions == ("transactions_by_revision" in spoken.paths)
     assert spoken.capabilities.takes_app_tokens == ("access_token_v2" in spoken.paths)
 
@@ -133,6 +149,7 @@ def test_whatever_moves_money_is_money_and_whatever_else_writes_may_be_repeated(
         "card_remove",
         "category_add",
         "category_remove",
+        "webhook_update",
     }
 
 

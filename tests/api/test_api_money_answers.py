@@ -84,6 +84,11 @@ EXAMPLES: list[tuple[int, int, Any, Effect, type[SyrveError] | None]] = [
     (3, 302, PAGE, NOT_CARRIED_OUT, ConfigurationError),
     (3, 301, "moved", NOT_CARRIED_OUT, ConfigurationError),
     (3, 307, {}, NOT_CARRIED_OUT, ConfigurationError),
+    (3, 300, {}, NOT_CARRIED_OUT, ConfigurationError),
+    (3, 302, {"httpStatusCode": 429}, NOT_CARRIED_OUT, ConfigurationError),
+    (11, 409, {"httpStatusCode": 429, "message": "x"}, UNKNOWN, OutcomeUnknown),
+    (11, 200, {"code": "Transport_WrongSum", "httpStatusCode": 200}, UNKNOWN, OutcomeUnknown),
+    (3, 399, {}, NOT_CARRIED_OUT, ConfigurationError),
     (4, 404, PAGE, NOT_CARRIED_OUT, ConfigurationError),
     (4, 403, "\n <html>blocked", NOT_CARRIED_OUT, ConfigurationError),
     (4, 400, "<h1>Bad request</h1>", NOT_CARRIED_OUT, ConfigurationError),
@@ -100,6 +105,8 @@ EXAMPLES: list[tuple[int, int, Any, Effect, type[SyrveError] | None]] = [
     (7, 200, LOYALTY_OFF, NOT_CARRIED_OUT, LoyaltyNotConfigured),
     (8, 400, NO_MONEY, REFUSED, MoneyRefused),
     (8, 200, NO_MONEY, REFUSED, MoneyRefused),
+    (8, 200, {"errorCode": "Wallet_NotEnoughMoney"}, REFUSED, MoneyRefused),
+    (8, 499, NO_MONEY, REFUSED, MoneyRefused),
     (8, 409, {"errorCode": "Transaction_AlreadyCancelled"}, REFUSED, MoneyRefused),
     (8, 404, {"code": "Transport_WrongWalletId", "errorCode": None}, REFUSED, MoneyRefused),
     (8, 422, {"error": "SUM_TOO_LARGE", "errorDescription": "x"}, REFUSED, MoneyRefused),
@@ -107,6 +114,7 @@ EXAMPLES: list[tuple[int, int, Any, Effect, type[SyrveError] | None]] = [
     (9, 404, "", NOT_CARRIED_OUT, ConfigurationError),
     (9, 405, {}, NOT_CARRIED_OUT, ConfigurationError),
     (10, 200, {}, MOVED, None),
+    (10, 299, {}, MOVED, None),
     (10, 201, {"correlationId": CORRELATION_ID, "transactionId": CORRELATION_ID}, MOVED, None),
     (10, 200, {"errorCode": None, "message": "", "httpStatusCode": 200}, MOVED, None),
     (11, 400, TIMED_OUT, UNKNOWN, OutcomeUnknown),
@@ -152,6 +160,14 @@ def test_money_answer_means_what_its_row_says(
             assert type(value) is error
             assert effect_of(value) is effect
             assert (value.operation, value.status) == (endpoint.operation, 429 if error is RateLimited else status)
+
+
+def test_error_names_the_code_that_says_most() -> None:
+    for endpoint in MONEY:
+        for status, body in ((400, NO_MONEY), (500, NO_MONEY)):
+            error = interpret(endpoint, status, raw(body))
+            assert isinstance(error, OutcomeUnknown | MoneyRefused)
+            assert error.code == NO_MONEY["errorCode"]
 
 
 def test_every_row_of_the_money_table_has_an_example() -> None:
@@ -204,6 +220,11 @@ def test_error_class_leaves_money_unknown_unless_it_says_otherwise() -> None:
         "UnsupportedByDialect": NOT_CARRIED_OUT,
         "UntrustedCertificate": NOT_CARRIED_OUT,
     }
+
+
+@pytest.mark.parametrize("operation", ["customer_info", "create_or_update", "access_token"])
+def test_error_of_no_money_call_moved_no_money(operation: str) -> None:
+    assert effect_of(ConnectionFailed("reset", operation=operation)) is NOT_CARRIED_OUT
 
 
 def test_text_of_an_error_does_not_decide_what_moved() -> None:

@@ -85,9 +85,8 @@ class Ending:
 
 
 def config(**changes: Any) -> SyrveConfig:
-    return SyrveConfig(
-        **{"base_url": "https://syrve.test", "api_login": "login", "call_deadline_seconds": DEADLINE_SECONDS} | changes
-    )
+    settings: dict[str, Any] = {"base_url": "https://syrve.test", "api_login": "login"}
+    return SyrveConfig(**settings | {"call_deadline_seconds": DEADLINE_SECONDS} | changes)
 
 
 def make_call(endpoint: Endpoint, *, backoff: Backoff | None = None, seed: int = 1, started_at: float = 1000.0) -> Call:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from benchmarks.ground import Ground, Writes, execute, ground, scalar, written
@@ -27,7 +28,7 @@ def merge(here: Ground, dsn: str, load: dict) -> tuple[dict, Writes]:
     return told, writes
 
 
-def test_row_versions_dead_rows_and_wal_are_counted(here):
+def test_row_versions_dead_rows_and_wal_are_counted(here: Any) -> None:
     dsn = here.fresh_database("counted", migrated=False)
     execute(dsn, "create table public.thing (id integer primary key, value text)")
     with written(here, dsn, ["public"]) as writes:
@@ -47,7 +48,7 @@ def test_row_versions_dead_rows_and_wal_are_counted(here):
     assert (writes.rows_written, writes.dead_rows) == (0, 0)
 
 
-def test_ours_merges_every_row_then_none_then_what_changed(here):
+def test_ours_merges_every_row_then_none_then_what_changed(here: Any) -> None:
     dsn = here.fresh_database("merged", migrated=True)
     rows = [each for customer in population.customers(COUNT, 5) for each in population.flat_rows(customer)]
     told, writes = merge(here, dsn, {})

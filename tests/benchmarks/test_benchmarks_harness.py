@@ -4,6 +4,7 @@ import importlib
 import sys
 import threading
 from collections import Counter
+from typing import Any
 
 import psycopg2.extensions
 import pytest
@@ -24,20 +25,20 @@ def flat(*customers: dict) -> list:
     return [each for customer in customers for each in population.flat_rows(customer)]
 
 
-def test_the_same_seed_makes_the_same_customers_and_another_seed_makes_others():
+def test_the_same_seed_makes_the_same_customers_and_another_seed_makes_others() -> None:
     first = list(population.customers(50, seed=3))
     assert first == list(population.customers(50, seed=3))
     assert first[:20] == list(population.customers(20, seed=3))
     assert first != list(population.customers(50, seed=4))
 
 
-def test_a_later_look_at_unchanged_customers_differs_in_its_time_alone():
+def test_a_later_look_at_unchanged_customers_differs_in_its_time_alone() -> None:
     before, again = list(population.customers(50, 3)), list(population.customers(50, 3, again=True))
     assert {each["fetched_at"] for each in again} == {population.FETCHED_AGAIN_AT}
     assert [each | {"fetched_at": ""} for each in again] == [each | {"fetched_at": ""} for each in before]
 
 
-def test_one_in_a_hundred_customers_changes():
+def test_one_in_a_hundred_customers_changes() -> None:
     before, after = list(population.customers(500, 3)), list(population.customers(500, 3, changed=True))
     pairs = enumerate(zip(before, after, strict=True))
     assert [n for n, (old, new) in pairs if old | {"fetched_at": ""} != new | {"fetched_at": ""}] == [
@@ -49,7 +50,7 @@ def test_one_in_a_hundred_customers_changes():
     ]
 
 
-def test_changed_rows_are_those_that_differ_appear_or_vanish():
+def test_changed_rows_are_those_that_differ_appear_or_vanish() -> None:
     def keyed(changed: bool) -> dict:
         rows = flat(*population.customers(1_000, 3, changed=changed))
         # The time of the answer, the last column of a customer, is no change.
@@ -60,7 +61,7 @@ def test_changed_rows_are_those_that_differ_appear_or_vanish():
     assert population.changed_rows(1_000, 3) == len(different) >= 10
 
 
-def test_customers_have_one_to_three_wallets_up_to_two_cards_and_up_to_three_categories():
+def test_customers_have_one_to_three_wallets_up_to_two_cards_and_up_to_three_categories() -> None:
     customers = list(population.customers(300, 3))
     assert {len(each["wallets"]) for each in customers} == {1, 2, 3}
     assert {len(each["cards"]) for each in customers} == {0, 1, 2}
@@ -69,7 +70,7 @@ def test_customers_have_one_to_three_wallets_up_to_two_cards_and_up_to_three_cat
     assert max(keys.values()) == 1
 
 
-def test_ratios_are_of_medians():
+def test_ratios_are_of_medians() -> None:
     figures = Figures()
     for ours, peer in ((1.0, 10.0), (1.0, 12.0), (9.0, 400.0)):
         figures.add("ours", seconds=ours)
@@ -79,7 +80,7 @@ def test_ratios_are_of_medians():
     assert figures.largest("ours", "seconds") == 9.0
 
 
-def test_each_round_begins_with_another_contestant():
+def test_each_round_begins_with_another_contestant() -> None:
     assert [in_turn(["a", "b", "c"], number) for number in range(3)] == [
         ["a", "b", "c"],
         ["b", "c", "a"],
@@ -91,29 +92,29 @@ def test_each_round_begins_with_another_contestant():
     ("measured", "at_least", "kept"),
     [(2.0, True, True), (1.99, True, False), (2.0, False, True), (2.01, False, False), (float("nan"), True, False)],
 )
-def test_a_promise_is_kept_on_its_side_of_the_bound(measured, at_least, kept):
+def test_a_promise_is_kept_on_its_side_of_the_bound(measured: Any, at_least: Any, kept: Any) -> None:
     promise = Promise("merge", measured, 2.0, at_least)
     assert promise.is_kept is kept
     assert ("FALLS SHORT" in promise.line()) is not kept
 
 
-def test_one_promise_that_falls_short_fails_the_command(capsys):
+def test_one_promise_that_falls_short_fails_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.report([KEPT], quick=False) == 0
     assert command.report([KEPT, SHORT], quick=False) == 1
     assert "FALLS SHORT" in capsys.readouterr().out
 
 
-def test_small_sizes_are_not_judged(capsys):
+def test_small_sizes_are_not_judged(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.report([SHORT], quick=True) == 0
     assert "FALLS SHORT" not in capsys.readouterr().out
 
 
-def test_a_client_that_fails_fails_the_benchmark_and_says_why():
+def test_a_client_that_fails_fails_the_benchmark_and_says_why() -> None:
     with pytest.raises(ClientFailedError, match="no such luck"):
         run_client("peer", [sys.executable, "-c", "raise SystemExit('no such luck')"])
 
 
-def test_the_last_line_of_a_client_counts():
+def test_the_last_line_of_a_client_counts() -> None:
     assert run_client("peer", [sys.executable, "-c", "print('hello'); print('{\"done\": 3}')"]) == {"done": 3}
 
 
@@ -154,24 +155,24 @@ def test_benchmarks_end_at_the_limit_and_name_what_is_left(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", command.NAMES)
-def test_every_name_is_a_benchmark(name):
+def test_every_name_is_a_benchmark(name: Any) -> None:
     assert callable(importlib.import_module(f"benchmarks.{name}").run)
 
 
-def test_an_unknown_name_is_refused(capsys):
+def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         command.main(["marge"])
     assert ended.value.code == 2
     assert "no benchmark 'marge'" in capsys.readouterr().err
 
 
-def test_peers_reach_the_same_socket():
+def test_peers_reach_the_same_socket() -> None:
     dsn = "postgresql://postgres@/work?host=%2Ftmp%2Fserver&port=5432"
     assert psycopg2.extensions.parse_dsn(peer_dsn(dsn))["host"] == "/tmp/server"
 
 
 @given(st.lists(st.floats(0, 30), max_size=60))
-def test_the_gateway_refuses_exactly_what_exceeds_its_limit_in_any_minute(distances):
+def test_the_gateway_refuses_exactly_what_exceeds_its_limit_in_any_minute(distances: Any) -> None:
     limiter, passed, now = Limiter("", 5), [], 0.0
     for distance in distances:
         now += distance

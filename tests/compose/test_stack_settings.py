@@ -1,11 +1,11 @@
 """Every setting that the stack hands to Airflow, to the DAGs and to the image exists in what is installed."""
 
 import re
-import tomllib
 from pkgutil import resolve_name
 from typing import Any
 
 import pytest
+from docker.product_requirements import requirements
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -104,10 +104,10 @@ def unmet(requirements: list[Requirement], locked: dict[str, str]) -> list[str]:
 
 
 def test_lock_holds_all_that_the_image_asks_for() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    product = [each for name in ("", "simulator") for each in requirements(ROOT / name / "pyproject.toml")]
     added = (ROOT / "docker" / "requirements.in").read_text(encoding="utf-8").splitlines()
 
-    assert unmet(requirements_in(*project["dependencies"], *added, "hatchling"), locked_versions()) == []
+    assert unmet(requirements_in(*product, *added, "hatchling"), locked_versions()) == []
 
 
 def test_lock_meets_its_source() -> None:

@@ -1,7 +1,9 @@
 """Coupons and series through a stranger's client."""
 
+from typing import Any
 
-async def test_every_coupon_is_told(stranger, service, organization_id):
+
+async def test_every_coupon_is_told(stranger: Any, service: Any, organization_id: Any) -> None:
     for known in service.control.coupons(organization_id)[:80]:
         coupons = stranger.iiko.loyalty.coupons
         answer = stranger.faithful(await coupons.info(organization_id=organization_id, number=known["number"]))
@@ -12,7 +14,7 @@ async def test_every_coupon_is_told(stranger, service, organization_id):
         assert (coupon.when_activated is not None) == known["is_used"]
 
 
-async def test_unknown_coupon_is_nothing_in_either_form(stranger, service, organization_id):
+async def test_unknown_coupon_is_nothing_in_either_form(stranger: Any, service: Any, organization_id: Any) -> None:
     ask = {"organization_id": organization_id, "number": "NO-SUCH-COUPON"}
 
     empty = stranger.faithful(await stranger.iiko.loyalty.coupons.info(**ask))
@@ -22,7 +24,9 @@ async def test_unknown_coupon_is_nothing_in_either_form(stranger, service, organ
     assert (empty.coupon_info, null.coupon_info) == ([], None)
 
 
-async def test_series_and_their_coupons_are_listed_page_by_page(stranger, service, organization_id):
+async def test_series_and_their_coupons_are_listed_page_by_page(
+    stranger: Any, service: Any, organization_id: Any
+) -> None:
     coupons = stranger.iiko.loyalty.coupons
     series = stranger.faithful(await coupons.series(organization_id=organization_id)).series_with_not_activated_coupons
     listed = []
@@ -40,7 +44,7 @@ async def test_series_and_their_coupons_are_listed_page_by_page(stranger, servic
     assert sorted(listed) == sorted(one["number"] for one in known if not one["is_used"] and not one["is_deleted"])
 
 
-async def test_coupon_is_asked_for_within_its_series(stranger, service, organization_id):
+async def test_coupon_is_asked_for_within_its_series(stranger: Any, service: Any, organization_id: Any) -> None:
     coupons = stranger.iiko.loyalty.coupons
     first, second = stranger.faithful(
         await coupons.series(organization_id=organization_id)

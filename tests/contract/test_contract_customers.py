@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from iikocloudapi import BadRequest
@@ -18,21 +19,21 @@ from iikocloudapi.models.loyalty import (
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 
 
-async def look_up(stranger, request):
+async def look_up(stranger: Any, request: Any) -> Any:
     return stranger.faithful(await stranger.iiko.loyalty.customer.info(body=request))
 
 
-async def by_id(stranger, organization_id, customer_id):
+async def by_id(stranger: Any, organization_id: Any, customer_id: Any) -> Any:
     return await look_up(stranger, GetCustomerInfoByIdRequest(organization_id=organization_id, id=customer_id))
 
 
-async def create(stranger, organization_id, **fields):
+async def create(stranger: Any, organization_id: Any, **fields: Any) -> Any:
     create_or_update = stranger.iiko.loyalty.customer.create_or_update
     answer = stranger.faithful(await create_or_update(organization_id=organization_id, **fields))
     return answer.id
 
 
-async def test_everybody_is_read_by_phone_to_the_last_field(stranger, service, organization_id):
+async def test_everybody_is_read_by_phone_to_the_last_field(stranger: Any, service: Any, organization_id: Any) -> None:
     for state in service.control.customers(organization_id):
         request = GetCustomerInfoByPhoneRequest(organization_id=organization_id, phone=state["phone"])
         customer = await look_up(stranger, request)
@@ -42,7 +43,9 @@ async def test_everybody_is_read_by_phone_to_the_last_field(stranger, service, o
         }
 
 
-async def test_comparison_notices_a_field_that_the_api_description_does_not_know(stranger, service, organization_id):
+async def test_comparison_notices_a_field_that_the_api_description_does_not_know(
+    stranger: Any, service: Any, organization_id: Any
+) -> None:
     customer_id = await create(stranger, organization_id, phone="+79996000000")
     service.control.change_customer(organization_id, customer_id, fields={"futureField": 1})
 
@@ -51,7 +54,7 @@ async def test_comparison_notices_a_field_that_the_api_description_does_not_know
     service.control.remove_customer(organization_id, customer_id)
 
 
-async def test_every_kind_of_lookup_finds_the_same_customer(stranger, service, organization_id):
+async def test_every_kind_of_lookup_finds_the_same_customer(stranger: Any, service: Any, organization_id: Any) -> None:
     customers = [
         await by_id(stranger, organization_id, state["customer_id"])
         for state in service.control.customers(organization_id)
@@ -68,7 +71,7 @@ async def test_every_kind_of_lookup_finds_the_same_customer(stranger, service, o
         assert await look_up(stranger, request) == customer
 
 
-async def test_not_found_is_a_bad_request_with_the_text_of_the_service(stranger, organization_id):
+async def test_not_found_is_a_bad_request_with_the_text_of_the_service(stranger: Any, organization_id: Any) -> None:
     with pytest.raises(BadRequest, match="There is no user with phone") as refusal:
         await look_up(stranger, GetCustomerInfoByPhoneRequest(organization_id=organization_id, phone="+79990000000"))
 
@@ -76,7 +79,7 @@ async def test_not_found_is_a_bad_request_with_the_text_of_the_service(stranger,
     assert refusal.value.status_code == 400
 
 
-async def test_what_is_created_comes_back_as_it_was_sent(stranger, organization_id):
+async def test_what_is_created_comes_back_as_it_was_sent(stranger: Any, organization_id: Any) -> None:
     customer_id = await create(
         stranger,
         organization_id,
@@ -107,7 +110,7 @@ async def test_what_is_created_comes_back_as_it_was_sent(stranger, organization_
     assert (customer.is_deleted, customer.anonymized) == (False, False)
 
 
-async def test_update_changes_what_is_given_and_can_clear_a_field(stranger, organization_id):
+async def test_update_changes_what_is_given_and_can_clear_a_field(stranger: Any, organization_id: Any) -> None:
     customer_id = await create(
         stranger, organization_id, phone="+79996000002", name="Bruno", comment="old", user_data="kept"
     )
@@ -119,12 +122,12 @@ async def test_update_changes_what_is_given_and_can_clear_a_field(stranger, orga
     assert (customer.name, customer.comment, customer.user_data) == ("Milo", None, "kept")
 
 
-async def test_unknown_id_cannot_be_updated(stranger, organization_id):
+async def test_unknown_id_cannot_be_updated(stranger: Any, organization_id: Any) -> None:
     with pytest.raises(BadRequest, match="There is no user with id"):
         await create(stranger, organization_id, id=UNKNOWN_ID, name="Nobody")
 
 
-async def test_deleted_customer_is_marked_until_restored(stranger, organization_id):
+async def test_deleted_customer_is_marked_until_restored(stranger: Any, organization_id: Any) -> None:
     loyalty = stranger.iiko.loyalty
     customer_id = await create(stranger, organization_id, phone="+79996000003")
     ids = [customer_id, UNKNOWN_ID]
@@ -139,7 +142,7 @@ async def test_deleted_customer_is_marked_until_restored(stranger, organization_
     assert (after_delete.is_deleted, after_restore.is_deleted) == (True, False)
 
 
-async def test_card_is_added_and_removed(stranger, organization_id):
+async def test_card_is_added_and_removed(stranger: Any, organization_id: Any) -> None:
     card = stranger.iiko.loyalty.customer.card
     customer_id = await create(stranger, organization_id, phone="+79996000004")
     whose = {"organization_id": organization_id, "customer_id": customer_id}
@@ -155,7 +158,7 @@ async def test_card_is_added_and_removed(stranger, organization_id):
         await card.remove(**whose, card_track="CT4")
 
 
-async def test_categories_are_listed_added_and_removed(stranger, organization_id):
+async def test_categories_are_listed_added_and_removed(stranger: Any, organization_id: Any) -> None:
     categories = stranger.iiko.loyalty.customer_category
     customer_id = await create(stranger, organization_id, phone="+79996000005")
     listed = stranger.faithful(await categories(organization_id=organization_id)).guest_categories
@@ -172,7 +175,7 @@ async def test_categories_are_listed_added_and_removed(stranger, organization_id
     assert removed.categories == [vip]
 
 
-async def test_programmes_are_listed_and_joined(stranger, organization_id):
+async def test_programmes_are_listed_and_joined(stranger: Any, organization_id: Any) -> None:
     loyalty = stranger.iiko.loyalty
     customer_id = await create(stranger, organization_id, phone="+79996000006")
     bonus, deposit = stranger.faithful(await loyalty.program(organization_id=organization_id)).programs

@@ -3,6 +3,7 @@
 import itertools
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from iikocloudapi import BadRequest, IikoNetworkError
@@ -15,7 +16,7 @@ HOLD_ID = "cccccccc-0000-4000-8000-00000000000"
 class Purse:
     """One customer's one wallet."""
 
-    def __init__(self, stranger, organization_id, customer_id, wallet_id):
+    def __init__(self, stranger: Any, organization_id: Any, customer_id: Any, wallet_id: Any) -> None:
         self.stranger = stranger
         self.wallet = stranger.iiko.loyalty.customer.wallet
         self.reports = stranger.iiko.loyalty.customer.transactions
@@ -23,23 +24,23 @@ class Purse:
         self.customer = {"organization_id": organization_id, "customer_id": customer_id}
         self.whose = self.customer | {"wallet_id": wallet_id}
 
-    async def balance(self):
+    async def balance(self) -> Any:
         request = GetCustomerInfoByIdRequest(organization_id=self.organization_id, id=self.customer["customer_id"])
         (wallet,) = self.stranger.faithful(await self.stranger.iiko.loyalty.customer.info(body=request)).wallet_balances
         return wallet.balance
 
-    async def by_date(self, **changes):
+    async def by_date(self, **changes: Any) -> Any:
         now = datetime.now(UTC)
         period = {"date_from": now - timedelta(hours=1), "date_to": now + timedelta(hours=1)}
         body = self.customer | period | {"page_number": 0, "page_size": 100} | changes
         return self.stranger.faithful(await self.reports.by_date(**body))
 
-    async def by_revision(self, **body):
+    async def by_revision(self, **body: Any) -> Any:
         return self.stranger.faithful(await self.reports.by_revision(**self.customer, **body))
 
 
 @pytest.fixture
-async def purse(stranger, organization_id):
+async def purse(stranger: Any, organization_id: Any) -> Any:
     phone = f"+{next(_PHONES)}"
     created = await stranger.iiko.loyalty.customer.create_or_update(organization_id=organization_id, phone=phone)
     info = await stranger.iiko.loyalty.customer.info(
@@ -50,14 +51,14 @@ async def purse(stranger, organization_id):
     return purse
 
 
-async def test_topup_and_chargeoff_move_the_balance_exactly(stranger, purse):
+async def test_topup_and_chargeoff_move_the_balance_exactly(stranger: Any, purse: Any) -> None:
     stranger.faithful(await purse.wallet.topup(**purse.whose, sum=Decimal("0.30"), comment="bonus"))
     stranger.faithful(await purse.wallet.chargeoff(**purse.whose, sum=Decimal("0.80"), comment="fee"))
 
     assert await purse.balance() == Decimal("100.00")
 
 
-async def test_hold_with_the_callers_id_is_set_aside_and_given_back(stranger, purse):
+async def test_hold_with_the_callers_id_is_set_aside_and_given_back(stranger: Any, purse: Any) -> None:
     held = stranger.faithful(await purse.wallet.hold(**purse.whose, sum=Decimal("60.25"), transaction_id=HOLD_ID + "1"))
 
     assert held.transaction_id == HOLD_ID + "1"
@@ -70,20 +71,20 @@ async def test_hold_with_the_callers_id_is_set_aside_and_given_back(stranger, pu
         await purse.wallet.cancel_hold(**cancel)
 
 
-async def test_hold_without_an_id_gets_one(stranger, purse):
+async def test_hold_without_an_id_gets_one(stranger: Any, purse: Any) -> None:
     held = stranger.faithful(await purse.wallet.hold(**purse.whose, sum=1, comment="Order 7"))
 
     assert len(held.transaction_id) == 36
 
 
-async def test_more_than_there_is_cannot_be_taken_nor_held(purse):
+async def test_more_than_there_is_cannot_be_taken_nor_held(purse: Any) -> None:
     for move in (purse.wallet.chargeoff, purse.wallet.hold):
         with pytest.raises(BadRequest, match="not enough money"):
             await move(**purse.whose, sum=101)
     assert await purse.balance() == Decimal("100.50")
 
 
-async def test_topup_whose_answer_was_lost_has_happened_once_and_its_comment_shows_it(purse, service):
+async def test_topup_whose_answer_was_lost_has_happened_once_and_its_comment_shows_it(purse: Any, service: Any) -> None:
     service.control.set_faults([{"operation": "wallet_topup", "fault": "reset_after", "count": 1}])
     service.control.reset_calls()
 
@@ -95,7 +96,7 @@ async def test_topup_whose_answer_was_lost_has_happened_once_and_its_comment_sho
     assert [one.sum for one in told if one.comment == "marker-7"] == [5]
 
 
-async def test_transactions_by_date_tell_each_movement(purse):
+async def test_transactions_by_date_tell_each_movement(purse: Any) -> None:
     await purse.wallet.chargeoff(**purse.whose, sum=Decimal("0.50"), comment="fee")
     await purse.wallet.hold(**purse.whose, sum=60, transaction_id=HOLD_ID + "2")
     await purse.wallet.cancel_hold(organization_id=purse.organization_id, transaction_id=HOLD_ID + "2")
@@ -118,7 +119,7 @@ async def test_transactions_by_date_tell_each_movement(purse):
     assert (report.page_number, report.page_size) == (0, 100)
 
 
-async def test_pages_by_date_and_by_revision_bring_the_same(purse):
+async def test_pages_by_date_and_by_revision_bring_the_same(purse: Any) -> None:
     for number in range(4):
         await purse.wallet.topup(**purse.whose, sum=1, comment=f"n{number}")
 

@@ -86,8 +86,8 @@ def test_client_reads_coupons_and_their_series(service: SimulatorProcess, organi
     api = IikoTransport("demo-login", base_url=service.url, return_dict=True)
     number = service.control.coupons(organization_id)[0]["number"]
 
-    series = api.coupons_series(organization_id)["seriesWithNotActivatedCoupons"]  # type: ignore[index]
-    coupons = api.coupons_info(organization_id, number)["couponInfo"]  # type: ignore[index]
+    series = api.coupons_series(organization_id)["seriesWithNotActivatedCoupons"]
+    coupons = api.coupons_info(organization_id, number)["couponInfo"]
 
     assert series
     assert {each["number"] for each in coupons} == {number}

@@ -1,6 +1,7 @@
 """One visit to every operation of the dialect: none is left out, none refuses a stranger."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from iikocloudapi import ApiLoginAuth
@@ -9,7 +10,7 @@ from syrve_simulator.settings import Settings
 from syrve_simulator.wire import DIALECTS
 
 
-async def visit_customer(iiko, organization_id):
+async def visit_customer(iiko: Any, organization_id: Any) -> Any:
     """Go through everything that concerns one customer; return their ids."""
     loyalty, organization = iiko.loyalty, {"organization_id": organization_id}
     created = await loyalty.customer.create_or_update(**organization, phone="+79998000001")
@@ -27,7 +28,7 @@ async def visit_customer(iiko, organization_id):
     return whose, customer.wallet_balances[0].id
 
 
-async def visit_money(iiko, whose, wallet_id):
+async def visit_money(iiko: Any, whose: Any, wallet_id: Any) -> None:
     """Move money there and back, and read what is told of it."""
     wallet, reports = iiko.loyalty.customer.wallet, iiko.loyalty.customer.transactions
     now = datetime.now(UTC)
@@ -39,7 +40,21 @@ async def visit_money(iiko, whose, wallet_id):
     await reports.by_revision(**whose, page_size=10)
 
 
-async def test_every_operation_of_the_dialect_answers_a_stranger(stranger, as_stranger, service):
+async def visit_orders(iiko: Any, organization_id: str) -> None:
+    now = datetime.now(UTC)
+    listed = await iiko.deliveries.by_revision(
+        start_revision=int(now.timestamp() * 1000), organization_ids=[organization_id]
+    )
+    assert listed.max_revision is not None
+    await iiko.deliveries.by_delivery_date_and_status(
+        organization_ids=[organization_id], delivery_date_from=now - timedelta(hours=1), delivery_date_to=now
+    )
+    await iiko.webhooks.update_settings(organization_id=organization_id, web_hooks_uri="https://example.com/events")
+    settings = await iiko.webhooks.settings(organization_id=organization_id)
+    assert settings.web_hooks_uri == "https://example.com/events"
+
+
+async def test_every_operation_of_the_dialect_answers_a_stranger(stranger: Any, as_stranger: Any, service: Any) -> None:
     with pytest.deprecated_call():
         by_login = as_stranger(ApiLoginAuth(Settings().api_login))
     await by_login.iiko.organizations()
@@ -52,6 +67,8 @@ async def test_every_operation_of_the_dialect_answers_a_stranger(stranger, as_st
     (series, *_) = (await coupons.series(organization_id=organization.id)).series_with_not_activated_coupons
     page = await coupons.by_series(organization_id=organization.id, series=series.number, page=0, page_size=1)
     await coupons.info(organization_id=organization.id, number=page.not_activated_coupon[0].number)
+
+    await visit_orders(stranger.iiko, organization.id)
 
     calls = service.control.calls()["operations"]
     assert set(calls) == {operation.name for operation in DIALECTS["cloud"].operations}

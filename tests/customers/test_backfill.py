@@ -19,7 +19,7 @@ from syrve.customers import backfill as backfill_module
 from syrve.customers.backfill import Backfill, BackfillChoice, BackfillPlan, finish_backfill, read_progress
 from syrve.customers.claims import PullScope
 from syrve.customers.pull import CustomerPull, PullIncomplete, PullPoint
-from syrve.warehouse.errors import WarehouseUnavailable
+from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
 from syrve.warehouse.runs import Counts, TaskKey
 from syrve_simulator.control import RawAnswer
 
@@ -29,6 +29,14 @@ select format('%I.%I', schemaname, tablename)
 from pg_tables
 where schemaname in ('syrve', 'sync', 'crm') and tablename <> 'call_budget'
 order by 1
+"""
+BREAK_THE_SECOND_STEP = """
+create function sync.break_off() returns trigger language plpgsql as $$
+begin
+    raise 'the second step breaks off';
+end $$;
+create trigger break_off before update on sync.backfill for each row
+when (old.requested > 0 and new.requested > old.requested) execute function sync.break_off();
 """
 
 
@@ -274,17 +282,10 @@ def test_choosing_that_was_cut_off_goes_on_and_counts_nobody_twice(
 ) -> None:
     everybody = phones(filling, 50)
     monkeypatch.setattr(backfill_module, "STEP_IDENTITIES", 20)
-    step, steps = backfill_module._choose_step, iter(range(10))
-
-    def broken_in_the_second(values: Any, cursor: Any) -> Any:
-        done = step(values, cursor)
-        if next(steps) == 1:
-            raise Killed
-        return done
-
-    monkeypatch.setattr(backfill_module, "_choose_step", broken_in_the_second)
-    with pytest.raises(Killed):
+    filling.syncing.execute(BREAK_THE_SECOND_STEP)
+    with pytest.raises(WarehouseError):
         filling.plan(force=True)
+    filling.syncing.execute("drop function sync.break_off cascade")
     assert filling.left() == 20
     looked_up_meanwhile = sorted(everybody)[:5]
     filling.syncing.execute("update sync.roster set due_at = now() where identity_value = any(%s)", looked_up_meanwhile)

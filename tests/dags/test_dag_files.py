@@ -17,19 +17,26 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, AssetAlias
 from airflow.serialization.serialized_objects import DagSerialization
 
+from devstack import names
+from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators import settings
 from syrve.operators.conf import refuse_unknown_conf
 
-DAGS = Path(__file__).parents[2] / "dags"
+ROOT = Path(__file__).parents[2]
+DAGS = ROOT / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 DAG_IDS = [file.stem for file in FILES]
 CALLS_SYRVE = {
     "SyrveApplyPushOperator",
+    "SyrveFollowSignalsOperator",
+    "SyrveOrderOrganizationsOperator",
     "SyrveOrganizationsOperator",
     "SyrvePlanBackfillOperator",
     "SyrvePlanPullOperator",
     "SyrvePlanPushOperator",
     "SyrvePullCouponsOperator",
+    "SyrveReadOrdersOperator",
+    "SyrveWebhooksOperator",
     "SyrvePullCustomersOperator",
     "SyrveReleaseHoldsOperator",
     "SyrveSendTopupOperator",
@@ -118,6 +125,25 @@ def test_every_file_is_read_without_an_error(dagbag: DagBag) -> None:
 
 def test_file_has_the_name_of_its_dag(dag: DAG) -> None:
     assert Path(dag.fileloc).stem == dag.dag_id
+
+
+def test_every_dag_has_a_name_for_the_stack_and_is_in_the_docs() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md") if page.name != "dictionary.md")
+
+    assert sorted(value for key, value in vars(names).items() if key.endswith("_DAG")) == DAG_IDS
+    assert [dag_id for dag_id in DAG_IDS if f"`{dag_id}`" not in pages] == []
+
+
+def test_every_dag_tells_the_channels_when_it_fails(dag: DAG) -> None:
+    callbacks = dag.on_failure_callback
+    assert isinstance(callbacks, SyrveFailureNotifier), "on_failure_callback=settings.failure_notifier()"
+    assert callbacks.conn_id == settings.NOTIFICATIONS_CONNECTION
+
+
+def test_every_dag_has_a_name_for_people_of_its_own(dagbag: DagBag) -> None:
+    shown = [dag.dag_display_name for dag in dagbag.dags.values()]
+    assert all(name.startswith("Syrve: ") for name in shown), shown
+    assert len(set(shown)) == len(shown)
 
 
 def test_reading_the_files_opens_no_socket_no_database_and_no_process(reading: Any) -> None:
@@ -224,8 +250,6 @@ def test_every_parameter_of_the_form_reaches_a_task(dag: DAG) -> None:
     text = Path(dag.fileloc).read_text()
     if "file_format=forms.FILE_FORMAT" in text:
         text += "".join(forms.FILE_FORMAT.values())
-    if "is_dry_run=forms.IS_DRY_RUN" in text:
-        text += "{{ params.dry_run }}"
 
     for name in dag.params:
         assert f"{{{{ params.{name} }}}}" in text
@@ -254,12 +278,14 @@ def test_form_refuses_to_take_anything_but_ids_of_customers(dagbag: DagBag, valu
     "value", ["2026-09-01", "2026-09-01T10:00", "2026-09-01T10:00:00.000Z", "2026-09-01 10:00:00+03:00"]
 )
 def test_form_takes_dates_and_times(dagbag: DagBag, value: str) -> None:
-    from airflow.sdk.exceptions import ParamValidationError
-
     since = dagbag.dags["syrve_backfill"].params.get_param("not_refreshed_since")
     assert since.resolve(value) == value
-    with pytest.raises(ParamValidationError):
-        since.resolve(f"since {value}")
+
+
+def test_forms_refuse_in_words_and_not_by_a_pattern(dag: DAG) -> None:
+    """Airflow shows a pattern as it is; operators say what is wrong and what to write."""
+    for name in dag.params:
+        assert "pattern" not in json.dumps(dag.params.get_param(name).schema), name
 
 
 def test_backfill_starts_as_a_dry_run_and_leaves_slots_to_scheduled_work(dagbag: DagBag) -> None:
@@ -339,6 +365,10 @@ def test_schedules_are_hourly_daily_and_by_hand_unless_told_otherwise(monkeypatc
         "syrve_erase_customer": None,
         "syrve_export_customer": None,
         "syrve_maintenance": "23 3 * * *",
+        "syrve_orders": None,
+        "syrve_signals": None,
+        "syrve_webhooks": None,
+        "syrve_decide_breaker": None,
     }
 
 
@@ -447,6 +477,27 @@ def test_form_that_can_send_asks_preview_or_send(dagbag: DagBag, dag_id: str) ->
     for value in (True, False, "Send", "Preview"):
         assert choice.resolve(value) is value
     for value in (None, "", "yes", 1, 0):
+        with pytest.raises(ParamValidationError):
+            choice.resolve(value)
+
+
+IMPORTS = ("syrve_crm_import", "syrve_roster_import", "syrve_wallet_import")
+
+
+@pytest.mark.parametrize("dag_id", IMPORTS)
+def test_form_of_an_import_asks_preview_or_import(dagbag: DagBag, dag_id: str) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    choice = dagbag.dags[dag_id].params.get_param("dry_run")
+
+    assert (choice.value, choice.schema["title"], choice.schema["enum"]) == (
+        "Preview",
+        "Preview or import",
+        ["Preview", "Import"],
+    )
+    for value in (True, False, "Import", "Preview"):
+        assert choice.resolve(value) is value
+    for value in (None, "", "Send", 1):
         with pytest.raises(ParamValidationError):
             choice.resolve(value)
 

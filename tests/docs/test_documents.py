@@ -64,3 +64,20 @@ def test_settings_page_has_the_table_of_the_code(source: str) -> None:
 
 def test_readme_is_at_most_150_lines() -> None:
     assert len((REPOSITORY / "README.md").read_text().splitlines()) <= 150
+
+
+def test_extending_guide_names_files_and_tests_that_exist() -> None:
+    guide = (REPOSITORY / "docs" / "extending.md").read_text()
+    tests = "".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    code = re.findall(r"`([^`\n]+)`", guide)
+    files = [
+        each
+        for each in code
+        if "NNNN" not in each and re.fullmatch(r"(plugins|sql|dags|tests|tools|simulator|docs)/[\w./-]+", each)
+    ]
+    functions = [each for each in code if re.fullmatch(r"test_\w+", each)]
+
+    assert len(files) > 40
+    assert [each for each in files if not (REPOSITORY / each).exists()] == []
+    assert len(functions) > 10
+    assert [each for each in functions if f"def {each}(" not in tests] == []

@@ -31,23 +31,7 @@ RUN_TIMEOUT_SECONDS = 150.0
 QUERIED = {"SYRVE_SOURCE_CONNECTIONS": "syrve_warehouse"}
 DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
 """So that a backfill of some days is that many runs."""
-RUN_HERE = (
-    names.ROSTER_IMPORT_DAG,
-    names.CUSTOMERS_DAG,
-    names.BALANCES_DAG,
-    names.COUPONS_DAG,
-    names.BACKFILL_DAG,
-    names.CRM_IMPORT_DAG,
-    names.CRM_PUSH_DAG,
-    names.WALLET_IMPORT_DAG,
-    names.BULK_TOPUP_DAG,
-    names.ERASE_DAG,
-    names.EXPORT_DAG,
-    names.MAINTENANCE_DAG,
-    names.RELEASE_HOLDS_DAG,
-    names.RECONCILE_DAG,
-    names.CHECKS_DAG,
-)
+RUN_HERE = tuple(sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py")))
 
 
 @dataclass
@@ -104,12 +88,12 @@ class LiveAirflow:
         """Clear a task and those after it, as the UI does."""
         body = {"dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id], "only_failed": False}
         body |= {"include_downstream": True, "reset_dag_runs": True}
-        self.api._call("POST", f"/dags/{run.dag_id}/clearTaskInstances", "clear tasks", body=body)
+        self.api.call("POST", f"/dags/{run.dag_id}/clearTaskInstances", "clear tasks", body=body)
 
     def mark_success(self, run: DagRun, task_id: str) -> None:
         """Mark a task as success by hand."""
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
-        self.api._call("PATCH", path, "mark a task", body={"new_state": "success"})
+        self.api.call("PATCH", path, "mark a task", body={"new_state": "success"})
 
     def task_states(self) -> dict[str, str | None]:
         return {task.label: task.state for task in self.last_tasks}

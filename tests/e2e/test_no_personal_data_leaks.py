@@ -33,11 +33,42 @@ CANARIES = {
     "wished card": "CANARYTRACK77",
     "api login": names.API_LOGIN,
 }
+EXPECTED = {
+    "file": "success",
+    "query": "success",
+    "missing file": "failed",
+    "customers": "success",
+    "coupons": "success",
+    "backfill from a file": "success",
+    "backfill of typed phones": "refused",
+    "wishes": "success",
+    "push": "success",
+    "refused push": "failed",
+    "push without right": "failed",
+    "customers without right": "failed",
+    "customers cut off": "success",
+    "customers with a broken warehouse": "failed",
+    "top-up": "success",
+    "top-up of a list without amounts": "failed",
+    "wallet import": "success",
+    "wallet import of another file": "failed",
+    "findings": "success",
+    "release": "success",
+    "balances": "success",
+    "checks": "success",
+    "export": "success",
+    "maintenance": "success",
+    "erasure of a typed phone": "refused",
+    "preview of an erasure": "success",
+}
+"""How each run must end, the well and the badly made ones."""
 TOKEN = re.compile(r"\b[0-9a-f]{128}\b")
 
 
+@pytest.mark.timeout(900)  # every DAG of the package
 def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflow: Any, tmp_path: Path) -> None:
     airflow.fresh(customers=5)
+    runs_before = _newest_run(airflow)
     organization_id = airflow.simulator.organizations()[0]["organization_id"]
     _plant(airflow, organization_id)
     roster = airflow.stack.paths.inbox / "canaries.csv"
@@ -53,37 +84,19 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
 
     outcomes = _run_everything(airflow, organization_id, f"file://{roster}")
     outcomes |= _run_wallet(airflow, organization_id, f"file://{campaign}", f"file://{records}")
+    outcomes |= _run_upkeep(airflow, organization_id)
 
     for file in (roster, campaign, records):
         file.unlink()
-    assert outcomes == {
-        "file": "success",
-        "query": "success",
-        "missing file": "failed",
-        "customers": "success",
-        "coupons": "success",
-        "backfill from a file": "success",
-        "backfill of typed phones": "refused",
-        "wishes": "success",
-        "push": "success",
-        "refused push": "failed",
-        "push without right": "failed",
-        "customers without right": "failed",
-        "customers cut off": "success",
-        "customers with a broken warehouse": "failed",
-        "top-up": "success",
-        "top-up of a list without amounts": "failed",
-        "wallet import": "success",
-        "wallet import of another file": "failed",
-        "findings": "success",
-        "release": "success",
-    }
+    assert outcomes == EXPECTED
     assert airflow.rows("select name, email from syrve.customer where customer_id = %s", CUSTOMER_ID) == [
         (CANARIES["wished name"], CANARIES["e-mail"])
     ], "the canaries did go through"
     assert airflow.rows(
         "select count(*) > 0 from sync.reject where identity like %s", f"%{CANARIES['unusable phone']}%"
     )[0][0]
+    assert _erase(airflow, organization_id) == "success"
+    assert _dags_run_since(airflow, runs_before) == {path.stem for path in airflow.stack.paths.dags.glob("*.py")}
     kept = _kept_by_airflow(airflow)
     assert '"name": "warehouse.syrve.customer"' in kept["logs/openlineage.log"], "lineage is among what is searched"
     assert "airflow.syrve.rows.changed:" in kept["logs/statsd.log"], "and so are metrics"
@@ -224,6 +237,40 @@ def _run_wallet(airflow: Any, organization_id: str, campaign: str, records: str)
         "findings": airflow.run(names.RECONCILE_DAG, thresholds={"default": {"lookback_seconds": 1e9}})[0],
         "release": airflow.run(names.RELEASE_HOLDS_DAG, organization_ids=[organization_id])[0],
     }
+
+
+def _run_upkeep(airflow: Any, organization_id: str) -> dict[str, str]:
+    whose = {"organization_id": organization_id}
+    with pytest.raises(StackError, match="HTTP 400"):
+        airflow.start(names.ERASE_DAG, customer_ids=[CANARIES["phone typed into the form"]], **whose)
+    return {
+        "balances": airflow.run(names.BALANCES_DAG)[0],
+        "checks": airflow.run(names.CHECKS_DAG)[0],
+        "export": airflow.run(names.EXPORT_DAG, customer_id=CUSTOMER_ID, **whose)[0],
+        "maintenance": airflow.run(names.MAINTENANCE_DAG)[0],
+        "erasure of a typed phone": "refused",
+        "preview of an erasure": airflow.run(names.ERASE_DAG, customer_ids=[CUSTOMER_ID], **whose)[0],
+    }
+
+
+def _erase(airflow: Any, organization_id: str) -> str:
+    """Erase the customer of the canaries with an approval; the other tests of this stack find nobody erased."""
+    run = airflow.start(names.ERASE_DAG, dry_run=False, customer_ids=[CUSTOMER_ID], organization_id=organization_id)
+    airflow.wait_for_question(run, "approve")
+    airflow.answer(run, "Approve")
+    outcome = str(airflow.finish(run))
+    airflow.rows("truncate privacy.erased_key")
+    return outcome
+
+
+def _newest_run(airflow: Any) -> int:
+    ((newest,),) = airflow.rows("select coalesce(max(id), 0) from dag_run", database=names.METADATA_DATABASE)
+    return int(newest)
+
+
+def _dags_run_since(airflow: Any, newest: int) -> set[str]:
+    query = "select distinct dag_id from dag_run where id > %s"
+    return {dag_id for (dag_id,) in airflow.rows(query, newest, database=names.METADATA_DATABASE)}
 
 
 def _kept_by_airflow(airflow: Any) -> dict[str, str]:

@@ -127,11 +127,12 @@ class Ground:
 
     def client(self) -> SyrveClient:
         """Our own client, of one process."""
-        client = SyrveClient(self.config, backoff=IMPATIENT, keeps_connection=False, sleep=lambda seconds: None)
-        session = client._transport._session
+        session = requests.Session()
         self.reach(session)
         self._sessions.append(session)
-        return client
+        return SyrveClient(
+            self.config, backoff=IMPATIENT, keeps_connection=False, sleep=lambda seconds: None, session=session
+        )
 
     def look(self, purse: Purse) -> None:
         """Look at a balance, as a pull of customers does."""

@@ -121,9 +121,10 @@ def import_records(seasons: Sequence[Season], part: str, warehouse: Warehouse) -
 def read_report(stage: Stage, time: VirtualTime, warehouse: Warehouse) -> None:
     """Read Syrve's transactions report, and look for evidence of what is unknown, as of the last day."""
     config = SyrveConfig(stage.url, "demo-login", dialect=stage.dialect)
-    with time.beginning_at(MOMENTS[-1]), SyrveClient(config, keeps_connection=False) as client:
+    session = requests.Session()
+    stage.reach(session)
+    with time.beginning_at(MOMENTS[-1]), SyrveClient(config, keeps_connection=False, session=session) as client:
         time.show_database()
-        stage.reach(client._transport._session)
         report = TransactionsImport(warehouse, client, key=TaskKey("report", "import"))
         report.run([stage.organization_id], customers=_CUSTOMERS)
         settler = Settler(Money(Ledger(warehouse), client, settings=AT_ONCE))

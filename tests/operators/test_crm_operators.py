@@ -19,8 +19,8 @@ from syrve.operators.crm import (
     SyrveCrmImportOperator,
     SyrvePlanPushOperator,
     SyrvePushVerdictOperator,
-    reads_as_dry_run,
 )
+from syrve.operators.forms import reads_as_dry_run
 
 SECRET = "Секретное"
 
@@ -55,6 +55,7 @@ def mirrored(running: Running, count: int) -> list[Any]:
         ("Preview", "scheduled", False),
         ("Preview", "asset_triggered", False),
         ("Send", "manual", False),
+        ("Import", "manual", False),
     ],
 )
 def test_run_by_hand_only_looks_unless_its_form_says_otherwise(flag: Any, run_type: str, expected: bool) -> None:

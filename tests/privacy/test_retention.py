@@ -4,7 +4,7 @@ import pytest
 
 from fixtures.persons import Persons
 from syrve.privacy.errors import UnusableRequest
-from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune
+from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune, uncover_lost
 
 ORGANIZATION = "5f4e0004-0000-4000-8000-000000000001"
 
@@ -52,15 +52,57 @@ def old_and_young(persons: Persons, statement: str) -> None:
             ),
             "privacy.erasure",
         ),
+        (
+            "signals",
+            (
+                "insert into sync.signal (content_key, organization_id, kind, event_type, channel, received_at) "
+                f"values (sha256(AGE::text::bytea), '{ORGANIZATION}', 'other', 'x', 'webhook', AGE)"
+            ),
+            "sync.signal",
+        ),
+        (
+            "notified_movements",
+            (
+                "insert into wallet.notified_movement (organization_id, content_key, moved_at, received_at) "
+                f"values ('{ORGANIZATION}', sha256(AGE::text::bytea), AGE, AGE)"
+            ),
+            "wallet.notified_movement",
+        ),
+        (
+            "breaker_counts",
+            (
+                "insert into sync.breaker_count (organization_id, run_id, kind, task, map_index, counted_at) "
+                f"values ('{ORGANIZATION}', AGE::text, 'push', 't', -1, AGE)"
+            ),
+            "sync.breaker_count",
+        ),
+        (
+            "breakers",
+            (
+                "insert into sync.breaker (organization_id, kind, run_id, looked, affected, allowed, decision, decided_at) "
+                f"values ('{ORGANIZATION}', 'push', AGE::text, 1, 1, 1, 'recovered', AGE)"
+            ),
+            "sync.breaker",
+        ),
+        (
+            "check_results",
+            (
+                "insert into sync.check_result (run_id, check_name, failures, examples, seconds, checked_at) "
+                "values (AGE::text, 'x', 0, '[]', 0, AGE)"
+            ),
+            "sync.check_result",
+        ),
     ],
-    ids=["runs", "resolved_rejects", "open_rejects", "backfills", "unanswered_erasures"],
+    ids=lambda value: value if isinstance(value, str) and value in KEEP_DAYS else "",
 )
 def test_only_rows_beyond_their_retention_go(persons: Persons, kind: str, statement: str, table: str) -> None:
     old_and_young(persons, statement)
 
     removed = prune(persons.warehouse)
 
-    assert removed == dict.fromkeys(KEEP_DAYS, 0) | {kind: 1}
+    assert removed == dict.fromkeys(KEEP_DAYS.keys() - {"reports", "exports"}, 0) | {kind: 1}, (
+        "files are pruned by themselves"
+    )
     assert persons.rows(f"select count(*) from {table}") == [(1,)]
 
 
@@ -78,3 +120,28 @@ def test_missing_partition_of_the_history_is_added(persons: Persons) -> None:
     assert add_partitions(persons.warehouse) == 1
 
     assert persons.rows("select to_regclass('syrve.card_version_2027') is not null") == [(True,)]
+
+
+def test_breaker_that_is_undecided_or_that_a_push_goes_by_stays(persons: Persons) -> None:
+    old = "insert into sync.breaker (organization_id, kind, field, run_id, looked, affected, allowed, decision, decided_at, decided_by)"
+    age = "now() - interval '1000 days'"
+    persons.execute(f"{old} values ('{ORGANIZATION}', 'push', 'name', 'r', 9, 9, 1, null, null, null)")
+    persons.execute(f"{old} values ('{ORGANIZATION}', 'push', 'email', 'r', 9, 9, 1, 'dropped', {age}, 'ops')")
+    held = "insert into crm.push_held_back (crm_id, key, organization_id, breaker_id) select 1, 'email', organization_id, breaker_id"
+    persons.execute(f"{held} from sync.breaker where field = 'email'")
+
+    assert prune(persons.warehouse)["breakers"] == 0
+
+    persons.execute("delete from crm.push_held_back")
+    assert prune(persons.warehouse)["breakers"] == 1
+
+
+def test_covered_identity_whom_no_other_stands_for_is_due(persons: Persons) -> None:
+    row = "insert into sync.roster (organization_id, identity_kind, identity_value, source, due_at, customer_id) values"
+    kept, lost = "5f4e0004-0000-4000-8000-00000000000a", "5f4e0004-0000-4000-8000-00000000000b"
+    persons.execute(f"{row} ('{ORGANIZATION}', 'phone', '+7', 't', now() + interval '1 day', '{kept}')")
+    persons.execute(f"{row} ('{ORGANIZATION}', 'id', '{kept}', 't', 'infinity', '{kept}')")
+    persons.execute(f"{row} ('{ORGANIZATION}', 'id', '{lost}', 't', 'infinity', '{lost}')")
+
+    assert uncover_lost(persons.warehouse) == 1
+    assert persons.rows("select identity_value from sync.roster where due_at <= now()") == [(lost,)]

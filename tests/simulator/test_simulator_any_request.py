@@ -1,6 +1,7 @@
 """Whatever JSON comes in, the answer is a 200 or a 400 and never a failure of the simulator itself."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,9 @@ fields = st.sampled_from(
 )
 @given(body=st.dictionaries(fields, anything, max_size=8), organization=plausible, customer=plausible)
 @settings(max_examples=30, deadline=None)
-def test_any_request_is_answered_or_refused(dialect, path, body, organization, customer):
+def test_any_request_is_answered_or_refused(
+    dialect: Any, path: Any, body: Any, organization: Any, customer: Any
+) -> None:
     simulator = SIMULATORS[dialect]
     content = json.dumps({"organizationId": organization, "customerId": customer} | body).encode()
     for organization_id in (None, ORGANIZATION.organization_id):

@@ -1,6 +1,7 @@
 """Money in the long run: whatever is asked for in whatever order, nothing is lost, nothing is made, everything is told."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ steps = st.one_of(
 class Till:
     """A bank with one customer who has one wallet with 100, and a clock that is turned by hand."""
 
-    def __init__(self, **switches):
+    def __init__(self, **switches: Any) -> None:
         self.now = 0.0
         population = Population(seed=5, customers=1, organizations=1)
         self.world = World(population, DIALECTS["cloud"].encode_customer)
@@ -43,7 +44,7 @@ class Till:
         self.world.put(self.organization, 0, customer)
         self.hold_ids = []
 
-    def do(self, what, value):
+    def do(self, what: Any, value: Any) -> None:
         """Carry a step out; what is refused changes nothing."""
         self.bank.settle()
         place = self.organization, 0, "wallet"
@@ -62,15 +63,15 @@ class Till:
             return
 
     @property
-    def owned(self):
+    def owned(self) -> Any:
         return self.world.customer(self.organization, 0).wallets[0].balance
 
     @property
-    def shown(self):
+    def shown(self) -> Any:
         return Decimal(str(decode(self.world.answer(self.organization, 0))["walletBalances"][0]["balance"]))
 
     @property
-    def held(self):
+    def held(self) -> Any:
         return self.ledger.held(Account(0, 0, "wallet"))
 
 
@@ -81,7 +82,9 @@ class Till:
     second_cancel=st.sampled_from(["error", "ok"]),
 )
 @settings(max_examples=150, deadline=None)
-def test_money_is_neither_lost_nor_made_and_the_transactions_tell_it_all(story, shows, lifetime, second_cancel):
+def test_money_is_neither_lost_nor_made_and_the_transactions_tell_it_all(
+    story: Any, shows: Any, lifetime: Any, second_cancel: Any
+) -> None:
     till = Till(balance_shows_held_money=shows, hold_lifetime_seconds=lifetime, second_cancel=second_cancel)
     for what, value in story:
         till.do(what, value)
@@ -104,7 +107,7 @@ def test_money_is_neither_lost_nor_made_and_the_transactions_tell_it_all(story, 
     assert sum(one.type_name in {"CancelHoldMoney", "PayFromWallet"} for one in told) == len(ended)
 
 
-def test_hold_expires_at_its_time_and_not_before():
+def test_hold_expires_at_its_time_and_not_before() -> None:
     till = Till(hold_lifetime_seconds=10)
     till.do("hold", Decimal(60))
 
@@ -115,7 +118,7 @@ def test_hold_expires_at_its_time_and_not_before():
     assert (before, till.held, till.shown) == (60, 0, 100)
 
 
-def test_lifetime_is_that_of_the_moment_when_the_hold_was_made():
+def test_lifetime_is_that_of_the_moment_when_the_hold_was_made() -> None:
     till = Till(hold_lifetime_seconds=10)
     till.do("hold", Decimal(1))
     till.behaviour.become(till.behaviour.changed({"hold_lifetime_seconds": None}))
@@ -126,7 +129,7 @@ def test_lifetime_is_that_of_the_moment_when_the_hold_was_made():
     assert [one.state for one in till.ledger.holds()] == ["expired", "open"]
 
 
-def test_hold_of_a_removed_customer_can_still_be_ended_and_moves_nothing():
+def test_hold_of_a_removed_customer_can_still_be_ended_and_moves_nothing() -> None:
     till = Till()
     till.do("hold", Decimal(60))
     till.world.remove(till.organization, 0)

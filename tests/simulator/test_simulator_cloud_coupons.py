@@ -1,6 +1,7 @@
 """Coupons of the cloud dialect: several by one number, series that still have some, pages, and the switches about them."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -8,24 +9,26 @@ from syrve_simulator.control import SimulatorRefusedError
 
 
 @pytest.fixture
-def series(cloud, cloud_api, organization_id):
+def series(cloud: Any, cloud_api: Any, organization_id: Any) -> Any:
     listed = cloud_api.loyalty("coupons/series", organization_id).json()
     assert set(listed) == {"seriesWithNotActivatedCoupons"}
     return listed["seriesWithNotActivatedCoupons"]
 
 
-def ask(api, organization_id, number, **body):
+def ask(api: Any, organization_id: Any, number: Any, **body: Any) -> Any:
     return api.loyalty("coupons/info", organization_id, number=number, **body)
 
 
-def page(api, organization_id, series, **body):
+def page(api: Any, organization_id: Any, series: Any, **body: Any) -> Any:
     answer = api.loyalty("coupons/by_series", organization_id, series=series["number"], **body)
     assert answer.status_code == 200, answer.text
     assert set(answer.json()) == {"notActivatedCoupon"}
     return answer.json()["notActivatedCoupon"]
 
 
-def test_coupons_are_told_in_an_array_used_and_deleted_ones_too(cloud, cloud_api, organization_id):
+def test_coupons_are_told_in_an_array_used_and_deleted_ones_too(
+    cloud: Any, cloud_api: Any, organization_id: Any
+) -> None:
     for known in cloud.control.coupons(organization_id)[:60]:
         (coupon,) = ask(cloud_api, organization_id, known["number"]).json()["couponInfo"]
         assert set(coupon) == {"id", "number", "seriesName", "seriesId", "whenActivated", "isDeleted"}
@@ -34,7 +37,9 @@ def test_coupons_are_told_in_an_array_used_and_deleted_ones_too(cloud, cloud_api
         assert not known["is_used"] or re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:00\.000", coupon["whenActivated"])
 
 
-def test_number_of_two_series_is_told_twice_or_by_series(cloud, cloud_api, organization_id, series):
+def test_number_of_two_series_is_told_twice_or_by_series(
+    cloud: Any, cloud_api: Any, organization_id: Any, series: Any
+) -> None:
     first, second = series[:2]
     cloud.control.put_coupons(organization_id, [{"number": "TWICE", "series_id": one["id"]} for one in (first, second)])
 
@@ -49,7 +54,9 @@ def test_number_of_two_series_is_told_twice_or_by_series(cloud, cloud_api, organ
     ("setting", "status", "content"),
     [("empty", 200, {"couponInfo": []}), ("null", 200, {"couponInfo": None}), ("error", 400, None)],
 )
-def test_unknown_coupon_follows_its_switch(cloud, cloud_api, organization_id, setting, status, content):
+def test_unknown_coupon_follows_its_switch(
+    cloud: Any, cloud_api: Any, organization_id: Any, setting: Any, status: Any, content: Any
+) -> None:
     cloud.control.set_switches(unknown_coupon=setting)
 
     answer = ask(cloud_api, organization_id, "NO-SUCH-COUPON")
@@ -59,7 +66,9 @@ def test_unknown_coupon_follows_its_switch(cloud, cloud_api, organization_id, se
 
 
 @pytest.mark.parametrize(("setting", "status"), [("empty", 200), ("null", 200), ("error", 400)])
-def test_unknown_coupon_follows_its_switch_in_reference(simulator, api, organization_id, setting, status):
+def test_unknown_coupon_follows_its_switch_in_reference(
+    simulator: Any, api: Any, organization_id: Any, setting: Any, status: Any
+) -> None:
     simulator.control.set_switches(unknown_coupon=setting)
 
     answer = ask(api, organization_id, "NO-SUCH-COUPON")
@@ -68,7 +77,9 @@ def test_unknown_coupon_follows_its_switch_in_reference(simulator, api, organiza
     assert answer.json().get("couponInfo") is None
 
 
-def test_pages_hold_every_coupon_that_is_left_once(cloud, cloud_api, organization_id, series):
+def test_pages_hold_every_coupon_that_is_left_once(
+    cloud: Any, cloud_api: Any, organization_id: Any, series: Any
+) -> None:
     for one in series:
         left = {
             coupon["number"]
@@ -84,7 +95,9 @@ def test_pages_hold_every_coupon_that_is_left_once(cloud, cloud_api, organizatio
         assert set(pages[0][0]) == {"id", "number", "seriesName", "seriesId"}
 
 
-def test_page_is_no_larger_than_the_service_allows(cloud, cloud_api, organization_id, series):
+def test_page_is_no_larger_than_the_service_allows(
+    cloud: Any, cloud_api: Any, organization_id: Any, series: Any
+) -> None:
     cloud.control.set_switches(max_page_size=3)
 
     first, second = (page(cloud_api, organization_id, series[0], page=number, pageSize=500) for number in (0, 1))
@@ -93,7 +106,7 @@ def test_page_is_no_larger_than_the_service_allows(cloud, cloud_api, organizatio
     assert first != second
 
 
-def test_unknown_series_is_an_empty_page_and_a_wrong_page_is_400(cloud_api, organization_id):
+def test_unknown_series_is_an_empty_page_and_a_wrong_page_is_400(cloud_api: Any, organization_id: Any) -> None:
     assert page(cloud_api, organization_id, {"number": "No such series"}) == []
     for wrong in ({"page": -1}, {"pageSize": 0}, {"page": "first"}):
         answer = cloud_api.loyalty("coupons/by_series", organization_id, series="x", **wrong)
@@ -101,7 +114,7 @@ def test_unknown_series_is_an_empty_page_and_a_wrong_page_is_400(cloud_api, orga
         assert next(iter(wrong)) in answer.json()["errorDescription"]
 
 
-def test_series_disappears_with_its_last_coupon(cloud, cloud_api):
+def test_series_disappears_with_its_last_coupon(cloud: Any, cloud_api: Any) -> None:
     organization_id = cloud.control.organizations()[1]["organization_id"]
     listed = cloud_api.loyalty("coupons/series", organization_id).json()["seriesWithNotActivatedCoupons"]
     assert all(set(one) == {"id", "number"} for one in listed)
@@ -122,7 +135,7 @@ def test_series_disappears_with_its_last_coupon(cloud, cloud_api):
     assert coupon["whenActivated"] is not None
 
 
-def test_series_put_on_the_control_path_are_listed(cloud, cloud_api):
+def test_series_put_on_the_control_path_are_listed(cloud: Any, cloud_api: Any) -> None:
     organization_id = cloud.control.organizations()[1]["organization_id"]
     new = {"id": "11111111-2222-4333-8444-555555555555", "number": "Only one"}
 
@@ -132,6 +145,6 @@ def test_series_put_on_the_control_path_are_listed(cloud, cloud_api):
     assert listed == {"seriesWithNotActivatedCoupons": [new]}
 
 
-def test_coupon_of_an_unknown_series_is_refused(cloud, organization_id):
+def test_coupon_of_an_unknown_series_is_refused(cloud: Any, organization_id: Any) -> None:
     with pytest.raises(SimulatorRefusedError, match="series_id"):
         cloud.control.put_coupons(organization_id, [{"number": "X", "series_id": "no such"}])

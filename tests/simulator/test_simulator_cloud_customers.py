@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import time
+from typing import Any
 
 import pytest
 
@@ -25,34 +26,34 @@ FIELDS = (
 )  # fmt: skip
 
 
-def look_up(api, organization_id, kind, value, field=None):
+def look_up(api: Any, organization_id: Any, kind: Any, value: Any, field: Any = None) -> Any:
     return api.loyalty("customer/info", organization_id, type=kind, **{field or kind: value})
 
 
-def info(api, organization_id, customer_id):
+def info(api: Any, organization_id: Any, customer_id: Any) -> Any:
     answer = look_up(api, organization_id, "id", customer_id)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def write(api, organization_id, **fields):
+def write(api: Any, organization_id: Any, **fields: Any) -> Any:
     answer = api.loyalty("customer/create_or_update", organization_id, **fields)
     assert answer.status_code == 200, answer.text
     assert set(answer.json()) == {"id"}
     return answer.json()["id"]
 
 
-def application(**changes):
+def application(**changes: Any) -> Any:
     settings = Settings()
     known = {"apiKey": settings.api_key, "appId": settings.app_id, "clientSecret": settings.client_secret}
     return known | changes
 
 
-def ask_for_token(cloud_api, body):
+def ask_for_token(cloud_api: Any, body: Any) -> Any:
     return cloud_api.post("../v2/access_token", body)
 
 
-def test_v2_token_is_a_jwt_that_says_when_it_expires_and_works(cloud, cloud_api):
+def test_v2_token_is_a_jwt_that_says_when_it_expires_and_works(cloud: Any, cloud_api: Any) -> None:
     cloud.control.set_switches(token_lifetime_seconds=100)
 
     answer = ask_for_token(cloud_api, application())
@@ -68,7 +69,7 @@ def test_v2_token_is_a_jwt_that_says_when_it_expires_and_works(cloud, cloud_api)
 
 
 @pytest.mark.parametrize("field", ["apiKey", "appId", "clientSecret"])
-def test_v2_token_needs_key_application_and_secret(cloud_api, field):
+def test_v2_token_needs_key_application_and_secret(cloud_api: Any, field: Any) -> None:
     wrong = ask_for_token(cloud_api, application(**{field: "wrong"}))
     missing = ask_for_token(cloud_api, application(**{field: None}))
 
@@ -78,7 +79,7 @@ def test_v2_token_needs_key_application_and_secret(cloud_api, field):
     assert field in missing.json()["errorDescription"]
 
 
-def test_customer_has_exactly_the_fields_of_the_live_service(cloud, cloud_api, organization_id):
+def test_customer_has_exactly_the_fields_of_the_live_service(cloud: Any, cloud_api: Any, organization_id: Any) -> None:
     seen = {field: set() for field in FIELDS}
     for state in cloud.control.customers_page(organization_id, limit=80):
         customer = info(cloud_api, organization_id, state["customer_id"])
@@ -102,7 +103,7 @@ def test_customer_has_exactly_the_fields_of_the_live_service(cloud, cloud_api, o
     assert [field for field in often_null if seen[field] != {True, False}] == []
 
 
-def test_each_of_the_five_types_finds_the_same_customer(cloud, cloud_api, organization_id):
+def test_each_of_the_five_types_finds_the_same_customer(cloud: Any, cloud_api: Any, organization_id: Any) -> None:
     for state in cloud.control.customers_page(organization_id, limit=60):
         by_id = look_up(cloud_api, organization_id, "id", state["customer_id"]).content
         customer = json.loads(by_id)
@@ -125,7 +126,9 @@ def test_each_of_the_five_types_finds_the_same_customer(cloud, cloud_api, organi
         ("email", "guest-0000001-999@example.net", "Customer_CustomerNotFound"),
     ],
 )
-def test_nobody_with_that_identity_is_400(cloud, cloud_api, organization_id, kind, value, error_code):
+def test_nobody_with_that_identity_is_400(
+    cloud: Any, cloud_api: Any, organization_id: Any, kind: Any, value: Any, error_code: Any
+) -> None:
     answer = look_up(cloud_api, organization_id, kind, value)
 
     assert answer.status_code == 400
@@ -134,11 +137,13 @@ def test_nobody_with_that_identity_is_400(cloud, cloud_api, organization_id, kin
     assert [one["value"] for one in cloud.control.lookups()] == [value]
 
 
-def test_card_type_of_the_reference_document_is_not_known(cloud_api, organization_id):
+def test_card_type_of_the_reference_document_is_not_known(cloud_api: Any, organization_id: Any) -> None:
     assert look_up(cloud_api, organization_id, "card", "1", "cardTrack").status_code == 400
 
 
-def test_changed_email_leads_to_the_customer_and_the_former_to_nobody(cloud, cloud_api, organization_id):
+def test_changed_email_leads_to_the_customer_and_the_former_to_nobody(
+    cloud: Any, cloud_api: Any, organization_id: Any
+) -> None:
     customers = (
         info(cloud_api, organization_id, one["customer_id"]) for one in cloud.control.customers(organization_id)
     )
@@ -150,7 +155,9 @@ def test_changed_email_leads_to_the_customer_and_the_former_to_nobody(cloud, clo
     assert look_up(cloud_api, organization_id, "email", customer["email"]).status_code == 400
 
 
-def test_email_of_several_customers_finds_the_one_known_longest(cloud_api, organization_id, new_cloud_customer):
+def test_email_of_several_customers_finds_the_one_known_longest(
+    cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     first, second = (new_cloud_customer(email="shared@example.org")["customer_id"] for _ in range(2))
 
     assert look_up(cloud_api, organization_id, "email", "shared@example.org").json()["id"] == first
@@ -158,7 +165,7 @@ def test_email_of_several_customers_finds_the_one_known_longest(cloud_api, organ
     assert look_up(cloud_api, organization_id, "email", "shared@example.org").json()["id"] == second
 
 
-def test_every_field_that_can_be_written_can_be_read_again(cloud_api, organization_id):
+def test_every_field_that_can_be_written_can_be_read_again(cloud_api: Any, organization_id: Any) -> None:
     referrer_id = write(cloud_api, organization_id, phone="+79995000001")
     written = {
         "name": "Алма", "middleName": "Lee", "birthday": "1990-05-15 00:00:00.000", "email": "a5@example.com", "sex": 2,
@@ -179,7 +186,9 @@ def test_every_field_that_can_be_written_can_be_read_again(cloud_api, organizati
     assert TIME.fullmatch(customer["whenRegistered"])
 
 
-def test_new_customer_starts_with_flags_on_and_unknown_consent(cloud_api, organization_id, new_cloud_customer):
+def test_new_customer_starts_with_flags_on_and_unknown_consent(
+    cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     customer = info(cloud_api, organization_id, new_cloud_customer()["customer_id"])
 
     assert customer["shouldReceiveLoyaltyInfo"] is True
@@ -187,7 +196,7 @@ def test_new_customer_starts_with_flags_on_and_unknown_consent(cloud_api, organi
     assert (customer["sex"], customer["consentStatus"]) == (0, 0)
 
 
-def test_unknown_id_is_refused_and_creates_nobody(cloud, cloud_api, organization_id):
+def test_unknown_id_is_refused_and_creates_nobody(cloud: Any, cloud_api: Any, organization_id: Any) -> None:
     before = cloud.control.organizations()
 
     answer = cloud_api.loyalty("customer/create_or_update", organization_id, id=UNKNOWN_ID, phone="+79995000003")
@@ -197,7 +206,9 @@ def test_unknown_id_is_refused_and_creates_nobody(cloud, cloud_api, organization
     assert cloud.control.organizations() == before
 
 
-def test_empty_text_is_ignored_unless_empty_fields_are_to_be_cleared(cloud_api, organization_id, new_cloud_customer):
+def test_empty_text_is_ignored_unless_empty_fields_are_to_be_cleared(
+    cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     values = {"name": "Alma", "surName": "Dellby", "email": "x5@example.org", "birthday": "1990-05-15 00:00:00.000"}
     customer_id = new_cloud_customer(comment="stays", **values)["customer_id"]
     before = info(cloud_api, organization_id, customer_id)
@@ -211,7 +222,7 @@ def test_empty_text_is_ignored_unless_empty_fields_are_to_be_cleared(cloud_api, 
     assert info(cloud_api, organization_id, customer_id) == before | cleared
 
 
-def test_zero_referrer_removes_the_referrer(cloud_api, organization_id, new_cloud_customer):
+def test_zero_referrer_removes_the_referrer(cloud_api: Any, organization_id: Any, new_cloud_customer: Any) -> None:
     customer_id = new_cloud_customer(referrerId=new_cloud_customer()["customer_id"])["customer_id"]
     assert info(cloud_api, organization_id, customer_id)["referrerId"] is not None
 
@@ -235,7 +246,7 @@ def test_zero_referrer_removes_the_referrer(cloud_api, organization_id, new_clou
         {"isDeleted": 1},
     ],
 )
-def test_field_that_cannot_be_read_is_400_and_named(cloud_api, organization_id, fields):
+def test_field_that_cannot_be_read_is_400_and_named(cloud_api: Any, organization_id: Any, fields: Any) -> None:
     answer = cloud_api.loyalty("customer/create_or_update", organization_id, phone="+79995000004", **fields)
 
     assert answer.status_code == 400
@@ -252,8 +263,16 @@ def test_field_that_cannot_be_read_is_400_and_named(cloud_api, organization_id, 
     ],
 )
 def test_what_input_is_understood_follows_its_switch(
-    cloud, cloud_api, organization_id, new_cloud_customer, switch, sent, field, ignored, read
-):
+    cloud: Any,
+    cloud_api: Any,
+    organization_id: Any,
+    new_cloud_customer: Any,
+    switch: Any,
+    sent: Any,
+    field: Any,
+    ignored: Any,
+    read: Any,
+) -> None:
     customer_id = new_cloud_customer()["customer_id"]
 
     strict = cloud_api.loyalty("customer/create_or_update", organization_id, id=customer_id, **sent)
@@ -267,8 +286,8 @@ def test_what_input_is_understood_follows_its_switch(
 
 
 def test_created_customer_stays_unknown_to_lookups_for_the_time_of_the_switch(
-    cloud, cloud_api, organization_id, wait_for
-):
+    cloud: Any, cloud_api: Any, organization_id: Any, wait_for: Any
+) -> None:
     cloud.control.set_switches(new_customer_unknown_seconds=0.4)
     customer_id = write(cloud_api, organization_id, phone="+79995000005")
 
@@ -279,7 +298,7 @@ def test_created_customer_stays_unknown_to_lookups_for_the_time_of_the_switch(
     assert look_up(cloud_api, organization_id, "phone", "+79995000005").json()["name"] == "Same"
 
 
-def test_deleted_customer_is_marked_and_restored(cloud_api, organization_id, new_cloud_customer):
+def test_deleted_customer_is_marked_and_restored(cloud_api: Any, organization_id: Any, new_cloud_customer: Any) -> None:
     customer_id = new_cloud_customer()["customer_id"]
 
     deleted = cloud_api.loyalty("delete_customers", organization_id, customerIds=[customer_id, UNKNOWN_ID]).json()
@@ -291,7 +310,9 @@ def test_deleted_customer_is_marked_and_restored(cloud_api, organization_id, new
     assert info(cloud_api, organization_id, customer_id)["isDeleted"] is False
 
 
-def test_deleted_customer_can_be_not_found(cloud, cloud_api, organization_id, new_cloud_customer):
+def test_deleted_customer_can_be_not_found(
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     state = new_cloud_customer("10")
     cloud_api.loyalty("delete_customers", organization_id, customerIds=[state["customer_id"]])
     cloud.control.set_switches(deleted_customer="error")
@@ -304,7 +325,9 @@ def test_deleted_customer_can_be_not_found(cloud, cloud_api, organization_id, ne
 
 
 @pytest.mark.parametrize("path", ["delete_customers", "restore_customers"])
-def test_unknown_customer_among_many_can_refuse_the_call(cloud, cloud_api, organization_id, new_cloud_customer, path):
+def test_unknown_customer_among_many_can_refuse_the_call(
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any, path: Any
+) -> None:
     state = new_cloud_customer()
     cloud.control.set_switches(delete_unknown="error")
 
@@ -316,7 +339,7 @@ def test_unknown_customer_among_many_can_refuse_the_call(cloud, cloud_api, organ
     assert cloud_api.loyalty(path, organization_id, customerIds=[]).status_code == 400
 
 
-def test_customer_of_the_control_path_is_answered_as_given(cloud, cloud_api, organization_id):
+def test_customer_of_the_control_path_is_answered_as_given(cloud: Any, cloud_api: Any, organization_id: Any) -> None:
     given = {
         "id": "bbbbbbbb-0000-4000-8000-000000000001", "phone": "+79995000006", "sex": 1, "consentStatus": 2, "isDeleted": False,
         "anonymized": True, "birthday": "1980-01-02 00:00:00.000", "whenRegistered": "2020-01-02 03:04:05.678",

@@ -1,6 +1,7 @@
 """Transactions of the cloud dialect: what they tell, pages by date and by revision, and the switches about them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,11 @@ FIELDS = {
 }  # fmt: skip
 
 
-def wire(moment):
+def wire(moment: Any) -> Any:
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}"
 
 
-def by_date(api, organization_id, customer_id, **changes):
+def by_date(api: Any, organization_id: Any, customer_id: Any, **changes: Any) -> Any:
     now = datetime.now(UTC)
     body = {
         "customerId": customer_id,
@@ -29,18 +30,18 @@ def by_date(api, organization_id, customer_id, **changes):
     return api.loyalty("customer/transactions/by_date", organization_id, **body)
 
 
-def by_revision(api, organization_id, customer_id, **body):
+def by_revision(api: Any, organization_id: Any, customer_id: Any, **body: Any) -> Any:
     body = {"customerId": customer_id, "pageSize": 100} | body
     return api.loyalty("customer/transactions/by_revision", organization_id, **body)
 
 
-def ids(answer):
+def ids(answer: Any) -> Any:
     assert answer.status_code == 200, answer.text
     return [one["id"] for one in answer.json()["transactions"]]
 
 
 @pytest.fixture
-def busy(cloud_api, organization_id, new_cloud_customer):
+def busy(cloud_api: Any, organization_id: Any, new_cloud_customer: Any) -> Any:
     """A customer with seven transactions."""
     state = new_cloud_customer("100")
     for number in range(7):
@@ -48,7 +49,9 @@ def busy(cloud_api, organization_id, new_cloud_customer):
     return state["customer_id"]
 
 
-def test_each_kind_of_movement_is_told_with_its_balances(cloud, cloud_api, organization_id, new_cloud_customer):
+def test_each_kind_of_movement_is_told_with_its_balances(
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     state = new_cloud_customer("100")
     hold_id = "aaaaaaaa-0000-4000-8000-0000000000aa"
     cloud_api.money("topup", organization_id, state, 10.5, comment="bonus")
@@ -75,8 +78,8 @@ def test_each_kind_of_movement_is_told_with_its_balances(cloud, cloud_api, organ
 
 
 def test_hold_that_balances_show_changes_no_balance_in_transactions(
-    cloud, cloud_api, organization_id, new_cloud_customer
-):
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     cloud.control.set_switches(
         balance_shows_held_money=True, transaction_sums="absolute", hold_id_is_transaction_id=False
     )
@@ -98,7 +101,9 @@ def test_hold_that_balances_show_changes_no_balance_in_transactions(
 
 
 @pytest.mark.parametrize(("type_code", "told"), [(41, [41, 37]), (None, [])])
-def test_type_of_a_hold_follows_its_switch(cloud, cloud_api, organization_id, new_cloud_customer, type_code, told):
+def test_type_of_a_hold_follows_its_switch(
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any, type_code: Any, told: Any
+) -> None:
     cloud.control.set_switches(hold_transaction_type=type_code)
     state = new_cloud_customer("100")
 
@@ -109,7 +114,9 @@ def test_type_of_a_hold_follows_its_switch(cloud, cloud_api, organization_id, ne
     assert [one["type"] for one in items] == told
 
 
-def test_expired_hold_is_told_without_a_client(cloud, cloud_api, organization_id, new_cloud_customer, wait_for):
+def test_expired_hold_is_told_without_a_client(
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any, wait_for: Any
+) -> None:
     cloud.control.set_switches(hold_lifetime_seconds=0.05)
     state = new_cloud_customer("100")
     cloud_api.money("hold", organization_id, state, 60)
@@ -120,7 +127,9 @@ def test_expired_hold_is_told_without_a_client(cloud, cloud_api, organization_id
     assert (over["typeName"], over["sum"], over["apiClientLogin"]) == ("CancelHoldMoney", 60, None)
 
 
-def test_order_at_the_till_is_told_with_its_number(cloud, cloud_api, organization_id, new_cloud_customer):
+def test_order_at_the_till_is_told_with_its_number(
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     state = new_cloud_customer("100")
     cloud.control.add_transaction(
         organization_id, state["customer_id"], state["wallets"][0]["id"], "-30", order_number=7, order_sum="60.50"
@@ -133,7 +142,7 @@ def test_order_at_the_till_is_told_with_its_number(cloud, cloud_api, organizatio
     assert item["whenCreatedOrder"] == item["whenCreated"]
 
 
-def test_pages_by_date_hold_every_transaction_once(cloud_api, organization_id, busy):
+def test_pages_by_date_hold_every_transaction_once(cloud_api: Any, organization_id: Any, busy: Any) -> None:
     whole = ids(by_date(cloud_api, organization_id, busy))
     pages = [by_date(cloud_api, organization_id, busy, pageNumber=number, pageSize=3) for number in range(4)]
 
@@ -146,7 +155,9 @@ def test_pages_by_date_hold_every_transaction_once(cloud_api, organization_id, b
     }
 
 
-def test_both_ends_of_the_dates_are_included_and_nothing_beyond(cloud_api, organization_id, new_cloud_customer):
+def test_both_ends_of_the_dates_are_included_and_nothing_beyond(
+    cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     state = new_cloud_customer("100")
     cloud_api.money("topup", organization_id, state, 1)
     customer_id = state["customer_id"]
@@ -161,7 +172,7 @@ def test_both_ends_of_the_dates_are_included_and_nothing_beyond(cloud_api, organ
     assert ids(by_date(cloud_api, organization_id, customer_id, dateFrom=with_offset, dateTo=with_offset))
 
 
-def test_pages_by_revision_hold_every_transaction_once(cloud_api, organization_id, busy):
+def test_pages_by_revision_hold_every_transaction_once(cloud_api: Any, organization_id: Any, busy: Any) -> None:
     collected, body = [], {"pageSize": 3}
     while True:
         answer = by_revision(cloud_api, organization_id, busy, **body).json()
@@ -176,7 +187,9 @@ def test_pages_by_revision_hold_every_transaction_once(cloud_api, organization_i
     assert (answer["lastRevision"], answer["lastTransactionId"]) == (body["revision"], body["lastTransactionId"])
 
 
-def test_revision_itself_is_left_out_unless_a_last_transaction_is_named(cloud_api, organization_id, busy):
+def test_revision_itself_is_left_out_unless_a_last_transaction_is_named(
+    cloud_api: Any, organization_id: Any, busy: Any
+) -> None:
     items = by_revision(cloud_api, organization_id, busy).json()["transactions"]
     third = items[2]
 
@@ -189,13 +202,15 @@ def test_revision_itself_is_left_out_unless_a_last_transaction_is_named(cloud_ap
     assert beside == [one["id"] for one in items[2:]]
 
 
-def test_unknown_customer_has_an_empty_list(cloud_api, organization_id):
+def test_unknown_customer_has_an_empty_list(cloud_api: Any, organization_id: Any) -> None:
     assert ids(by_date(cloud_api, organization_id, UNKNOWN_ID)) == []
     answer = by_revision(cloud_api, organization_id, UNKNOWN_ID).json()
     assert answer == {"transactions": [], "lastRevision": 0, "lastTransactionId": None, "pageSize": 100}
 
 
-def test_order_follows_its_switch_and_pages_by_revision_stay_the_same_set(cloud, cloud_api, organization_id, busy):
+def test_order_follows_its_switch_and_pages_by_revision_stay_the_same_set(
+    cloud: Any, cloud_api: Any, organization_id: Any, busy: Any
+) -> None:
     ascending = ids(by_date(cloud_api, organization_id, busy))
     cloud.control.set_switches(transactions_order="descending")
     descending = ids(by_date(cloud_api, organization_id, busy))
@@ -209,7 +224,7 @@ def test_order_follows_its_switch_and_pages_by_revision_stay_the_same_set(cloud,
     assert without == sorted(ascending)
 
 
-def test_page_is_no_larger_than_the_service_allows(cloud, cloud_api, organization_id, busy):
+def test_page_is_no_larger_than_the_service_allows(cloud: Any, cloud_api: Any, organization_id: Any, busy: Any) -> None:
     cloud.control.set_switches(max_page_size=2)
 
     for answer in (by_date(cloud_api, organization_id, busy), by_revision(cloud_api, organization_id, busy)):
@@ -217,8 +232,8 @@ def test_page_is_no_larger_than_the_service_allows(cloud, cloud_api, organizatio
 
 
 def test_row_that_is_committed_late_appears_below_a_revision_already_read(
-    cloud, cloud_api, organization_id, new_cloud_customer, wait_for
-):
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any, wait_for: Any
+) -> None:
     state = new_cloud_customer()
     cloud.control.set_switches(transaction_delay_seconds=0.5)
     cloud_api.money("topup", organization_id, state, 1)
@@ -234,7 +249,7 @@ def test_row_that_is_committed_late_appears_below_a_revision_already_read(
 
 
 @pytest.mark.parametrize("field", ["customerId", "dateFrom", "dateTo", "pageNumber", "pageSize"])
-def test_missing_field_is_400_and_named(cloud_api, organization_id, busy, field):
+def test_missing_field_is_400_and_named(cloud_api: Any, organization_id: Any, busy: Any, field: Any) -> None:
     answer = by_date(cloud_api, organization_id, busy, **{field: None})
 
     assert answer.status_code == 400
@@ -242,7 +257,7 @@ def test_missing_field_is_400_and_named(cloud_api, organization_id, busy, field)
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-02-30 00:00:00.000", "0001-01-01T00:00:00+14:00"])
-def test_time_that_cannot_be_read_is_400_and_named(cloud_api, organization_id, busy, time):
+def test_time_that_cannot_be_read_is_400_and_named(cloud_api: Any, organization_id: Any, busy: Any, time: Any) -> None:
     answer = by_date(cloud_api, organization_id, busy, dateFrom=time)
 
     assert answer.status_code == 400
@@ -253,7 +268,9 @@ def test_time_that_cannot_be_read_is_400_and_named(cloud_api, organization_id, b
     ("body", "named"),
     [({"pageSize": None}, "pageSize"), ({"lastTransactionId": UNKNOWN_ID}, "revision"), ({"revision": -1}, "revision")],
 )
-def test_wrong_request_by_revision_is_400_and_named(cloud_api, organization_id, busy, body, named):
+def test_wrong_request_by_revision_is_400_and_named(
+    cloud_api: Any, organization_id: Any, busy: Any, body: Any, named: Any
+) -> None:
     answer = by_revision(cloud_api, organization_id, busy, **body)
 
     assert answer.status_code == 400

@@ -1,6 +1,7 @@
 """The control path: what it shows and what it turns."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import requests
@@ -10,7 +11,7 @@ from syrve_simulator.control import RawAnswer, SimulatorRefusedError
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 
 
-def customer_answer(number, **fields):
+def customer_answer(number: Any, **fields: Any) -> Any:
     return {
         "id": f"aaaaaaaa-0000-4000-8000-{number:012d}",
         "name": "Canary",
@@ -23,7 +24,7 @@ def customer_answer(number, **fields):
     } | fields
 
 
-def test_health_says_what_runs(shared_simulator):
+def test_health_says_what_runs(shared_simulator: Any) -> None:
     health = shared_simulator.control.health()
 
     assert health["status"] == "ok"
@@ -31,13 +32,13 @@ def test_health_says_what_runs(shared_simulator):
     assert health["process_id"] == shared_simulator.pid
 
 
-def test_control_requests_are_not_counted(simulator):
+def test_control_requests_are_not_counted(simulator: Any) -> None:
     simulator.control.organizations()
 
     assert simulator.control.calls() == {"operations": {}, "received": 0}
 
 
-def test_lookups_are_counted_by_identity_found_or_not(simulator, api, organization_id):
+def test_lookups_are_counted_by_identity_found_or_not(simulator: Any, api: Any, organization_id: Any) -> None:
     phone = simulator.control.customers_page(organization_id, limit=1)[0]["phone"]
     for _ in range(3):
         api.info(organization_id, phone=phone)
@@ -50,7 +51,7 @@ def test_lookups_are_counted_by_identity_found_or_not(simulator, api, organizati
     assert {one["organization_id"] for one in simulator.control.lookups()} == {organization_id}
 
 
-def test_refused_lookups_are_not_counted_as_answered(simulator, api, organization_id):
+def test_refused_lookups_are_not_counted_as_answered(simulator: Any, api: Any, organization_id: Any) -> None:
     api.info(UNKNOWN_ID, phone="+79990000000")
     api.loyalty("customer/info", organization_id, type="phone")
     api.token = "expired"
@@ -59,7 +60,7 @@ def test_refused_lookups_are_not_counted_as_answered(simulator, api, organizatio
     assert simulator.control.lookups() == []
 
 
-def test_reset_forgets_calls_and_lookups(simulator, api, organization_id):
+def test_reset_forgets_calls_and_lookups(simulator: Any, api: Any, organization_id: Any) -> None:
     api.info(organization_id, phone="+79990000000")
 
     simulator.control.reset_calls()
@@ -68,7 +69,7 @@ def test_reset_forgets_calls_and_lookups(simulator, api, organization_id):
     assert simulator.control.lookups() == []
 
 
-def test_customers_are_listed_once_each_page_by_page(simulator, organization_id):
+def test_customers_are_listed_once_each_page_by_page(simulator: Any, organization_id: Any) -> None:
     total = next(
         one["customers"] for one in simulator.control.organizations() if one["organization_id"] == organization_id
     )
@@ -85,7 +86,7 @@ def test_customers_are_listed_once_each_page_by_page(simulator, organization_id)
     assert len({one["customer_id"] for one in whole}) == len({one["phone"] for one in whole}) == total
 
 
-def test_every_listed_identity_can_be_looked_up(simulator, api, organization_id):
+def test_every_listed_identity_can_be_looked_up(simulator: Any, api: Any, organization_id: Any) -> None:
     for state in simulator.control.customers(organization_id):
         body = api.info(organization_id, phone=state["phone"]).json()
         assert body["id"] == state["customer_id"]
@@ -95,7 +96,9 @@ def test_every_listed_identity_can_be_looked_up(simulator, api, organization_id)
             assert api.info(organization_id, cardTrack=track).json()["id"] == state["customer_id"]
 
 
-def test_changed_balance_and_field_are_in_the_next_answer_and_nothing_else_is(simulator, api, organization_id):
+def test_changed_balance_and_field_are_in_the_next_answer_and_nothing_else_is(
+    simulator: Any, api: Any, organization_id: Any
+) -> None:
     state = simulator.control.customers_page(organization_id, offset=30, limit=1)[0]
     before = api.info(organization_id, phone=state["phone"]).json()
     wallet_id = before["walletBalances"][0]["id"]
@@ -111,7 +114,7 @@ def test_changed_balance_and_field_are_in_the_next_answer_and_nothing_else_is(si
     assert after.json() == before | {"surname": None}
 
 
-def test_changed_phone_moves_the_customer_to_it(simulator, api, organization_id):
+def test_changed_phone_moves_the_customer_to_it(simulator: Any, api: Any, organization_id: Any) -> None:
     state = simulator.control.customers_page(organization_id, offset=31, limit=1)[0]
 
     simulator.control.change_customer(organization_id, state["customer_id"], fields={"phone": "+79993330999"})
@@ -135,7 +138,9 @@ def test_changed_phone_moves_the_customer_to_it(simulator, api, organization_id)
         {"surname": "X"},
     ],
 )
-def test_change_that_cannot_be_made_is_refused_and_changes_nothing(simulator, api, organization_id, change):
+def test_change_that_cannot_be_made_is_refused_and_changes_nothing(
+    simulator: Any, api: Any, organization_id: Any, change: Any
+) -> None:
     state = simulator.control.customers_page(organization_id, offset=32, limit=1)[0]
     before = api.info(organization_id, phone=state["phone"]).content
     if "first" in change.get("wallets", {}):
@@ -150,7 +155,9 @@ def test_change_that_cannot_be_made_is_refused_and_changes_nothing(simulator, ap
     assert api.info(organization_id, phone=state["phone"]).content == before
 
 
-def test_added_customer_is_found_by_phone_id_and_card_with_every_field(simulator, api, organization_id):
+def test_added_customer_is_found_by_phone_id_and_card_with_every_field(
+    simulator: Any, api: Any, organization_id: Any
+) -> None:
     answer = customer_answer(1, futureField={"kept": [1, 2]})
 
     state = simulator.control.add_customer(organization_id, answer)
@@ -163,14 +170,16 @@ def test_added_customer_is_found_by_phone_id_and_card_with_every_field(simulator
     assert answer["id"] in {one["customer_id"] for one in simulator.control.customers(organization_id)}
 
 
-def test_customer_with_a_taken_identity_cannot_be_added(simulator, organization_id):
+def test_customer_with_a_taken_identity_cannot_be_added(simulator: Any, organization_id: Any) -> None:
     simulator.control.add_customer(organization_id, customer_answer(2))
 
     with pytest.raises(SimulatorRefusedError, match="belongs to another customer"):
         simulator.control.add_customer(organization_id, customer_answer(3, phone="+79993330002"))
 
 
-def test_removed_customer_is_not_found_by_any_identity_nor_listed(simulator, api, organization_id):
+def test_removed_customer_is_not_found_by_any_identity_nor_listed(
+    simulator: Any, api: Any, organization_id: Any
+) -> None:
     state = simulator.control.customers_page(organization_id, offset=33, limit=1)[0]
 
     simulator.control.remove_customer(organization_id, state["customer_id"])
@@ -184,7 +193,9 @@ def test_removed_customer_is_not_found_by_any_identity_nor_listed(simulator, api
     assert refusal.value.status == 404
 
 
-def test_prepared_answer_is_sent_byte_for_byte_to_that_identity_alone(simulator, api, organization_id):
+def test_prepared_answer_is_sent_byte_for_byte_to_that_identity_alone(
+    simulator: Any, api: Any, organization_id: Any
+) -> None:
     states = simulator.control.customers_page(organization_id, limit=2)
     bytes_of_no_encoding = b'{"id": "\xff\x00\\ud800", "balance": NaN'
     simulator.control.put_raw_answers(
@@ -203,13 +214,13 @@ def test_prepared_answer_is_sent_byte_for_byte_to_that_identity_alone(simulator,
     assert api.info(organization_id, phone=states[0]["phone"]).json()["id"] == states[0]["customer_id"]
 
 
-def test_coupons_can_have_prepared_answers_too(simulator, api, organization_id):
+def test_coupons_can_have_prepared_answers_too(simulator: Any, api: Any, organization_id: Any) -> None:
     simulator.control.put_raw_answers([RawAnswer(organization_id, "ODD", b"[]", operation="coupon_info")])
 
     assert api.loyalty("coupons/info", organization_id, number="ODD").content == b"[]"
 
 
-def test_listed_coupon_series_replace_the_former(simulator, api):
+def test_listed_coupon_series_replace_the_former(simulator: Any, api: Any) -> None:
     organization_id = simulator.control.organizations()[1]["organization_id"]
     series = {"id": UNKNOWN_ID, "name": "Only one", "isActivated": True, "discountType": "Fixed", "discountValue": 0.1}
 
@@ -221,7 +232,7 @@ def test_listed_coupon_series_replace_the_former(simulator, api):
         simulator.control.put_coupon_series(organization_id, [{**series, "discountValue": "a lot"}, series | {"id": 1}])
 
 
-def test_switches_are_changed_one_by_one(simulator):
+def test_switches_are_changed_one_by_one(simulator: Any) -> None:
     simulator.control.set_switches(latency_ms=1)
 
     switches = simulator.control.set_switches(removed_rights=["coupon_info"])
@@ -241,7 +252,7 @@ def test_switches_are_changed_one_by_one(simulator):
         {"no_such_switch": 1},
     ],
 )
-def test_wrong_switch_is_refused_by_name_and_nothing_is_switched(simulator, switches):
+def test_wrong_switch_is_refused_by_name_and_nothing_is_switched(simulator: Any, switches: Any) -> None:
     before = simulator.control.switches()
 
     answer = requests.put(f"{simulator.url}/_control/switches", json={"latency_ms": 50} | switches, timeout=5)
@@ -251,7 +262,7 @@ def test_wrong_switch_is_refused_by_name_and_nothing_is_switched(simulator, swit
     assert simulator.control.switches() == before
 
 
-def test_expired_tokens_are_refused_until_a_new_one_is_got(simulator, api):
+def test_expired_tokens_are_refused_until_a_new_one_is_got(simulator: Any, api: Any) -> None:
     assert simulator.control.expire_tokens() >= 1
 
     assert api.post("organizations", {}).status_code == 401
@@ -273,7 +284,9 @@ def test_expired_tokens_are_refused_until_a_new_one_is_got(simulator, api):
         ("PUT", "faults", 400),
     ],
 )
-def test_wrong_control_request_is_refused_with_an_explanation(simulator, method, path, status):
+def test_wrong_control_request_is_refused_with_an_explanation(
+    simulator: Any, method: Any, path: Any, status: Any
+) -> None:
     answer = requests.request(method, f"{simulator.url}/_control/{path}", data=b"{", timeout=5)
 
     assert answer.status_code == status
@@ -281,7 +294,7 @@ def test_wrong_control_request_is_refused_with_an_explanation(simulator, method,
 
 
 @pytest.mark.parametrize("query", ["offset=-1", "limit=0", "limit=10001", "offset=a"])
-def test_wrong_page_is_refused(simulator, organization_id, query):
+def test_wrong_page_is_refused(simulator: Any, organization_id: Any, query: Any) -> None:
     answer = requests.get(f"{simulator.url}/_control/customers?organization_id={organization_id}&{query}", timeout=5)
 
     assert answer.status_code == 400

@@ -1,6 +1,7 @@
 """create_or_update: who is found, what changes and what is left alone."""
 
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,14 +9,14 @@ import pytest
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 
 
-def create(api, organization_id, **fields):
+def create(api: Any, organization_id: Any, **fields: Any) -> Any:
     answer = api.loyalty("customer/create_or_update", organization_id, **fields)
     assert answer.status_code == 200, answer.text
     assert set(answer.json()) == {"correlationId", "id"}
     return answer.json()["id"]
 
 
-def test_unknown_phone_creates_a_customer_who_can_then_be_looked_up(api, organization_id):
+def test_unknown_phone_creates_a_customer_who_can_then_be_looked_up(api: Any, organization_id: Any) -> None:
     customer_id = create(
         api,
         organization_id,
@@ -36,7 +37,7 @@ def test_unknown_phone_creates_a_customer_who_can_then_be_looked_up(api, organiz
     assert [one["isDefaultForNewGuests"] for one in customer["categories"]] == [True]
 
 
-def test_known_phone_updates_the_same_customer(api, organization_id):
+def test_known_phone_updates_the_same_customer(api: Any, organization_id: Any) -> None:
     first = create(api, organization_id, phone="+79991110002", name="Bruno")
 
     assert create(api, organization_id, phone="79991110002", surname="Corvwell") == first
@@ -44,7 +45,7 @@ def test_known_phone_updates_the_same_customer(api, organization_id):
     assert (customer["name"], customer["surname"], customer["phone"]) == ("Bruno", "Corvwell", "+79991110002")
 
 
-def test_card_track_creates_and_finds_a_customer_without_a_phone(api, organization_id):
+def test_card_track_creates_and_finds_a_customer_without_a_phone(api: Any, organization_id: Any) -> None:
     first = create(api, organization_id, cardTrack="TRACK-3", cardNumber="N-3", name="Clara")
 
     assert create(api, organization_id, cardTrack="TRACK-3", cardNumber="N-3", surname="Dellby") == first
@@ -53,7 +54,7 @@ def test_card_track_creates_and_finds_a_customer_without_a_phone(api, organizati
     assert [(card["track"], card["number"]) for card in customer["cards"]] == [("TRACK-3", "N-3")]
 
 
-def test_id_goes_before_phone(api, organization_id):
+def test_id_goes_before_phone(api: Any, organization_id: Any) -> None:
     first = create(api, organization_id, phone="+79991110004")
 
     assert create(api, organization_id, id=first, phone="+79991110005") == first
@@ -61,7 +62,7 @@ def test_id_goes_before_phone(api, organization_id):
     assert api.info(organization_id, phone="+79991110004").status_code == 400
 
 
-def test_unknown_id_is_refused_and_creates_nobody(api, simulator, organization_id):
+def test_unknown_id_is_refused_and_creates_nobody(api: Any, simulator: Any, organization_id: Any) -> None:
     before = simulator.control.organizations()
 
     answer = api.loyalty("customer/create_or_update", organization_id, id=UNKNOWN_ID, phone="+79991110006")
@@ -71,7 +72,7 @@ def test_unknown_id_is_refused_and_creates_nobody(api, simulator, organization_i
     assert simulator.control.organizations() == before
 
 
-def test_empty_null_and_absent_fields_are_left_alone(api, organization_id):
+def test_empty_null_and_absent_fields_are_left_alone(api: Any, organization_id: Any) -> None:
     customer_id = create(api, organization_id, phone="+79991110007", name="Dario", email="d@example.org", sex="Male")
     before = api.info(organization_id, id=customer_id).content
 
@@ -80,7 +81,7 @@ def test_empty_null_and_absent_fields_are_left_alone(api, organization_id):
     assert api.info(organization_id, id=customer_id).content == before
 
 
-def test_flags_and_consent_are_stored(api, organization_id):
+def test_flags_and_consent_are_stored(api: Any, organization_id: Any) -> None:
     customer_id = create(
         api,
         organization_id,
@@ -97,7 +98,7 @@ def test_flags_and_consent_are_stored(api, organization_id):
     assert customer["personalDataProcessingConsentFrom"] == "2024-01-02T03:04:05"
 
 
-def test_customer_of_the_population_changes_in_one_field_only(api, simulator, organization_id):
+def test_customer_of_the_population_changes_in_one_field_only(api: Any, simulator: Any, organization_id: Any) -> None:
     state = simulator.control.customers_page(organization_id, offset=10, limit=1)[0]
     before = api.info(organization_id, id=state["customer_id"]).json()
 
@@ -106,7 +107,7 @@ def test_customer_of_the_population_changes_in_one_field_only(api, simulator, or
     assert api.info(organization_id, phone=state["phone"]).json() == before | {"middleName": "Lee-New"}
 
 
-def test_change_in_one_organization_is_not_seen_in_another(api, simulator):
+def test_change_in_one_organization_is_not_seen_in_another(api: Any, simulator: Any) -> None:
     first, second = (one["organization_id"] for one in simulator.control.organizations())
     in_second = {one["customer_id"] for one in simulator.control.customers(second)}
     both = next(one for one in simulator.control.customers(first) if one["customer_id"] in in_second)
@@ -118,7 +119,7 @@ def test_change_in_one_organization_is_not_seen_in_another(api, simulator):
     assert api.info(second, id=both["customer_id"]).content == there
 
 
-def test_phone_of_someone_else_is_refused_and_changes_nothing(api, organization_id):
+def test_phone_of_someone_else_is_refused_and_changes_nothing(api: Any, organization_id: Any) -> None:
     create(api, organization_id, phone="+79991110010")
     customer_id = create(api, organization_id, phone="+79991110011", name="Emil")
     before = api.info(organization_id, id=customer_id).content
@@ -144,7 +145,7 @@ def test_phone_of_someone_else_is_refused_and_changes_nothing(api, organization_
         {"cardTrack": 7},
     ],
 )
-def test_field_that_cannot_be_read_is_400_and_named(api, organization_id, fields):
+def test_field_that_cannot_be_read_is_400_and_named(api: Any, organization_id: Any, fields: Any) -> None:
     answer = api.loyalty("customer/create_or_update", organization_id, phone="+79991110012", **fields)
 
     assert answer.status_code == 400
@@ -153,12 +154,14 @@ def test_field_that_cannot_be_read_is_400_and_named(api, organization_id, fields
 
 
 @pytest.mark.parametrize("fields", [{}, {"name": "Nobody"}, {"id": "", "phone": "", "cardTrack": ""}])
-def test_call_that_says_nobody_is_400(api, organization_id, fields):
+def test_call_that_says_nobody_is_400(api: Any, organization_id: Any, fields: Any) -> None:
     assert api.loyalty("customer/create_or_update", organization_id, **fields).status_code == 400
 
 
 @pytest.mark.parametrize("balance", ["0.1", "0.30", "123456789012345678.9012", "-5.5", "0", "1000"])
-def test_balance_is_answered_with_exactly_its_digits(api, simulator, organization_id, balance):
+def test_balance_is_answered_with_exactly_its_digits(
+    api: Any, simulator: Any, organization_id: Any, balance: Any
+) -> None:
     state = simulator.control.customers_page(organization_id, offset=20, limit=1)[0]
     wallet_id = state["wallets"][0]["id"]
 

@@ -1,6 +1,7 @@
 """What is in which dialect, and what the two have in common: the people."""
 
 import json
+from typing import Any
 
 import pytest
 import requests
@@ -16,20 +17,20 @@ BOTH = {
 }  # fmt: skip
 CLOUD_ALONE = {
     "access_token_v2", "delete_customers", "restore_customers", "category_remove", "category_list", "program_list", "coupons_by_series",
-    "transactions_by_date", "transactions_by_revision",
+    "transactions_by_date", "transactions_by_revision", "orders_by_revision", "orders_by_date", "webhook_settings", "webhook_update",
 }  # fmt: skip
 
 
-def operations(name):
+def operations(name: Any) -> Any:
     return {operation.name: operation.paths for operation in DIALECTS[name].operations}
 
 
-def test_each_dialect_has_its_operations():
+def test_each_dialect_has_its_operations() -> None:
     assert set(operations("reference")) == BOTH
     assert set(operations("cloud")) == BOTH | CLOUD_ALONE
 
 
-def test_every_loyalty_operation_answers_under_both_brands():
+def test_every_loyalty_operation_answers_under_both_brands() -> None:
     for name in DIALECTS:
         for paths in operations(name).values():
             if "loyalty" in paths[0]:
@@ -37,7 +38,7 @@ def test_every_loyalty_operation_answers_under_both_brands():
 
 
 @pytest.mark.parametrize(("here", "there"), [("reference", "cloud"), ("cloud", "reference")])
-def test_operation_of_the_other_dialect_is_404(request, here, there):
+def test_operation_of_the_other_dialect_is_404(request: pytest.FixtureRequest, here: Any, there: Any) -> None:
     simulator = request.getfixturevalue("cloud" if here == "cloud" else "simulator")
     client = request.getfixturevalue("cloud_api" if here == "cloud" else "api")
     ours = {path for paths in operations(here).values() for path in paths}
@@ -61,7 +62,9 @@ def test_operation_of_the_other_dialect_is_404(request, here, there):
         if "/loyalty/iiko/" in path
     ],
 )
-def test_every_loyalty_call_needs_a_token_an_organization_and_loyalty_there(cloud, cloud_api, organization_id, path):
+def test_every_loyalty_call_needs_a_token_an_organization_and_loyalty_there(
+    cloud: Any, cloud_api: Any, organization_id: Any, path: Any
+) -> None:
     cloud.control.set_switches(organizations_without_loyalty=[organization_id])
 
     without_organization = cloud_api.post(f"loyalty/iiko/{path}", {})
@@ -75,7 +78,7 @@ def test_every_loyalty_call_needs_a_token_an_organization_and_loyalty_there(clou
     assert cloud_api.loyalty(path, organization_id).status_code == 401
 
 
-def test_the_same_people_live_in_both_dialects():
+def test_the_same_people_live_in_both_dialects() -> None:
     words = {0: "NotSpecified", 1: "Male", 2: "Female"}
     for with_history in (True, False):
         population = Population(seed=7, customers=50, organizations=2, with_history=with_history)
@@ -90,8 +93,8 @@ def test_the_same_people_live_in_both_dialects():
                 assert [one["track"] for one in theirs["cards"]] == [one["track"] for one in ours["cards"]]
 
 
-def test_history_changes_nothing_that_reference_tells():
-    def answers(*, with_history):
+def test_history_changes_nothing_that_reference_tells() -> None:
+    def answers(*, with_history: Any) -> Any:
         population = Population(seed=7, customers=100, organizations=2, with_history=with_history)
         organization = population.organizations[0]
         encode = DIALECTS["reference"].encode_customer
@@ -100,12 +103,12 @@ def test_history_changes_nothing_that_reference_tells():
     assert answers(with_history=True) == answers(with_history=False)
 
 
-def test_every_switch_of_the_simulator_is_typed_for_its_users(simulator):
+def test_every_switch_of_the_simulator_is_typed_for_its_users(simulator: Any) -> None:
     assert set(simulator.control.switches()) == set(Switches.__annotations__)
     assert set(Behaviour.__struct_fields__) < set(Switches.__annotations__)
 
 
-def test_reset_puts_every_switch_back(simulator):
+def test_reset_puts_every_switch_back(simulator: Any) -> None:
     before = simulator.control.switches()
     simulator.control.set_switches(latency_ms=1, hold_lifetime_seconds=5, unknown_coupon="error", max_page_size=None)
 
@@ -113,7 +116,7 @@ def test_reset_puts_every_switch_back(simulator):
     assert simulator.control.reset_switches() == before == simulator.control.switches()
 
 
-def test_switch_of_the_open_questions_is_refused_by_name_with_all_the_others(simulator):
+def test_switch_of_the_open_questions_is_refused_by_name_with_all_the_others(simulator: Any) -> None:
     before = simulator.control.switches()
 
     for wrong in ({"second_cancel": "maybe"}, {"hold_lifetime_seconds": 0}, {"max_page_size": 0}):
@@ -123,7 +126,9 @@ def test_switch_of_the_open_questions_is_refused_by_name_with_all_the_others(sim
     assert simulator.control.switches() == before
 
 
-def test_requests_are_recorded_with_their_bodies_and_without_secrets(cloud, cloud_api, organization_id):
+def test_requests_are_recorded_with_their_bodies_and_without_secrets(
+    cloud: Any, cloud_api: Any, organization_id: Any
+) -> None:
     cloud_api.sign_in()
     cloud_api.info(organization_id, phone="+79990000000")
     cloud.control.set_faults([{"operation": "customer_info", "fault": "status"}])
@@ -146,7 +151,7 @@ def test_requests_are_recorded_with_their_bodies_and_without_secrets(cloud, clou
     assert cloud.control.recorded_requests() == []
 
 
-def test_requests_are_not_recorded_unless_asked_for(simulator, api):
+def test_requests_are_not_recorded_unless_asked_for(simulator: Any, api: Any) -> None:
     api.post("organizations", {})
 
     with pytest.raises(RuntimeError, match="--record-requests"):

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import requests
 
@@ -14,11 +14,11 @@ from syrve_simulator.wire import DIALECTS
 TEXT = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
 
 
-def rows_naming(name):
+def rows_naming(name: Any) -> Any:
     return [line for line in TEXT.splitlines() if re.match(rf"\| `{re.escape(name)}[` ]", line)]
 
 
-def test_every_option_has_its_row():
+def test_every_option_has_its_row() -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "syrve_simulator", "--help"], capture_output=True, text=True, timeout=30, check=True
     ).stdout
@@ -28,7 +28,7 @@ def test_every_option_has_its_row():
     assert [option for option in options if not rows_naming(option)] == []
 
 
-def test_every_fault_operation_and_switch_has_its_row(simulator):
+def test_every_fault_operation_and_switch_has_its_row(simulator: Any) -> None:
     faults = [fault.__struct_config__.tag for fault in get_args(AnyFault)]
     operations = [operation.name for dialect in DIALECTS.values() for operation in dialect.operations]
 
@@ -37,7 +37,7 @@ def test_every_fault_operation_and_switch_has_its_row(simulator):
     assert [name for name in names if not rows_naming(name)] == []
 
 
-def test_control_paths_and_methods_are_those_that_exist(simulator):
+def test_control_paths_and_methods_are_those_that_exist(simulator: Any) -> None:
     documented = {
         (method, path)
         for methods, path in re.findall(r"^\| `(.+?) /_control/([\w/{}]+)", TEXT, re.MULTILINE)

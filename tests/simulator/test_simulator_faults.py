@@ -3,12 +3,13 @@
 import json
 import threading
 import time
+from typing import Any
 
 import pytest
 import requests
 
 
-def request_bytes(path, body, token=""):
+def request_bytes(path: Any, body: Any, token: Any = "") -> Any:
     content = json.dumps(body).encode()
     head = (
         f"POST /api/1/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
@@ -17,12 +18,12 @@ def request_bytes(path, body, token=""):
     return head.encode() + content
 
 
-def create_request(api, organization_id, phone):
+def create_request(api: Any, organization_id: Any, phone: Any) -> Any:
     body = {"organizationId": organization_id, "phone": phone}
     return request_bytes("loyalty/iiko/customer/create_or_update", body, api.token)
 
 
-def test_status_answers_the_status_without_applying(simulator, api, organization_id):
+def test_status_answers_the_status_without_applying(simulator: Any, api: Any, organization_id: Any) -> None:
     simulator.control.set_faults([{"operation": "create_or_update", "fault": "status", "status": 503, "count": 1}])
 
     answer = api.loyalty("customer/create_or_update", organization_id, phone="+79992220001")
@@ -32,7 +33,7 @@ def test_status_answers_the_status_without_applying(simulator, api, organization
     assert api.info(organization_id, phone="+79992220001").status_code == 400
 
 
-def test_status_can_come_after_applying(simulator, api, organization_id):
+def test_status_can_come_after_applying(simulator: Any, api: Any, organization_id: Any) -> None:
     simulator.control.set_faults([{"operation": "create_or_update", "fault": "status", "count": 1, "applied": True}])
 
     assert api.loyalty("customer/create_or_update", organization_id, phone="+79992220002").status_code == 500
@@ -42,7 +43,7 @@ def test_status_can_come_after_applying(simulator, api, organization_id):
 @pytest.mark.parametrize(
     ("body", "expected"), [("plain text", b"plain text"), ({"errorCode": "X"}, b'{"errorCode":"X"}'), ("", b"")]
 )
-def test_status_can_bring_a_body(simulator, api, body, expected):
+def test_status_can_bring_a_body(simulator: Any, api: Any, body: Any, expected: Any) -> None:
     simulator.control.set_faults([{"operation": "organizations", "fault": "status", "status": 200, "body": body}])
 
     answer = api.post("organizations", {})
@@ -51,7 +52,9 @@ def test_status_can_bring_a_body(simulator, api, body, expected):
 
 
 @pytest.mark.parametrize(("retry_after_seconds", "header"), [(7, "7"), (0, "0"), (None, None)])
-def test_rate_limit_is_429_with_or_without_retry_after(simulator, api, retry_after_seconds, header):
+def test_rate_limit_is_429_with_or_without_retry_after(
+    simulator: Any, api: Any, retry_after_seconds: Any, header: Any
+) -> None:
     simulator.control.set_faults(
         [{"operation": "organizations", "fault": "rate_limit", "retry_after_seconds": retry_after_seconds}]
     )
@@ -62,13 +65,15 @@ def test_rate_limit_is_429_with_or_without_retry_after(simulator, api, retry_aft
     assert answer.headers.get("Retry-After") == header
 
 
-def test_rate_limit_asks_for_one_second_unless_told_otherwise(simulator, api):
+def test_rate_limit_asks_for_one_second_unless_told_otherwise(simulator: Any, api: Any) -> None:
     simulator.control.set_faults([{"operation": "organizations", "fault": "rate_limit"}])
 
     assert api.post("organizations", {}).headers["Retry-After"] == "1"
 
 
-def test_reset_before_resets_the_connection_and_applies_nothing(simulator, api, organization_id, connect):
+def test_reset_before_resets_the_connection_and_applies_nothing(
+    simulator: Any, api: Any, organization_id: Any, connect: Any
+) -> None:
     simulator.control.set_faults([{"operation": "create_or_update", "fault": "reset_before", "count": 1}])
     connection = connect()
 
@@ -79,7 +84,9 @@ def test_reset_before_resets_the_connection_and_applies_nothing(simulator, api, 
     assert api.info(organization_id, phone="+79992220003").status_code == 400
 
 
-def test_reset_after_resets_the_connection_and_has_applied(simulator, api, organization_id, connect):
+def test_reset_after_resets_the_connection_and_has_applied(
+    simulator: Any, api: Any, organization_id: Any, connect: Any
+) -> None:
     simulator.control.set_faults([{"operation": "create_or_update", "fault": "reset_after", "count": 1}])
     connection = connect()
 
@@ -90,7 +97,7 @@ def test_reset_after_resets_the_connection_and_has_applied(simulator, api, organ
     assert api.info(organization_id, phone="+79992220004").status_code == 200
 
 
-def test_truncate_announces_more_than_it_sends_and_closes(simulator, api, connect):
+def test_truncate_announces_more_than_it_sends_and_closes(simulator: Any, api: Any, connect: Any) -> None:
     simulator.control.set_faults([{"operation": "organizations", "fault": "truncate", "count": 1}])
     connection = connect()
 
@@ -102,7 +109,7 @@ def test_truncate_announces_more_than_it_sends_and_closes(simulator, api, connec
     assert 0 < len(body) < announced
 
 
-def test_not_json_is_200_with_a_web_page(simulator, api, organization_id):
+def test_not_json_is_200_with_a_web_page(simulator: Any, api: Any, organization_id: Any) -> None:
     simulator.control.set_faults([{"operation": "create_or_update", "fault": "not_json", "count": 1}])
 
     answer = api.loyalty("customer/create_or_update", organization_id, phone="+79992220005")
@@ -113,7 +120,9 @@ def test_not_json_is_200_with_a_web_page(simulator, api, organization_id):
     assert api.info(organization_id, phone="+79992220005").status_code == 400
 
 
-def test_stall_holds_one_answer_back_and_blocks_nobody_else(simulator, api, organization_id, connect, wait_for):
+def test_stall_holds_one_answer_back_and_blocks_nobody_else(
+    simulator: Any, api: Any, organization_id: Any, connect: Any, wait_for: Any
+) -> None:
     simulator.control.set_faults(
         [{"operation": "create_or_update", "fault": "stall", "stall_seconds": 0.5, "count": 1}]
     )
@@ -129,7 +138,9 @@ def test_stall_holds_one_answer_back_and_blocks_nobody_else(simulator, api, orga
     assert time.monotonic() - started >= 0.5
 
 
-def test_client_that_gave_up_on_a_stalled_call_gets_no_look_up_counted(simulator, api, make_api, organization_id):
+def test_client_that_gave_up_on_a_stalled_call_gets_no_look_up_counted(
+    simulator: Any, api: Any, make_api: Any, organization_id: Any
+) -> None:
     gone, patient = (one["phone"] for one in simulator.control.customers_page(organization_id, limit=2))
     simulator.control.set_faults([{"operation": "customer_info", "fault": "stall", "stall_seconds": 0.4, "count": 2}])
     impatient = make_api(simulator.url)
@@ -147,14 +158,14 @@ def test_client_that_gave_up_on_a_stalled_call_gets_no_look_up_counted(simulator
     }
 
 
-def test_count_and_after_bound_a_rule(simulator, api):
+def test_count_and_after_bound_a_rule(simulator: Any, api: Any) -> None:
     simulator.control.set_faults([{"operation": "organizations", "fault": "status", "after": 2, "count": 2}])
 
     assert [api.post("organizations", {}).status_code for _ in range(6)] == [200, 200, 500, 500, 200, 200]
     assert [(one["matched"], one["fired"]) for one in simulator.control.faults()] == [(6, 2)]
 
 
-def test_first_rule_that_fires_wins_and_the_next_does_not_count_the_call(simulator, api):
+def test_first_rule_that_fires_wins_and_the_next_does_not_count_the_call(simulator: Any, api: Any) -> None:
     simulator.control.set_faults(
         [
             {"operation": "organizations", "fault": "status", "status": 502, "count": 1},
@@ -166,14 +177,14 @@ def test_first_rule_that_fires_wins_and_the_next_does_not_count_the_call(simulat
     assert [one["matched"] for one in simulator.control.faults()] == [3, 2]
 
 
-def test_rule_for_every_operation_strikes_the_token_call_too(simulator, make_api):
+def test_rule_for_every_operation_strikes_the_token_call_too(simulator: Any, make_api: Any) -> None:
     simulator.control.set_faults([{"operation": "*", "fault": "status", "status": 500}])
 
     assert make_api(simulator.url).post("access_token", {"apiLogin": "demo-login"}).status_code == 500
 
 
-def test_chance_is_the_same_each_time_the_script_is_put_in_force(simulator, api):
-    def outcomes():
+def test_chance_is_the_same_each_time_the_script_is_put_in_force(simulator: Any, api: Any) -> None:
+    def outcomes() -> Any:
         simulator.control.set_faults([{"operation": "organizations", "fault": "status", "probability": 0.4}])
         return [api.post("organizations", {}).status_code for _ in range(60)]
 
@@ -183,7 +194,7 @@ def test_chance_is_the_same_each_time_the_script_is_put_in_force(simulator, api)
     assert outcomes() == first
 
 
-def test_faults_and_statuses_are_counted_by_operation(simulator, api):
+def test_faults_and_statuses_are_counted_by_operation(simulator: Any, api: Any) -> None:
     simulator.control.set_faults(
         [
             {"operation": "organizations", "fault": "status", "count": 2},
@@ -210,7 +221,9 @@ def test_faults_and_statuses_are_counted_by_operation(simulator, api):
 
 
 @pytest.mark.parametrize("fault", ["status", "rate_limit", "reset_before", "reset_after", "truncate", "not_json"])
-def test_look_up_that_met_a_fault_is_not_counted_as_answered(simulator, api, organization_id, fault):
+def test_look_up_that_met_a_fault_is_not_counted_as_answered(
+    simulator: Any, api: Any, organization_id: Any, fault: Any
+) -> None:
     phone = simulator.control.customers_page(organization_id, limit=1)[0]["phone"]
     simulator.control.set_faults([{"operation": "customer_info", "fault": fault, "count": 1}])
 
@@ -223,7 +236,7 @@ def test_look_up_that_met_a_fault_is_not_counted_as_answered(simulator, api, org
     assert [(one["value"], one["count"]) for one in simulator.control.lookups()] == [(phone, 1)]
 
 
-def test_latency_delays_every_answer_side_by_side(simulator, api, make_api):
+def test_latency_delays_every_answer_side_by_side(simulator: Any, api: Any, make_api: Any) -> None:
     simulator.control.set_switches(latency_ms=300)
     clients = [make_api(simulator.url) for _ in range(8)]
     threads = [threading.Thread(target=client.post, args=("organizations", {})) for client in clients]
@@ -236,7 +249,7 @@ def test_latency_delays_every_answer_side_by_side(simulator, api, make_api):
     assert 0.3 <= time.monotonic() - started < 8 * 0.3
 
 
-def test_cleared_faults_end_the_outage(simulator, api):
+def test_cleared_faults_end_the_outage(simulator: Any, api: Any) -> None:
     simulator.control.set_faults([{"operation": "*", "fault": "status"}])
     assert api.post("organizations", {}).status_code == 500
 

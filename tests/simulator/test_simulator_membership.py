@@ -1,24 +1,26 @@
 """Programmes, cards and categories in both dialects."""
 
+from typing import Any
+
 import pytest
 
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 
 
-def info(api, organization_id, state):
+def info(api: Any, organization_id: Any, state: Any) -> Any:
     return api.info(organization_id, id=state["customer_id"]).json()
 
 
 @pytest.fixture
-def category_path(dialect):
+def category_path(dialect: Any) -> Any:
     return "customer/category/add" if dialect == "reference" else "customer_category/add"
 
 
 @pytest.fixture
-def change(either_api, organization_id, dialect):
+def change(either_api: Any, organization_id: Any, dialect: Any) -> Any:
     """Calls an operation for a customer and checks the envelope of its answer; returns what is in it."""
 
-    def call(path, state, **body):
+    def call(path: Any, state: Any, **body: Any) -> Any:
         answer = either_api.loyalty(path, organization_id, customerId=state["customer_id"], **body)
         assert answer.status_code == 200, answer.text
         content = answer.json()
@@ -30,8 +32,8 @@ def change(either_api, organization_id, dialect):
 
 
 def test_added_card_is_listed_and_finds_its_owner_until_it_is_removed(
-    either_api, organization_id, new_customer, change
-):
+    either_api: Any, organization_id: Any, new_customer: Any, change: Any
+) -> None:
     state = new_customer()
     track = f"T-{state['customer_id']}"
 
@@ -43,7 +45,7 @@ def test_added_card_is_listed_and_finds_its_owner_until_it_is_removed(
     assert info(either_api, organization_id, state)["cards"] == []
 
 
-def test_card_added_twice_is_there_once(either_api, organization_id, new_customer, change):
+def test_card_added_twice_is_there_once(either_api: Any, organization_id: Any, new_customer: Any, change: Any) -> None:
     state = new_customer()
     for _ in range(2):
         change("customer/card/add", state, cardTrack=f"T2-{state['customer_id']}", cardNumber="1")
@@ -51,7 +53,7 @@ def test_card_added_twice_is_there_once(either_api, organization_id, new_custome
     assert len(info(either_api, organization_id, state)["cards"]) == 1
 
 
-def test_card_of_someone_else_is_refused(either_api, organization_id, new_customer, change):
+def test_card_of_someone_else_is_refused(either_api: Any, organization_id: Any, new_customer: Any, change: Any) -> None:
     first, second = new_customer(), new_customer()
     track = f"T3-{first['customer_id']}"
     change("customer/card/add", first, cardTrack=track, cardNumber="1")
@@ -65,7 +67,9 @@ def test_card_of_someone_else_is_refused(either_api, organization_id, new_custom
     assert info(either_api, organization_id, second)["cards"] == []
 
 
-def test_card_that_the_customer_does_not_have_cannot_be_removed(either_api, organization_id, new_customer):
+def test_card_that_the_customer_does_not_have_cannot_be_removed(
+    either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer()
 
     answer = either_api.loyalty(
@@ -77,8 +81,8 @@ def test_card_that_the_customer_does_not_have_cannot_be_removed(either_api, orga
 
 
 def test_category_is_added_once_though_asked_twice(
-    either, either_api, organization_id, new_customer, change, category_path
-):
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any, change: Any, category_path: Any
+) -> None:
     state = new_customer()
     someone = next(
         category
@@ -102,8 +106,8 @@ def test_category_is_added_once_though_asked_twice(
     ],
 )
 def test_what_the_organization_does_not_have_is_refused(
-    either_api, organization_id, new_customer, category_path, path, body, error_code
-):
+    either_api: Any, organization_id: Any, new_customer: Any, category_path: Any, path: Any, body: Any, error_code: Any
+) -> None:
     path = category_path if path == "category" else path
 
     answer = either_api.loyalty(path, organization_id, customerId=new_customer()["customer_id"], **body)
@@ -122,8 +126,8 @@ def test_what_the_organization_does_not_have_is_refused(
     ],
 )
 def test_unknown_customer_is_refused_and_a_missing_field_is_named(
-    either_api, organization_id, new_customer, category_path, path, body
-):
+    either_api: Any, organization_id: Any, new_customer: Any, category_path: Any, path: Any, body: Any
+) -> None:
     path = category_path if path == "category" else path
 
     unknown = either_api.loyalty(path, organization_id, customerId=UNKNOWN_ID, **body)
@@ -136,12 +140,12 @@ def test_unknown_customer_is_refused_and_a_missing_field_is_named(
 
 
 def test_joining_a_programme_gives_a_wallet_once_and_keeps_the_one_that_is_there(
-    cloud_api, organization_id, new_cloud_customer
-):
+    cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     state = new_cloud_customer("12")
     bonus, deposit = cloud_api.loyalty("program", organization_id).json()["Programs"]
 
-    def join(program):
+    def join(program: Any) -> Any:
         body = {"customerId": state["customer_id"], "programId": program["id"]}
         return cloud_api.loyalty("customer/program/add", organization_id, **body).json()
 
@@ -157,7 +161,7 @@ def test_joining_a_programme_gives_a_wallet_once_and_keeps_the_one_that_is_there
     assert cloud_api.loyalty("customer/wallet/topup", organization_id, **money).status_code == 200
 
 
-def test_reference_names_the_programme_on_the_customer(api, simulator, organization_id):
+def test_reference_names_the_programme_on_the_customer(api: Any, simulator: Any, organization_id: Any) -> None:
     known = [api.info(organization_id, id=one["customer_id"]) for one in simulator.control.customers(organization_id)]
     programs = {one.json()["programId"]: one.json()["programName"] for one in known}
     without = next(one.json()["id"] for one in known if one.json()["programId"] is None)
@@ -170,7 +174,9 @@ def test_reference_names_the_programme_on_the_customer(api, simulator, organizat
     assert (customer["programId"], customer["programName"]) == (program_id, name)
 
 
-def test_categories_of_an_organization_are_listed_and_left(cloud_api, organization_id, new_cloud_customer):
+def test_categories_of_an_organization_are_listed_and_left(
+    cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     state = new_cloud_customer()
     listed = cloud_api.loyalty("customer_category", organization_id).json()
     (default,) = info(cloud_api, organization_id, state)["categories"]
@@ -184,7 +190,7 @@ def test_categories_of_an_organization_are_listed_and_left(cloud_api, organizati
     assert info(cloud_api, organization_id, state)["categories"] == []
 
 
-def test_programmes_are_listed_with_and_without_campaigns(cloud_api, organization_id):
+def test_programmes_are_listed_with_and_without_campaigns(cloud_api: Any, organization_id: Any) -> None:
     programs = cloud_api.loyalty("program", organization_id).json()
     bare = cloud_api.loyalty("program", organization_id, withoutMarketingCampaigns=True).json()
 

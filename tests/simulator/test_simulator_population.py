@@ -3,6 +3,7 @@
 import json
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import phonenumbers
 import pytest
@@ -16,7 +17,7 @@ from syrve_simulator.wire.reference import encode_customer
 seeds = st.integers(min_value=-(2**70), max_value=2**70)
 
 
-def everybody(population):
+def everybody(population: Any) -> Any:
     return [
         population.customer(ordinal, organization)
         for organization in population.organizations
@@ -29,19 +30,19 @@ POPULATION_OF_ONE = Population(seed=7, customers=1, organizations=1)
 
 
 @pytest.fixture(scope="module")
-def customers():
+def customers() -> Any:
     return everybody(Population(seed=7, customers=1000, organizations=2))
 
 
-def test_same_seed_gives_the_same_bytes_and_another_seed_others():
-    def answers(seed):
+def test_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+    def answers(seed: Any) -> Any:
         return [encode_customer(one) for one in everybody(Population(seed=seed, customers=100, organizations=2))]
 
     assert answers(7) == answers(7)
     assert not set(answers(7)) & set(answers(8))
 
 
-def test_bytes_of_a_seed_stay_the_same_from_version_to_version():
+def test_bytes_of_a_seed_stay_the_same_from_version_to_version() -> None:
     population = Population(seed=7, customers=2000, organizations=2)
 
     customer = population.customer(0, population.organizations[0])
@@ -50,7 +51,7 @@ def test_bytes_of_a_seed_stay_the_same_from_version_to_version():
     assert customer.phone == "+79759418759"
 
 
-def test_more_customers_leave_those_before_them_as_they_were():
+def test_more_customers_leave_those_before_them_as_they_were() -> None:
     few, many = (Population(seed=7, customers=count, organizations=2) for count in (10, 1000))
 
     assert everybody(few) == [
@@ -67,7 +68,7 @@ def test_more_customers_leave_those_before_them_as_they_were():
     data=st.data(),
 )
 @settings(max_examples=100, deadline=None)
-def test_every_identity_leads_back_to_its_customer(seed, customers, organizations, data):
+def test_every_identity_leads_back_to_its_customer(seed: Any, customers: Any, organizations: Any, data: Any) -> None:
     population = Population(seed=seed, customers=customers, organizations=organizations)
     ordinal = data.draw(st.integers(0, customers - 1))
     homes = [one for one in population.organizations if population.lives_in(ordinal, one)]
@@ -80,7 +81,7 @@ def test_every_identity_leads_back_to_its_customer(seed, customers, organization
 
 @given(seed=seeds, customers=st.integers(0, 300), organizations=st.integers(1, 5), limit=st.integers(1, 50))
 @settings(max_examples=50, deadline=None)
-def test_pages_list_exactly_those_who_live_there(seed, customers, organizations, limit):
+def test_pages_list_exactly_those_who_live_there(seed: Any, customers: Any, organizations: Any, limit: Any) -> None:
     population = Population(seed=seed, customers=customers, organizations=organizations)
     for organization in population.organizations:
         count = population.member_count(organization)
@@ -93,13 +94,13 @@ def test_pages_list_exactly_those_who_live_there(seed, customers, organizations,
 
 @given(text=st.text(max_size=40) | st.from_regex(r"\+7975\d{7}", fullmatch=True) | st.uuids().map(str))
 @settings(deadline=None)
-def test_identity_of_nobody_leads_to_nobody(text):
+def test_identity_of_nobody_leads_to_nobody(text: Any) -> None:
     for kind in ("phone", "id", "card"):
         if (kind, text) not in ONLY_CUSTOMER.identities():
             assert POPULATION_OF_ONE.ordinal(kind, text) is None
 
 
-def test_card_that_a_customer_does_not_have_and_id_that_was_tampered_with_lead_to_nobody():
+def test_card_that_a_customer_does_not_have_and_id_that_was_tampered_with_lead_to_nobody() -> None:
     population = Population(seed=7, customers=100, organizations=1)
     identities = Identities(Draw(7), 100, 1)
 
@@ -109,7 +110,7 @@ def test_card_that_a_customer_does_not_have_and_id_that_was_tampered_with_lead_t
         assert population.ordinal("id", "00000000" + customer.customer_id[8:]) is None
 
 
-def test_phones_are_valid_unique_and_in_one_unserved_range(customers):
+def test_phones_are_valid_unique_and_in_one_unserved_range(customers: Any) -> None:
     phones = {one.phone for one in customers}
 
     assert len(phones) == 1000
@@ -120,11 +121,11 @@ def test_phones_are_valid_unique_and_in_one_unserved_range(customers):
         assert phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) == phone
 
 
-def test_mail_goes_nowhere(customers):
+def test_mail_goes_nowhere(customers: Any) -> None:
     assert {(one.email or "@none").rpartition("@")[2] for one in customers} == {"example.com", "example.org", "none"}
 
 
-def test_population_has_every_kind_of_customer(customers):
+def test_population_has_every_kind_of_customer(customers: Any) -> None:
     assert {one.sex for one in customers} == {"male", "female", "not_specified"}
     assert {len(one.wallets) for one in customers} == {1, 2, 3}
     assert {len(one.cards) for one in customers} == {0, 1, 2}
@@ -148,7 +149,7 @@ def test_population_has_every_kind_of_customer(customers):
     assert any("а" <= surname[-1] <= "я" for surname in surnames)
 
 
-def test_balances_are_exact_decimals_some_of_them_zero(customers):
+def test_balances_are_exact_decimals_some_of_them_zero(customers: Any) -> None:
     balances = [wallet.balance for one in customers for wallet in one.wallets]
 
     assert all(isinstance(balance, Decimal) and balance >= 0 for balance in balances)
@@ -156,19 +157,19 @@ def test_balances_are_exact_decimals_some_of_them_zero(customers):
     assert {-balance.as_tuple().exponent for balance in balances} == {0, 1, 2, 3, 4}
 
 
-def test_about_one_in_fifty_lives_in_two_organizations():
+def test_about_one_in_fifty_lives_in_two_organizations() -> None:
     population = Population(seed=7, customers=10_000, organizations=3)
 
     assert sum(population.member_count(one) for one in population.organizations) == 10_000 + 200
 
 
-def test_answers_are_about_as_long_as_the_real_ones(customers):
+def test_answers_are_about_as_long_as_the_real_ones(customers: Any) -> None:
     lengths = [len(encode_customer(one)) for one in customers]
 
     assert 1000 < sum(lengths) / len(lengths) < 1400
 
 
-def test_times_are_iso_dates(customers):
+def test_times_are_iso_dates(customers: Any) -> None:
     for one in customers:
         answer = json.loads(encode_customer(one))
         for field in ("personalDataProcessingConsentFrom", "personalDataProcessingConsentTo"):

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,20 +17,20 @@ from syrve_simulator.control import RawAnswer
 from syrve_simulator.process import SimulatorFailedError, start_simulator
 
 
-def run_simulator(*arguments):
+def run_simulator(*arguments: Any) -> Any:
     return subprocess.run(
         [sys.executable, "-m", "syrve_simulator", *arguments], capture_output=True, text=True, timeout=30, check=False
     )
 
 
-def lives(pid):
+def lives(pid: Any) -> Any:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def test_help_explains_every_option():
+def test_help_explains_every_option() -> None:
     shown = run_simulator("--help").stdout
 
     for option in (
@@ -54,7 +56,7 @@ def test_help_explains_every_option():
         (["--faults", "no-such-file.json"], "no-such-file.json"),
     ],
 )
-def test_wrong_argument_is_refused_with_status_2_and_a_reason(arguments, explanation):
+def test_wrong_argument_is_refused_with_status_2_and_a_reason(arguments: Any, explanation: Any) -> None:
     ended = run_simulator("--port", "0", *arguments)
 
     assert ended.returncode == 2
@@ -62,7 +64,7 @@ def test_wrong_argument_is_refused_with_status_2_and_a_reason(arguments, explana
     assert "Traceback" not in ended.stderr
 
 
-def test_wrong_fault_script_is_refused_before_listening(tmp_path):
+def test_wrong_fault_script_is_refused_before_listening(tmp_path: Path) -> None:
     script = tmp_path / "faults.json"
     script.write_text('[{"operation": "customer_info", "fault": "stall", "stall_seconds": "long"}]')
 
@@ -72,7 +74,7 @@ def test_wrong_fault_script_is_refused_before_listening(tmp_path):
     assert 'Rule 1 of the fault script, field "stall_seconds"' in ended.stderr
 
 
-def test_busy_port_is_refused_with_status_1_and_a_way_out(shared_simulator):
+def test_busy_port_is_refused_with_status_1_and_a_way_out(shared_simulator: Any) -> None:
     port = shared_simulator.url.rpartition(":")[2]
 
     ended = run_simulator("--port", port)
@@ -81,13 +83,13 @@ def test_busy_port_is_refused_with_status_1_and_a_way_out(shared_simulator):
     assert "--port 0" in ended.stderr
 
 
-def test_one_line_says_where_it_listens(shared_simulator):
+def test_one_line_says_where_it_listens(shared_simulator: Any) -> None:
     assert shared_simulator.output == (
         f"Syrve simulator (reference): {shared_simulator.url}  organizations=2 customers=200 seed=7\n"
     )
 
 
-def test_fault_script_of_the_command_line_is_in_force_from_the_first_call(make_api):
+def test_fault_script_of_the_command_line_is_in_force_from_the_first_call(make_api: Any) -> None:
     with start_simulator(
         customers=1, faults=[{"operation": "access_token", "fault": "status", "status": 503, "count": 1}]
     ) as simulator:
@@ -97,7 +99,7 @@ def test_fault_script_of_the_command_line_is_in_force_from_the_first_call(make_a
         assert api.post("access_token", {"apiLogin": "demo-login"}).status_code == 200
 
 
-def test_other_login_organizations_and_no_lookup_log(make_api):
+def test_other_login_organizations_and_no_lookup_log(make_api: Any) -> None:
     with start_simulator(customers=10, organizations=3, api_login="other", lookup_log=False) as simulator:
         api = make_api(simulator.url)
         assert api.post("access_token", {"apiLogin": "demo-login"}).status_code == 401
@@ -107,7 +109,7 @@ def test_other_login_organizations_and_no_lookup_log(make_api):
             simulator.control.lookups()
 
 
-def test_application_of_the_command_line_is_the_one_that_gets_a_token(make_api):
+def test_application_of_the_command_line_is_the_one_that_gets_a_token(make_api: Any) -> None:
     with start_simulator(
         dialect="cloud", customers=1, api_key="k", app_id="AAAAAAAA-0000-4000-8000-000000000001", client_secret="s"
     ) as simulator:
@@ -121,13 +123,13 @@ def test_application_of_the_command_line_is_the_one_that_gets_a_token(make_api):
         assert statuses == [200, 401]
 
 
-def test_helper_says_why_a_simulator_did_not_start():
+def test_helper_says_why_a_simulator_did_not_start() -> None:
     with pytest.raises(SimulatorFailedError, match="invalid choice"):
         start_simulator(dialect="klingon")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_stops_it_cleanly_though_calls_are_stalled(number, make_api):
+def test_signal_stops_it_cleanly_though_calls_are_stalled(number: Any, make_api: Any) -> None:
     with start_simulator(
         customers=1, faults=[{"operation": "organizations", "fault": "stall", "stall_seconds": 3000}]
     ) as simulator:
@@ -148,7 +150,7 @@ def test_signal_stops_it_cleanly_though_calls_are_stalled(number, make_api):
         assert "Traceback" not in simulator.output
 
 
-def test_stop_does_not_wait_for_a_client_that_does_not_read():
+def test_stop_does_not_wait_for_a_client_that_does_not_read() -> None:
     with start_simulator(customers=50_000) as simulator:
         organization_id = simulator.control.organizations()[0]["organization_id"]
         host, _, port = simulator.url.removeprefix("http://").partition(":")
@@ -161,7 +163,7 @@ def test_stop_does_not_wait_for_a_client_that_does_not_read():
             assert time.monotonic() - started < 8
 
 
-def test_answer_that_is_being_read_arrives_whole_though_the_simulator_stops(make_api):
+def test_answer_that_is_being_read_arrives_whole_though_the_simulator_stops(make_api: Any) -> None:
     body = b"x" * 30_000_000  # more than the kernel takes off the simulator's hands
     with start_simulator(customers=1) as simulator:
         organization_id = simulator.control.organizations()[0]["organization_id"]
@@ -174,7 +176,7 @@ def test_answer_that_is_being_read_arrives_whole_though_the_simulator_stops(make
             assert answer.content == body
 
 
-def test_stopped_simulator_is_gone():
+def test_stopped_simulator_is_gone() -> None:
     with start_simulator(customers=1) as simulator:
         pid = simulator.pid
         assert simulator.is_running
@@ -183,13 +185,13 @@ def test_stopped_simulator_is_gone():
         requests.get(f"{simulator.url}/_control/health", timeout=5)
 
 
-def test_killed_simulator_is_gone_too():
+def test_killed_simulator_is_gone_too() -> None:
     with start_simulator(customers=1) as simulator:
         simulator.kill()
         assert not simulator.is_running
 
 
-def test_simulator_ends_with_the_process_that_started_it(tmp_path, wait_for):
+def test_simulator_ends_with_the_process_that_started_it(tmp_path: Path, wait_for: Any) -> None:
     starter = (
         "import os, signal\n"
         "from syrve_simulator.process import start_simulator\n"
@@ -207,7 +209,7 @@ def test_simulator_ends_with_the_process_that_started_it(tmp_path, wait_for):
             os.kill(pid, signal.SIGKILL)
 
 
-def test_half_a_million_customers_cost_neither_time_nor_memory(make_api):
+def test_half_a_million_customers_cost_neither_time_nor_memory(make_api: Any) -> None:
     started = time.monotonic()
     with start_simulator(customers=500_000, organizations=5) as simulator:
         api = make_api(simulator.url)

@@ -1,7 +1,9 @@
 """What tills, the loyalty programme and the service's front do of their own accord, by switches and faults."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import requests
@@ -13,7 +15,7 @@ LOYALTY = "api/1/loyalty/iiko/customer"
 
 
 @pytest.fixture(scope="module")
-def running():
+def running() -> Iterator[Any]:
     with start_simulator(customers=50, organizations=2, seed=3, record_requests=True) as simulator:
         yield simulator
 
@@ -21,7 +23,7 @@ def running():
 class Guest:
     """One customer of the first organization, with 100 in the first wallet."""
 
-    def __init__(self, running):
+    def __init__(self, running: Any) -> None:
         self.control, self.url = running.control, running.url
         self.control.reset_switches()
         self.control.clear_faults()
@@ -33,7 +35,7 @@ class Guest:
         token = requests.post(f"{self.url}/api/1/access_token", json={"apiLogin": "demo-login"}, timeout=5).json()
         self.headers = {"Authorization": f"Bearer {token['token']}"}
 
-    def call(self, path, organization_id=None, **body):
+    def call(self, path: Any, organization_id: Any = None, **body: Any) -> Any:
         whose = {"organizationId": organization_id or self.home, "customerId": self.customer_id}
         return requests.post(
             f"{self.url}/{LOYALTY}/{path}",
@@ -43,25 +45,25 @@ class Guest:
             allow_redirects=False,
         )
 
-    def hold(self, amount=30, **body):
+    def hold(self, amount: Any = 30, **body: Any) -> Any:
         return self.call("wallet/hold", sum=amount, **body).json()["transactionId"]
 
     @property
-    def balance(self):
+    def balance(self) -> Any:
         (customer,) = self.control.customers_page(self.home, limit=1)
         return Decimal(next(each["balance"] for each in customer["wallets"] if each["id"] == self.wallet_id))
 
-    def movements(self):
+    def movements(self) -> Any:
         found = self.control.transactions(customer_id=self.customer_id)
         return [(each["type_name"], each["sum"]) for each in found]
 
 
 @pytest.fixture
-def guest(running):
+def guest(running: Any) -> Any:
     return Guest(running)
 
 
-def test_till_that_refuses_takes_nothing(guest):
+def test_till_that_refuses_takes_nothing(guest: Any) -> None:
     hold_id = guest.hold()
     guest.control.set_switches(till_answer="refuses")
 
@@ -73,7 +75,7 @@ def test_till_that_refuses_takes_nothing(guest):
 
 
 @pytest.mark.parametrize(("times", "balance"), [("once", "100.00"), ("twice", "130.00")])
-def test_till_refunds_as_often_as_the_switch_says(guest, times, balance):
+def test_till_refunds_as_often_as_the_switch_says(guest: Any, times: Any, balance: Any) -> None:
     hold_id = guest.hold()
     guest.control.consume_hold(guest.home, hold_id)
     guest.control.set_switches(till_refunds=times)
@@ -85,7 +87,7 @@ def test_till_refunds_as_often_as_the_switch_says(guest, times, balance):
 
 
 @pytest.mark.parametrize("switch", ["never", "once"])
-def test_till_gives_back_only_what_it_took(guest, switch):
+def test_till_gives_back_only_what_it_took(guest: Any, switch: Any) -> None:
     hold_id = guest.hold()
     guest.control.set_switches(till_refunds=switch)
     if switch == "never":
@@ -96,7 +98,7 @@ def test_till_gives_back_only_what_it_took(guest, switch):
     guest.call("wallet/cancel_hold", transactionId=hold_id)
 
 
-def test_till_clock_dates_payments_and_refunds(guest):
+def test_till_clock_dates_payments_and_refunds(guest: Any) -> None:
     guest.control.set_switches(till_clock_off_seconds=-300)
     hold_id = guest.hold()
     hold = guest.control.consume_hold(guest.home, hold_id)
@@ -110,12 +112,12 @@ def test_till_clock_dates_payments_and_refunds(guest):
     assert datetime.fromisoformat(report["at"]) < ended_at
 
 
-def test_till_clock_is_off_by_five_minutes_at_most(guest):
+def test_till_clock_is_off_by_five_minutes_at_most(guest: Any) -> None:
     with pytest.raises(SimulatorRefusedError, match="till_clock_off_seconds"):
         guest.control.set_switches(till_clock_off_seconds=301)
 
 
-def test_bonus_comes_back_with_each_payment(guest):
+def test_bonus_comes_back_with_each_payment(guest: Any) -> None:
     guest.control.set_switches(bonus_share=1)
 
     guest.call("wallet/chargeoff", sum=40)
@@ -124,7 +126,7 @@ def test_bonus_comes_back_with_each_payment(guest):
     assert guest.movements()[-2:] == [("WithdrawWalletFromApi", "-40"), ("AutomaticRefillWallet", "40.00")]
 
 
-def test_network_shares_money_between_organizations(guest):
+def test_network_shares_money_between_organizations(guest: Any) -> None:
     guest.control.set_switches(one_loyalty_network=True)
     hold_id = guest.hold()
 
@@ -136,7 +138,7 @@ def test_network_shares_money_between_organizations(guest):
     assert guest.control.holds(organization_id=guest.home)[-1]["state"] == "consumed"
 
 
-def test_organizations_share_no_money_without_a_network(guest):
+def test_organizations_share_no_money_without_a_network(guest: Any) -> None:
     hold_id = guest.hold()
 
     assert guest.call("wallet/cancel_hold", guest.other, transactionId=hold_id).status_code == 400
@@ -144,7 +146,7 @@ def test_organizations_share_no_money_without_a_network(guest):
 
 
 @pytest.mark.parametrize("status", [200, 302, 503])
-def test_maintenance_page_carries_nothing_out(guest, status):
+def test_maintenance_page_carries_nothing_out(guest: Any, status: Any) -> None:
     guest.control.set_faults([{"operation": "wallet_chargeoff", "fault": "maintenance", "status": status, "count": 1}])
 
     answer = guest.call("wallet/chargeoff", sum=40)
@@ -153,7 +155,7 @@ def test_maintenance_page_carries_nothing_out(guest, status):
 
 
 @pytest.mark.parametrize(("own_status", "applied"), [(400, False), (500, False), (504, True)])
-def test_error_in_body_has_a_status_of_its_own(guest, own_status, applied):
+def test_error_in_body_has_a_status_of_its_own(guest: Any, own_status: Any, applied: Any) -> None:
     fault = {"operation": "wallet_chargeoff", "fault": "error_in_body", "own_status": own_status, "applied": applied}
     guest.control.set_faults([fault | {"count": 1}])
 
@@ -163,7 +165,7 @@ def test_error_in_body_has_a_status_of_its_own(guest, own_status, applied):
     assert guest.balance == Decimal("60.00" if applied else "100.00")
 
 
-def test_refusal_in_body_cannot_have_been_applied(guest):
+def test_refusal_in_body_cannot_have_been_applied(guest: Any) -> None:
     fault = {"operation": "wallet_chargeoff", "fault": "error_in_body", "own_status": 400, "applied": True}
 
     with pytest.raises(SimulatorRefusedError, match="cannot be applied"):

@@ -1,6 +1,7 @@
 """Wallets in both dialects: what moves, what is held, what is refused, and each switch about it."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import requests
@@ -8,27 +9,29 @@ import requests
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 
 
-def balance_of(api, organization_id, state):
+def balance_of(api: Any, organization_id: Any, state: Any) -> Any:
     return api.info(organization_id, id=state["customer_id"]).json()["walletBalances"][0]["balance"]
 
 
-def hold(api, organization_id, state, sum_, **body):
+def hold(api: Any, organization_id: Any, state: Any, sum_: Any, **body: Any) -> Any:
     answer = api.money("hold", organization_id, state, sum_, **body)
     assert answer.status_code == 200, answer.text
     return answer.json()["transactionId"]
 
 
-def cancel(api, organization_id, hold_id):
+def cancel(api: Any, organization_id: Any, hold_id: Any) -> Any:
     return api.loyalty("customer/wallet/cancel_hold", organization_id, transactionId=hold_id)
 
 
-def assert_refused(answer, error_code):
+def assert_refused(answer: Any, error_code: Any) -> None:
     assert answer.status_code == 400
     assert answer.json()["errorCode"] == error_code
     assert answer.json()["httpStatusCode"] == 400
 
 
-def test_topup_and_chargeoff_move_the_balance_to_the_digit(either_api, organization_id, new_customer):
+def test_topup_and_chargeoff_move_the_balance_to_the_digit(
+    either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("0.30")
 
     assert either_api.money("topup", organization_id, state, 1000.05).status_code == 200
@@ -38,7 +41,9 @@ def test_topup_and_chargeoff_move_the_balance_to_the_digit(either_api, organizat
     assert '"balance":1000.00}' in text
 
 
-def test_answers_have_an_operation_id_in_reference_alone(either_api, organization_id, new_customer, dialect):
+def test_answers_have_an_operation_id_in_reference_alone(
+    either_api: Any, organization_id: Any, new_customer: Any, dialect: Any
+) -> None:
     state = new_customer("10")
     envelope = {"correlationId"} if dialect == "reference" else set()
 
@@ -54,8 +59,8 @@ def test_answers_have_an_operation_id_in_reference_alone(either_api, organizatio
 
 
 def test_held_money_is_not_shown_nor_spent_nor_held_again_until_it_is_given_back(
-    either_api, organization_id, new_customer
-):
+    either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("100")
     hold_id = hold(either_api, organization_id, state, 60)
 
@@ -67,7 +72,9 @@ def test_held_money_is_not_shown_nor_spent_nor_held_again_until_it_is_given_back
     assert either_api.money("chargeoff", organization_id, state, 100).status_code == 200
 
 
-def test_chargeoff_does_not_release_a_hold_of_the_same_sum(either, either_api, organization_id, new_customer):
+def test_chargeoff_does_not_release_a_hold_of_the_same_sum(
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("100")
     hold_id = hold(either_api, organization_id, state, 40)
 
@@ -78,7 +85,7 @@ def test_chargeoff_does_not_release_a_hold_of_the_same_sum(either, either_api, o
     assert open_hold["transaction_id"] == hold_id
 
 
-def test_two_holds_are_cancelled_apart(either_api, organization_id, new_customer):
+def test_two_holds_are_cancelled_apart(either_api: Any, organization_id: Any, new_customer: Any) -> None:
     state = new_customer("100")
     first, _second = (hold(either_api, organization_id, state, sum_) for sum_ in (30, 50))
 
@@ -87,7 +94,7 @@ def test_two_holds_are_cancelled_apart(either_api, organization_id, new_customer
     assert balance_of(either_api, organization_id, state) == 50
 
 
-def test_balance_can_show_held_money(either, either_api, organization_id, new_customer):
+def test_balance_can_show_held_money(either: Any, either_api: Any, organization_id: Any, new_customer: Any) -> None:
     state = new_customer("100")
     hold_id = hold(either_api, organization_id, state, 60)
     assert balance_of(either_api, organization_id, state) == 40
@@ -112,8 +119,8 @@ def test_balance_can_show_held_money(either, either_api, organization_id, new_cu
     ],
 )
 def test_money_call_that_cannot_be_carried_out_is_400_in_the_loyalty_shape(
-    either_api, organization_id, new_customer, path, changes, error_code
-):
+    either_api: Any, organization_id: Any, new_customer: Any, path: Any, changes: Any, error_code: Any
+) -> None:
     state = new_customer("100")
     body = {
         "organizationId": organization_id,
@@ -127,25 +134,31 @@ def test_money_call_that_cannot_be_carried_out_is_400_in_the_loyalty_shape(
 
 
 @pytest.mark.parametrize("sum_", ["5", None, True, []])
-def test_sum_that_is_no_number_is_400_and_named(either_api, organization_id, new_customer, sum_):
+def test_sum_that_is_no_number_is_400_and_named(
+    either_api: Any, organization_id: Any, new_customer: Any, sum_: Any
+) -> None:
     answer = either_api.money("topup", organization_id, new_customer(), sum_)
 
     assert answer.status_code == 400
     assert "'sum'" in answer.json()["errorDescription"]
 
 
-def test_unknown_hold_is_refused(either_api, organization_id):
+def test_unknown_hold_is_refused(either_api: Any, organization_id: Any) -> None:
     assert_refused(cancel(either_api, organization_id, UNKNOWN_ID), "Transaction_TransactionNotFound")
 
 
-def test_hold_of_another_organization_is_unknown(either, either_api, organization_id, new_customer):
+def test_hold_of_another_organization_is_unknown(
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     hold_id = hold(either_api, organization_id, new_customer("5"), 5)
     other = either.control.organizations()[1]["organization_id"]
 
     assert_refused(cancel(either_api, other, hold_id), "Transaction_TransactionNotFound")
 
 
-def test_second_cancel_is_refused_or_let_pass_by_its_switch(either, either_api, organization_id, new_customer):
+def test_second_cancel_is_refused_or_let_pass_by_its_switch(
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("100")
     hold_id = hold(either_api, organization_id, state, 60)
     cancel(either_api, organization_id, hold_id)
@@ -157,8 +170,8 @@ def test_second_cancel_is_refused_or_let_pass_by_its_switch(either, either_api, 
 
 
 def test_hold_expires_after_its_lifetime_and_gives_the_money_back(
-    either, either_api, organization_id, new_customer, wait_for
-):
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any, wait_for: Any
+) -> None:
     state = new_customer("100")
     lasting = hold(either_api, organization_id, state, 10)
     either.control.set_switches(hold_lifetime_seconds=0.3)
@@ -172,8 +185,8 @@ def test_hold_expires_after_its_lifetime_and_gives_the_money_back(
 
 
 def test_hold_consumed_at_the_till_is_spent_and_its_cancel_follows_the_switch(
-    either, either_api, organization_id, new_customer
-):
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("100")
     hold_id = hold(either_api, organization_id, state, 60)
 
@@ -186,7 +199,9 @@ def test_hold_consumed_at_the_till_is_spent_and_its_cancel_follows_the_switch(
     assert balance_of(either_api, organization_id, state) == 40
 
 
-def test_holds_are_listed_with_everything_known_of_them(either, either_api, organization_id, new_customer):
+def test_holds_are_listed_with_everything_known_of_them(
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("100")
     hold_id = hold(either_api, organization_id, state, 12.5, comment="Order 7")
 
@@ -205,7 +220,7 @@ def test_holds_are_listed_with_everything_known_of_them(either, either_api, orga
     }
 
 
-def test_cloud_lets_the_caller_name_a_hold(cloud_api, organization_id, new_cloud_customer):
+def test_cloud_lets_the_caller_name_a_hold(cloud_api: Any, organization_id: Any, new_cloud_customer: Any) -> None:
     state = new_cloud_customer("100")
     wanted = "AAAAAAAA-0000-4000-8000-00000000000A"
 
@@ -213,14 +228,16 @@ def test_cloud_lets_the_caller_name_a_hold(cloud_api, organization_id, new_cloud
     assert cancel(cloud_api, organization_id, wanted).status_code == 200
 
 
-def test_reference_names_a_hold_itself(api, simulator, organization_id):
+def test_reference_names_a_hold_itself(api: Any, simulator: Any, organization_id: Any) -> None:
     state = simulator.control.customers_page(organization_id, offset=41, limit=1)[0]
     simulator.control.change_customer(organization_id, state["customer_id"], balances={state["wallets"][0]["id"]: "9"})
 
     assert hold(api, organization_id, state, 5, transactionId=UNKNOWN_ID) != UNKNOWN_ID
 
 
-def test_repeated_hold_id_follows_its_switch(cloud, cloud_api, organization_id, new_cloud_customer):
+def test_repeated_hold_id_follows_its_switch(
+    cloud: Any, cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     state = new_cloud_customer("100")
     hold_id = hold(cloud_api, organization_id, state, 20)
 
@@ -238,7 +255,9 @@ def test_repeated_hold_id_follows_its_switch(cloud, cloud_api, organization_id, 
     assert balance_of(cloud_api, organization_id, state) == 60
 
 
-def test_hold_id_that_is_no_uuid_is_400_and_named(cloud_api, organization_id, new_cloud_customer):
+def test_hold_id_that_is_no_uuid_is_400_and_named(
+    cloud_api: Any, organization_id: Any, new_cloud_customer: Any
+) -> None:
     answer = cloud_api.money("hold", organization_id, new_cloud_customer("5"), 5, transactionId="order 7")
 
     assert answer.status_code == 400
@@ -265,8 +284,16 @@ def test_hold_id_that_is_no_uuid_is_400_and_named(cloud_api, organization_id, ne
     [("topup", "wallet_topup", 107), ("chargeoff", "wallet_chargeoff", 93), ("hold", "wallet_hold", 93)],
 )
 def test_every_fault_strikes_money_calls_and_shows_how_often_they_came(
-    either, either_api, organization_id, new_customer, path, operation, after, fault, applied
-):
+    either: Any,
+    either_api: Any,
+    organization_id: Any,
+    new_customer: Any,
+    path: Any,
+    operation: Any,
+    after: Any,
+    fault: Any,
+    applied: Any,
+) -> None:
     state = new_customer("100")
     before = len(either.control.transactions(customer_id=state["customer_id"]))
     either.control.set_faults([{"operation": operation, "count": 1} | fault])
@@ -286,7 +313,9 @@ def test_every_fault_strikes_money_calls_and_shows_how_often_they_came(
     assert balance_of(either_api, organization_id, state) == (after if applied else 100)
 
 
-def test_fault_on_cancel_hold_after_applying_leaves_the_money_free(either, either_api, organization_id, new_customer):
+def test_fault_on_cancel_hold_after_applying_leaves_the_money_free(
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("100")
     hold_id = hold(either_api, organization_id, state, 60)
     either.control.set_faults([{"operation": "wallet_cancel_hold", "fault": "reset_after", "count": 1}])
@@ -298,7 +327,9 @@ def test_fault_on_cancel_hold_after_applying_leaves_the_money_free(either, eithe
     assert either.control.calls()["operations"]["wallet_cancel_hold"]["received"] == 1
 
 
-def test_right_taken_away_is_named_for_money_calls_too(either, either_api, organization_id, new_customer):
+def test_right_taken_away_is_named_for_money_calls_too(
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("100")
     either.control.set_switches(removed_rights=["wallet_hold"])
 
@@ -308,7 +339,9 @@ def test_right_taken_away_is_named_for_money_calls_too(either, either_api, organ
     assert answer.json() == "Right api/1/loyalty/iiko/customer/wallet/hold is not allowed for this ApiLogin"
 
 
-def test_transaction_made_elsewhere_moves_the_balance_and_is_listed(either, either_api, organization_id, new_customer):
+def test_transaction_made_elsewhere_moves_the_balance_and_is_listed(
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any
+) -> None:
     state = new_customer("100")
 
     made = either.control.add_transaction(

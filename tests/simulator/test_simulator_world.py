@@ -1,6 +1,7 @@
 """The state: after any sequence of changes every identity leads to whoever holds it, and only to them."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from syrve_simulator.world import IdentityTakenError, UnknownCustomerError, Worl
 BORN = 6
 
 
-def new_world():
+def new_world() -> Any:
     return World(Population(seed=3, customers=BORN, organizations=1), encode_customer)
 
 
@@ -37,7 +38,7 @@ upserts = st.fixed_dictionaries(
 
 @given(steps=st.lists(upserts | st.just("remove"), max_size=12))
 @settings(max_examples=150, deadline=None)
-def test_every_identity_leads_to_its_one_holder_after_any_changes(steps):
+def test_every_identity_leads_to_its_one_holder_after_any_changes(steps: Any) -> None:
     world = new_world()
     (organization,) = world.organizations.values()
     for step in steps:
@@ -70,7 +71,7 @@ def test_every_identity_leads_to_its_one_holder_after_any_changes(steps):
             assert found == holders.get((kind, canonical(kind, value)))
 
 
-def test_answer_follows_a_change_though_it_was_kept():
+def test_answer_follows_a_change_though_it_was_kept() -> None:
     world = new_world()
     (organization,) = world.organizations.values()
     before = world.answer(organization, 0)
@@ -81,7 +82,7 @@ def test_answer_follows_a_change_though_it_was_kept():
     assert decode(before)["name"] == _EVERYBODY[0].name
 
 
-def test_kept_answers_are_bounded_and_the_oldest_goes_first(monkeypatch):
+def test_kept_answers_are_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world_module, "CACHED_ANSWERS", 2)
     encoded = []
     world = World(_POPULATION, lambda customer: encoded.append(customer.customer_id) or b"{}")
@@ -94,7 +95,7 @@ def test_kept_answers_are_bounded_and_the_oldest_goes_first(monkeypatch):
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=6))
-def test_decimals_pass_through_json_digit_by_digit(number):
+def test_decimals_pass_through_json_digit_by_digit(number: Any) -> None:
     written = encode([exact(str(number))])
 
     assert b"E" not in written.upper()
@@ -102,6 +103,6 @@ def test_decimals_pass_through_json_digit_by_digit(number):
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400", "", "1,5", True, None, [], {}])
-def test_what_is_no_exact_number_is_refused(value):
+def test_what_is_no_exact_number_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="number"):
         exact(value)

@@ -89,7 +89,7 @@ def excel(
 
     def write(table: Table) -> bytes:
         book = openpyxl.Workbook()
-        sheet = book.active
+        sheet = book.worksheets[0]
         if cover:
             for row in cover:
                 sheet.append(row)
@@ -184,32 +184,32 @@ def _with_quote(text: str) -> str:
 def _huge_sheet(table: Table) -> bytes:
     book = openpyxl.Workbook()
     for row in table:
-        book.active.append(row)
-    book.active.cell(row=900_000, column=1, value="x")
+        book.worksheets[0].append(row)
+    book.worksheets[0].cell(row=900_000, column=1, value="x")
     return saved(book)
 
 
 def _wide_sheet(table: Table) -> bytes:
     book = openpyxl.Workbook()
     for row in table:
-        book.active.append(row)
-    book.active.cell(row=2, column=16_000, value="x")
+        book.worksheets[0].append(row)
+    book.worksheets[0].cell(row=2, column=16_000, value="x")
     return saved(book)
 
 
 def _with_formula(table: Table) -> bytes:
     book = openpyxl.Workbook()
     for row in table:
-        book.active.append(row)
+        book.worksheets[0].append(row)
     place = next(place for place, each in enumerate(table[0], start=1) if each in ("phone", "key"))
-    book.active.cell(row=3, column=place, value="=A1&B1")
+    book.worksheets[0].cell(row=3, column=place, value="=A1&B1")
     return saved(book)
 
 
 def _constant_formulas(table: Table) -> bytes:
     book = openpyxl.Workbook()
     for number, row in enumerate(table):
-        book.active.append([f'="{each}"' if number else each for each in row])
+        book.worksheets[0].append([f'="{each}"' if number else each for each in row])
     return saved(book)
 
 

@@ -94,7 +94,7 @@ def test_source_that_takes_too_long_is_refused() -> None:
 
 def test_zip_bomb_named_as_excel_is_refused_unread() -> None:
     book = openpyxl.Workbook()
-    book.active.append(["phone"])
+    book.worksheets[0].append(["phone"])
     plain = io.BytesIO()
     book.save(plain)
     bomb = io.BytesIO()
@@ -109,7 +109,7 @@ def test_zip_bomb_named_as_excel_is_refused_unread() -> None:
 def test_sheet_that_claims_all_rows_and_columns_is_read_by_its_cells() -> None:
     book = openpyxl.Workbook()
     for value in ("phone", "+79161234567"):
-        book.active.append([value])
+        book.worksheets[0].append([value])
     plain = io.BytesIO()
     book.save(plain)
     claiming = io.BytesIO()

@@ -158,17 +158,17 @@ def record_lines(text: str, separator: str) -> list[int]:
 @given(rows=TABLES)
 def test_table_in_excel_reads_back_equal_or_refused(rows: Rows) -> None:
     book = openpyxl.Workbook()
-    book.active.append(HEADINGS)
+    book.worksheets[0].append(HEADINGS)
     written = []
     for name, card, amount, birthday, at in rows:
         texts = [
             None if ILLEGAL_CHARACTERS_RE.search(each) or "\ud800" <= max(each, default="") <= "\udfff" else each
             for each in (name, card)
         ]
-        book.active.append([*texts, amount, birthday, at])
+        book.worksheets[0].append([*texts, amount, birthday, at])
         for place, text in enumerate(texts, start=1):
             if text is not None and text.startswith("="):
-                book.active.cell(row=book.active.max_row, column=place).data_type = "s"
+                book.worksheets[0].cell(row=book.worksheets[0].max_row, column=place).data_type = "s"
         written.append((texts[0] or "", texts[1] or "", amount, birthday, at))
 
     found = read(saved(book), "table.xlsx")
@@ -191,9 +191,9 @@ def test_table_in_excel_reads_back_equal_or_refused(rows: Rows) -> None:
 )
 def test_excel_number_keeps_the_zeros_that_are_shown(number: int, number_format: str, expected: str) -> None:
     book = openpyxl.Workbook()
-    book.active.append(["name", "card_track", "amount"])
-    book.active.append(["Анна", number, number])
-    for cell in book.active[2][1:]:
+    book.worksheets[0].append(["name", "card_track", "amount"])
+    book.worksheets[0].append(["Анна", number, number])
+    for cell in book.worksheets[0][2][1:]:
         cell.number_format = number_format
     found = read(saved(book), "table.xlsx")
 

@@ -26,11 +26,14 @@ def test_bill_is_valid_and_tells_what_is_shipped(text: str) -> None:
     bill = json.loads(text)
     scopes = {part["name"].lower(): part["scope"] for part in bill["components"]}
     assert bill["metadata"]["component"]["name"] == "airflow-provider-syrve"
-    assert (scopes["psycopg2-binary"], scopes["apache-airflow-providers-celery"], scopes["pytest"]) == (
-        "required",
-        "optional",
-        "excluded",
-    )
+    assert {
+        name: scopes[name] for name in ("psycopg2-binary", "pandas", "apache-airflow-providers-celery", "pytest")
+    } == {
+        "psycopg2-binary": "required",
+        "pandas": "optional",
+        "apache-airflow-providers-celery": "optional",
+        "pytest": "excluded",
+    }
     assert str(ROOT) not in text
 
 

@@ -35,7 +35,7 @@ FINAL = ("confirmed", "rejected")
 
 
 def wish(kind: Any = "topup", **fields: Any) -> Operation:
-    given_fields = {
+    given_fields: dict[str, Any] = {
         "organization_id": ORGANIZATION,
         "customer_id": CUSTOMER,
         "wallet_id": WALLET,

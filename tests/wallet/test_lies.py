@@ -19,7 +19,7 @@ from syrve.wallet.ledger import Ledger
 from syrve.wallet.money import Money
 from syrve.wallet.operations import OperationState
 from syrve.wallet.payment import Payment, PaymentRequest
-from syrve.wallet.settings import POLICIES, WalletSettings
+from syrve.wallet.settings import POLICIES, PaymentPolicy, WalletSettings
 from syrve.wallet.settle import Settler
 from syrve.wallet.settle_unknown import settle_unknown
 from syrve.wallet.transactions import TransactionsImport
@@ -42,7 +42,7 @@ def found(purse: Purse) -> set[tuple[str, Decimal]]:
     return set(purse.rows(query, purse.customer_id))
 
 
-def payment(purse: Purse, policy: str = CHARGE, payment_id: str = "") -> Payment:
+def payment(purse: Purse, policy: PaymentPolicy = CHARGE, payment_id: str = "") -> Payment:
     whose = (purse.organization_id, purse.customer_id, purse.wallet_id)
     return Payment(purse.money(), PaymentRequest(*whose, Decimal("30.00"), "o-1", payment_id), policy=policy)
 

@@ -270,9 +270,9 @@ def test_lost_charge_that_the_evidence_shows_is_not_charged_again(purse: Purse) 
 
 def test_unknown_hold_runs_no_order_and_is_cancelled_where_its_id_is_known(purse: Purse) -> None:
     purse.simulator.control.set_faults([{"operation": "wallet_hold", "fault": "reset_after", "count": 1}])
-    switches = {"balance_shows_held_money": True}
+    switches: dict[str, Any] = {"balance_shows_held_money": True}
     if purse.config.dialect == "cloud":
-        switches["hold_transaction_type"] = None  # type: ignore[assignment]
+        switches["hold_transaction_type"] = None
     purse.simulator.control.set_switches(**switches)
     ran: list[object] = []
 

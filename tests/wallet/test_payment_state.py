@@ -42,7 +42,7 @@ def payment(purse: Purse, key: str = "p1", *, amount: str = "30.00", policy: str
     whose = (purse.organization_id, purse.customer_id, purse.wallet_id)
     return Payment(
         purse.money(**options), PaymentRequest(*whose, Decimal(amount), "order-1", payment_id=key), policy=policy
-    )  # type: ignore[arg-type]
+    )
 
 
 def states(purse: Purse) -> dict[str, str]:

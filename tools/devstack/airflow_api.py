@@ -92,7 +92,7 @@ class AirflowApi:
 
     def dag(self, dag_id: str) -> DagInfo | None:
         """Return a DAG, or None while Airflow does not know it."""
-        answer = self._call("GET", f"/dags/{dag_id}", "look up the DAG", allowed=(HTTP_NOT_FOUND,))
+        answer = self.call("GET", f"/dags/{dag_id}", "look up the DAG", allowed=(HTTP_NOT_FOUND,))
         if answer.status_code == HTTP_NOT_FOUND:
             return None
         fields = answer.json()
@@ -109,7 +109,7 @@ class AirflowApi:
 
     def import_failures(self) -> list[ImportFailure]:
         """Return the DAG files that can't be imported."""
-        fields = self._call("GET", f"/importErrors?limit={PAGE_SIZE}", "list import errors").json()
+        fields = self.call("GET", f"/importErrors?limit={PAGE_SIZE}", "list import errors").json()
         return [
             ImportFailure(item["filename"], _timestamp(item["timestamp"]), item["stack_trace"])
             for item in fields["import_errors"]
@@ -117,16 +117,16 @@ class AirflowApi:
 
     def set_paused(self, dag_id: str, *, paused: bool) -> None:
         """Pause or unpause a DAG."""
-        self._call("PATCH", f"/dags/{dag_id}", "pause or unpause the DAG", body={"is_paused": paused})
+        self.call("PATCH", f"/dags/{dag_id}", "pause or unpause the DAG", body={"is_paused": paused})
 
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
         """Start a run now, as the UI's button does."""
         body = {"dag_run_id": run_id, "logical_date": datetime.now(UTC).isoformat(), "conf": conf}
-        self._call("POST", f"/dags/{dag_id}/dagRuns", f"trigger {dag_id}", body=body)
+        self.call("POST", f"/dags/{dag_id}/dagRuns", f"trigger {dag_id}", body=body)
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run: `queued`, `running`, `success` or `failed`."""
-        state: str = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}", "look at the run").json()["state"]
+        state: str = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}", "look at the run").json()["state"]
         return state
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
@@ -134,7 +134,7 @@ class AirflowApi:
         tasks: list[TaskState] = []
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit={PAGE_SIZE}&offset="
         while True:
-            fields = self._call("GET", f"{path}{len(tasks)}", "list the tasks of the run").json()
+            fields = self.call("GET", f"{path}{len(tasks)}", "list the tasks of the run").json()
             page = fields["task_instances"]
             tasks += [TaskState.from_answer(item) for item in page]
             if not page or len(tasks) >= fields["total_entries"]:
@@ -143,38 +143,39 @@ class AirflowApi:
     def unfinished_runs(self, dag_id: str) -> list[str]:
         """Return the ids of a DAG's runs that are queued or running."""
         path = f"/dags/{dag_id}/dagRuns?state=queued&state=running&limit={PAGE_SIZE}"
-        return [run["dag_run_id"] for run in self._call("GET", path, "list the runs").json()["dag_runs"]]
+        return [run["dag_run_id"] for run in self.call("GET", path, "list the runs").json()["dag_runs"]]
 
     def cancel(self, dag_id: str, run_id: str) -> None:
         """End a run as failed; its running tasks are stopped."""
-        self._call("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", "cancel the run", body={"state": "failed"})
+        self.call("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", "cancel the run", body={"state": "failed"})
 
     def conf_keys(self, dag_id: str) -> list[str]:
         """Return the keys that the configuration of a DAG's runs may have."""
-        fields = self._call("GET", f"/dags/{dag_id}/details", "look up the DAG's parameters").json()
+        fields = self.call("GET", f"/dags/{dag_id}/details", "look up the DAG's parameters").json()
         return sorted(fields.get("params") or {})
 
     def required_options(self, dag_id: str, run_id: str, task_id: str) -> list[str]:
         """Return the options that a task which waits for a person offers."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        options: list[str] = self._call("GET", path, "read the required action").json()["options"]
+        options: list[str] = self.call("GET", path, "read the required action").json()["options"]
         return options
 
     def answer_required_action(self, dag_id: str, run_id: str, task_id: str, *options: str) -> None:
         """Choose options for a task that waits for a person, as the UI's form does."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        self._call(
+        self.call(
             "PATCH", path, "answer the required action", body={"chosen_options": list(options), "params_input": {}}
         )
 
     def ensure_pool(self, name: str, slots: int, description: str) -> None:
         """Create a pool; one that exists stays as it is."""
         body = {"name": name, "slots": slots, "description": description, "include_deferred": False}
-        self._call("POST", "/pools", f"create the pool {name}", body=body, allowed=(HTTP_CONFLICT,))
+        self.call("POST", "/pools", f"create the pool {name}", body=body, allowed=(HTTP_CONFLICT,))
 
-    def _call(
+    def call(
         self, method: str, path: str, what: str, body: dict[str, Any] | None = None, allowed: tuple[int, ...] = ()
     ) -> requests.Response:
+        """Send one request below `/api/v2` and return the answer; `what` says in the error what it was to do. Raises `StackError`."""
         try:
             if "Authorization" not in self._session.headers:
                 self._authenticate()

@@ -13,6 +13,10 @@ BULK_TOPUP_DAG = "syrve_bulk_topup"
 ERASE_DAG = "syrve_erase_customer"
 EXPORT_DAG = "syrve_export_customer"
 MAINTENANCE_DAG = "syrve_maintenance"
+DECIDE_BREAKER_DAG = "syrve_decide_breaker"
+SIGNALS_DAG = "syrve_signals"
+ORDERS_DAG = "syrve_orders"
+WEBHOOKS_DAG = "syrve_webhooks"
 RECONCILE_DAG = "syrve_reconcile_holds"
 CHECKS_DAG = "syrve_checks"
 
@@ -37,7 +41,9 @@ SIMULATOR_CUSTOMERS = 2000
 SIMULATOR_ORGANIZATIONS = 2
 SIMULATOR_SEED = 7
 # The simulator takes what the machine gives, so the product's conservative budgets would only make the user wait.
-SIMULATOR_BUDGETS_PER_MINUTE = dict.fromkeys(("customer", "wallet", "coupon", "transactions", "dictionary"), 1000000)
+SIMULATOR_BUDGETS_PER_MINUTE = dict.fromkeys(
+    ("customer", "wallet", "coupon", "transactions", "dictionary", "orders"), 1000000
+)
 
 TABLES = (
     "syrve.organization",

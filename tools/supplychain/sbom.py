@@ -1,6 +1,7 @@
 """A CycloneDX bill of materials of what is installed from the lock, by cyclonedx-py: what is shipped, and what only builds and tests it.
 
-`scope` of a component: `required` by the package, `optional` for what only the production-like stack adds, `excluded` for tests and checks.
+`scope` of a component: `required` by the package, `optional` for what its extras and the production-like stack add, `excluded` for
+tests and checks.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def set_scopes(bill: dict[str, Any], stack: Iterable[str]) -> dict[str, int]:
     own = normalized(bill["metadata"]["component"]["name"])
     bill["components"] = [part for part in bill["components"] if normalized(part["name"]) not in (own, SIMULATOR)]
     required = installed_needs([own])
-    optional = installed_needs(stack) - required
+    optional = installed_needs([f"{own}[all]", *stack]) - required
     counts = dict.fromkeys(("required", "optional", "excluded"), 0)
     for part in bill["components"]:
         name = normalized(part["name"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
+
+import requests
 
 from syrve.api import decode, decode_cloud, endpoints
 from syrve.api.config import OnWait, SyrveConfig
@@ -25,11 +27,13 @@ from syrve.api.models import (
     CustomersChanged,
     Lookup,
     LookupKind,
+    OrderPage,
     Organization,
     Program,
     ProgramMembership,
     SeriesListing,
     Transaction,
+    WebhookSettings,
 )
 from syrve.api.permits import Permits
 from syrve.api.protocol import Backoff, CallStats
@@ -44,8 +48,8 @@ class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
     Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off where money is moved (see
-    `Transport`), which also calls `on_wait`; `clock` and `sleep` are there for tests. What the
-    dialect does not offer raises `UnsupportedByDialect` before any call.
+    `Transport`), which also calls `on_wait`; `session` brings adapters of one's own, and is closed with the client; `clock` and `sleep` are
+    there for tests. What the dialect does not offer raises `UnsupportedByDialect` before any call.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class SyrveClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         keeps_connection: bool = True,
+        session: requests.Session | None = None,
     ) -> None:
         self.config = config
         self._dialect = dialect_named(config.dialect)
@@ -73,6 +78,7 @@ class SyrveClient:
             clock=clock,
             sleep=sleep,
             keeps_connection=keeps_connection,
+            session=session,
         )
 
     def __enter__(self) -> Self:
@@ -243,6 +249,26 @@ class SyrveClient:
             seen.update(each.transaction_id for each in fresh)
             newest = max(fresh, key=lambda each: each.revision)
             revision, last = newest.revision, newest.transaction_id
+
+    def orders_by_revision(self, organization_id: str, revision: int) -> OrderPage:
+        """Read the orders that changed since a revision, which may be about three hours old at most (live service only)."""
+        return self._ask(endpoints.ORDERS_BY_REVISION, decode_cloud.order_page, organization_id, revision)
+
+    def orders_by_date(self, organization_id: str, since: datetime, until: datetime) -> OrderPage:
+        """Read the orders due between two moments of the restaurant's clock, `since` before `until` (live service only)."""
+        if since >= until:
+            raise ConfigurationError("the window of orders is empty", operation="orders_by_date")
+        return self._ask(endpoints.ORDERS_BY_DATE, decode_cloud.order_page, organization_id, since, until)
+
+    def webhook_settings(self, organization_id: str) -> WebhookSettings:
+        """Read where webhooks of an organization go, and which (live service only)."""
+        return self._ask(endpoints.WEBHOOK_SETTINGS, decode_cloud.webhook_settings, organization_id)
+
+    def update_webhook_settings(
+        self, organization_id: str, uri: str, secret: str | None, webhook_filter: Mapping[str, Any] | None
+    ) -> None:
+        """Set where webhooks of an organization go, and which; what the filter leaves out ends (live service only)."""
+        self._ask(endpoints.WEBHOOK_UPDATE, _done, organization_id, uri, secret, webhook_filter)
 
     def _customer(self, organization_id: str, kind: LookupKind, value: str) -> Customer:
         read = partial(decode.customer, time_zone=self._time_zone)

@@ -15,10 +15,12 @@ from syrve.api.models import (
     CouponSeries,
     CustomersChanged,
     FieldProblem,
+    OrderPage,
     Program,
     ProgramMembership,
     SeriesListing,
     Transaction,
+    WebhookSettings,
 )
 
 
@@ -141,3 +143,23 @@ def customers_changed(answer: Any, name: str) -> CustomersChanged:
     """Read how many customers were `deleted` or `restored`."""
     reader = reader_of(answer)
     return CustomersChanged(reader.integer("total"), reader.integer(name), reader.integer("notFound"))
+
+
+def order_page(answer: Any) -> OrderPage:
+    """Read a page of the order feed: the orders as they came, each with its organization, and the newest revision."""
+    reader = reader_of(answer)
+    orders = []
+    for each in listed(answer, "ordersByOrganizations"):
+        organization_id = each.required_uuid("organizationId")
+        orders += [(organization_id, order) for order in each.objects("orders")]
+    revision = reader.optional_number("maxRevision")
+    return OrderPage(None if revision is None else int(revision), tuple(orders))
+
+
+def webhook_settings(answer: Any) -> WebhookSettings:
+    """Read the webhook settings of an organization; the token is a secret."""
+    reader = reader_of(answer)
+    found = reader.record.get("webHooksFilter")
+    return WebhookSettings(
+        reader.text("webHooksUri"), dict(found) if isinstance(found, Mapping) else {}, reader.text("authToken")
+    )

@@ -27,6 +27,7 @@ class Family(StrEnum):
     WALLET = "wallet"
     COUPON = "coupon"
     TRANSACTIONS = "transactions"
+    ORDERS = "orders"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +43,7 @@ class Endpoint:
 
 _INFO, _CREATING, _CHANGING = "Guests: info", "Guests: creating", "Guests: changing"
 _WALLETS, _COUPONS, _DICTIONARIES = "Loyalty: wallets", "Loyalty: coupons", "Loyalty: dictionaries"
+_ORDERS, _WEBHOOKS = "Deliveries: retrieve", "Webhooks"
 ACCESS_TOKEN = Endpoint("access_token", Family.AUTH, Safety.READ, "")
 ACCESS_TOKEN_V2 = Endpoint("access_token_v2", Family.AUTH, Safety.READ, "")
 ORGANIZATIONS = Endpoint("organizations", Family.DICTIONARY, Safety.READ, "Data: dictionaries")
@@ -65,6 +67,10 @@ COUPON_SERIES = Endpoint("coupon_series", Family.COUPON, Safety.READ, _COUPONS)
 COUPONS_BY_SERIES = Endpoint("coupons_by_series", Family.COUPON, Safety.READ, _COUPONS)
 TRANSACTIONS_BY_DATE = Endpoint("transactions_by_date", Family.TRANSACTIONS, Safety.READ, _INFO)
 TRANSACTIONS_BY_REVISION = Endpoint("transactions_by_revision", Family.TRANSACTIONS, Safety.READ, _INFO)
+ORDERS_BY_REVISION = Endpoint("orders_by_revision", Family.ORDERS, Safety.READ, _ORDERS)
+ORDERS_BY_DATE = Endpoint("orders_by_date", Family.ORDERS, Safety.READ, _ORDERS)
+WEBHOOK_SETTINGS = Endpoint("webhook_settings", Family.DICTIONARY, Safety.READ, _WEBHOOKS)
+WEBHOOK_UPDATE = Endpoint("webhook_update", Family.DICTIONARY, Safety.IDEMPOTENT, _WEBHOOKS)
 
 ENDPOINTS: dict[str, Endpoint] = {
     endpoint.operation: endpoint
@@ -92,5 +98,9 @@ ENDPOINTS: dict[str, Endpoint] = {
         COUPONS_BY_SERIES,
         TRANSACTIONS_BY_DATE,
         TRANSACTIONS_BY_REVISION,
+        ORDERS_BY_REVISION,
+        ORDERS_BY_DATE,
+        WEBHOOK_SETTINGS,
+        WEBHOOK_UPDATE,
     )
 }

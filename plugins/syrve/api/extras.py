@@ -18,7 +18,14 @@ _METADATA_KEY = "syrve_extra"
 AUTO = "auto"
 AUTO_CAP_TIMES = 20
 """An automatic budget without a cap of its own grows to so many times the default of its family."""
-DEFAULT_BUDGETS: dict[str, int] = {"customer": 100, "wallet": 60, "coupon": 10, "transactions": 10, "dictionary": 6}
+DEFAULT_BUDGETS: dict[str, int] = {
+    "customer": 100,
+    "wallet": 60,
+    "coupon": 10,
+    "transactions": 10,
+    "dictionary": 6,
+    "orders": 10,
+}
 """Calls per minute by family; Syrve publishes no limits, so these are what careful integrators impose on themselves."""
 
 

@@ -218,3 +218,20 @@ class CustomersChanged:
     total: int | None
     changed: int | None
     not_found: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """A page of the order feed: `max_revision` is the newest; orders are as they came, each with its organization."""
+
+    max_revision: int | None
+    orders: tuple[tuple[str, Mapping[str, Any]], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """Where webhooks of an organization go (None: nowhere), and which: a filter by kind of event."""
+
+    uri: str | None
+    filter: Mapping[str, Any]
+    token: str | None = field(default=None, repr=False)

@@ -62,6 +62,7 @@ class Transport:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         keeps_connection: bool = True,
+        session: requests.Session | None = None,
     ) -> None:
         self._of_thread = _OfThread()
         self._config = config
@@ -76,8 +77,7 @@ class Transport:
         self._token_lock = threading.Lock()
         self._permits = permits
         self._gates = {family: threading.Lock() for family in Family}
-        self._session = requests.Session()
-        self._session.trust_env = True  # proxies and certificates of the environment
+        self._session = session or requests.Session()
         if not keeps_connection:
             self._session.headers["Connection"] = "close"
         self._session.auth = _as_given  # else a .netrc entry for the host would take the place of the token

@@ -13,7 +13,7 @@ from syrve.approvals.rules import DAY_SECONDS, ApproverRules, MoneyLimits, User
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
-Kind = Literal["topup", "release", "crm_push", "erasure"]
+Kind = Literal["topup", "release", "crm_push", "erasure", "breaker"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@
     ├── NotApproved       no approval of this content is recorded for this run
     ├── AnswerNotCounted  the answer came from a user whose approval does not count
     ├── QuestionOutdated  Airflow shows, or was answered, a question about other content
-    └── LimitExceeded     the amount is above a limit of a row, a run or a day
+    ├── LimitExceeded     the amount is above a limit of a row, a run or a day
+    └── NothingToDecide   the breaker does not wait for a decision
 
 None of them holds personal data; users of Airflow are named by their names there.
 """
@@ -34,3 +35,7 @@ class QuestionOutdated(ApprovalError):
 
 class LimitExceeded(ApprovalError):
     """An amount is above a limit."""
+
+
+class NothingToDecide(ApprovalError):
+    """A breaker does not wait for a decision: it was decided, has ended by itself, or never was."""

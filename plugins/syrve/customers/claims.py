@@ -13,9 +13,9 @@ from syrve.warehouse.database import Connection, Cursor, transaction
 from syrve.warehouse.leases import LEASE_CLASS
 from syrve.warehouse.sql_files import sql
 
-Tier = Literal["regular", "active", "all"]
+Tier = Literal["regular", "active", "all", "signalled"]
 """`active` are the customers who are looked at by the clock (`sync.roster.active_until`); `regular` are the others, and active ones
-that are long overdue."""
+that are long overdue; `signalled` are those of either whom signals made due."""
 NEW_SHARE = 0.5
 """Share of a batch that identities without any answer get while known ones are due: an import of many does not lock those out."""
 
@@ -74,6 +74,8 @@ class Claimer:
             return self._lease(cursor, "claim_backfill", wanted)
         if self._scope.tier == "active":
             return self._lease(cursor, "claim_active", wanted)
+        if self._scope.tier == "signalled":
+            return self._lease(cursor, "claim_signalled", wanted)
         found = self._lease(cursor, "claim_new", math.ceil(NEW_SHARE * wanted))
         new = len(found)
         if len(found) < wanted:

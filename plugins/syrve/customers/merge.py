@@ -98,6 +98,7 @@ def merge_batch(
     add_rejects(cursor, key.run_id, batch.rejects)
     cursor.execute(sql("merge/reject_resolved.sql"))
     finish_lookups(cursor, lease=lease, settings=settings)
+    cursor.execute(sql("roster/cover.sql"))
     note_changed_fields(cursor, batch, key, settings.breaker, batch.changed_fields)
     counts = batch.counts
     counts.changed = differing + deleted

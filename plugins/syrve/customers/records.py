@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -18,13 +19,8 @@ from syrve.api.models import Customer
 from syrve.customers.phones import to_e164
 from syrve.warehouse.copy_text import FLAGS, NULL, copy_line, copy_text
 
-LAYOUT_VERSION = "customer rows, layout 2"
-"""Part of every digest: raise it when the columns below change, and every customer is written once more."""
-
-CUSTOMER_COLUMNS = (
-    "organization_id",
-    "customer_id",
-    "phone_raw",
+_PROFILE = (
+    "phone",
     "email",
     "name",
     "surname",
@@ -40,14 +36,21 @@ CUSTOMER_COLUMNS = (
     "consent_to",
     "is_deleted",
     "extra",
-    "phone",
-    "digest",
-    "fetched_at",
+)
+"""Fields of `Customer` that are columns of `syrve.customer`; the phone as it was answered is `phone_raw` there."""
+CUSTOMER_COLUMNS = (
+    *("organization_id", "customer_id", "phone_raw"),
+    *_PROFILE[1:],
+    *("phone", "digest", "fetched_at"),
 )
 WALLET_COLUMNS = ("organization_id", "customer_id", "wallet_id", "name", "type", "balance")
 CARD_COLUMNS = ("organization_id", "customer_id", "card_id", "track", "number", "valid_to")
 CATEGORY_COLUMNS = ("organization_id", "customer_id", "category_id", "name", "is_active", "is_default_for_new_guests")
 
+LAYOUT = f"customer rows, layout 2: {CUSTOMER_COLUMNS} {WALLET_COLUMNS} {CARD_COLUMNS} {CATEGORY_COLUMNS}"
+"""Part of every digest: with another column every customer is written once more. Raise the number if only the meaning of one changes."""
+
+_profile = attrgetter(*_PROFILE)
 _CANONICAL = msgspec.json.Encoder(order="sorted")
 
 
@@ -76,7 +79,7 @@ def customer_record(organization_id: str, customer: Customer, *, fetched_at: dat
 
 @cache
 def _empty_digest(region: str) -> hashlib.blake2b:
-    return hashlib.blake2b(f"{LAYOUT_VERSION}, region {region}".encode(), digest_size=16)
+    return hashlib.blake2b(f"{LAYOUT}, region {region}".encode(), digest_size=16)
 
 
 def digest_lines(records: Iterable[CustomerRecord]) -> Iterator[str]:
@@ -136,27 +139,6 @@ def _start(record: CustomerRecord) -> str:
 
 def _end(record: CustomerRecord, times: int) -> str:
     return f"\t{record.fetched_at.isoformat()}" * times if times else ""
-
-
-def _profile(customer: Customer) -> tuple[object, ...]:
-    return (
-        customer.phone,
-        customer.email,
-        customer.name,
-        customer.surname,
-        customer.middle_name,
-        customer.birthday,
-        customer.sex,
-        customer.referrer_id,
-        customer.program_id,
-        customer.program_name,
-        customer.receives_order_status,
-        customer.receives_promo,
-        customer.consent_from,
-        customer.consent_to,
-        customer.is_deleted,
-        customer.extra,
-    )
 
 
 def _amount(balance: Decimal) -> str:

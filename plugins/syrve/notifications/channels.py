@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from syrve.notifications.errors import UnusableChannel
+from syrve.optional import require_extra
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -44,16 +45,19 @@ class Channel:
 
 def open_channels(conn_id: str = DEFAULT_CHANNELS_CONN_ID) -> list[Channel]:
     """Return the channels of a connection, in its order; none where there is no such connection. Raises `UnusableChannel`."""
-    from airflow.providers.apprise.hooks.apprise import AppriseHook
+    from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    hook = AppriseHook(conn_id)
     try:
-        connection = hook.get_connection(conn_id)
+        connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return []
     if connection.conn_type != CONNECTION_TYPE:
         raise UnusableChannel(f"the connection {conn_id} must be of type {CONNECTION_TYPE}")
+    require_extra("notifications", f"the connection {conn_id}", UnusableChannel)
+    from airflow.providers.apprise.hooks.apprise import AppriseHook
+
+    hook = AppriseHook(conn_id)
     try:
         config = hook.get_config_from_conn(connection)
     except (KeyError, ValueError, TypeError):

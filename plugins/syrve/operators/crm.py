@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, run_of, task_key, told
-from syrve.operators.forms import PREVIEW
+from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
 
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SOURCES = ("file", "query")
-
-
-def reads_as_dry_run(flag: bool | str | None, context: Context) -> bool:
-    """Read the form's choice: a run by schedule or asset, which no form precedes, sends, for a setting has armed its schedule.
-
-    Any other run does what the form says; where an operator is given no choice, only a run that a person started is a preview.
-    """
-    run_type, choice = getattr(context.get("dag_run"), "run_type", None), as_text(flag)
-    if choice == PREVIEW and run_type in ("scheduled", "asset_triggered"):
-        return False
-    return run_type == "manual" if choice is None else as_flag(flag)
 
 
 class SyrvePlanPushOperator(SyrveOperator):
@@ -264,7 +253,7 @@ class SyrveCrmImportOperator(SyrveOperator):
         from syrve.crm.imports import CrmImport
         from syrve.sources.bad_rows import BadRows
 
-        dry_run = as_flag(self.is_dry_run)
+        dry_run = reads_as_dry_run(self.is_dry_run, context)
         region = self.syrve().config().default_region
         with (
             opened_source(

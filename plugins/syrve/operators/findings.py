@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ class SyrvePlanReconcileOperator(WarehouseOperator):
         *,
         as_of: str | None = None,
         organization_ids: list[str] | str | None = None,
-        thresholds: Mapping[str, Any] | None = None,
+        thresholds: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -137,7 +137,7 @@ class SyrveReconcileOperator(WarehouseOperator):
         organization_id: str,
         as_of: str,
         given_as_of: str | None = None,
-        thresholds: Mapping[str, Any] | None = None,
+        thresholds: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -18,6 +18,7 @@ from syrve.hooks.storage import reports_folder
 from syrve.operators.base import WarehouseOperator
 from syrve.operators.findings import is_past, moment_of
 from syrve.operators.rendered import as_number, as_text, as_texts
+from syrve.optional import MissingExtra, require_extra
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -33,6 +34,7 @@ class SyrveFindingsReportOperator(WarehouseOperator):
     The moment is that of `SyrvePlanReconcileOperator`: `as_of` if given, else the end of the interval, else when the run was started.
     `path` is a folder on any storage that Airflow writes (`path_conn_id` if that needs a connection); empty means `reports` in
     `AIRFLOW_HOME`. `url` is where people open that folder. `rows` is how many findings the page lists, `days` how far back it looks.
+    Skips itself if the extra `reports` is not installed.
     Returns `csv`, `html` and `link` (texts), `findings`, `at_risk` and `is_newest`. Run again, it writes the same files again.
     """
 
@@ -62,6 +64,10 @@ class SyrveFindingsReportOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the files."""
+        try:
+            require_extra("reports", "the report")
+        except MissingExtra as missing:
+            raise AirflowSkipException(f"No report is written: {missing}") from None
         from syrve.findings.rules import all_rules
         from syrve.reports.page import RuleText
         from syrve.reports.report import make_report

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
 from syrve.customers.settings import BATCH_SIZE
 from syrve.operators import settings
+from syrve.operators.rendered import as_flag, as_text
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 FORMAT_FIELDS = ("encoding", "separator", "header_row", "sheet", "decimal_mark", "null_words", "columns")
 UUID = {"type": "string", "format": "uuid"}
-PREVIEW, SEND = "Preview", "Send"
+PREVIEW, SEND, IMPORT = "Preview", "Send", "Import"
 
 
 def preview_or_send(previewed: str, sent: str, armed: str) -> dict[str, Param]:
@@ -20,22 +24,43 @@ def preview_or_send(previewed: str, sent: str, armed: str) -> dict[str, Param]:
 
     `previewed` and `sent` say what each does, `armed` whether a schedule sends by itself.
     """
+    return _preview_or(SEND, f"Preview: {previewed} Send: {sent} {armed}")
+
+
+def preview_or_import() -> dict[str, Param]:
+    """Ask whether to count or to import, Preview unless chosen; the conf key is `dry_run` likewise."""
+    counted = "only say what would be created, changed and rejected."
+    return _preview_or(IMPORT, f"Preview: {counted} Import: write it. Runs that a schedule or an asset starts import.")
+
+
+def _preview_or(act: str, description: str) -> dict[str, Param]:
     return {
         "dry_run": Param(
             PREVIEW,
-            description=f"Preview: {previewed} Send: {sent} {armed}",
+            description=description,
             # Airflow shows a dropdown for an enum of texts only. In draft 7 what stands beside $ref is for the form alone, so that true and
             # false are valid too.
             schema={
-                "title": "Preview or send",
+                "title": f"Preview or {act.lower()}",
                 "$schema": "http://json-schema.org/draft-07/schema#",
                 "$ref": "#/definitions/choice",
-                "definitions": {"choice": {"enum": [True, False, PREVIEW, SEND]}},
+                "definitions": {"choice": {"enum": [True, False, PREVIEW, act]}},
                 "type": ["string", "boolean"],
-                "enum": [PREVIEW, SEND],
+                "enum": [PREVIEW, act],
             },
         )
     }
+
+
+def reads_as_dry_run(flag: bool | str | None, context: Context) -> bool:
+    """Read the form's choice: a run by schedule or asset, which no form precedes, sends or imports: a setting has given it its schedule.
+
+    Any other run does what the form says; where an operator is given no choice, only a run that a person started is a preview.
+    """
+    run_type, choice = getattr(context.get("dag_run"), "run_type", None), as_text(flag)
+    if choice == PREVIEW and run_type in ("scheduled", "asset_triggered"):
+        return False
+    return run_type == "manual" if choice is None else as_flag(flag)
 
 
 def organization_ids(hint: str = "") -> dict[str, Param]:
@@ -182,22 +207,6 @@ def _file_format() -> dict[str, Param]:
             description='Headings of the file that are not known: {"Телефон гостя": "phone"}; null leaves a column alone.',
         ),
     }
-
-
-def dry_run() -> dict[str, Param]:
-    """Ask whether to count only; runs by schedule or by an asset are none."""
-    return {
-        "dry_run": Param(
-            True,
-            type="boolean",
-            title="Dry run",
-            description="Only say what would be created, changed and rejected. Scheduled runs import.",
-        )
-    }
-
-
-IS_DRY_RUN = "{{ (dag_run.conf or {}).get('dry_run', dag_run.run_type == 'manual') }}"
-"""The argument `is_dry_run` of operators: what the run was given, else yes by hand and no by schedule."""
 
 
 def organization_of_rows() -> dict[str, Param]:

@@ -255,7 +255,7 @@ class SyrveMaintenanceOperator(WarehouseOperator):
         from syrve.privacy.errors import UnreadableReceipts
         from syrve.privacy.old_files import prune_files
         from syrve.privacy.receipts import forget_again
-        from syrve.privacy.retention import add_partitions, keep_days, prune
+        from syrve.privacy.retention import add_partitions, keep_days, prune, uncover_lost
 
         warehouse = self.warehouse()
         taken_back, returned, unreadable = forget_again(warehouse, receipts_folder())
@@ -265,10 +265,10 @@ class SyrveMaintenanceOperator(WarehouseOperator):
         removed |= prune_files(_folders(), keep_days(self.keep_days))
         for kind, number in removed.items():
             log.info("%s: %d removed", kind, number)
-        added = add_partitions(warehouse)
+        counts = {"partitions_added": add_partitions(warehouse), "identities_uncovered": uncover_lost(warehouse)}
         if unreadable:
             raise UnreadableReceipts(
                 f"{unreadable} receipt(s) of erasures can't be read: after a restore these people could come back. Everything else was "
                 "done; the log names the files"
             )
-        return removed | {"receipts_taken_back": taken_back, "erased_again": returned, "partitions_added": added}
+        return removed | {"receipts_taken_back": taken_back, "erased_again": returned} | counts

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.wallet import SyrveWalletHook
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, run_of, task_key, told
-from syrve.operators.crm import reads_as_dry_run
+from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.wallet import as_amount
 from syrve.release import policy

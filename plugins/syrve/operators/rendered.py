@@ -10,6 +10,7 @@ _NOTHING = ("", "none")
 _FLAGS = {
     "preview": True,
     "send": False,
+    "import": False,
     "true": True,
     "1": True,
     "yes": True,

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from syrve.operators.base import SyrveOperator, task_key
-from syrve.operators.rendered import as_flag, as_number, as_text
+from syrve.operators.forms import reads_as_dry_run
+from syrve.operators.rendered import as_number, as_text
 from syrve.operators.sources import Opened, opened_source, report_import
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class SyrveRosterImportOperator(SyrveOperator):
         from syrve.customers.roster import RosterImport
         from syrve.sources.bad_rows import BadRows
 
-        dry_run = as_flag(self.is_dry_run)
+        dry_run = reads_as_dry_run(self.is_dry_run, context)
         region = self.syrve().config().default_region
         with self._opened() as (opened, rows), BadRows() as bad_rows:
             job = RosterImport(

@@ -5,6 +5,9 @@
 | `SYRVE_CUSTOMERS_SCHEDULE` | cron expression of `syrve_customers`, `none` for manual runs only | `17 * * * *` |
 | `SYRVE_BALANCES_SCHEDULE` | cron expression of `syrve_balances`, `none` for manual runs only | `*/5 * * * *` |
 | `SYRVE_COUPONS_SCHEDULE` | cron expression of `syrve_coupons`, `none` for manual runs only | `47 4 * * *` |
+| `SYRVE_SIGNALS_SCHEDULE` | cron expression of `syrve_signals`; `* * * * *` once senders are set up (docs/signals.md) | `none` |
+| `SYRVE_SIGNALS_LISTEN_SECONDS` | how long each run of `syrve_signals` listens | `50` |
+| `SYRVE_ORDERS_SCHEDULE` | cron expression of `syrve_orders`; `*/5 * * * *` on the live service | `none` |
 | `SYRVE_MAINTENANCE_SCHEDULE` | cron expression of `syrve_maintenance`, `none` for manual runs only | `23 3 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | cron expression of `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
 | `SYRVE_WALLET_IMPORT_SCHEDULE` | cron expression of `syrve_wallet_import`, `none` for manual runs only | `*/15 * * * *` |
@@ -60,10 +63,11 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 
 from syrve.approvals.rules import MoneyLimits
 from syrve.hooks.setting import setting
+from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators.conf import refuse_unknown_conf
 from syrve.operators.retry import syrve_retry_policy
 
@@ -98,6 +102,7 @@ def money_limits(name: str, *defaults: int) -> MoneyLimits:
 POOL = setting("SYRVE_POOL", "syrve_api")
 PUSH_CHANGED_SHARE = float(setting("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
 PUSH_CHANGED_AT_LEAST = int(setting("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
+SIGNALS_LISTEN_SECONDS = int(setting("SYRVE_SIGNALS_LISTEN_SECONDS", "50"))
 SHARD_SIZE = int(setting("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(setting("SYRVE_MAX_SHARDS", "4"))
 QUESTION_RETRIES = 20
@@ -143,7 +148,7 @@ def schedule(name: str, default: str) -> str | None:
     return None if value.lower() == "none" else value
 
 
-def schedule_or_asset(name: str, default: str, asset: Asset) -> str | list[Asset] | None:
+def schedule_or_asset(name: str, default: str, asset: Asset | AssetAlias) -> str | list[Asset | AssetAlias] | None:
     """Return the schedule as `schedule` does; the asset where it is `asset`."""
     value = schedule(name, default)
     return [asset] if value is not None and value.lower() == "asset" else value
@@ -180,6 +185,11 @@ def _json_object(name: str, of_what: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{name} must be a JSON object {of_what}, or none")
     return found
+
+
+def failure_notifier() -> SyrveFailureNotifier:
+    """Return what tells the channels that a run failed: every DAG's `on_failure_callback`."""
+    return SyrveFailureNotifier(conn_id=NOTIFICATIONS_CONNECTION)
 
 
 def default_args() -> dict[str, Any]:

@@ -11,7 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key, told
-from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
+from syrve.operators.forms import reads_as_dry_run
+from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.sources import opened_source, report_import
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class SyrveWalletImportOperator(WarehouseOperator):
             raise UnusableSource(
                 f"source_name must be one of those that SYRVE_WALLET_IMPORT_NAME lists ({', '.join(settings.WALLET_IMPORT_NAMES)})"
             )
-        dry_run = as_flag(self.is_dry_run)
+        dry_run = reads_as_dry_run(self.is_dry_run, context)
         with (
             opened_source(
                 self.source,

@@ -17,6 +17,11 @@ KEEP_DAYS = {
     "push_plans": 30,
     "push_attempts": 365,
     "unanswered_erasures": 30,
+    "signals": 30,
+    "notified_movements": 365,
+    "breaker_counts": 90,
+    "breakers": 365,
+    "check_results": 365,
     "reports": 400,
     "exports": 30,
 }
@@ -24,7 +29,18 @@ KEEP_DAYS = {
 
 LEAST_DAYS = 7
 BATCH_ROWS = 10_000
-_STATEMENTS = ("runs", "resolved_rejects", "open_rejects", "backfills", "unanswered_erasures")
+_STATEMENTS = (
+    "runs",
+    "resolved_rejects",
+    "open_rejects",
+    "backfills",
+    "unanswered_erasures",
+    "signals",
+    "notified_movements",
+    "breaker_counts",
+    "breakers",
+    "check_results",
+)
 
 
 def keep_days(given: Mapping[str, int]) -> dict[str, int]:
@@ -63,4 +79,11 @@ def add_partitions(warehouse: Warehouse) -> int:
     """Add the history's partitions of the next years; returns how many were missing."""
     with warehouse.transaction("add partitions") as cursor:
         cursor.execute("select syrve.add_partitions()")
+        return int(fetch_one(cursor)[0])
+
+
+def uncover_lost(warehouse: Warehouse) -> int:
+    """Make identities due whose customer is looked up under no other one (`sql/roster/cover.sql`), and return how many."""
+    with warehouse.transaction("uncover identities") as cursor:
+        cursor.execute(sql("roster/uncover_lost.sql"))
         return int(fetch_one(cursor)[0])

@@ -22,6 +22,9 @@ _PHONE_IN_GROUPS = re.compile(r"[0-9](?:[-./]?[0-9]){6,14}")
 _LIKE_A_NAME = re.compile(r"[A-Z][a-z]+(?:[.-][A-Z][a-z]*)*\.?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d([T ][0-9:.]+(Z|[+-][0-9:]+)?)?")
 MAX_ID_LENGTH = 300
+_DAY_SECONDS = 86_400
+AGES = ("under a day", "1 to 7 days", "7 to 30 days", "over 30 days")
+_AGE_BOUNDS = (1 * _DAY_SECONDS, 7 * _DAY_SECONDS, 30 * _DAY_SECONDS)
 
 
 def id_only(text: str | None) -> str:
@@ -74,3 +77,8 @@ def _ids_only(value: Any) -> Any:
     if isinstance(value, list):
         return [_ids_only(each) for each in value]
     return id_only(value) if isinstance(value, str) else value
+
+
+def age_of(seconds: int) -> str:
+    """Name the age class of an age in seconds."""
+    return AGES[sum(seconds >= bound for bound in _AGE_BOUNDS)]

@@ -17,10 +17,10 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from syrve.reports.cells import age_text, id_only, money, time_text
+from syrve.reports.cells import AGES, age_text, id_only, money, time_text
 from syrve.reports.charts import Bar, Day, opened_and_closed, stacked_bars
 from syrve.reports.gather import Gathered
-from syrve.reports.tally import AGES, SEVERITIES, Tally
+from syrve.reports.tally import SEVERITIES, Tally
 
 TEMPLATES = Path(__file__).parent / "templates"
 AGE_COLOURS = ("age-1", "age-2", "age-3", "age-4")

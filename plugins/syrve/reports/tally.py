@@ -7,17 +7,11 @@ from decimal import Decimal
 
 import pandas as pd
 
+from syrve.reports.cells import AGES, age_of
+
 SEVERITIES = ("critical", "high", "medium", "low")
 """The gravest first."""
-_DAY_SECONDS = 86_400
-AGES = ("under a day", "1 to 7 days", "7 to 30 days", "over 30 days")
-_AGE_BOUNDS = (1 * _DAY_SECONDS, 7 * _DAY_SECONDS, 30 * _DAY_SECONDS)
 _KEYS = ["rule", "age", "organization_id", "severity"]
-
-
-def age_of(seconds: int) -> str:
-    """Name the age class of so many seconds."""
-    return AGES[sum(seconds >= bound for bound in _AGE_BOUNDS)]
 
 
 @dataclass(slots=True)

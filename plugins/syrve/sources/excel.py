@@ -11,6 +11,7 @@ from itertools import islice, zip_longest
 from typing import IO, Any
 from xml.etree.ElementTree import ParseError
 
+from syrve.optional import require_extra
 from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
@@ -35,6 +36,7 @@ def excel_chunks(
     file: IO[bytes], columns: Columns, file_format: FileFormat, facts: Facts, limits: Limits = LIMITS
 ) -> Iterator[Chunk]:
     """Give the rows of the sheet that has the headings, or of the stated one; raise `UnusableSource`."""
+    require_extra("excel", "a .xlsx file", UnusableSource)
     facts.format = "Excel"
     has_formulas = _check_size(file, limits)
     with _Book(file, has_formulas, limits) as book:

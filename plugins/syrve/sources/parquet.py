@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO, Any
 
+from syrve.optional import require_extra
 from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
@@ -18,6 +19,7 @@ def parquet_chunks(
     file: IO[bytes], columns: Columns, file_format: FileFormat, facts: Facts, limits: Limits = LIMITS
 ) -> Iterator[Chunk]:
     """Give the rows of a Parquet file; raise `UnusableSource`."""
+    require_extra("parquet", "a .parquet file", UnusableSource)
     import pyarrow
     import pyarrow.parquet
 

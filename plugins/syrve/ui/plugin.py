@@ -1,4 +1,4 @@
-"""What Airflow loads: the page as a FastAPI app under `/syrve`, and the entry *Syrve* in Airflow's navigation that shows it."""
+"""What Airflow loads: the page under `/syrve` with its entry in the navigation, and the receiver of webhooks under `/syrve-signals`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 URL_PREFIX = "/syrve"
+SIGNALS_PREFIX = "/syrve-signals"
 AIRFLOW_APP = "syrve.airflow_app"
 """Key of the ASGI scope under which the page finds the api-server that it is mounted in."""
 
@@ -28,12 +29,27 @@ class LazyPage:
         await self._app({**scope, AIRFLOW_APP: scope.get("app")}, receive, send)
 
 
+class LazySignals:
+    """The receiver of webhooks, likewise. It asks for no login of Airflow: senders prove themselves by their secrets."""
+
+    _app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request to the receiver."""
+        if self._app is None:
+            from syrve.ui.signals import create_mounted_app
+
+            self._app = create_mounted_app()
+        await self._app(scope, receive, send)
+
+
 class SyrvePlugin(AirflowPlugin):
-    """The Syrve page."""
+    """The Syrve page, and the receiver of webhooks."""
 
     name = "syrve"
     fastapi_apps = [  # noqa: RUF012 - as Airflow declares it
-        {"app": LazyPage(), "url_prefix": URL_PREFIX, "name": "Syrve"}
+        {"app": LazyPage(), "url_prefix": URL_PREFIX, "name": "Syrve"},
+        {"app": LazySignals(), "url_prefix": SIGNALS_PREFIX, "name": "Syrve signals"},
     ]
     external_views = [  # noqa: RUF012
         {

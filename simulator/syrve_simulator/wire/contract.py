@@ -10,6 +10,8 @@ from syrve_simulator.access import Access
 from syrve_simulator.bank import Bank
 from syrve_simulator.behaviour import Behaviour
 from syrve_simulator.model import CouponSeries, Customer, IdentityKind, Organization
+from syrve_simulator.orders import OrderBook
+from syrve_simulator.signals import SignalSender
 from syrve_simulator.world import World
 
 Body = Mapping[str, Any]
@@ -42,6 +44,8 @@ class Service:
     access: Access
     bank: Bank
     behaviour: Behaviour
+    orders: OrderBook
+    signals: SignalSender
     without_loyalty: frozenset[str] = field(default_factory=frozenset)
 
     def home_of(self, organization: Organization) -> Organization:

@@ -80,6 +80,7 @@ with locked as materialized (
         roster.organization_id = %(organization_id)s
         and roster.customer_id = %(customer_id)s
         and roster.identity_kind < 'id'
+        and roster.due_at < 'infinity'
     order by roster.organization_id, roster.identity_kind, roster.identity_value
     for no key update of roster
 )
@@ -108,7 +109,11 @@ where
     or exists (
         select 1
         from sync.roster as known
-        where known.organization_id = %(organization_id)s and known.identity_kind = 'id' and known.identity_value = %(customer_id)s::text
+        where
+            known.organization_id = %(organization_id)s
+            and known.identity_kind = 'id'
+            and known.identity_value = %(customer_id)s::text
+            and known.due_at < 'infinity'
     )
     or not exists (
         select 1
@@ -128,6 +133,7 @@ with locked as materialized (
         roster.organization_id = %(organization_id)s
         and roster.customer_id = %(customer_id)s
         and roster.identity_kind > 'id'
+        and roster.due_at < 'infinity'
     order by roster.organization_id, roster.identity_kind, roster.identity_value
     for no key update of roster
 )

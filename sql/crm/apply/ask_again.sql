@@ -7,7 +7,7 @@ with locked as materialized (
     from crm.push_plan as planned
     inner join sync.roster as roster
         on planned.organization_id = roster.organization_id and planned.customer_id = roster.customer_id
-    where planned.plan_id = %(plan_id)s and planned.crm_id = %(crm_id)s
+    where planned.plan_id = %(plan_id)s and planned.crm_id = %(crm_id)s and roster.due_at < 'infinity'
     order by roster.organization_id, roster.identity_kind, roster.identity_value
     for no key update of roster
 )

@@ -135,7 +135,10 @@ from staging_held as staged
 inner join staging_subject as subject on staged.crm_id = subject.crm_id
 order by staged.crm_id, staged.key
 on conflict (crm_id, key) do update
-    set breaker_id = excluded.breaker_id, wanted = excluded.wanted
+    set
+        breaker_id = excluded.breaker_id,
+        wanted = excluded.wanted,
+        held_at = case when held.wanted is not distinct from excluded.wanted then held.held_at else now() end
     where (held.breaker_id, held.wanted) is distinct from (excluded.breaker_id, excluded.wanted);
 
 update staging_subject as subject

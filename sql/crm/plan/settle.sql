@@ -58,6 +58,7 @@ where
     and known.pushed_at < now() - make_interval(secs => %(in_flight_seconds)s)
     and roster.outcome = 'found'
     and roster.due_at > now()
+    and roster.due_at < 'infinity'
 on conflict do nothing;
 
 with locked as materialized (

@@ -21,6 +21,8 @@ class Capabilities:
     """The caller can choose the id of a hold."""
     removes_category: bool
     """A customer can be taken out of a category."""
+    reports_orders: bool
+    """The orders of an organization can be read, and webhooks be set up."""
     reports_transactions: bool
     """The movements of a customer's money can be read."""
     sends_order_status: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -106,12 +106,42 @@ def _transactions_by_revision(
     return without_nulls(fields)
 
 
+def _orders_by_revision(organization_id: str, revision: int) -> Body:
+    return {"organizationIds": [organization_id], "startRevision": revision}
+
+
+def _orders_by_date(organization_id: str, since: datetime, until: datetime) -> Body:
+    """Ask for a window; its bounds are naive times of the restaurant's clock, as the service reads them."""
+    return {
+        "organizationIds": [organization_id],
+        "deliveryDateFrom": _local_text(since),
+        "deliveryDateTo": _local_text(until),
+    }
+
+
+def _local_text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
+def _webhook_update(
+    organization_id: str, uri: str, secret: str | None, webhook_filter: Mapping[str, Any] | None
+) -> Body:
+    fields = {
+        "organizationId": organization_id,
+        "webHooksUri": uri,
+        "authToken": secret,
+        "webHooksFilter": webhook_filter,
+    }
+    return without_nulls(fields)
+
+
 CLOUD = Dialect(
     name=_NAME,
     capabilities=Capabilities(
         clears_fields=True,
         names_holds=True,
         removes_category=True,
+        reports_orders=True,
         reports_transactions=True,
         sends_order_status=False,
         takes_app_tokens=True,
@@ -128,6 +158,10 @@ CLOUD = Dialect(
         "coupons_by_series": f"{shared.LOYALTY}/coupons/by_series",
         "transactions_by_date": f"{shared.CUSTOMER}/transactions/by_date",
         "transactions_by_revision": f"{shared.CUSTOMER}/transactions/by_revision",
+        "orders_by_revision": "/api/1/deliveries/by_revision",
+        "orders_by_date": "/api/1/deliveries/by_delivery_date_and_status",
+        "webhook_settings": "/api/1/webhooks/settings",
+        "webhook_update": "/api/1/webhooks/update_settings",
     },
     encoders={
         "access_token": shared.access_token,
@@ -153,5 +187,9 @@ CLOUD = Dialect(
         "coupons_by_series": _coupons_by_series,
         "transactions_by_date": _transactions_by_date,
         "transactions_by_revision": _transactions_by_revision,
+        "orders_by_revision": _orders_by_revision,
+        "orders_by_date": _orders_by_date,
+        "webhook_settings": _of_organization,
+        "webhook_update": _webhook_update,
     },
 )

@@ -63,6 +63,7 @@ REFERENCE = Dialect(
         clears_fields=False,
         names_holds=False,
         removes_category=False,
+        reports_orders=False,
         reports_transactions=False,
         sends_order_status=True,
         takes_app_tokens=False,

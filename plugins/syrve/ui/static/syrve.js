@@ -19,6 +19,11 @@
     if (dark === null) { root.removeAttribute("data-theme"); } else { root.setAttribute("data-theme", dark ? "dark" : "light"); }
   }
 
+  document.addEventListener("DOMContentLoaded", function () {
+    var current = document.querySelector("nav [aria-current]");
+    if (current) { current.scrollIntoView({ block: "nearest", inline: "center" }); }
+  });
+
   theme();
   window.addEventListener("storage", theme);
   if (framed) {

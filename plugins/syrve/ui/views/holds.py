@@ -9,8 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from syrve.reports.cells import age_text, id_only
-from syrve.reports.tally import AGES, age_of
+from syrve.reports.cells import AGES, age_of, age_text, id_only
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError

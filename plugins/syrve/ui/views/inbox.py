@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from syrve.ui.store import Row, change, note, reading
 
 router = APIRouter()
 PUSH_DAG = "syrve_crm_push"
-ASKING_DAGS = (PUSH_DAG, "syrve_release_holds", "syrve_bulk_topup")
+ASKING_DAGS = (PUSH_DAG, "syrve_release_holds", "syrve_bulk_topup", "syrve_erase_customer")
 MOST_SHOWN = 50
 
 
@@ -33,7 +34,9 @@ async def inbox(request: Request, person: PersonDep) -> HTMLResponse:
 async def answer(
     request: Request,
     person: Annotated[Person, Depends(editor())],
-    dag_id: Annotated[Literal["syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup"], Form()],
+    dag_id: Annotated[
+        Literal["syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup", "syrve_erase_customer"], Form()
+    ],
     run_id: Annotated[str, Form(min_length=1, max_length=250)],
     task_id: Annotated[str, Form(pattern=r"^[A-Za-z0-9_]+$", max_length=100)],
     options: Annotated[list[str] | None, Form(max_length=200)] = None,
@@ -92,12 +95,14 @@ async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
     try:
         found = await api.call(
             "GET",
-            "/dags/~/dagRuns/~/taskInstances/~/hitlDetails",
+            "/dags/~/dagRuns/~/hitlDetails",
             "list its questions",
             response_received=False,
             limit=50,
         )
-    except AirflowRefused:
+    except AirflowRefused as refusal:
+        if refusal.status != HTTPStatus.FORBIDDEN:
+            raise
         return []
     questions = []
     for each in found["hitl_details"]:

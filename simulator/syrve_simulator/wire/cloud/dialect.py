@@ -16,6 +16,7 @@ from syrve_simulator.wire.cloud.customers import (
     restore_customers,
 )
 from syrve_simulator.wire.cloud.dictionaries import category_list, program_list
+from syrve_simulator.wire.cloud.orders import ORDERS
 from syrve_simulator.wire.cloud.transactions import transactions_by_date, transactions_by_revision
 from syrve_simulator.wire.contract import Dialect
 from syrve_simulator.wire.loyalty import lookup_operation, loyalty_operation
@@ -54,6 +55,7 @@ CLOUD: Final = Dialect(
         loyalty_operation(
             "transactions_by_revision", "customer/transactions/by_revision", transactions_by_revision, encode
         ),
+        *ORDERS,
     ),
     encode_customer=encode_customer,
     apply_fields=apply_fields,

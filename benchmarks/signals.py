@@ -1,0 +1,165 @@
+"""The receiver of webhooks under load: notifications at a steady rate, with kills and restarts in the middle if so asked."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import psycopg2
+
+from benchmarks.ground import ground
+from benchmarks.measure import Promise
+from syrve.signals.secret_book import add_secret
+from syrve.signals.secrets import new_secret
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.dsn import url_from_text
+
+ORGANIZATION = "2e000000-0000-4000-8000-000000000001"
+SECRET = new_secret()
+CONNECTIONS = 64
+"""A sender that never has more calls under way than this waits where the receiver is slow, as a real one would."""
+TRIES = 200
+
+
+@dataclass
+class Load:
+    """What was sent and how it was answered; latencies are seconds from when a notification was due, waits of the sender included."""
+
+    latencies: list[float] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    repeats: int = 0
+
+    async def reaches(self, count: int) -> None:
+        """Wait until so many were taken."""
+        while len(self.taken) < count:
+            await asyncio.sleep(0.005)
+
+    def percentile(self, share: float) -> float:
+        return sorted(self.latencies)[int(share * (len(self.latencies) - 1))]
+
+
+class ReceiverProcess:
+    """The receiver as a process that can be killed and started again on its port."""
+
+    def __init__(self, dsn: str, log: Path) -> None:
+        self._environment = {**os.environ, "SYRVE_SIGNALS_DSN": dsn, "PYTHONUNBUFFERED": "1"}
+        self._log = log
+        self._port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "syrve.signals", "serve", "--port", str(self._port)]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE, stderr=log)
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().decode().split()[-1]
+        self.process.stdout.close()
+        self._port = int(self.url.split(":")[2].split("/")[0])
+
+    def kill(self) -> None:
+        """End it as a machine does that loses power."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=30)
+
+
+def notification(number: int) -> tuple[str, bytes]:
+    """A notification that is like no other, and the id of its customer."""
+    customer_id = str(uuid.uuid4())
+    body = {
+        "id": str(uuid.uuid4()),
+        "customerId": customer_id,
+        "phone": f"+7975{number % 10_000_000:07d}",
+        "organizationId": ORGANIZATION,
+        "uocId": ORGANIZATION,
+        "walletId": str(uuid.uuid4()),
+        "sum": 12.5,
+        "balance": number,
+        "transactionType": "RefillWalletFromOrder",
+        "notificationType": 1,
+        "changedOn": "2026-11-28T09:00:00.000Z",
+        "subscriptionPassword": SECRET,
+    }
+    return customer_id, json.dumps(body).encode()
+
+
+async def send(url: str, rate: float, count: int, meanwhile: Callable[[Load], Awaitable[None]] | None = None) -> Load:
+    """Send so many notifications at a rate; what is not answered with 200 is sent again until it is."""
+    load = Load()
+    notifications = [notification(number) for number in range(count)]
+    connector = aiohttp.TCPConnector(limit=CONNECTIONS)
+    timeout = aiohttp.ClientTimeout(total=10)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        started = time.perf_counter()
+
+        async def one(number: int) -> None:
+            customer_id, body = notifications[number]
+            due = started + number / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            for _ in range(TRIES):
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.post(url, data=body) as answer:
+                        await answer.read()
+                        if answer.status == 200:
+                            load.latencies.append(time.perf_counter() - due)
+                            load.taken.add(customer_id)
+                            return
+                load.repeats += 1
+                await asyncio.sleep(0.1)
+            raise AssertionError("a notification was never taken")
+
+        tasks = [asyncio.create_task(one(number)) for number in range(count)]
+        if meanwhile is not None:
+            await meanwhile(load)
+        await asyncio.gather(*tasks)
+    return load
+
+
+def kept(dsn: str) -> list[str]:
+    """The customers of all signals that are in the warehouse, as often as they are."""
+    connection = psycopg2.connect(dsn)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select customer_id::text from sync.signal")
+        return [customer_id for (customer_id,) in cursor.fetchall()]
+
+
+def let_in(dsn: str) -> None:
+    """Put the secret of the sender into a warehouse."""
+    add_secret(Warehouse(url_from_text(dsn)), ORGANIZATION, SECRET)
+
+
+def run(*, quick: bool) -> list[Promise]:
+    """One minute at 1,000 a second into one process; sender, receiver and Postgres share the machine."""
+    seconds = 3 if quick else 60
+    with ground() as here:
+        dsn = here.fresh_database("signals", migrated=True)
+        let_in(dsn)
+        receiver = ReceiverProcess(dsn, here.home / "receiver.log")
+        receiver.start()
+        try:
+            asyncio.run(send(receiver.url, 200, 400))  # so that nothing is measured for the first time
+            load = asyncio.run(send(receiver.url, 1_000, 1_000 * seconds))
+        finally:
+            receiver.stop()
+        found = kept(dsn)
+    lost = len(load.taken - set(found))
+    print(f"  {len(load.taken):,} taken, {lost} lost, {load.repeats} repeats")
+    print(f"  median {1000 * load.percentile(0.5):.1f} ms, 99th percentile {1000 * load.percentile(0.99):.1f} ms")
+    return [
+        Promise("signals lost at 1,000 a second", float(lost), 0.0, at_least=False, unit=""),
+        Promise("99th percentile of a notification", 1000 * load.percentile(0.99), 50.0, at_least=False, unit="ms"),
+    ]

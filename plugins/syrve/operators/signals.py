@@ -1,0 +1,209 @@
+"""Operators of signals: read the order feed, follow signals, set webhooks up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from syrve.hooks.warehouse import open_budget
+from syrve.operators.base import SyrveOperator, task_key, told
+from syrve.operators.rendered import as_flag, as_number, as_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import Context
+
+    from syrve.api.config import SyrveConfig
+    from syrve.hooks.syrve import SyrveHook
+    from syrve.warehouse.database import Warehouse
+    from syrve.warehouse.runs import TaskKey
+
+log = logging.getLogger(__name__)
+
+OFF = (
+    "The connection's dialect is the reference document's, which knows neither webhooks nor an order feed: nothing to do. "
+    "If the account is one of the live service, set dialect to cloud"
+)
+
+
+def refuse_without_orders(config: SyrveConfig) -> None:
+    """Skip the task if the connection's dialect has no orders."""
+    if not config.capabilities.reports_orders:
+        raise AirflowSkipException(OFF)
+
+
+class SyrveOrderOrganizationsOperator(SyrveOperator):
+    """Lists the organizations whose orders are read, or those of them that are wanted; skips itself if the dialect has no orders."""
+
+    template_fields: Sequence[str] = ("organization_ids",)
+
+    def __init__(self, *, organization_ids: list[str] | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.organization_ids = organization_ids
+
+    def execute(self, context: Context) -> list[str]:
+        """List them."""
+        from syrve.organizations import chosen
+
+        refuse_without_orders(self.syrve().config())
+        visible = [each.organization_id for each in self.refreshed_organizations(context)]
+        return chosen(visible, as_texts(self.organization_ids))
+
+
+class SyrveReadOrdersOperator(SyrveOperator):
+    """Reads the order feed of one organization on from its bookmark, or with `days` the orders of the last days again; returns counts."""
+
+    template_fields: Sequence[str] = ("organization_id", "days")
+
+    def __init__(self, *, organization_id: str, days: int | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.organization_id = organization_id
+        self.days = days
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the orders."""
+        from syrve.signals.feed import OrderFeed
+
+        hook, warehouse = self.syrve(), self.warehouse()
+        config = hook.config()
+        refuse_without_orders(config)
+        days = as_number(self.days)
+        with open_budget(warehouse, config, bulk=True) as budget, hook.get_conn(budget) as client:
+            feed = OrderFeed(warehouse, client, region=config.default_region, time_zone=config.time_zone)
+            done = feed.backfill(self.organization_id, days=int(days)) if days else feed.read(self.organization_id)
+        if done.fell_back and not days:
+            log.warning("The revision was missing or too old, so orders were read by date, %d page(s)", done.pages)
+        if done.unreadable:
+            log.warning("%d order(s) could not be read and were left out", done.unreadable)
+        log.info("%d order(s) read, %d of them in a new state", done.orders, done.new_signals)
+        return {
+            "orders": done.orders,
+            "new_signals": done.new_signals,
+            "pages": done.pages,
+            "fell_back": done.fell_back,
+        }
+
+
+class SyrveFollowSignalsOperator(SyrveOperator):
+    """Follows signals for `listen_seconds`: makes their customers due, looks them up, reports orders; returns the counts.
+
+    With 0 it works off what waits and ends.
+    """
+
+    template_fields: Sequence[str] = ("listen_seconds",)
+
+    def __init__(self, *, listen_seconds: int | str = 0, pulls: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.listen_seconds = listen_seconds
+        self.pulls = pulls
+
+    def execute(self, context: Context) -> dict[str, int]:
+        """Follow."""
+        from syrve.signals.listen import Listener
+        from syrve.signals.work import SignalWork
+
+        hook, warehouse = self.syrve(), self.warehouse()
+        config = hook.config()
+        refuse_without_orders(config)
+        with ExitStack() as stack:
+            pull = self._puller(hook, config, warehouse, task_key(context), stack)
+            listener = Listener(
+                SignalWork(warehouse), pull if self.pulls else _nothing, account=config.login_fingerprint
+            )
+            done = listener.listen(as_number(self.listen_seconds) or 0)
+        counts = done.as_dict()
+        log.info("%s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items()))
+        return counts
+
+    def _puller(
+        self, hook: SyrveHook, config: SyrveConfig, warehouse: Warehouse, key: TaskKey, stack: ExitStack
+    ) -> Callable[[str], None]:
+        """Return what pulls an organization's signalled customers; the client is opened with the first of them."""
+        from syrve.api.errors import LoyaltyNotConfigured
+        from syrve.customers.claims import PullScope
+        from syrve.customers.pull import CustomerPull
+        from syrve.customers.settings import BATCH_SIZE, pull_settings
+        from syrve.organizations import note_without_loyalty
+
+        opened: dict[str, Any] = {}
+        left_out: set[str] = set()
+
+        def pull(organization_id: str) -> None:
+            if organization_id in left_out:
+                return
+            if not opened:
+                budget = stack.enter_context(open_budget(warehouse, config, bulk=True))
+                opened["bulk"] = stack.enter_context(hook.bulk(budget))
+                opened["settings"] = pull_settings(BATCH_SIZE, budget.calls_per_minute("customer"))
+            job = CustomerPull(
+                warehouse, opened["bulk"], key=key, region=config.default_region, settings=opened["settings"]
+            )
+            try:
+                counts = job.run(PullScope(organization_id, tier="signalled"))
+            except LoyaltyNotConfigured as error:
+                note_without_loyalty(warehouse, organization_id, error, key=key)
+                left_out.add(organization_id)
+                return
+            log.info("After signals of %s: %s", organization_id, told(counts))
+
+        return pull
+
+
+class SyrveWebhooksOperator(SyrveOperator):
+    """Shows where webhooks of organizations go, and with `is_dry_run` false has ours added; returns what was found by organization.
+
+    What others have set stays: events are added to the filter, and webhooks that go to another address are moved only with `may_move`.
+    A secret that is made goes to Syrve, and its hash to the warehouse; nobody sees it.
+    """
+
+    template_fields: Sequence[str] = ("organization_ids", "url", "is_dry_run", "may_move", "renew")
+
+    def __init__(
+        self,
+        *,
+        organization_ids: list[str] | str | None = None,
+        url: str | None = None,
+        is_dry_run: bool | str = True,
+        may_move: bool | str = False,
+        renew: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.organization_ids = organization_ids
+        self.url = url
+        self.is_dry_run = is_dry_run
+        self.may_move = may_move
+        self.renew = renew
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Show, or set."""
+        from syrve.organizations import chosen
+        from syrve.signals.set_webhooks import WebhookSetup
+
+        hook, warehouse = self.syrve(), self.warehouse()
+        config = hook.config()
+        refuse_without_orders(config)
+        visible = [each.organization_id for each in self.refreshed_organizations(context)]
+        url = str(self.url).strip() if self.url and str(self.url) != "None" else ""
+        found = {}
+        with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:
+            setup = WebhookSetup(warehouse, client)
+            for organization_id in chosen(visible, as_texts(self.organization_ids)):
+                found[organization_id] = setup.run(
+                    organization_id,
+                    url,
+                    is_dry_run=as_flag(self.is_dry_run),
+                    may_move=as_flag(self.may_move),
+                    renew=as_flag(self.renew),
+                )
+                log.info("%s: %s", organization_id, found[organization_id])
+        return found
+
+
+def _nothing(_organization_id: str) -> None:
+    pass

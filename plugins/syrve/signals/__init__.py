@@ -1,0 +1,1 @@
+"""Signals: what the live service says by itself, and what follows from it."""

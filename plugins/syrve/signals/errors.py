@@ -1,0 +1,31 @@
+"""What can go wrong with signals."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from syrve.errors import SyrveProviderError
+
+
+class SignalError(SyrveProviderError):
+    """Signals could not be received, read or set up."""
+
+
+class UnreadableBody(SignalError):
+    """A body that holds no events; the text says what is wrong and no value."""
+
+
+class Overloaded(SignalError):
+    """More signals wait for the warehouse than the receiver keeps; the sender should repeat them."""
+
+    retry_after_seconds: ClassVar[float | None] = 1.0
+
+
+class Refused(SignalError):
+    """A request is refused with an HTTP status and a fixed text; `closes` ends its connection too."""
+
+    def __init__(self, status: int, reason: str, *, closes: bool = False) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.closes = closes

@@ -1,0 +1,291 @@
+"""Reads what senders report, without any I/O: order events and balance notifications (facts, sections 4.11 and 8) become `Event`s.
+
+Of an event only what is needed is kept. Names, addresses, comments and items are never read; of an event of an unknown type only its type
+and the names of its fields remain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from syrve.api.decode import parse_json
+from syrve.api.fields import FieldReader
+from syrve.customers.phones import to_e164
+from syrve.signals.errors import UnreadableBody
+from syrve.values import storable_text, without_float_noise
+from syrve.warehouse.copy_text import json_text
+
+MAX_EVENTS = 1_000
+MAX_NAME_LENGTH = 100
+_MAX_FIELDS = 30
+_MAX_AMOUNT = Decimal(10) ** 15
+
+_LAST_SECOND = 10_000_000_000
+_LAST_MILLISECOND = 1000 * _LAST_SECOND
+
+_ORDER_EVENTS = {"deliveryorderupdate", "deliveryordererror", "tableorderupdate", "tableordererror"}
+_RESERVE_EVENTS = {"reserveupdate", "reserveerror"}
+_STATES = {
+    "closed": "completed",
+    "cancelled": "cancelled",
+    "canceled": "cancelled",
+    "deleted": "cancelled",
+    **dict.fromkeys(
+        (
+            "unconfirmed",
+            "waitcooking",
+            "readyforcooking",
+            "cookingstarted",
+            "cookingcompleted",
+            "waiting",
+            "onway",
+            "delivered",  # it is paid for when it is closed
+            "new",
+            "bill",
+        ),
+        "open",
+    ),
+}
+_LOYALTY_KINDS = {"loyaltycard", "iikocard"}
+_OTHER_KINDS = {"cash", "card", "credit", "writeoff", "voucher"}
+_LEFT_OUT_OF_KEY = ("subscriptionPassword", "correlationId")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event as it is kept. `organization_ids` are those that it may be about: the first with the sender's secret counts.
+
+    `content_key` is equal for equal reports. `password` is the secret in the body, if there is one.
+    """
+
+    kind: str
+    event_type: str
+    content_key: bytes
+    organization_ids: tuple[str, ...]
+    event_at: datetime | None = None
+    customer_id: str | None = None
+    phone: str | None = field(default=None, repr=False)
+    order_id: str | None = None
+    external_number: str | None = None
+    amount: Decimal | None = None
+    wallet_id: str | None = None
+    change: Decimal | None = None
+    balance: Decimal | None = None
+    change_type: str | None = None
+    order_number: str | None = None
+    field_names: tuple[str, ...] = ()
+    password: str | None = field(default=None, repr=False)
+
+
+def read_events(body: bytes, *, region: str) -> list[Event]:
+    """Read a body: an object, or a list of at most `MAX_EVENTS` of them; national phones are of `region`. Raises `UnreadableBody`."""
+    try:
+        parsed = parse_json(body)
+    except ValueError:
+        raise UnreadableBody("the body is not JSON, or nested too deeply") from None
+    items = parsed if isinstance(parsed, list) else [parsed]
+    if len(items) > MAX_EVENTS:
+        raise UnreadableBody(f"the body holds more than {MAX_EVENTS} events")
+    if not items or not all(isinstance(each, Mapping) for each in items):
+        raise UnreadableBody("the body is neither an event nor a list of events")
+    return [read_event(each, region=region) for each in items]
+
+
+def read_event(item: Mapping[str, Any], *, region: str) -> Event:
+    """Read one event, whatever is missing in it. Raises `UnreadableBody` if it is nested too deeply."""
+    reader = FieldReader(item, problems=[])
+    common: dict[str, Any] = {"content_key": _content_key(item), "password": _password(item)}
+    event_type = _name(item.get("eventType"))
+    if event_type is None and ("customerId" in item or "walletId" in item) and "balance" in item:
+        return _balance(reader, common, region)
+    info = item.get("eventInfo")
+    info = info if isinstance(info, Mapping) else {}
+    common |= {
+        "event_type": event_type or "unnamed",
+        "event_at": reader.moment("eventTime"),
+        "organization_ids": _ids(item.get("organizationId"), info.get("organizationId")),
+    }
+    word = (event_type or "").lower()
+    if word in _ORDER_EVENTS:
+        common["event_at"] = changed_at(info) or common["event_at"]
+        return Event(**common, **order_fields(info, region=region))
+    if word in _RESERVE_EVENTS:
+        return Event(**common, kind="reserve", **_person(info, _inside(info, "reserve"), region))
+    return Event(**common, kind="other", field_names=_field_names(info or item))
+
+
+def order_fields(info: Mapping[str, Any], *, region: str) -> dict[str, Any]:
+    """Read an order, as an event or the order feed has it, into fields of `Event`; `kind` says its state."""
+    reader = FieldReader(info, problems=[])
+    order = _inside(info, "order")
+    inner = FieldReader(order, problems=[])
+    status = str(order.get("status") or info.get("status") or "").replace(" ", "").lower()
+    state = "cancelled" if inner.boolean("isDeleted") else _STATES.get(status)
+    if state is None and str(info.get("creationStatus") or "").lower() == "error":
+        state = "failed"
+    return {
+        "kind": f"order_{state or 'other'}",
+        "order_id": reader.uuid("id"),
+        "external_number": _name(info.get("externalNumber")),
+        "order_number": _name(order.get("number")),
+        "amount": _from_wallets(order.get("payments"), is_over=state == "completed"),
+        **_person(info, order, region),
+    }
+
+
+def changed_at(info: Mapping[str, Any]) -> datetime | None:
+    """Read when an order last changed at the service: milliseconds, or seconds, since 1970. None if it does not say."""
+    value = info.get("timestamp")
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < _LAST_MILLISECOND:
+        return None
+    seconds = value / 1000 if value > _LAST_SECOND else value
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+def fed_order(organization_id: str, info: Mapping[str, Any], *, region: str) -> Event:
+    """Read an order of the order feed as an event. Raises `UnreadableBody` if it is nested too deeply."""
+    return Event(
+        **order_fields(info, region=region),
+        event_type="order feed",
+        content_key=_content_key({"feed": organization_id, **info}),
+        organization_ids=(organization_id,),
+        event_at=changed_at(info),
+    )
+
+
+def _balance(reader: FieldReader, common: Mapping[str, Any], region: str) -> Event:
+    return Event(
+        **common,
+        kind="balance",
+        event_type="balance",
+        organization_ids=_ids(reader.record.get("organizationId"), reader.record.get("uocId")),
+        event_at=reader.moment("changedOn"),
+        customer_id=reader.uuid("customerId"),
+        phone=_phone(reader.text("phone"), region),
+        wallet_id=reader.uuid("walletId"),
+        order_id=reader.uuid("orderId"),
+        order_number=_name(reader.record.get("orderNumber")),
+        change=_number(reader, "sum"),
+        balance=_number(reader, "balance"),
+        change_type=_name(reader.record.get("transactionType")),
+    )
+
+
+def _person(info: Mapping[str, Any], order: Mapping[str, Any], region: str) -> dict[str, Any]:
+    customer = _inside(order, "customer") if isinstance(order.get("customer"), Mapping) else _inside(info, "customer")
+    own = FieldReader(customer, problems=[])
+    is_known = str(customer.get("type") or "regular").lower() != "one-time"
+    phones = (FieldReader(each, problems=[]).text("phone") for each in (order, customer, info))
+    return {
+        "customer_id": own.uuid("id") if is_known else None,
+        "phone": next((read for each in phones if (read := _phone(each, region))), None),
+    }
+
+
+def _from_wallets(payments: Any, *, is_over: bool) -> Decimal | None:
+    """Return what the payments take from wallets: zero only if the order is over and all of them are known to be something else."""
+    if not isinstance(payments, list) or not payments or not all(isinstance(each, Mapping) for each in payments):
+        return None
+    total, kinds = Decimal(0), set()
+    for each in payments:
+        kind = _kind_of_payment(each)
+        kinds.add(kind)
+        if kind in _LOYALTY_KINDS:
+            amount = _number(FieldReader(each, problems=[]), "sum")
+            if amount is None or amount < 0:
+                return None
+            total += amount
+    if kinds & _LOYALTY_KINDS:
+        return total
+    return Decimal(0) if is_over and kinds <= _OTHER_KINDS else None
+
+
+def _kind_of_payment(payment: Mapping[str, Any]) -> str:
+    kind = _inside(payment, "paymentType").get("kind") or payment.get("paymentTypeKind")
+    return str(kind or "").lower()
+
+
+def _inside(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = record.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _ids(*values: Any) -> tuple[str, ...]:
+    read = (FieldReader({"id": each}, problems=[]).uuid("id") for each in values)
+    return tuple(dict.fromkeys(each for each in read if each))
+
+
+def _number(reader: FieldReader, name: str) -> Decimal | None:
+    number = reader.optional_number(name)
+    return None if number is None or abs(number) > _MAX_AMOUNT else without_float_noise(number)
+
+
+def _name(value: Any) -> str | None:
+    """Return a short text, or a number as one; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return storable_text(str(value)).strip()[:MAX_NAME_LENGTH] or None
+
+
+def _phone(text: str | None, region: str) -> str | None:
+    return to_e164(text, region) if text and len(text) <= MAX_NAME_LENGTH else None
+
+
+def _password(item: Mapping[str, Any]) -> str | None:
+    found = item.get("subscriptionPassword")
+    return found if isinstance(found, str) else None
+
+
+def _field_names(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return names that are names of fields: a key that holds a value of a person, such as a phone, is none."""
+    return tuple(
+        sorted(each for each in record if each.isascii() and each.isidentifier() and len(each) <= 40)[:_MAX_FIELDS]
+    )
+
+
+def _content_key(item: Mapping[str, Any]) -> bytes:
+    content = {name: value for name, value in item.items() if name not in _LEFT_OUT_OF_KEY}
+    try:
+        text = msgspec.json.encode(content, order="deterministic")
+    except (RecursionError, ValueError, UnicodeEncodeError):
+        raise UnreadableBody("the body is nested too deeply, or holds text that is none") from None
+    return hashlib.sha256(text).digest()
+
+
+def rows(events: Sequence[tuple[str, Event]], *, channel: str) -> str:
+    """Return events, each with its organization, as the JSON that `signals/receive.sql` reads, in the order of their keys."""
+    return json_text([_row(organization_id, event, channel) for organization_id, event in _ordered(events)])
+
+
+def _ordered(events: Sequence[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
+    """Go through events in the order in which every writer takes them: two that write the same ones do not wait for each other in turn."""
+    return iter(sorted(events, key=lambda each: each[1].content_key))
+
+
+def _row(organization_id: str, event: Event, channel: str) -> dict[str, Any]:
+    return {
+        "content_key": event.content_key.hex(),
+        "organization_id": organization_id,
+        "kind": event.kind,
+        "event_type": event.event_type,
+        "channel": channel,
+        "event_at": event.event_at.astimezone(UTC).isoformat() if event.event_at else None,
+        "customer_id": event.customer_id,
+        "phone": event.phone,
+        "order_id": event.order_id,
+        "external_number": event.external_number,
+        "amount": event.amount,
+        "wallet_id": event.wallet_id,
+        "change": event.change,
+        "balance": event.balance,
+        "change_type": event.change_type,
+        "order_number": event.order_number,
+        "field_names": list(event.field_names) or None,
+    }

@@ -1,0 +1,49 @@
+"""Listens for signals for a while: takes them, has their customers pulled, and learns what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from syrve.signals.work import SignalWork, Worked
+
+POLL_SECONDS = 1.0
+
+
+class Listener:
+    """`pull` looks up the customers of one organization whom signals made due. `clock` and `sleep` are there for tests."""
+
+    def __init__(
+        self,
+        work: SignalWork,
+        pull: Callable[[str], None],
+        *,
+        account: str,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._work = work
+        self._pull = pull
+        self._account = account
+        self._clock = clock
+        self._sleep = sleep
+
+    def listen(self, seconds: float) -> Worked:
+        """Follow signals until that long has passed, at least once. Raises `WarehouseError`, and what `pull` raises."""
+        total = Worked()
+        until = self._clock() + seconds
+        while True:
+            total.add(self.follow())
+            if self._clock() + POLL_SECONDS >= until:
+                return total
+            self._sleep(POLL_SECONDS)
+
+    def follow(self) -> Worked:
+        """Work off what waits now."""
+        done = self._work.take()
+        organization_ids = self._work.organizations_due(self._account)
+        for organization_id in organization_ids:
+            self._pull(organization_id)
+        if organization_ids or done.taken:
+            done.add(self._work.settle())
+        return done

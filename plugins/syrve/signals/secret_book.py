@@ -1,0 +1,31 @@
+"""Adds and retires the secrets of senders."""
+
+from __future__ import annotations
+
+from syrve.signals.secrets import hash_of
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.sql_files import sql
+
+
+def add_secret(warehouse: Warehouse, organization_id: str, secret: str) -> None:
+    """Let a secret speak for an organization; one that was retired comes into force again. Raises `WarehouseError`."""
+    with warehouse.transaction("add a secret of senders") as cursor:
+        cursor.execute(
+            sql("signals/add_secret.sql"), {"organization_id": organization_id, "secret_hash": hash_of(secret)}
+        )
+
+
+def retire_secrets(warehouse: Warehouse, organization_id: str, *, in_seconds: int = 0) -> int:
+    """Retire the secrets of an organization but for the newest; returns how many. Raises `WarehouseError`."""
+    with warehouse.transaction("retire secrets of senders") as cursor:
+        cursor.execute(
+            sql("signals/retire_secrets.sql"), {"organization_id": organization_id, "in_seconds": in_seconds}
+        )
+        return cursor.rowcount
+
+
+def hashes_of(warehouse: Warehouse, organization_id: str) -> frozenset[bytes]:
+    """Return the hashes of an organization's secrets in force. Raises `WarehouseError`."""
+    with warehouse.transaction("read the secrets of senders") as cursor:
+        cursor.execute(sql("signals/secrets.sql"))
+        return frozenset(bytes(secret_hash) for found, secret_hash in cursor.fetchall() if found == organization_id)

@@ -1,0 +1,111 @@
+"""Works signals off: makes their customers due, adds unknown ones, reports the states of orders, and learns what signals lead to."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from syrve.wallet.take_in import prepare
+from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, run_patiently, transaction
+from syrve.warehouse.sql_files import sql
+
+BATCH_SIGNALS = 2_000
+LEAST_SHARE = 0.02
+"""Of a kind of signal that led to nothing, so many are still followed: else it could never prove itself again."""
+FULL_WORTH = 0.2
+"""A kind of which one in five leads to a change is followed always; one below that, in proportion."""
+
+_BEFORE_ORDERS = ("find_persons", "choose", "add", "make_due", "movements")
+
+
+@dataclass(slots=True)
+class Worked:
+    """What was done: signals `taken`, of which some were `followed`, brought `new_customers` or were about `orders`; and those settled."""
+
+    taken: int = 0
+    followed: int = 0
+    new_customers: int = 0
+    orders: int = 0
+    settled: int = 0
+    led_to_change: int = 0
+
+    def add(self, other: Worked) -> None:
+        """Add another's counts to these."""
+        for field in dataclasses.fields(Worked):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return dataclasses.asdict(self)
+
+
+class SignalWork:
+    """One task's work on signals; any number of them may run at once, each with signals of its own."""
+
+    def __init__(self, warehouse: Warehouse, *, batch_signals: int = BATCH_SIGNALS) -> None:
+        self._warehouse = warehouse
+        self._batch_signals = batch_signals
+
+    def take(self) -> Worked:
+        """Work off all signals that wait, a batch at a time, each in one transaction. Raises `WarehouseError`."""
+        total = Worked()
+        with self._warehouse.connect() as connection:
+            if not _is_any_waiting(connection):
+                return total
+            prepare(connection)
+            with transaction(connection, "prepare to take signals") as cursor:
+                cursor.execute(sql("signals/staging.sql"))
+            while True:
+                done = run_patiently(connection, "take signals", self._take_batch)
+                total.add(done)
+                if done.taken < self._batch_signals:
+                    return total
+
+    def settle(self) -> Worked:
+        """Establish what followed signals led to, as far as look-ups have answered. Raises `WarehouseError`."""
+        total = Worked()
+        values = {"batch_signals": self._batch_signals}
+        with self._warehouse.connect() as connection:
+            while True:
+                with transaction(connection, "settle signals") as cursor:
+                    cursor.execute(sql("signals/settle.sql"), values)
+                    settled, led_to_change, *_ = fetch_one(cursor)
+                total.add(Worked(settled=settled, led_to_change=led_to_change))
+                if settled < self._batch_signals:
+                    return total
+
+    def organizations_due(self, account: str) -> list[str]:
+        """Return the organizations of an account (`login_fingerprint`) with customers whom signals made due."""
+        with self._warehouse.transaction("look for customers that signals made due") as cursor:
+            cursor.execute(sql("signals/organizations.sql"), {"account": account})
+            return [organization_id for (organization_id,) in cursor.fetchall()]
+
+    def _take_batch(self, cursor: Cursor) -> Worked:
+        values: dict[str, Any] = {
+            "batch_signals": self._batch_signals,
+            "least_share": LEAST_SHARE,
+            "full_worth": FULL_WORTH,
+        }
+        run = partial(_run, cursor, values)
+        run("claim")
+        for name in _BEFORE_ORDERS:
+            run(name)
+        run("stage_orders")
+        turns: int = fetch_one(cursor)[0]
+        for turn in range(1, turns + 1):
+            cursor.execute(sql("wallet/orders.sql"), {"turn": turn})
+        run("finish")
+        taken, followed, new_customers, orders, _ = fetch_one(cursor)
+        return Worked(taken, followed, new_customers, orders)
+
+
+def _is_any_waiting(connection: Connection) -> bool:
+    with transaction(connection, "look for signals") as cursor:
+        cursor.execute("select exists (select from sync.signal where taken_at is null)")
+        return bool(fetch_one(cursor)[0])
+
+
+def _run(cursor: Cursor, values: dict[str, Any], name: str) -> None:
+    cursor.execute(sql(f"signals/{name}.sql"), values)

@@ -1,0 +1,11 @@
+-- Retires the secrets of an organization but for the newest.
+update sync.signal_secret as known
+set retired_at = now() + make_interval(secs => %(in_seconds)s)
+where
+    known.organization_id = %(organization_id)s
+    and (known.retired_at is null or known.retired_at > now() + make_interval(secs => %(in_seconds)s))
+    and known.made_at < (
+        select max(newest.made_at)
+        from sync.signal_secret as newest
+        where newest.organization_id = known.organization_id
+    );

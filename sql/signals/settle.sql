@@ -1,0 +1,115 @@
+-- What did followed signals lead to? A look-up whose answer came after the signal was taken says so; where none comes within a day, it is not known. The
+-- balance that the look-up saw is kept beside the one that was notified.
+with open_signal as materialized (
+    select *
+    from sync.signal
+    where is_followed and settled_at is null
+    order by signal_id
+    limit %(batch_signals)s
+    for update skip locked
+),
+
+looked as materialized (
+    select
+        open_signal.signal_id,
+        open_signal.organization_id,
+        open_signal.kind,
+        open_signal.content_key,
+        open_signal.received_at,
+        open_signal.identity_kind,
+        open_signal.identity_value,
+        case when known.checked_at > open_signal.taken_at and known.outcome <> 'failed' then known.checked_at end as looked_at,
+        coalesce(known.changed_at >= open_signal.taken_at, false) as has_changed
+    from open_signal
+    left join sync.roster as known
+        on
+            open_signal.organization_id = known.organization_id
+            and open_signal.identity_kind = known.identity_kind
+            and open_signal.identity_value = known.identity_value
+    where
+        (known.checked_at > open_signal.taken_at and known.outcome <> 'failed')
+        or open_signal.taken_at < now() - interval '1 day'
+),
+
+settled as (
+    update sync.signal as reported
+    set
+        settled_at = clock_timestamp(),
+        looked_at = looked.looked_at,
+        led_to_change = case when looked.looked_at is not null then looked.has_changed end,
+        identity_value = case when reported.identity_kind = 'id' then reported.identity_value end
+    from looked
+    where reported.signal_id = looked.signal_id
+    returning 1
+),
+
+learned as (
+    insert into sync.signal_precision as kept (organization_id, kind, hits, trials)
+    select
+        organization_id,
+        kind,
+        count(*) filter (where has_changed) as hits,
+        count(*) as trials
+    from (
+        select distinct
+            organization_id,
+            kind,
+            identity_kind,
+            identity_value,
+            looked_at,
+            has_changed
+        from looked
+        where looked_at is not null
+    ) as look_up
+    group by organization_id, kind
+    order by organization_id, kind
+    on conflict (organization_id, kind) do update
+        set
+            -- What is beyond the last hundred look-ups counts less and less.
+            hits = kept.hits * (100 / (100 + excluded.trials)) + excluded.hits,
+            trials = kept.trials * (100 / (100 + excluded.trials)) + excluded.trials,
+            updated_at = now()
+    returning 1
+),
+
+counted as (
+    insert into sync.signal_day as kept (organization_id, kind, day, looked, led_to_change, delay_seconds)
+    select
+        organization_id,
+        kind,
+        (received_at at time zone 'UTC')::date as day,
+        count(*) as looked,
+        count(*) filter (where has_changed) as led_to_change,
+        coalesce(sum(extract(epoch from looked_at - received_at)) filter (where has_changed), 0) as delay_seconds
+    from looked
+    where looked_at is not null
+    group by organization_id, kind, (received_at at time zone 'UTC')::date
+    order by organization_id, kind, (received_at at time zone 'UTC')::date
+    on conflict (organization_id, kind, day) do update
+        set
+            looked = kept.looked + excluded.looked,
+            led_to_change = kept.led_to_change + excluded.led_to_change,
+            delay_seconds = kept.delay_seconds + excluded.delay_seconds
+    returning 1
+),
+
+confirmed as (
+    update wallet.notified_movement as moved
+    set looked_at = looked.looked_at, balance_seen = mirrored.balance
+    from looked, syrve.wallet_balance as mirrored
+    where
+        looked.looked_at is not null
+        and moved.organization_id = looked.organization_id
+        and moved.content_key = looked.content_key
+        and mirrored.organization_id = moved.organization_id
+        and mirrored.customer_id = moved.customer_id
+        and mirrored.wallet_id = moved.wallet_id
+    returning 1
+)
+
+select
+    (select count(*) from settled) as settled,
+    (select count(*) from looked where looked_at is not null and has_changed) as led_to_change,
+    (select count(*) from learned) as kinds,
+    (select count(*) from counted) as days,
+    (select count(*) from confirmed) as movements;

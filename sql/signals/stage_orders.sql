@@ -1,0 +1,57 @@
+-- The states of orders, for wallet/orders.sql: under Syrve's id, and under the number that a site or an app gave the order if the ledger knows it by that.
+-- Orders without a customer that the ledger does not know are left out: no wallet pays for them. Returns how many turns there are.
+with reported as (
+    select
+        staged.organization_id,
+        named.order_id,
+        substr(staged.kind, length('order_') + 1) as state,
+        staged.amount,
+        staged.happened_at,
+        staged.channel,
+        staged.signal_id,
+        staged.customer_id is not null or staged.phone is not null or staged.amount > 0 as is_of_somebody,
+        named.is_own
+    from staging_signal as staged
+    cross join lateral (values (staged.order_id::text, true), (staged.external_number, false)) as named (order_id, is_own)
+    where staged.kind in ('order_open', 'order_completed', 'order_cancelled', 'order_failed') and named.order_id <> ''
+),
+
+meant as (
+    select reported.*
+    from reported
+    where
+        (reported.is_own and reported.is_of_somebody)
+        or exists (
+            select
+            from wallet.operation as operation
+            where operation.organization_id = reported.organization_id and operation.order_id = reported.order_id
+        )
+        or exists (
+            select
+            from wallet.payment as payment
+            where payment.organization_id = reported.organization_id and payment.order_id = reported.order_id
+        )
+        or exists (
+            select
+            from wallet.payment_order as known
+            where known.organization_id = reported.organization_id and known.order_id = reported.order_id
+        )
+),
+
+staged as (
+    insert into staging_order (organization_id, order_id, state, amount, state_at, source, turn)
+    select
+        organization_id,
+        order_id,
+        state,
+        amount,
+        happened_at,
+        case channel when 'feed' then 'order feed' else 'webhook' end as source,
+        row_number() over (partition by organization_id, order_id order by happened_at, signal_id) as turn
+    from meant
+    order by organization_id, order_id
+    returning turn
+)
+
+select coalesce(max(turn), 0) as turns
+from staged;

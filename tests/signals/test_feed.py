@@ -1,0 +1,217 @@
+"""The order feed and the webhook settings against the simulator's live-service dialect."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fixtures.pulls import Syncing
+from syrve.api.client import SyrveClient
+from syrve.api.config import SyrveConfig
+from syrve.api.errors import UnsupportedByDialect
+from syrve.organizations import write_organizations
+from syrve.signals.errors import SignalError
+from syrve.signals.feed import FeedRead, OrderFeed
+from syrve.signals.secret_book import hashes_of
+from syrve.signals.secrets import hash_of
+from syrve.signals.set_webhooks import WebhookSetup
+from syrve.signals.webhooks import WebhooksTaken, merged_filter
+from syrve.signals.work import SignalWork
+from syrve.warehouse.database import Warehouse
+from syrve_simulator.process import SimulatorProcess, start_simulator
+
+URL = "https://receiver.example.com/syrve-signals/events"
+
+
+@pytest.fixture(scope="module")
+def live_service() -> Iterator[SimulatorProcess]:
+    with start_simulator(customers=40, seed=7, dialect="cloud") as process:
+        yield process
+
+
+class Feeding:
+    """Places orders at the simulated tills and reads them."""
+
+    def __init__(self, service: SimulatorProcess, warehouse: Warehouse) -> None:
+        self.control = service.control
+        self.syncing = Syncing(
+            service, warehouse, SyrveConfig(base_url=service.url, api_login="demo-login", dialect="cloud")
+        )
+        self.organization_id = self.syncing.organization_id
+        self.control.clear_faults()
+        self.control.reset_calls()
+        self.control.reset_clock()
+
+    def client(self) -> SyrveClient:
+        return self.syncing.client()
+
+    def read(self) -> FeedRead:
+        with self.client() as client:
+            return OrderFeed(self.syncing.warehouse, client, region="RU", time_zone="Europe/Moscow").read(
+                self.organization_id
+            )
+
+    def place(self, **order: Any) -> dict[str, Any]:
+        customer = self.syncing.customers(1)[0]
+        return self.control.put_order(self.organization_id, customer_id=customer["customer_id"], **order)
+
+    def calls(self, operation: str) -> int:
+        return int(self.control.calls()["operations"].get(operation, {}).get("received", 0))
+
+    def age_bookmark(self, age: timedelta) -> None:
+        self.syncing.execute("update sync.order_bookmark set read_at = now() - %s", age)
+
+
+@pytest.fixture
+def feeding(live_service: SimulatorProcess, warehouse: Warehouse) -> Feeding:
+    return Feeding(live_service, warehouse)
+
+
+def test_first_reading_goes_by_date_and_the_next_by_revision(feeding: Feeding) -> None:
+    order = feeding.place()
+    first = feeding.read()
+    feeding.control.put_order(feeding.organization_id, order_id=order["id"], status="Closed")
+
+    second = feeding.read()
+
+    assert (first.fell_back, second.fell_back) == (True, False)
+    assert (second.orders, second.new_signals, second.pages) == (1, 1, 1)
+    SignalWork(feeding.syncing.warehouse).take()
+    found = feeding.syncing.rows("select state, source from wallet.payment_order where order_id = %s", order["id"])
+    assert found == [("completed", "order feed")]
+
+
+def test_nothing_new_is_one_call_and_no_signal(feeding: Feeding) -> None:
+    feeding.place()
+    feeding.read()
+    before = feeding.calls("orders_by_date")
+
+    again = feeding.read()
+
+    assert again.new_signals == 0
+    assert feeding.calls("orders_by_date") == before
+
+
+def test_revision_that_is_too_old_is_read_by_date(feeding: Feeding) -> None:
+    feeding.read()
+    feeding.age_bookmark(timedelta(hours=4))
+    order = feeding.place()
+
+    read = feeding.read()
+
+    assert (read.fell_back, read.new_signals >= 1) == (True, True)
+    assert feeding.syncing.value("select count(*) from sync.signal where order_id = %s", order["id"]) == 1
+    assert feeding.syncing.value("select fell_back_at is not null from sync.order_bookmark")
+
+
+def test_service_that_forgot_the_revision_is_read_by_date(feeding: Feeding) -> None:
+    feeding.read()
+    feeding.syncing.execute("update sync.order_bookmark set revision = 1")
+
+    assert feeding.read().fell_back
+
+
+def test_window_with_too_much_is_read_in_halves(feeding: Feeding) -> None:
+    feeding.place()
+    feeding.control.set_faults([{"operation": "orders_by_date", "fault": "status", "status": 422, "count": 3}])
+
+    read = feeding.read()
+
+    assert read.pages >= 10
+    assert feeding.syncing.value("select count(*) from sync.order_bookmark") == 1
+
+
+def test_feed_that_breaks_off_keeps_its_place(feeding: Feeding) -> None:
+    feeding.place()
+    feeding.control.set_faults([{"operation": "orders_by_date", "fault": "status", "status": 400, "after": 3}])
+
+    with pytest.raises(Exception, match="orders_by_date"):
+        feeding.read()
+
+    assert feeding.syncing.value("select count(*) from sync.order_bookmark") == 0
+
+
+def test_reference_dialect_has_no_feed_and_says_so(feeding: Feeding) -> None:
+    config = SyrveConfig(base_url=feeding.syncing.config.base_url, api_login="demo-login", dialect="reference")
+    with SyrveClient(config) as client, pytest.raises(UnsupportedByDialect, match="does not offer this"):
+        client.orders_by_revision(feeding.organization_id, 1)
+
+
+def test_feed_and_webhook_tell_the_same_state_once(feeding: Feeding) -> None:
+    order = feeding.place(status="Closed")
+    feeding.read()
+    from signals.shapes import order_event
+    from signals.test_work import Signalling
+
+    event = order_event(feeding.organization_id) | {"eventInfo": order}
+    Signalling(feeding.syncing).take(event)
+
+    count = "select count(*) from wallet.payment_order_version where order_id = %s"
+    assert feeding.syncing.value(count, order["id"]) == 1
+
+
+def test_webhooks_are_added_and_nothing_is_taken_away(feeding: Feeding) -> None:
+    theirs = {
+        "stopListUpdateFilter": {"updates": True},
+        "deliveryOrderFilter": {"orderStatuses": ["Odd"], "itemStatuses": ["Added"]},
+    }
+    with feeding.client() as client:
+        client.update_webhook_settings(feeding.organization_id, URL, None, theirs)
+        setup = WebhookSetup(feeding.syncing.warehouse, client)
+        preview = setup.run(feeding.organization_id, URL, is_dry_run=True)
+        assert client.webhook_settings(feeding.organization_id).filter == theirs
+        sent = setup.run(feeding.organization_id, URL, is_dry_run=False)
+        again = setup.run(feeding.organization_id, URL, is_dry_run=False)
+        present = client.webhook_settings(feeding.organization_id)
+
+    assert (preview["sent"], sent["sent"], again["sent"]) == (False, True, False)
+    assert present.filter["stopListUpdateFilter"] == {"updates": True}
+    assert {"Odd", "Closed"} <= set(present.filter["deliveryOrderFilter"]["orderStatuses"])
+    assert present.filter["deliveryOrderFilter"]["itemStatuses"] == ["Added"]
+    assert present.token is not None
+    assert hashes_of(feeding.syncing.warehouse, feeding.organization_id) == {hash_of(present.token)}
+    assert present.token not in str((preview, sent, again))
+
+
+def test_webhooks_of_another_are_moved_only_when_told_to(feeding: Feeding) -> None:
+    with feeding.client() as client:
+        client.update_webhook_settings(feeding.organization_id, "https://other.example.com/hook", "their-token", {})
+        setup = WebhookSetup(feeding.syncing.warehouse, client)
+        with pytest.raises(WebhooksTaken, match=r"other\.example\.com"):
+            setup.run(feeding.organization_id, URL, is_dry_run=False)
+        assert setup.run(feeding.organization_id, URL, is_dry_run=False, may_move=True)["sent"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a.example.com/x", "https://a.example.com/x?secret=1", "https://u:p@a.example.com/x", "nothing"]
+)
+def test_address_that_could_leak_is_refused(feeding: Feeding, url: str) -> None:
+    with feeding.client() as client, pytest.raises(SignalError, match="https address"):
+        WebhookSetup(feeding.syncing.warehouse, client).run(
+            feeding.organization_id, url, is_dry_run=True, may_move=True
+        )
+
+
+def test_filter_of_odd_shape_is_completed(feeding: Feeding) -> None:
+    assert merged_filter({"tableOrderFilter": None, "x": 1})["x"] == 1
+
+
+def test_moment_of_an_order_is_that_of_its_last_change(feeding: Feeding) -> None:
+    order = feeding.place()
+    feeding.read()
+
+    ((event_at,),) = feeding.syncing.rows("select event_at from sync.signal where order_id = %s", order["id"])
+    assert abs((event_at - datetime.fromtimestamp(order["timestamp"] / 1000, UTC)).total_seconds()) < 0.01
+
+
+def test_organizations_clock_decides_the_windows(feeding: Feeding) -> None:
+    with feeding.client() as client:
+        write_organizations(
+            feeding.syncing.warehouse, client.organizations(), time_zone="Asia/Vladivostok", account="a"
+        )
+    order = feeding.place()
+
+    feeding.read()
+
+    assert feeding.syncing.value("select count(*) from sync.signal where order_id = %s", order["id"]) == 1

@@ -1,0 +1,148 @@
+"""The receiver over HTTP, as a process of its own on a real Postgres, with the rights of syrve_receiver."""
+
+from collections.abc import Callable
+from contextlib import closing
+from decimal import Decimal
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from signals.conftest import SECRETS, RunningReceiver
+from signals.shapes import CUSTOMER, ONE, ORDER, PHONE, TWO, WALLET, balance_notification, new_id, order_event
+from syrve.warehouse.database import Warehouse
+
+Query = Callable[..., list[tuple[Any, ...]]]
+SECRET = SECRETS[ONE]
+
+
+@pytest.mark.parametrize("header", [SECRET, f"Bearer {SECRET}", f"bearer {SECRET}"])
+def test_order_event_is_kept_when_it_is_answered(receiver: RunningReceiver, query: Query, header: str) -> None:
+    assert receiver.post([order_event()], header).status_code == 200
+
+    kept = query(
+        "select organization_id::text, kind, customer_id::text, phone, order_id::text, external_number, amount from sync.signal"
+    )
+    assert kept == [(ONE, "order_completed", CUSTOMER, PHONE, ORDER, "SITE-7", Decimal("120.35"))]
+
+
+def test_balance_is_kept_with_the_secret_in_the_body(receiver: RunningReceiver, query: Query) -> None:
+    assert receiver.post(balance_notification(password=SECRET)).status_code == 200
+
+    kept = query("select kind, customer_id::text, wallet_id::text, change, balance, change_type from sync.signal")
+    assert kept == [("balance", CUSTOMER, WALLET, Decimal(50), Decimal("170.35"), "RefillWalletFromOrder")]
+
+
+def test_nothing_of_a_person_but_keys_is_kept(receiver: RunningReceiver, query: Query) -> None:
+    receiver.post(
+        [order_event(), {"eventType": "Odd", "organizationId": ONE, "eventInfo": {"name": "Canaryname", PHONE: 1}}],
+        SECRET,
+    )
+
+    assert query("select count(*) from sync.signal") == [(2,)]
+    assert query("select count(*) from sync.signal as kept where kept::text ilike '%%canary%%'") == [(0,)]
+    assert query("select field_names from sync.signal where kind = 'other'") == [(["name"],)]
+
+
+def test_same_report_twice_is_one_signal(receiver: RunningReceiver, query: Query) -> None:
+    event = order_event()
+    again = event | {"correlationId": new_id()}
+
+    assert [receiver.post(each, SECRET).status_code for each in ([event], [again], again, [event, again])] == [200] * 4
+
+    assert query("select count(*) from sync.signal") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "secret"),
+    [
+        ([order_event()], None),
+        ([order_event()], "wrong-secret-of-a-stranger-0000"),
+        ([order_event()], SECRETS[TWO]),
+        ([order_event(), order_event(TWO)], SECRET),
+        (balance_notification(), None),
+        (balance_notification(password="wrong-secret-of-a-stranger-0000"), None),
+        (balance_notification(password=SECRETS[TWO]), None),
+        (balance_notification(TWO, SECRET), None),
+        ([balance_notification(password=SECRET), order_event()], None),
+        (balance_notification(password=SECRET), "wrong-secret-of-a-stranger-0000"),
+        (b"[" * 60_000 + b"]" * 60_000, None),
+        (b"no json at all", None),
+    ],
+    ids=lambda value: None,
+)
+def test_unproven_sender_is_refused(receiver: RunningReceiver, query: Query, body: Any, secret: str | None) -> None:
+    assert receiver.post(body, secret).status_code in (401, 413)
+
+    assert query("select count(*) from sync.signal") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"x" * 10_000_000, 413),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, 400),
+        (b"[" * 400_000, 400),
+        (b'"text"', 400),
+        (b"[]", 400),
+        (b"[1, 2]", 400),
+        (b"[" + b"{}," * 2_000 + b"{}]", 400),
+        (b"\xff\xfe", 400),
+    ],
+    ids=["10 MB", "deep objects", "deep lists", "text", "empty", "numbers", "too many", "no text"],
+)
+def test_body_that_holds_no_events_is_refused(
+    receiver: RunningReceiver, query: Query, body: bytes, status: int
+) -> None:
+    assert receiver.post(body, SECRET).status_code == status
+
+    assert query("select count(*) from sync.signal") == [(0,)]
+    assert receiver.post([order_event()], SECRET).status_code == 200
+
+
+def test_secret_in_an_address_counts_for_nothing(receiver: RunningReceiver) -> None:
+    assert receiver.client.post(f"{receiver.url}?secret={SECRET}", json=[order_event()]).status_code == 401
+
+
+def test_event_without_organization_is_that_of_its_secret(receiver: RunningReceiver, query: Query) -> None:
+    assert (
+        receiver.post(
+            {"eventType": "DeliveryOrderUpdate", "eventInfo": {"id": ORDER, "status": "OnWay"}}, SECRET
+        ).status_code
+        == 200
+    )
+
+    assert query("select organization_id::text, kind from sync.signal") == [(ONE, "order_open")]
+
+
+def test_log_of_the_receiver_names_nobody(receiver: RunningReceiver) -> None:
+    receiver.post([order_event()], SECRET)
+    receiver.post([order_event()], "wrong-secret-of-a-stranger-0000")
+    receiver.post(balance_notification(password="x" * 30))
+
+    log = receiver.log.read_text()
+    for value in (SECRET, "wrong-secret", PHONE, CUSTOMER, "anary", ORDER):
+        assert value not in log
+
+
+def test_receiver_reads_no_signal_and_no_table_else(receiver_dsn: str, with_secrets: Warehouse) -> None:
+    for statement in (
+        "select * from sync.signal",
+        "update sync.signal set phone = null",
+        "delete from sync.signal",
+        "insert into sync.signal (received_at) values (now())",
+        "insert into sync.signal_secret (organization_id, secret_hash) values (gen_random_uuid(), sha256('a'))",
+        "select * from sync.roster",
+        "select * from syrve.customer",
+    ):
+        with (
+            closing(psycopg2.connect(receiver_dsn)) as connection,
+            pytest.raises(psycopg2.errors.InsufficientPrivilege),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement)
+
+
+def test_health_says_whether_the_warehouse_answers(receiver: RunningReceiver) -> None:
+    assert receiver.client.get(receiver.url.replace("/events", "/health")).json() == {"status": "ok"}
