@@ -38,10 +38,12 @@ from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_backfill",
+    dag_display_name="Syrve: backfill customers",
     description="Refreshes a chosen set of customers once, behind scheduled work",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args()

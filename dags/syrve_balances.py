@@ -28,10 +28,12 @@ from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_balances",
+    dag_display_name="Syrve: look at open money",
     description="Looks at customers by the clock: open holds, unsettled money, pushes to read back",
     doc_md=__doc__,
     schedule=settings.schedule("balances", "*/5 * * * *"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=2,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

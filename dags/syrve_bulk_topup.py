@@ -43,10 +43,12 @@ from syrve.operators.topup_approval import SyrveApproveTopupOperator
 
 with DAG(
     dag_id="syrve_bulk_topup",
+    dag_display_name="Syrve: top up a list",
     description="Credits a campaign's list, each row at most once, after approval",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

@@ -21,20 +21,20 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators import settings
 from syrve.operators.quality import check_tasks
 
 with DAG(
     dag_id="syrve_checks",
+    dag_display_name="Syrve: check the data",
     description="Checks the data: versions, orphans, counts, freshness, money",
     doc_md=__doc__,
     schedule=settings.schedule("checks", "37 5 * * *"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),
-    on_failure_callback=SyrveFailureNotifier(conn_id=settings.NOTIFICATIONS_CONNECTION),
     tags=["syrve", "quality"],
 ) as dag:
     check_tasks()

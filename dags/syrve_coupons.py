@@ -26,10 +26,12 @@ from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_coupons",
+    dag_display_name="Syrve: refresh coupons",
     description="Refreshes coupon series, and the coupons on the watch list",
     doc_md=__doc__,
     schedule=settings.schedule("coupons", "47 4 * * *"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

@@ -28,10 +28,12 @@ from syrve.operators.crm import SOURCES, SyrveCrmImportOperator
 
 with DAG(
     dag_id="syrve_crm_import",
+    dag_display_name="Syrve: import CRM rows",
     description="Brings wishes of the CRM from a file or a query",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

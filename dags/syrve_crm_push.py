@@ -41,10 +41,12 @@ from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_crm_push",
+    dag_display_name="Syrve: push CRM changes",
     description="Plans and applies the CRM's changes",
     doc_md=__doc__,
     schedule=settings.schedule_or_asset("crm_push", "none", assets.CRM_CUSTOMER),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=2,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

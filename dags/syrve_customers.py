@@ -36,10 +36,12 @@ from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_customers",
+    dag_display_name="Syrve: refresh customers",
     description="Refreshes the customers that are due: profile, balances, cards, categories",
     doc_md=__doc__,
     schedule=settings.schedule("customers", "17 * * * *"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

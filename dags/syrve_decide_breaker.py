@@ -26,10 +26,12 @@ from syrve.operators.breaker_approval import SyrveApproveBreakerOperator
 
 with DAG(
     dag_id="syrve_decide_breaker",
+    dag_display_name="Syrve: decide breaker",
     description="Lets a mass change that was held back through, or drops it",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

@@ -36,10 +36,12 @@ from syrve.operators.privacy_approval import SyrveApproveErasureOperator
 
 with DAG(
     dag_id="syrve_erase_customer",
+    dag_display_name="Syrve: erase a customer",
     description="Forgets a person everywhere, after approval",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

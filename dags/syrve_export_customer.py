@@ -18,10 +18,12 @@ from syrve.operators.privacy import SyrveExportCustomerOperator
 
 with DAG(
     dag_id="syrve_export_customer",
+    dag_display_name="Syrve: export a customer",
     description="Writes what is held about a person into a file",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

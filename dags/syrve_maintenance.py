@@ -19,10 +19,12 @@ from syrve.operators.privacy import SyrveMaintenanceOperator
 
 with DAG(
     dag_id="syrve_maintenance",
+    dag_display_name="Syrve: maintenance",
     description="Retention, partitions, and erasures after a restore",
     doc_md=__doc__,
     schedule=settings.schedule("maintenance", "23 3 * * *"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     default_args=settings.default_args(),
     tags=["syrve", "upkeep"],

@@ -27,10 +27,12 @@ from syrve.operators.signals import (
 
 with DAG(
     dag_id="syrve_orders",
+    dag_display_name="Syrve: orders",
     description="Order feed: new identities, customers due, states of orders",
     doc_md=__doc__,
     schedule=settings.schedule("orders", "none"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

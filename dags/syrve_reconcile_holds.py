@@ -38,7 +38,6 @@ from __future__ import annotations
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule
 
-from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators import assets, forms, settings
 from syrve.operators.findings import SyrvePlanReconcileOperator, SyrveReconcileOperator, SyrveSettleOperator
 from syrve.operators.findings_report import SyrveFindingsNotifyOperator, SyrveFindingsReportOperator
@@ -46,14 +45,15 @@ from syrve.operators.publish import SyrvePublishOperator
 
 with DAG(
     dag_id="syrve_reconcile_holds",
+    dag_display_name="Syrve: find dangling holds",
     description="Finds dangling holds and other money that is not where it should be, as of the interval's end",
     doc_md=__doc__,
     schedule=settings.schedule("reconcile_holds", "0 * * * *"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),
-    on_failure_callback=SyrveFailureNotifier(conn_id=settings.NOTIFICATIONS_CONNECTION),
     tags=["syrve", "wallet"],
     params={
         "as_of": Param(

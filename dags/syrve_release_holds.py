@@ -58,10 +58,12 @@ from syrve.operators.release_approval import SyrveApproveReleaseOperator
 
 with DAG(
     dag_id="syrve_release_holds",
+    dag_display_name="Syrve: release holds",
     description="Asks a person, then cancels the approved holds",
     doc_md=__doc__,
     schedule=settings.schedule_or_asset("release_holds", "none", assets.FINDING),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

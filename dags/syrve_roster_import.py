@@ -26,10 +26,12 @@ from syrve.operators.roster import SOURCES, SyrveRosterImportOperator
 
 with DAG(
     dag_id="syrve_roster_import",
+    dag_display_name="Syrve: import identities",
     description="Adds identities to look up, from the CRM, a file or a query",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

@@ -21,10 +21,12 @@ from syrve.operators.signals import SyrveFollowSignalsOperator
 
 with DAG(
     dag_id="syrve_signals",
+    dag_display_name="Syrve: signals",
     description="Follows signals: looks up whom they are about within seconds",
     doc_md=__doc__,
     schedule=settings.schedule("signals", "none"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

@@ -26,10 +26,12 @@ from syrve.operators.wallet_import import SOURCES, SyrveTransactionsOperator, Sy
 
 with DAG(
     dag_id="syrve_wallet_import",
+    dag_display_name="Syrve: import money records",
     description="Takes holds, charges, cancellations and orders made elsewhere into the ledger",
     doc_md=__doc__,
     schedule=settings.schedule("wallet_import", "*/15 * * * *"),
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

@@ -19,10 +19,12 @@ from syrve.operators.signals import SyrveWebhooksOperator
 
 with DAG(
     dag_id="syrve_webhooks",
+    dag_display_name="Syrve: webhooks",
     description="Shows and sets where Syrve sends webhooks",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

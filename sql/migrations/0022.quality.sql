@@ -19,6 +19,28 @@ comment on column sync.check_result.examples is 'The first of them: [{subject: [
 comment on column sync.check_result.seconds is 'How long the check took.';
 comment on column sync.check_result.checked_at is 'When it was made last in this run.';
 
+-- Examples name customers by their ids: those of a person who is erased go with them.
+create function privacy.forget_check_results() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    update sync.check_result as kept
+    set
+        examples = (
+            select coalesce(jsonb_agg(example.found order by example.place), '[]')
+            from jsonb_array_elements(kept.examples) with ordinality as example (found, place)
+            where strpos(example.found::text, old.customer_id::text) = 0
+        )
+    where strpos(kept.examples::text, old.customer_id::text) > 0;
+    return null;
+end
+$$;
+comment on function privacy.forget_check_results() is 'Takes the examples that name an erased customer out of the results of checks.';
+create trigger forget_check_results after update of erased_at on privacy.erasure
+for each row when (old.customer_id is not null and old.erased_at is null and new.erased_at is not null)
+execute function privacy.forget_check_results();
+
 -- As the owner, because the DAGs write results of checks, and delete none.
 create function sync.prune_check_results(days integer, batch_rows integer) returns bigint
 language sql security definer

@@ -18,6 +18,7 @@ from airflow.sdk import DAG, AssetAlias
 from airflow.serialization.serialized_objects import DagSerialization
 
 from devstack import names
+from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators import settings
 from syrve.operators.conf import refuse_unknown_conf
 
@@ -131,6 +132,18 @@ def test_every_dag_has_a_name_for_the_stack_and_is_in_the_docs() -> None:
 
     assert sorted(value for key, value in vars(names).items() if key.endswith("_DAG")) == DAG_IDS
     assert [dag_id for dag_id in DAG_IDS if f"`{dag_id}`" not in pages] == []
+
+
+def test_every_dag_tells_the_channels_when_it_fails(dag: DAG) -> None:
+    callbacks = dag.on_failure_callback
+    assert isinstance(callbacks, SyrveFailureNotifier), "on_failure_callback=settings.failure_notifier()"
+    assert callbacks.conn_id == settings.NOTIFICATIONS_CONNECTION
+
+
+def test_every_dag_has_a_name_for_people_of_its_own(dagbag: DagBag) -> None:
+    shown = [dag.dag_display_name for dag in dagbag.dags.values()]
+    assert all(name.startswith("Syrve: ") for name in shown), shown
+    assert len(set(shown)) == len(shown)
 
 
 def test_reading_the_files_opens_no_socket_no_database_and_no_process(reading: Any) -> None:

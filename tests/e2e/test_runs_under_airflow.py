@@ -29,6 +29,11 @@ def test_run_lands_the_roster_and_publishes_the_tables(airflow: Any) -> None:
     )
     tables = ("syrve.card", "syrve.customer", "syrve.customer_category", "syrve.wallet_balance")
     assert events == [(table, "300") for table in tables]
+    aliases = airflow.rows(
+        "select distinct l.name from asset_alias_asset_event e join asset_alias l on l.id = e.alias_id order by 1",
+        database="airflow",
+    )
+    assert {(table,) for table in tables} <= set(aliases), "by which other DAGs are scheduled"
 
 
 def test_forced_second_run_changes_no_row_and_publishes_nothing(airflow: Any) -> None:

@@ -67,6 +67,7 @@ from airflow.sdk import Asset, AssetAlias
 
 from syrve.approvals.rules import MoneyLimits
 from syrve.hooks.setting import setting
+from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.operators.conf import refuse_unknown_conf
 from syrve.operators.retry import syrve_retry_policy
 
@@ -184,6 +185,11 @@ def _json_object(name: str, of_what: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{name} must be a JSON object {of_what}, or none")
     return found
+
+
+def failure_notifier() -> SyrveFailureNotifier:
+    """Return what tells the channels that a run failed: every DAG's `on_failure_callback`."""
+    return SyrveFailureNotifier(conn_id=NOTIFICATIONS_CONNECTION)
 
 
 def default_args() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
+from syrve.reports.run_words import as_sentence, counts_told
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.store import Row, reading
 
@@ -29,14 +30,6 @@ _ORDER = (
     "syrve_roster_import",
     "syrve_crm_import",
     "syrve_bulk_topup",
-)
-_WORDS = (
-    ("requested", "looked up"),
-    ("changed", "changed"),
-    ("not_found", "not found"),
-    ("rejected", "rejected"),
-    ("failed", "failed"),
-    ("held_back", "held back"),
 )
 
 
@@ -114,16 +107,18 @@ def _status(dag: dict[str, Any], run: Row | None, counts: dict[tuple[str, str], 
         last_state=str(run["state"]) if run else None,
         last_at=(run.get("end_date") or run.get("start_date") or run["run_after"]) if run else None,
         writes=dag_id in WRITING,
-        sentence=sentence(str(run["state"]) if run else None, counts.get((dag_id, run["run_id"])) if run else None),
+        sentence=sentence(
+            dag_id, str(run["state"]) if run else None, counts.get((dag_id, run["run_id"])) if run else None
+        ),
     )
 
 
-def sentence(state: str | None, counted: Row | None) -> str:
+def sentence(dag_id: str, state: str | None, counted: Row | None) -> str:
     """Say in one sentence what a run did."""
     if state is None:
         return f"It has not run in the last {LAST_RUN_DAYS} days."
-    words = [f"{int(counted[name]):,} {told}" for name, told in _WORDS if counted[name]] if counted else []
+    told = counts_told(dag_id, counted)
     begin = {"failed": "Failed: open it for the reason", "queued": "Waits to start", "running": "Runs now"}.get(state)
     if begin:
-        return f"{begin}; {', '.join(words)} so far." if words else f"{begin}."
-    return f"{', '.join(words).capitalize()}." if words else "Done; no customer was looked up."
+        return f"{begin}; {told} so far." if told else f"{begin}."
+    return as_sentence(told, "Done; its log says what it did.")

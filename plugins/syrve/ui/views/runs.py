@@ -29,6 +29,6 @@ def runs(request: Request, person: PersonDep) -> HTMLResponse:
         days = read.rows("runs_by_day")
         newest = read.rows("runs")
     for run in newest:
-        run["sentence"] = sentence("success", run)
+        run["sentence"] = sentence(run["dag_id"], "success", run)
     charts = [day_chart(days, column, title) for column, title in CHARTS] if days else []
     return page(request, person, "runs", days=days, runs=newest, charts=charts)
