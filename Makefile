@@ -64,7 +64,7 @@ deps: install
 	$(BIN)/deptry .
 
 sql-lint: install
-	$(BIN)/sqlfluff lint --disable-progress-bar sql
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 0 sql
 
 audit-cached: install
 	@$(BIN)/python -m supplychain audit

@@ -86,6 +86,8 @@ def test_query_of_facts_calls_no_function(form: sqlalchemy.Engine, call: str) ->
         "query_to_xml('select 1', true, true, '') is not null",
         "repeat('x', 1000000) <> ''",
         "(8.0::float8).pg_sleep is null",
+        "(8.0::float8) /* */ .pg_sleep is null",
+        "(array[8.0::float8])[1].pg_sleep is null",
         "phone in (select set_config from rows from (set_config('timezone', 'UTC', true)) as set_config)",
     ],
 )

@@ -27,7 +27,7 @@ _HARMLESS = frozenset(
 """,
     )
 )
-_CALL = re.compile(r'(?P<before>\w+\s+|\.\s*)?(?P<name>\w+|"(?:[^"]|"")*"|[\])`])\s*(?P<mark>\(|(?<=\))\.)')
+_CALL = re.compile(r'(?P<before>\w+\s+|\.\s*)?(?P<name>\w+|"(?:[^"]|"")*"|[\])`])\s*\(|(?P<of_value>[\])]\s*\.)')
 
 
 def check_calls(code: str, *, of_facts: bool) -> None:
@@ -38,7 +38,7 @@ def check_calls(code: str, *, of_facts: bool) -> None:
     """
     allowed = _SYNTAX if of_facts else _SYNTAX | _HARMLESS
     for found in _CALL.finditer(code):
-        if found["mark"] == ".":
+        if found["of_value"]:
             raise UnusableSource(
                 "a query of a form may have no (...).name, which may call a function; name the column itself"
             )
