@@ -60,6 +60,7 @@ EXPECTED = {
     "maintenance": "success",
     "erasure of a typed phone": "refused",
     "preview of an erasure": "success",
+    "decision about no breaker": "failed",
 }
 """How each run must end, the well and the badly made ones."""
 TOKEN = re.compile(r"\b[0-9a-f]{128}\b")
@@ -248,6 +249,7 @@ def _run_upkeep(airflow: Any, organization_id: str) -> dict[str, str]:
         "checks": airflow.run(names.CHECKS_DAG)[0],
         "export": airflow.run(names.EXPORT_DAG, customer_id=CUSTOMER_ID, **whose)[0],
         "maintenance": airflow.run(names.MAINTENANCE_DAG)[0],
+        "decision about no breaker": airflow.run(names.DECIDE_BREAKER_DAG, breaker_id=999_999)[0],
         "erasure of a typed phone": "refused",
         "preview of an erasure": airflow.run(names.ERASE_DAG, customer_ids=[CUSTOMER_ID], **whose)[0],
     }
