@@ -20,6 +20,7 @@ NAMES = (
     "memory",
     "claim",
     "budget",
+    "signals",
     "costs",
     "outlook",
     "crm_plan",

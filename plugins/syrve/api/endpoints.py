@@ -43,7 +43,7 @@ class Endpoint:
 
 _INFO, _CREATING, _CHANGING = "Guests: info", "Guests: creating", "Guests: changing"
 _WALLETS, _COUPONS, _DICTIONARIES = "Loyalty: wallets", "Loyalty: coupons", "Loyalty: dictionaries"
-_ORDERS, _WEBHOOKS = "Deliveries: retrieve", "Webhooks"
+_ORDERS, _WEBHOOKS = "Orders: receiving by revision", "Organizations: settings"
 ACCESS_TOKEN = Endpoint("access_token", Family.AUTH, Safety.READ, "")
 ACCESS_TOKEN_V2 = Endpoint("access_token_v2", Family.AUTH, Safety.READ, "")
 ORGANIZATIONS = Endpoint("organizations", Family.DICTIONARY, Safety.READ, "Data: dictionaries")
