@@ -271,7 +271,13 @@ def test_query_on_a_sql_connection_is_imported(
     caplog.set_level(logging.DEBUG)
 
     with pytest.raises(UnusableSource, match="phone of the query must be a column of a table or view"):
-        import_roster(running, source="query", query=numbers, query_conn_id="shop")
+        import_roster(
+            running,
+            source="query",
+            query="select '89750000001' as phone",
+            query_conn_id="shop",
+            organization_id=running.syncing.organization_id,
+        )
     counts = import_roster(
         running,
         source="query",
