@@ -3,8 +3,8 @@
 
 create table wallet.epoch (
     epoch_id uuid primary key default gen_random_uuid(),
-    number bigint generated always as identity unique,
     begun_by text not null check (begun_by <> ''),
+    number bigint generated always as identity unique,
     begun_at timestamptz not null default clock_timestamp(),
     recorded_by text not null default session_user
 );

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from syrve.wallet.errors import LedgerFenced, MoneyNotSent
+from syrve.wallet.errors import LedgerFenced, MoneyNotSent, WalletError
 from syrve.wallet.operations import is_uuid
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Warehouse, fetch_one
@@ -25,7 +25,7 @@ NOWHERE = "nowhere"
 _SERVER_PARTS = frozenset({"cluster", "timeline", "database", "ledger"})
 
 
-class PlaceUnreachable(Exception):
+class PlaceUnreachable(WalletError):
     """A place of marks can't be read or written now; the text names no content of it."""
 
 
