@@ -162,11 +162,11 @@ def test_second_import_changes_nothing(roster: Roster) -> None:
 
 def test_known_identity_keeps_its_schedule_and_source(roster: Roster) -> None:
     roster.take_rows({"phone": "+79750000001"}, source="crm")
-    roster.execute("update sync.roster set due_at = 'infinity', misses = 3, outcome = 'not_found'")
+    roster.execute("update sync.roster set due_at = '2100-01-01', misses = 3, outcome = 'not_found'")
 
     roster.take_rows({"phone": "8 975 000 00 01"}, source="file", priority=5)
 
-    columns = "source, due_at = 'infinity', misses, outcome, priority"
+    columns = "source, due_at = '2100-01-01', misses, outcome, priority"
     assert roster.rows(f"select {columns} from sync.roster") == [("crm", True, 3, "not_found", 5)]
 
 
@@ -305,6 +305,17 @@ def test_customers_of_the_crm_become_identities(roster: Roster) -> None:
     assert roster.identities == {("id", CUSTOMER), *TWO_PHONES}
     assert roster.rejects == [("empty row", "has no id, phone or card")]
     assert (counts.requested, counts.changed, counts.rejected) == (4, 3, 1)
+
+
+def test_cell_that_could_not_be_read_shows_its_line(roster: Roster, tmp_path: Path) -> None:
+    path = tmp_path / "cards.xlsx"
+    pd.DataFrame({"card": [1234567890123456789]}).to_excel(path, index=False)
+
+    roster.take(FileSource(io.BytesIO(path.read_bytes()), path.name))
+
+    [(identity, reason)] = roster.rejects
+    assert identity == "line 2"
+    assert "more than 15 digits" in reason
 
 
 def test_imported_identities_are_due_at_once(syncing: Syncing) -> None:

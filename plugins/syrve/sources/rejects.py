@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syrve.sources.bad_rows import BadRows
-from syrve.sources.row import Row
+from syrve.sources.row import BadCell, Row
 from syrve.sources.source import BadLine
 from syrve.sources.values import plain
 from syrve.warehouse.database import Cursor
@@ -117,10 +117,12 @@ class ImportRejects:
 
     def _key_of(self, row: Row, organization_id: str | None) -> _Key:
         for name in self._shown:
-            value = plain(row.cells.get(name)).strip()
+            cell = row.cells.get(name)
+            value = "" if isinstance(cell, BadCell) else plain(cell).strip()
             if value:
                 return organization_id, f"{name} {value}"
-        return organization_id, "empty row"
+        is_unread = any(isinstance(cell, BadCell) for cell in row.all_cells)
+        return organization_id, f"line {row.line}" if is_unread else "empty row"
 
     def _note(self, line: int, reason: str, cells: Sequence[str]) -> None:
         if self._bad_rows is not None:

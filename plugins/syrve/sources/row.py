@@ -27,6 +27,9 @@ class BadCell:
 
     reason: str
 
+    def __str__(self) -> str:
+        return "(not readable)"
+
 
 @dataclass(frozen=True, slots=True)
 class ValueRules:
