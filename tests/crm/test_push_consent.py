@@ -109,7 +109,7 @@ def test_decision_made_while_a_plan_waits_counts(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     pushing.wish_of(person, name="Из CRM")
     plan = pushing.plan()
-    pushing.execute("update crm.conflict set decision = 'syrve'")
+    pushing.execute("update crm.conflict set decision = 'syrve' where closed_at is null")
 
     pushing.apply(plan)
 

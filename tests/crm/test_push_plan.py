@@ -149,7 +149,7 @@ def test_decision_holds_only_for_the_values_that_the_person_saw(pushing: Pushing
     pushing.look_up()
     pushing.edit(crm_id, name="Маркетинг")
     pushing.plan()
-    pushing.execute("update crm.conflict set decision = 'crm'")
+    pushing.execute("update crm.conflict set decision = 'crm' where closed_at is null")
     pushing.edit(crm_id, name="Другое")
 
     assert pushing.plan().size == 0
