@@ -79,7 +79,7 @@ def test_same_moment_again_writes_nothing(book: Book) -> None:
 
 
 def test_changes_are_kept_as_versions(book: Book) -> None:
-    hold = book.hold(order="7")
+    book.hold(order="7")
     book.order("7", "completed", START)
     book.charge(after(hours=1), "90.00", order="7")
     book.reconcile(after(hours=2))

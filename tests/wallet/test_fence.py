@@ -59,14 +59,14 @@ def forget_newest(purse: Purse) -> None:
 @pytest.fixture
 def shelf(purse: Purse) -> Place:
     place = Place()
-    fence(purse, place).enter()
+    fence(purse, place).mark()
     return place
 
 
 def test_ledger_as_new_as_its_mark_moves_money(purse: Purse, shelf: Place) -> None:
     before = shelf.kept
 
-    fence(purse, shelf).enter()
+    fence(purse, shelf).mark()
 
     assert shelf.kept["number"] > before["number"]
     assert purse.do("topup").state == "confirmed"
@@ -77,7 +77,7 @@ def test_ledger_that_lacks_its_mark_sends_nothing(purse: Purse, shelf: Place) ->
     forget_newest(purse)
 
     with pytest.raises(LedgerFenced, match="restored or lost its end") as refusal:
-        fence(purse, shelf).enter()
+        fence(purse, shelf).mark()
 
     assert "wallet.restore_suspect" in str(refusal.value)
     with pytest.raises(WarehouseError, match="SY002"):
@@ -90,25 +90,25 @@ def test_ledger_that_lacks_its_mark_sends_nothing(purse: Purse, shelf: Place) ->
 def test_lifted_fence_accepts_what_was_shown_and_no_more(purse: Purse, shelf: Place) -> None:
     forget_newest(purse)
     with pytest.raises(LedgerFenced):
-        fence(purse, shelf).enter()
+        fence(purse, shelf).mark()
     lift(purse)
 
-    fence(purse, shelf).enter()
+    fence(purse, shelf).mark()
     assert purse.do("topup").state == "confirmed"
     forget_newest(purse)
     with pytest.raises(LedgerFenced):
-        fence(purse, shelf).enter()
+        fence(purse, shelf).mark()
 
 
 def test_fence_stays_closed_though_the_mark_comes_back(purse: Purse, shelf: Place) -> None:
     mark = shelf.kept
     shelf.kept = {**mark, "epoch_id": "5f4e0007-0000-4000-8000-000000000001"}
     with pytest.raises(LedgerFenced):
-        fence(purse, shelf).enter()
+        fence(purse, shelf).mark()
     shelf.kept = mark
 
     with pytest.raises(LedgerFenced):
-        fence(purse, shelf).enter()
+        fence(purse, shelf).mark()
 
 
 @pytest.mark.parametrize("part", ["cluster", "timeline", "database", "ledger"])
@@ -116,7 +116,7 @@ def test_other_server_closes_the_fence(purse: Purse, shelf: Place, part: str) ->
     shelf.kept["server"] = {**shelf.kept["server"], part: "1"}
 
     with pytest.raises(LedgerFenced, match=rf"another server.*\({part}\)"):
-        fence(purse, shelf).enter()
+        fence(purse, shelf).mark()
 
 
 @pytest.mark.parametrize("kept", ["nonsense", {}, [], {"epoch_id": "x", "number": 1, "server": {}}, 7])
@@ -124,52 +124,89 @@ def test_mark_that_is_none_of_ours_closes_the_fence(purse: Purse, shelf: Place, 
     shelf.kept = kept
 
     with pytest.raises(LedgerFenced):
-        fence(purse, shelf).enter()
+        fence(purse, shelf).mark()
 
 
 def test_ledger_with_a_past_and_no_mark_closes_the_fence(purse: Purse, shelf: Place) -> None:
     with pytest.raises(LedgerFenced, match="nothing outside the warehouse knows"):
-        fence(purse, Place("another shelf")).enter()
+        fence(purse, Place("another shelf")).mark()
 
 
-def test_one_place_is_enough_and_none_is_not(purse: Purse, shelf: Place) -> None:
+def test_place_that_is_away_stops_money_for_a_while(purse: Purse, shelf: Place) -> None:
     other = Place("another shelf")
-    shelf.is_away = True
-    with pytest.raises(MoneyNotSent, match="could be read"):
-        fence(purse, shelf).enter()
-    shelf.is_away = False
+    for away in (shelf, other):
+        away.is_away = True
+        with pytest.raises(MoneyNotSent, match="can't be read"):
+            fence(purse, shelf, other).mark()
+        away.is_away = False
 
-    other.is_away = True
-    fence(purse, shelf, other).enter()
-    other.is_away = False
-    fence(purse, shelf, other).enter()
+    fence(purse, shelf, other).mark()
 
     assert other.kept == shelf.kept
 
 
+def test_mark_is_kept_if_one_place_takes_it(purse: Purse, shelf: Place) -> None:
+    class Full(Place):
+        def write(self, mark: Mapping[str, object]) -> None:
+            raise PlaceUnreachable(self.name)
+
+    before = shelf.kept["number"]
+    fence(purse, shelf, Full("a full shelf")).mark()
+    assert shelf.kept["number"] > before
+
+    full = Full("a full shelf")
+    full.kept = shelf.kept
+    with pytest.raises(MoneyNotSent, match="no place"):
+        fence(purse, full).mark()
+
+
+def test_restore_under_a_running_task_is_noticed(purse: Purse, shelf: Place) -> None:
+    running = fence(purse, shelf)
+    running.mark()
+    planned = purse.plan("topup")
+    forget_newest(purse)
+
+    with pytest.raises(LedgerFenced):
+        purse.money(step=lambda step: running.mark() if step.endswith(" sent") else None).execute(planned.operation_id)
+
+    assert purse.received == {}
+    assert purse.states(planned.operation_id) == ["planned", "sent"], "settled as one whose sender died"
+
+
+def test_every_call_is_marked_before_it_is_made(purse: Purse, shelf: Place) -> None:
+    running = fence(purse, shelf)
+
+    for number in range(3):
+        before = shelf.kept["number"]
+        purse.money(step=lambda step: running.mark() if step.endswith(" sent") else None).execute(
+            purse.plan("topup").operation_id
+        )
+        assert shelf.kept["number"] > before, number
+
+
 def test_newer_mark_counts_where_two_places_differ(purse: Purse, shelf: Place) -> None:
     other = Place("another shelf")
-    fence(purse, shelf, other).enter()
+    fence(purse, shelf, other).mark()
     old = dict(shelf.kept)
-    fence(purse, other).enter()
+    fence(purse, other).mark()
     assert shelf.kept == old
     forget_newest(purse)
 
     with pytest.raises(LedgerFenced, match="another shelf"):
-        fence(purse, shelf, other).enter()
+        fence(purse, shelf, other).mark()
 
 
 def test_old_mark_of_one_place_closes_nothing(purse: Purse, shelf: Place) -> None:
     other = Place("another shelf")
-    fence(purse, shelf, other).enter()
-    fence(purse, other).enter()
+    fence(purse, shelf, other).mark()
+    fence(purse, other).mark()
 
-    fence(purse, shelf, other).enter()
+    fence(purse, shelf, other).mark()
 
     assert shelf.kept == other.kept
 
 
-def test_money_through_the_hook_is_marked_before_and_after(purse: Purse, tmp_path: Path, reports: Path) -> None:
+def test_money_through_the_hook_is_marked_with_each_call(purse: Purse, reports: Path) -> None:
     with within_fence(purse.warehouse) as step:
         assert purse.rows("select count(*) from wallet.epoch") == [(1,)]
         step("topup sent")
@@ -200,7 +237,7 @@ def pg(postgres_server: PostgresServer) -> Callable[..., None]:
 def test_suspects_are_compared_with_what_syrve_reports(cloud_purse: Purse) -> None:
     purse = cloud_purse
     place = Place()
-    fence(purse, place).enter()
+    fence(purse, place).mark()
     lost = purse.do("topup", "3.00", key="K2")
     with purse.warehouse.transaction("restore") as cursor:
         cursor.execute("set local session_replication_role = replica")
@@ -211,7 +248,7 @@ def test_suspects_are_compared_with_what_syrve_reports(cloud_purse: Purse) -> No
     again, other = purse.plan("topup", "3.00", key="K2"), purse.plan("topup", "4.00", key="K3")
     assert read_transactions(purse).requested == 0, "nobody has an open hold"
     with pytest.raises(LedgerFenced):
-        fence(purse, place).enter()
+        fence(purse, place).mark()
 
     assert read_transactions(purse).requested == 1
 

@@ -91,7 +91,11 @@ def test_every_count_has_its_column_in_the_run_table(connection: Connection) -> 
         )
         columns = {name for (name,) in cursor.fetchall()}
 
-    assert columns - {"run_id", "task", "map_index", "started_at", "updated_at"} == {*NAMES, "seconds", "changed_tables"}
+    assert columns - {"run_id", "task", "map_index", "started_at", "updated_at"} == {
+        *NAMES,
+        "seconds",
+        "changed_tables",
+    }
 
 
 def test_reject_is_kept_with_what_was_received(connection: Connection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import uuid
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from syrve.wallet.fence import MarkPlace
     from syrve.warehouse.database import Warehouse
 
-log = logging.getLogger(__name__)
-
 FOLDER = "ledger"
 _UNREADABLE = "unreadable"
 """No mark of ours: it does not fit, so a person looks."""
@@ -30,31 +27,21 @@ _UNREADABLE = "unreadable"
 
 @contextmanager
 def within_fence(warehouse: Warehouse) -> Iterator[Callable[[str], None]]:
-    """Prove that the ledger is as new as its marks; gives what to call at each step, and marks in the end that money moved.
+    """Prove that the ledger is as new as its marks; gives what to call at each step, which marks every call before it is made.
 
-    Raises `LedgerFenced`, `MoneyNotSent`, `WarehouseError`.
+    The step `... sent` comes when the call is in the ledger and not yet made. A ledger that is set back to before it lacks what the mark
+    names, also under a task that is running. Raises `LedgerFenced`, `MoneyNotSent`, `WarehouseError`.
     """
-    from syrve.wallet.errors import MoneyNotSent
     from syrve.wallet.fence import Fence
-    from syrve.warehouse.errors import WarehouseError
 
     fence = Fence(warehouse, places_of(warehouse), task=_task())
-    fence.enter()
-    sent = False
+    fence.mark()
 
     def note(step: str) -> None:
-        nonlocal sent
-        sent = sent or step.endswith(" sent")
+        if step.endswith(" sent"):
+            fence.mark()
 
-    try:
-        yield note
-    finally:
-        if sent:
-            try:
-                fence.mark()
-            except (MoneyNotSent, WarehouseError) as problem:
-                # What moved is in the ledger: failing the task now would only have it run again.
-                log.warning("The end of this stretch of the ledger could not be marked: %s", type(problem).__name__)
+    yield note
 
 
 def places_of(warehouse: Warehouse) -> list[MarkPlace]:

@@ -14,14 +14,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from syrve.wallet.errors import LedgerFenced, MoneyNotSent, WalletError
+from syrve.wallet.ledger import Ledger
 from syrve.wallet.operations import is_uuid
 from syrve.warehouse.copy_text import json_text
-from syrve.warehouse.database import Warehouse, fetch_one
+from syrve.warehouse.database import Cursor, Warehouse, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
 
 log = logging.getLogger(__name__)
 
 NOWHERE = "nowhere"
+LOCK_WAIT_SECONDS = 60.0
 _SERVER_PARTS = frozenset({"cluster", "timeline", "database", "ledger"})
 
 
@@ -56,58 +58,59 @@ class Fence:
     """Compares a ledger with its marks. `task` says in `wallet.epoch` who was about to move money."""
 
     def __init__(self, warehouse: Warehouse, places: Sequence[MarkPlace], *, task: str) -> None:
-        self._warehouse = warehouse
+        self._ledger = Ledger(warehouse)
         self._places = places
         self._task = task
 
-    def enter(self) -> None:
-        """Prove that the ledger is as new as the marks, and mark that more is about to come.
-
-        Raises `LedgerFenced` where it may be older, `MoneyNotSent` where no mark can be kept, and `WarehouseError`.
-        """
-        marks = self._read()
-        with self._warehouse.transaction("compare the ledger with its marks") as cursor:
-            epochs = [mark.epoch_id for mark in marks.values() if mark is not None]
-            cursor.execute(sql("wallet/fence.sql"), {"epochs": epochs})
-            server, newest, known, closed, accepted = fetch_one(cursor)
-            found = _misfits(marks, server, newest, set(known))
-            fresh = [each for each in found if each not in accepted]
-            if fresh and closed is None:
-                closed = "; ".join(sorted({_reason(each) for each in fresh}))
-                cursor.execute(
-                    "insert into wallet.fence (reason, evidence) values (%s, %s)", (closed, json_text(list(fresh)))
-                )
-        if closed is not None:
-            raise LedgerFenced(
-                f"no money is moved: {closed}. Compare wallet.restore_suspect with Syrve, then lift the fence "
-                "(docs/production.md, After a restore)"
-            )
-        self.mark()
-
     def mark(self) -> None:
-        """Begin an epoch and write it into every place. Raises `MoneyNotSent` where none takes it, and `WarehouseError`."""
-        with self._warehouse.transaction("begin an epoch of the ledger") as cursor:
-            cursor.execute(
-                "insert into wallet.epoch (begun_by) values (%s) returning epoch_id::text, number, wallet.ledger_server()",
-                (self._task,),
-            )
-            mark = Mark(*fetch_one(cursor))
-        taken = [self._write(place, mark) for place in self._places]
+        """Prove that the ledger is as new as the marks, and mark that it goes on: before each money call, once the call is in the ledger.
+
+        One process at a time, so that no mark is written over by an older one. Raises `LedgerFenced` where the ledger may be older,
+        `MoneyNotSent` where a place can't be read or none takes the mark, and `WarehouseError`.
+        """
+        with self._ledger.alone("the mark of the ledger", wait_seconds=LOCK_WAIT_SECONDS) as connection:
+            marks = {place.name: self._read(place) for place in self._places}
+            with transaction(connection, "compare the ledger with its marks") as cursor:
+                closed = self._closed(cursor, marks)
+            if closed is not None:
+                raise LedgerFenced(
+                    f"no money is moved: {closed}. Compare wallet.restore_suspect with Syrve, then lift the fence "
+                    "(docs/production.md, After a restore)"
+                )
+            with transaction(connection, "begin an epoch of the ledger") as cursor:
+                cursor.execute(
+                    "insert into wallet.epoch (begun_by) values (%s) returning epoch_id::text, number, wallet.ledger_server()",
+                    (self._task,),
+                )
+                mark = Mark(*fetch_one(cursor))
+            taken = [self._write(place, mark) for place in self._places]
         if not any(taken):
             raise MoneyNotSent(
-                "no place outside the warehouse took the mark of the ledger, so a restore could not be told; nothing was sent"
+                "no place outside the warehouse took the mark of the ledger, so a restore could not be told"
             )
 
-    def _read(self) -> dict[str, Mark | None]:
-        marks: dict[str, Mark | None] = {}
-        for place in self._places:
-            try:
-                marks[place.name] = _mark_of(place.read())
-            except PlaceUnreachable as problem:
-                log.warning("The mark of the ledger can't be read: %s", problem)
-        if not marks:
-            raise MoneyNotSent("no mark of the ledger could be read, so a restore could not be told; nothing was sent")
-        return marks
+    def _closed(self, cursor: Cursor, marks: Mapping[str, Mark | None]) -> str | None:
+        """Say why the fence is closed, and close it where the marks show something that nobody has accepted."""
+        cursor.execute(
+            sql("wallet/fence.sql"), {"epochs": [mark.epoch_id for mark in marks.values() if mark is not None]}
+        )
+        server, newest, known, closed, accepted = fetch_one(cursor)
+        found = _misfits(marks, server, newest, set(known))
+        fresh = [each for each in found if each not in accepted]
+        if fresh and closed is None:
+            closed = "; ".join(sorted({_reason(each) for each in fresh}))
+            cursor.execute(
+                "insert into wallet.fence (reason, evidence) values (%s, %s)", (closed, json_text(list(fresh)))
+            )
+        return str(closed) if closed is not None else None
+
+    def _read(self, place: MarkPlace) -> Mark | None:
+        try:
+            return _mark_of(place.read())
+        except PlaceUnreachable as problem:
+            raise MoneyNotSent(
+                f"{problem} can't be read, so it is not known whether the ledger is as new as its mark"
+            ) from problem
 
     def _write(self, place: MarkPlace, mark: Mark) -> bool:
         try:
