@@ -695,12 +695,15 @@ begin
         receipt ->> 'requested_by', (receipt ->> 'asked_at')::timestamptz, (receipt ->> 'erased_at')::timestamptz, receipt -> 'removed'
     on conflict do nothing;
     get diagnostics is_missing = row_count;
-    insert into privacy.erased_key (key_hash, erasure_id)
-    select
-        decode(known.key_hash, 'hex'),
-        (receipt ->> 'erasure_id')::uuid
-    from jsonb_array_elements_text(receipt -> 'key_hashes') as known (key_hash)
-    on conflict do nothing;
+    -- Only with the receipt: one that was not missing would bring back whom somebody has allowed since.
+    if is_missing > 0 then
+        insert into privacy.erased_key (key_hash, erasure_id)
+        select
+            decode(known.key_hash, 'hex'),
+            (receipt ->> 'erasure_id')::uuid
+        from jsonb_array_elements_text(receipt -> 'key_hashes') as known (key_hash)
+        on conflict do nothing;
+    end if;
     return is_missing > 0;
 end
 $$;

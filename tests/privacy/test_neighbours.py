@@ -106,3 +106,17 @@ def test_restored_backup_erases_nobody_by_a_number(persons: Persons, tmp_path: P
     assert forget_again(persons.warehouse, tmp_path) == (1, 0, 0)
 
     assert persons.rows("select customer_id::text from syrve.customer") == [(earlier,)]
+
+
+def test_allowed_customer_stays_allowed(persons: Persons, tmp_path: Path) -> None:
+    customer_id = add_customer(persons, NUMBER)
+    erase(persons, customer_id)
+    write_receipts(persons.warehouse, "erasure", tmp_path)
+    for kind, value in (("id", customer_id), ("phone", NUMBER)):
+        assert persons.rows("select privacy.allow_again(%s, %s, %s)", persons.organization_id, kind, value) == [(True,)]
+    back = add_customer(persons, NUMBER)
+    add_to_roster(persons, NUMBER, back)
+
+    assert forget_again(persons.warehouse, tmp_path) == (0, 0, 0)
+
+    assert persons.rows("select customer_id::text from syrve.customer") == [(back,)]
