@@ -306,7 +306,7 @@ create table sync.backfill (
     run_id text not null unique,
     criteria jsonb not null,
     requested bigint not null default 0,
-    calls_per_minute numeric check (calls_per_minute between 0.01 and 1000000),
+    calls_per_minute numeric check (calls_per_minute between 0.0001 and 1000000),
     started_at timestamptz not null default now(),
     finished_at timestamptz,
     planned_at timestamptz
@@ -326,9 +326,9 @@ comment on column sync.backfill.planned_at is 'When all its identities had been 
 create table sync.call_budget (
     account text not null,
     family text not null,
-    calls_per_minute numeric not null check (calls_per_minute between 0.01 and 1000000),
+    calls_per_minute numeric not null check (calls_per_minute between 0.0001 and 1000000),
     configured_per_minute numeric not null,
-    cap_per_minute numeric check (cap_per_minute between 0.01 and 1000000),
+    cap_per_minute numeric check (cap_per_minute between 0.0001 and 1000000),
     reserved_share numeric not null default 0.2 check (reserved_share between 0 and 0.95),
     next_at timestamptz not null default '-infinity',
     next_bulk_at timestamptz not null default '-infinity',

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from syrve.hooks.fence import FileMark, places_of, within_fence
 from syrve.wallet.errors import LedgerFenced, MoneyNotSent
 from syrve.wallet.fence import Fence, PlaceUnreachable
 from syrve.wallet.transactions import TransactionsImport
+from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.errors import WarehouseError
 from syrve.warehouse.runs import Counts, TaskKey
 
@@ -261,15 +262,29 @@ def read_transactions(purse: Purse) -> Counts:
     return job.run([purse.organization_id], customers=10)
 
 
+@pytest.fixture
+def remade_database(postgres_server: PostgresServer, warehouse_template: str, warehouse_dsn: str) -> Iterator[str]:
+    """The name of the test's database, which is as it was before once the test has restored something into it."""
+    name = str(url_from_text(warehouse_dsn).database)
+    yield name
+    postgres_server.drop_database(name)
+    postgres_server.create_database(name, warehouse_template)
+
+
 def test_restored_backup_sends_nothing_twice(
-    purse: Purse, postgres_server: PostgresServer, pg: Callable[..., None], tmp_path: Path, reports: Path
+    purse: Purse,
+    postgres_server: PostgresServer,
+    remade_database: str,
+    pg: Callable[..., None],
+    tmp_path: Path,
+    reports: Path,
 ) -> None:
     def credit(key: str) -> str:
         with within_fence(purse.warehouse) as step:
             operation = purse.operation("topup", "1.00", key=key)
             return purse.money(step=step).execute(purse.ledger.plan(operation).operation_id).state
 
-    database = str(purse.warehouse.url.database)
+    database = remade_database
     dump = str(tmp_path / "warehouse.dump")
     assert credit("K1") == "confirmed"
     pg("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}", postgres_server.dsn(database))
