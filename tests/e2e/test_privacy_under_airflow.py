@@ -48,7 +48,9 @@ def test_erasure_waits_for_another_person_and_leaves_nobody(airflow: Any, custom
 
     assert airflow.finish(run) == "success"
     assert rows_of(airflow, customer) == 0
-    ((asked, done),) = airflow.rows("select count(*), count(erased_at) from privacy.erasure")
+    ((asked, done),) = airflow.rows(
+        "select count(*), count(erased_at) from privacy.erasure where run_id = %s", run.run_id
+    )
     assert (asked, done) == (1, 1)
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
     assert rows_of(airflow, customer) == 0
