@@ -148,7 +148,7 @@ def test_hold_is_released_by_two_people_on_the_page(airflow: Any, page: Browser,
     decided = airflow.rows("select decided_by from wallet.release_state where run_id = %s", run_id)
     assert decided == [("approver",)]
     page.open(f"holds/{finding_id}")
-    assert "Release released by approver" in page.text()
+    assert "Release approved by approver" in page.text()
     page.shoot("finding-released")
 
 
