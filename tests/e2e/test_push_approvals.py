@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -46,7 +47,7 @@ def pushing(airflow: Any) -> Pushing:
     people = airflow.fresh(customers=8)
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
     one = Pushing(airflow, people)
-    one.want("One", 2)
+    one.want(f"One-{uuid4().hex[:6]}", 2)  # Syrve has kept what an earlier test pushed
     airflow.simulator.reset_calls()
     return one
 
