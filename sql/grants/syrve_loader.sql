@@ -36,7 +36,7 @@ on sync.breaker to syrve_loader;
 grant
 select,
 insert (organization_id, identity_kind, identity_value, breaker_id, customer_id, answer),
-update (breaker_id, answer, last_seen_at),
+update (breaker_id, held_at, answer, last_seen_at),
 delete
 on sync.held_back to syrve_loader;
 grant select on sync.approval, sync.approval_event to syrve_loader;

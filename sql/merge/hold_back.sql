@@ -25,6 +25,7 @@ with held as (
     on conflict (organization_id, identity_kind, identity_value) do update
         set
             breaker_id = excluded.breaker_id,
+            held_at = case when known.breaker_id = excluded.breaker_id then known.held_at else now() end,
             answer = excluded.answer,
             last_seen_at = now()
     returning

@@ -196,7 +196,7 @@ comment on column crm.push_held_back.key is 'Field; or category:ID, card:TRACK, 
 comment on column crm.push_held_back.organization_id is 'Organization in which the customer is kept.';
 comment on column crm.push_held_back.breaker_id is 'Breaker that holds it, or held it.';
 comment on column crm.push_held_back.wanted is 'What the CRM wants there; a decision holds for this value only.';
-comment on column crm.push_held_back.held_at is 'When this value was first held back.';
+comment on column crm.push_held_back.held_at is 'When this breaker began to hold this value back: a decision counts for what it held when the person was asked.';
 
 create table crm.push_blocked (
     crm_id bigint primary key,

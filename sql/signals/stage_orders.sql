@@ -1,4 +1,5 @@
--- The states of orders, for wallet/orders.sql: under Syrve's id, and under the number that a site or an app gave the order if the ledger knows it by that.
+-- The states of orders, for wallet/orders.sql: under Syrve's id, and under the number that a site or an app gave the order. Such a number is not
+-- Syrve's, and others number theirs alike: it counts only if an operation or payment of the ledger has it, and is of the same customer.
 -- Orders without a customer that the ledger does not know are left out: no wallet pays for them. Returns how many turns there are.
 with reported as (
     select
@@ -9,6 +10,8 @@ with reported as (
         staged.happened_at,
         staged.channel,
         staged.signal_id,
+        staged.customer_id,
+        staged.phone,
         staged.customer_id is not null or staged.phone is not null or staged.amount > 0 as is_of_somebody,
         named.is_own
     from staging_signal as staged
@@ -23,18 +26,35 @@ meant as (
         (reported.is_own and reported.is_of_somebody)
         or exists (
             select
-            from wallet.operation as operation
-            where operation.organization_id = reported.organization_id and operation.order_id = reported.order_id
+            from (
+                select
+                    operation.customer_id
+                from wallet.operation as operation
+                where operation.organization_id = reported.organization_id and operation.order_id = reported.order_id
+                union all
+                select payment.customer_id
+                from wallet.payment as payment
+                where payment.organization_id = reported.organization_id and payment.order_id = reported.order_id
+            ) as ours
+            where
+                reported.is_own
+                or ours.customer_id = reported.customer_id
+                or exists (
+                    select
+                    from syrve.customer as mirrored
+                    where
+                        mirrored.organization_id = reported.organization_id
+                        and mirrored.customer_id = ours.customer_id
+                        and mirrored.phone = reported.phone
+                )
         )
-        or exists (
-            select
-            from wallet.payment as payment
-            where payment.organization_id = reported.organization_id and payment.order_id = reported.order_id
-        )
-        or exists (
-            select
-            from wallet.payment_order as known
-            where known.organization_id = reported.organization_id and known.order_id = reported.order_id
+        or (
+            reported.is_own
+            and exists (
+                select
+                from wallet.payment_order as known
+                where known.organization_id = reported.organization_id and known.order_id = reported.order_id
+            )
         )
 ),
 

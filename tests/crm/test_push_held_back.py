@@ -93,6 +93,21 @@ def test_other_values_than_those_let_through_are_a_new_question(many: Pushing) -
     assert many.value("select count(*) from sync.breaker") == 2
 
 
+def test_change_that_another_breaker_takes_over_is_held_anew(many: Pushing) -> None:
+    change(many, PEOPLE, "Иная")
+    many.plan()
+    asked_at = many.value("select clock_timestamp()")
+    many.execute(
+        "with other as (insert into sync.breaker (organization_id, kind, field, run_id, looked, affected, allowed, decision, decided_at) "
+        "select organization_id, kind, field, run_id, looked, affected, allowed, 'recovered', now() from sync.breaker "
+        "returning breaker_id) "
+        "update crm.push_held_back set breaker_id = (select breaker_id from other)"
+    )
+    many.plan()
+
+    assert many.value("select count(*) from crm.push_held_back where held_at <= %s", asked_at) == 0
+
+
 def test_question_ends_by_itself_once_the_crm_takes_it_back(many: Pushing) -> None:
     change(many, PEOPLE, "Иная")
     many.plan()

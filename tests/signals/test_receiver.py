@@ -8,9 +8,14 @@ from typing import Any
 import psycopg2
 import psycopg2.errors
 import pytest
+from starlette.testclient import TestClient
 
 from signals.conftest import SECRETS, RunningReceiver
 from signals.shapes import CUSTOMER, ONE, ORDER, PHONE, TWO, WALLET, balance_notification, new_id, order_event
+from syrve.signals.events import Event
+from syrve.signals.keeping import Received
+from syrve.signals.receiver import Receiver, create_app
+from syrve.signals.secrets import hash_of
 from syrve.warehouse.database import Warehouse
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -52,6 +57,46 @@ def test_same_report_twice_is_one_signal(receiver: RunningReceiver, query: Query
     assert [receiver.post(each, SECRET).status_code for each in ([event], [again], again, [event, again])] == [200] * 4
 
     assert query("select count(*) from sync.signal") == [(1,)]
+
+
+def test_same_words_of_two_organizations_are_two_signals(receiver: RunningReceiver, query: Query) -> None:
+    event = {key: value for key, value in balance_notification().items() if not key.endswith("rganizationId")}
+    event.pop("uocId", None)
+
+    answers = [receiver.post(event, SECRETS[each]).status_code for each in (ONE, TWO)]
+
+    assert answers == [200, 200]
+    assert query("select organization_id::text from sync.signal order by signal_id") == [(ONE,), (TWO,)]
+
+
+def test_type_that_is_no_name_of_a_type_is_not_kept(receiver: RunningReceiver, query: Query) -> None:
+    receiver.post([{"eventType": f"call {PHONE}", "organizationId": ONE, "eventInfo": {}}], SECRET)
+    receiver.post(balance_notification(transactionType="Canaryname, " + PHONE), SECRET)
+
+    assert query("select event_type, change_type from sync.signal order by signal_id") == [
+        ("unnamed", None),
+        ("balance", None),
+    ]
+
+
+def test_nothing_is_read_of_an_event_before_its_sender_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Store:
+        async def keep(self, events: Received) -> None:
+            raise AssertionError("kept")
+
+        async def secrets(self) -> list[tuple[str, bytes]]:
+            return [(ONE, hash_of(SECRET))]
+
+    def read(*_: object, **__: object) -> list[Event]:
+        raise AssertionError("read")
+
+    monkeypatch.setattr("syrve.signals.receiver.read_events", read)
+    client = TestClient(create_app(Receiver(Store(), region="RU")), raise_server_exceptions=True)
+
+    for body in ([order_event()], [balance_notification(password=SECRET), balance_notification()]):
+        assert client.post("/events", json=body).status_code == 401
+    with pytest.raises(AssertionError, match="read"):
+        client.post("/events", json=[order_event()], headers={"Authorization": SECRET})
 
 
 @pytest.mark.parametrize(

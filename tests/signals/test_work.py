@@ -11,7 +11,7 @@ import pytest
 from fixtures.pulls import Syncing
 from signals.shapes import balance_notification, new_id, order_event
 from syrve.customers.claims import PullScope
-from syrve.signals.events import read_events
+from syrve.signals.events import items_of, read_events
 from syrve.signals.keeping import keep_events
 from syrve.signals.work import SignalWork, Worked
 
@@ -27,7 +27,9 @@ class Signalling:
         self.work = SignalWork(syncing.warehouse, batch_signals=50)
 
     def keep(self, *items: dict[str, Any]) -> int:
-        events = [(self.organization_id, each) for each in read_events(json.dumps(items).encode(), region="RU")]
+        events = [
+            (self.organization_id, each) for each in read_events(items_of(json.dumps(items).encode()), region="RU")
+        ]
         with self.syncing.warehouse.transaction("test") as cursor:
             return keep_events(cursor, events, "webhook")
 
@@ -124,20 +126,46 @@ def test_states_of_an_order_arrive_in_any_order(signalling: Signalling) -> None:
     assert signalling.syncing.value("select count(*) from wallet.payment_order_version") == 3
 
 
-def test_order_is_reported_under_the_number_the_ledger_knows(signalling: Signalling) -> None:
-    (first,) = signalling.syncing.customers(1)
-    signalling.syncing.execute(
+def begin_payment(signalling: Signalling, customer: Any) -> None:
+    """Put an order of a site into the ledger, with a payment of a customer."""
+    syncing = signalling.syncing
+    syncing.execute(
         "insert into wallet.payment_order (organization_id, order_id, state, amount, state_at) "
         "values (%s, 'SITE-7', 'open', 5, '2026-01-01')",
         signalling.organization_id,
     )
-
-    signalling.take(order_of(first))
-
-    found = signalling.syncing.rows(
-        "select order_id, state, amount from wallet.payment_order where order_id = 'SITE-7'"
+    syncing.execute(
+        "insert into wallet.payment (organization_id, payment_key, order_id, customer_id, wallet_id, amount, policy) "
+        "values (%s, 'SITE-7', 'SITE-7', %s, %s, 5, 'pos_consumes_hold')",
+        signalling.organization_id,
+        customer["customer_id"],
+        customer["wallets"][0]["id"],
     )
-    assert found == [("SITE-7", "completed", Decimal("120.35"))]
+
+
+SITE_ORDER = "select state, amount from wallet.payment_order where order_id = 'SITE-7'"
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_order_is_reported_under_the_number_the_ledger_knows(signalling: Signalling, is_named: bool) -> None:
+    (first,) = signalling.syncing.customers(1)
+    signalling.syncing.add(phone=[first["phone"]])
+    signalling.syncing.pull()
+    begin_payment(signalling, first)
+
+    signalling.take(order_of(first) if is_named else order_event(customer=None, phone=first["phone"]))
+
+    assert signalling.syncing.rows(SITE_ORDER) == [("completed", Decimal("120.35"))]
+
+
+@pytest.mark.parametrize("status", ["Closed", "Cancelled"])
+def test_same_number_of_another_customer_is_another_order(signalling: Signalling, status: str) -> None:
+    first, other = signalling.syncing.customers(2)
+    begin_payment(signalling, first)
+
+    signalling.take(order_of(other, status=status), order_event(customer=None, phone=None, status=status))
+
+    assert signalling.syncing.rows(SITE_ORDER) == [("open", Decimal(5))]
 
 
 def test_sender_whose_clock_is_ahead_blocks_no_later_state(signalling: Signalling) -> None:

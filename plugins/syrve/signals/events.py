@@ -7,7 +7,8 @@ and the names of its fields remain.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +27,8 @@ MAX_EVENTS = 1_000
 MAX_NAME_LENGTH = 100
 _MAX_FIELDS = 30
 _MAX_AMOUNT = Decimal(10) ** 15
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z_]{0,60}", re.ASCII)
 
 _LAST_SECOND = 10_000_000_000
 _LAST_MILLISECOND = 1000 * _LAST_SECOND
@@ -62,7 +65,7 @@ _LEFT_OUT_OF_KEY = ("subscriptionPassword", "correlationId")
 class Event:
     """One event as it is kept. `organization_ids` are those that it may be about: the first with the sender's secret counts.
 
-    `content_key` is equal for equal reports. `password` is the secret in the body, if there is one.
+    `content_key` is equal for equal reports.
     """
 
     kind: str
@@ -81,11 +84,13 @@ class Event:
     change_type: str | None = None
     order_number: str | None = None
     field_names: tuple[str, ...] = ()
-    password: str | None = field(default=None, repr=False)
 
 
-def read_events(body: bytes, *, region: str) -> list[Event]:
-    """Read a body: an object, or a list of at most `MAX_EVENTS` of them; national phones are of `region`. Raises `UnreadableBody`."""
+Item = Mapping[str, Any]
+
+
+def items_of(body: bytes) -> list[Item]:
+    """Take a body apart, which costs little: an object, or a list of at most `MAX_EVENTS` of them. Raises `UnreadableBody`."""
     try:
         parsed = parse_json(body)
     except ValueError:
@@ -95,14 +100,25 @@ def read_events(body: bytes, *, region: str) -> list[Event]:
         raise UnreadableBody(f"the body holds more than {MAX_EVENTS} events")
     if not items or not all(isinstance(each, Mapping) for each in items):
         raise UnreadableBody("the body is neither an event nor a list of events")
+    return items
+
+
+def password_of(item: Item) -> str | None:
+    """Return the secret that an event brings with it, None if it brings none."""
+    found = item.get("subscriptionPassword")
+    return found if isinstance(found, str) else None
+
+
+def read_events(items: Sequence[Item], *, region: str) -> list[Event]:
+    """Read events; national phones are of `region`. Raises `UnreadableBody` if one is nested too deeply."""
     return [read_event(each, region=region) for each in items]
 
 
-def read_event(item: Mapping[str, Any], *, region: str) -> Event:
+def read_event(item: Item, *, region: str) -> Event:
     """Read one event, whatever is missing in it. Raises `UnreadableBody` if it is nested too deeply."""
     reader = FieldReader(item, problems=[])
-    common: dict[str, Any] = {"content_key": _content_key(item), "password": _password(item)}
-    event_type = _name(item.get("eventType"))
+    common: dict[str, Any] = {"content_key": _content_key(item)}
+    event_type = _word(item.get("eventType"))
     if event_type is None and ("customerId" in item or "walletId" in item) and "balance" in item:
         return _balance(reader, common, region)
     info = item.get("eventInfo")
@@ -174,7 +190,7 @@ def _balance(reader: FieldReader, common: Mapping[str, Any], region: str) -> Eve
         order_number=_name(reader.record.get("orderNumber")),
         change=_number(reader, "sum"),
         balance=_number(reader, "balance"),
-        change_type=_name(reader.record.get("transactionType")),
+        change_type=_word(reader.record.get("transactionType")),
     )
 
 
@@ -234,13 +250,13 @@ def _name(value: Any) -> str | None:
     return storable_text(str(value)).strip()[:MAX_NAME_LENGTH] or None
 
 
+def _word(value: Any) -> str | None:
+    """Return the name of a type: no number and no text of a person is one."""
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else None
+
+
 def _phone(text: str | None, region: str) -> str | None:
     return to_e164(text, region) if text and len(text) <= MAX_NAME_LENGTH else None
-
-
-def _password(item: Mapping[str, Any]) -> str | None:
-    found = item.get("subscriptionPassword")
-    return found if isinstance(found, str) else None
 
 
 def _field_names(record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -260,18 +276,17 @@ def _content_key(item: Mapping[str, Any]) -> bytes:
 
 
 def rows(events: Sequence[tuple[str, Event]], *, channel: str) -> str:
-    """Return events, each with its organization, as the JSON that `signals/receive.sql` reads, in the order of their keys."""
-    return json_text([_row(organization_id, event, channel) for organization_id, event in _ordered(events)])
+    """Return events, each with its organization, as the JSON that `signals/receive.sql` reads, in the order of their keys.
 
-
-def _ordered(events: Sequence[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
-    """Go through events in the order in which every writer takes them: two that write the same ones do not wait for each other in turn."""
-    return iter(sorted(events, key=lambda each: each[1].content_key))
+    Every writer takes them in that order: two that write the same ones do not wait for each other in turn.
+    """
+    read = (_row(organization_id, event, channel) for organization_id, event in events)
+    return json_text(sorted(read, key=lambda row: str(row["content_key"])))
 
 
 def _row(organization_id: str, event: Event, channel: str) -> dict[str, Any]:
     return {
-        "content_key": event.content_key.hex(),
+        "content_key": hashlib.sha256(organization_id.encode() + event.content_key).hexdigest(),
         "organization_id": organization_id,
         "kind": event.kind,
         "event_type": event.event_type,

@@ -138,7 +138,7 @@ on conflict (crm_id, key) do update
     set
         breaker_id = excluded.breaker_id,
         wanted = excluded.wanted,
-        held_at = case when held.wanted is not distinct from excluded.wanted then held.held_at else now() end
+        held_at = now()
     where (held.breaker_id, held.wanted) is distinct from (excluded.breaker_id, excluded.wanted);
 
 update staging_subject as subject
