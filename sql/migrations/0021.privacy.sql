@@ -313,29 +313,47 @@ $$;
 comment on function privacy.identities_of(uuid, uuid, text) is
 'Identities that lead to a customer now, or to a phone that has no customer.';
 
--- The CRM writes phones as people do, and SQL knows no numbering plans: a row is the person's if its digits, without a trunk 8 or zeros before them,
--- are the number or its end, with at most three digits of a country before it.
+-- The CRM writes phones as people do, several in a cell or with an extension, and SQL knows no numbering plans: each row of digits is read as the whole
+-- number, or without the prefix of its country (8 in +7, 80 in +375, zeros elsewhere) as the end of the number.
 create function privacy.is_written_as(phone text, written text) returns boolean
 language sql immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    with digits as (
+    with number as (
+        select regexp_replace($1, '\D', '', 'g') as wanted
+    ),
+
+    runs as (
+        select ltrim(regexp_replace(found.run[1], '\D', '', 'g'), '0') as digits
+        from regexp_matches(
+            translate(normalize($2, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹', '01234567890123456789'), '\d(?:[^[:alnum:],;/]{0,3}\d)+', 'g'
+        ) as found (run)
+    ),
+
+    readings as (
         select
-            regexp_replace($1, '\D', '', 'g') as wanted,
-            ltrim(regexp_replace(translate(normalize($2, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹', '01234567890123456789'), '\D', '', 'g'), '0') as found
+            number.wanted,
+            reading.digits
+        from number
+        cross join runs
+        cross join lateral (
+            values
+            (runs.digits),
+            (case when number.wanted ~ '^7\d{10}$' and runs.digits ~ '^8\d{10}$' then substr(runs.digits, 2) end),
+            (case when number.wanted like '375%' and runs.digits ~ '^80\d{9}$' then substr(runs.digits, 3) end)
+        ) as reading (digits)
     )
 
     select exists (
         select
-        from digits
-        cross join lateral (values (digits.found), (case when digits.found ~ '^8\d{10}$' then substr(digits.found, 2) end)) as reading (digits)
+        from readings
         where
-            char_length(reading.digits) >= 7
-            and char_length(digits.wanted) - char_length(reading.digits) between 0 and 3
-            and right(digits.wanted, char_length(reading.digits)) = reading.digits
+            char_length(readings.digits) >= 7
+            and char_length(readings.wanted) - char_length(readings.digits) between 0 and 3
+            and right(readings.wanted, char_length(readings.digits)) = readings.digits
     )
 $$;
-comment on function privacy.is_written_as(text, text) is 'Whether a text may be a phone number as people write it: +79161234567 as 8 (916) 123-45-67.';
+comment on function privacy.is_written_as(text, text) is 'Whether a text may hold a phone number as people write it: +79161234567 as 8 (916) 123-45-67.';
 
 create function privacy.crm_ids_of(organization_id uuid, customer_id uuid, phone text) returns setof bigint
 language sql stable
@@ -360,6 +378,17 @@ as $$
             select
             from privacy.identities_of($1, $2, $3) as identity
             where identity.identity_kind = 'phone' and privacy.is_written_as(identity.identity_value, coalesce(known.phone, wanted.phone))
+        )
+        -- A number without its country may be another customer's, too: it is theirs.
+        and not exists (
+            select
+            from syrve.customer as other
+            where
+                other.organization_id = $1
+                and other.customer_id is distinct from $2
+                and not other.is_deleted
+                and right(other.phone, 7) = right(regexp_replace(coalesce(known.phone, wanted.phone), '\D', '', 'g'), 7)
+                and privacy.is_written_as(other.phone, coalesce(known.phone, wanted.phone))
         )
 $$;
 comment on function privacy.crm_ids_of(uuid, uuid, text) is
@@ -461,6 +490,10 @@ begin
             reported.organization_id = erasure.organization_id
             and (
                 reported.customer_id = erasure.customer_id
+                or privacy.names_erased(
+                    erasure.organization_id,
+                    concat_ws(' ; ', reported.event_type, reported.external_number, reported.order_number, reported.change_type)
+                )
                 or exists (
                     select
                     from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine

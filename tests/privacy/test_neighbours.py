@@ -11,7 +11,16 @@ from syrve.privacy.export import export_customer
 from syrve.privacy.receipts import forget_again, write_receipts
 
 NUMBER = "+79161234567"
-WRITTEN = ("8 (916) 123-45-67", "+7 916 123 45 67", "9161234567", "007 916 123-45-67", "７９１６１２３４５６７")
+WRITTEN = (
+    "8 (916) 123-45-67",
+    "+7 916 123 45 67",
+    "9161234567",
+    "007 916 123-45-67",
+    "７９１６１２３４５６７",
+    "8 (916) 123-45-67 доб. 12",
+    "8 495 765-43-21, 8 916 123-45-67",
+    "тел. 8-916-123-45-67",
+)
 
 
 def add_customer(persons: Persons, phone: str | None, *, email: str | None = None) -> str:
@@ -73,6 +82,38 @@ def test_crm_row_of_another_number_stays(persons: Persons, other: str) -> None:
     erase(persons, customer_id)
 
     assert persons.rows("select count(*) from crm.customer where crm_id = %s", crm_id) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("phone", "written"), [("+375291234567", "8 029 123-45-67"), ("+971501234567", "050 123 4567")]
+)
+def test_prefixes_of_other_countries_are_known(persons: Persons, phone: str, written: str) -> None:
+    assert persons.rows("select privacy.is_written_as(%s, %s)", phone, written) == [(True,)]
+    assert persons.rows("select privacy.is_written_as('+19161234567', '8 916 123-45-67')") == [(False,)]
+
+
+def test_row_that_may_be_of_two_customers_is_the_other_ones(persons: Persons) -> None:
+    erased, _ = add_customer(persons, "+19161234567"), add_customer(persons, NUMBER)
+    crm_id = add_to_crm(persons, "916 123-45-67")
+
+    erase(persons, erased)
+
+    assert persons.rows("select count(*) from crm.customer where crm_id = %s", crm_id) == [(1,)]
+
+
+def test_signal_that_holds_the_phone_in_a_text_goes(persons: Persons) -> None:
+    customer_id = add_customer(persons, NUMBER)
+    persons.execute(
+        "insert into sync.signal (content_key, organization_id, kind, event_type, channel, order_number) values "
+        "(sha256('a'), %s, 'other', 'Odd', 'webhook', %s), (sha256('b'), %s, 'other', 'Odd', 'webhook', '4711')",
+        persons.organization_id,
+        f"call {NUMBER}",
+        persons.organization_id,
+    )
+
+    erase(persons, customer_id)
+
+    assert persons.rows("select order_number from sync.signal") == [("4711",)]
 
 
 def test_number_that_another_customer_has_now_is_theirs(persons: Persons) -> None:
