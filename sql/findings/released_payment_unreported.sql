@@ -3,7 +3,8 @@
 --   reported its order since. The order may have run unpaid: the payment refuses to begin again, and its order is still open or not known, or
 --   completed by another payment, so that nobody knows whether this one was part of it.
 -- severity: medium
--- what to do: Ask the order service. If the order ran, complete the payment, which charges for it; if it did not, fail the payment, or import
+-- what to do: Ask the order service. If the order ran, complete the payment, which charges for it
+--   (under pos_consumes_hold it is found unpaid); if it did not, fail the payment, or import
 --   the order as failed or cancelled.
 -- blind to: Payments whose order failed or was cancelled, and completed orders of which others reported the amount (completed_order_unpaid adds
 --   these up).

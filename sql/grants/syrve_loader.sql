@@ -80,8 +80,9 @@ wallet.follow_orders(uuid)
 to syrve_loader;
 grant select on wallet.campaign_version, wallet.campaign_row to syrve_loader;
 -- It closes the fence and never lifts it.
-grant select on wallet.epoch, wallet.fence, wallet.fence_lift, wallet.closed_fence, wallet.restore_suspect to syrve_loader;
+grant select on wallet.ledger, wallet.epoch, wallet.fence, wallet.fence_lift, wallet.closed_fence, wallet.restore_suspect to syrve_loader;
 grant execute on function wallet.ledger_server() to syrve_loader;
+grant update (is_marked) on wallet.epoch to syrve_loader;
 -- The Syrve page, which works with the DAGs' login: it reads what it shows, and its audit is append-only.
 grant usage on schema analytics to syrve_loader;
 grant select on analytics.sync_freshness to syrve_loader;
@@ -113,7 +114,7 @@ begin
             ('wallet.finding_version', '{recorded_at,recorded_by}'),
             ('wallet.release', '{asked_at}'),
             ('wallet.release_event', '{occurred_at,recorded_by}'),
-            ('wallet.epoch', '{epoch_id,number,begun_at,recorded_by}'),
+            ('wallet.epoch', '{epoch_id,number,begun_at,recorded_by,is_marked}'),
             ('wallet.fence', '{fence_id,closed_at,recorded_by}'),
             ('wallet.campaign_version', '{planned_at}'),
             ('wallet.campaign_row', '{}'),

@@ -22,7 +22,7 @@ comment on table sync.approval is
 'What a person was asked to approve: the content by its digest, and who asked for it. The answer is in approval_event; append-only.';
 comment on column sync.approval.approval_id is 'Id of the question; Airflow''s options carry the first twelve digits of the digest.';
 comment on column sync.approval.kind is 'What would be done: topup, release, crm_push, erasure or breaker.';
-comment on column sync.approval.subject is 'What it is about: campaign and version, request_id of wallet.release, plan_id of crm.push_plan, run_id of privacy.erasure, or breaker_id.';
+comment on column sync.approval.subject is 'What it is about: campaign and version, request_id of wallet.release, `plan N` for a plan of crm.push_plan, run_id of privacy.erasure, or breaker_id.';
 comment on column sync.approval.digest is 'SHA-256 of the content, in hex: exactly this is approved, or nothing.';
 comment on column sync.approval.rows is 'How many rows would be sent.';
 comment on column sync.approval.amount is 'Their amounts together, in the wallets'' currency; null where no money moves.';
@@ -124,7 +124,7 @@ left join sync.approval_event as decision on approval.approval_id = decision.app
 comment on view sync.approval_state is 'Questions with their decision: who asked, who answered, when.';
 comment on column sync.approval_state.approval_id is 'Id of the question; Airflow''s options carry the first twelve digits of the digest.';
 comment on column sync.approval_state.kind is 'What would be done: topup, release, crm_push, erasure or breaker.';
-comment on column sync.approval_state.subject is 'What it is about: campaign and version, request_id of wallet.release, plan_id of crm.push_plan, run_id of privacy.erasure, or breaker_id.';
+comment on column sync.approval_state.subject is 'What it is about: campaign and version, request_id of wallet.release, `plan N` for a plan of crm.push_plan, run_id of privacy.erasure, or breaker_id.';
 comment on column sync.approval_state.digest is 'SHA-256 of the content, in hex: exactly this is approved, or nothing.';
 comment on column sync.approval_state.rows is 'How many rows would be sent.';
 comment on column sync.approval_state.amount is 'Their amounts together, in the wallets'' currency; null where no money moves.';
@@ -189,8 +189,8 @@ begin
     kept := (select count(*) from sync.held_back as held where held.breaker_id = $1 and held.held_at > $3)
         + (select count(distinct held.crm_id) from crm.push_held_back as held where held.breaker_id = $1 and held.held_at > $3);
     if kept > 0 then
-        insert into sync.breaker (organization_id, kind, field, run_id, looked, affected, allowed, alerted_at)
-        values (known.organization_id, known.kind, known.field, known.run_id, known.looked, kept, known.allowed, now())
+        insert into sync.breaker (organization_id, kind, field, run_id, looked, affected, allowed)
+        values (known.organization_id, known.kind, known.field, known.run_id, known.looked, kept, known.allowed)
         returning breaker_id into known.breaker_id;
         update sync.held_back as held set breaker_id = known.breaker_id where held.breaker_id = $1 and held.held_at > $3;
         update crm.push_held_back as held set breaker_id = known.breaker_id where held.breaker_id = $1 and held.held_at > $3;

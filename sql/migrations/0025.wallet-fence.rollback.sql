@@ -6,3 +6,4 @@ drop view wallet.closed_fence;
 drop table wallet.fence_lift;
 drop table wallet.fence;
 drop table wallet.epoch;
+drop table wallet.ledger;

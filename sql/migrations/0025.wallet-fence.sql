@@ -1,21 +1,33 @@
 -- depends: 0024.signals
 -- The fence: what shows that the ledger is as new as the world, and stops every money call if it may not be.
 
+create table wallet.ledger (
+    ledger_id uuid not null default gen_random_uuid(),
+    is_the_ledger boolean primary key default true check (is_the_ledger)
+);
+comment on table wallet.ledger is 'One row: the id of this ledger, by which its marks outside are known. A backup keeps it.';
+comment on column wallet.ledger.ledger_id is 'Made when the warehouse is made.';
+comment on column wallet.ledger.is_the_ledger is 'Always true: keeps the table at one row.';
+insert into wallet.ledger default values;
+
 create table wallet.epoch (
     epoch_id uuid primary key default gen_random_uuid(),
     begun_by text not null check (begun_by <> ''),
     number bigint generated always as identity unique,
     begun_at timestamptz not null default clock_timestamp(),
-    recorded_by text not null default session_user
+    recorded_by text not null default session_user,
+    is_marked boolean not null default false
 );
+create index epoch_marked on wallet.epoch (number) where is_marked;
 comment on table wallet.epoch is
-'Stretches of the ledger: one begins before a task''s first money call and one after its last. The newest is marked outside the warehouse as well, so '
-'that a ledger that lacks it is known to be older than the world; append-only.';
+'Stretches of the ledger: one begins with each money call, once the call is in the ledger and before it is made. The newest is marked outside the '
+'warehouse as well, so that a ledger that lacks it is known to be older than the world.';
 comment on column wallet.epoch.epoch_id is 'Id that the mark outside holds.';
+comment on column wallet.epoch.begun_by is 'Task or program that was about to move money.';
 comment on column wallet.epoch.number is 'Counts up; of two marks the one with the greater number is the newer.';
-comment on column wallet.epoch.begun_by is 'Task or program that was about to move money, or had moved it.';
 comment on column wallet.epoch.begun_at is 'When it began.';
 comment on column wallet.epoch.recorded_by is 'Login of the database that wrote the row.';
+comment on column wallet.epoch.is_marked is 'Whether a place outside has taken it: only then a ledger without any mark shows that marks were lost.';
 
 create table wallet.fence (
     fence_id bigint generated always as identity primary key,
@@ -81,7 +93,7 @@ as $$
 begin
     if exists (select from added where added.state = 'sent' and added.sequence > 1) and exists (select from wallet.closed_fence) then
         raise exception 'no operation can be sent: the ledger may be older than the world, and nobody has lifted the fence'
-            using errcode = 'SY002', hint = 'wallet.closed_fence says what was found';
+            using errcode = 'SY005', hint = 'wallet.closed_fence says what was found';
     end if;
     return null;
 end
@@ -94,7 +106,15 @@ for each statement execute function wallet.stop_at_fence();
 
 -- What may have been done after a backup was made, and would be done again: to be compared with Syrve before a fence is lifted.
 create view wallet.restore_suspect as
-with suspect as (
+with begun as (
+    select
+        operation.source,
+        regexp_replace(operation.idempotency_key, ':[0-9]+$', '') as row_key
+    from wallet.operation_state as operation
+    where operation.source like 'topup:%' and operation.state <> 'rejected'
+),
+
+suspect as (
     select
         'operation' as what,
         open.operation_id::text as key,
@@ -104,7 +124,8 @@ with suspect as (
         open.wallet_id,
         open.amount,
         open.source,
-        open.state
+        open.state,
+        open.planned_at as since
     from wallet.unsettled_operation as open
     where open.settled_at is null
     union all
@@ -117,30 +138,29 @@ with suspect as (
         listed.wallet_id,
         listed.amount,
         'topup:' || listed.campaign as source,
-        'not begun' as state
+        'to be sent' as state,
+        latest.planned_at
     from wallet.campaign_version as latest
     inner join wallet.campaign_row as listed on latest.campaign = listed.campaign and latest.version = listed.version
+    left join begun on begun.source = 'topup:' || listed.campaign and listed.row_key = begun.row_key
     where
         not latest.is_given_up
         and not exists (select from wallet.campaign_version as later where later.campaign = latest.campaign and later.version > latest.version)
-        and not exists (
-            select
-            from wallet.operation as begun
-            where begun.source = 'topup:' || listed.campaign and begun.idempotency_key = listed.row_key || ':1'
-        )
+        and begun.row_key is null
     union all
     select
         'payment' as what,
-        begun.payment_id::text as key,
-        'payment' as kind,
-        begun.organization_id,
-        begun.customer_id,
-        begun.wallet_id,
-        begun.amount,
+        due.payment_id::text as key,
+        'chargeoff' as kind,
+        due.organization_id,
+        due.customer_id,
+        due.wallet_id,
+        due.amount,
         'payment' as source,
-        begun.state
-    from wallet.payment_state as begun
-    where begun.state in ('begun', 'held', 'due', 'giving_back', 'unsettled') and begun.begun_at > now() - interval '31 days'
+        due.state,
+        due.begun_at
+    from wallet.payment_state as due
+    where due.state not in ('paid', 'given_back')
 )
 
 select
@@ -153,6 +173,7 @@ select
     suspect.amount,
     suspect.source,
     suspect.state,
+    suspect.since,
     (
         select max(moved.requested_at)
         from wallet.operation as moved
@@ -163,6 +184,7 @@ select
             and moved.amount = suspect.amount
             and moved.kind = suspect.kind
             and moved.source = 'transactions'
+            and moved.requested_at > suspect.since - wallet.clock_skew()
     ) as reported_at
 from suspect;
 comment on view wallet.restore_suspect is
@@ -170,12 +192,13 @@ comment on view wallet.restore_suspect is
 'backup has no trace of is not in it.';
 comment on column wallet.restore_suspect.what is 'operation, campaign row or payment.';
 comment on column wallet.restore_suspect.key is 'Id of the operation or payment, or key of the row in its campaign.';
-comment on column wallet.restore_suspect.kind is 'As in wallet.operation, or payment.';
+comment on column wallet.restore_suspect.kind is 'As in wallet.operation: what would be sent; of a payment its charge.';
 comment on column wallet.restore_suspect.organization_id is 'Organization.';
 comment on column wallet.restore_suspect.customer_id is 'Customer.';
 comment on column wallet.restore_suspect.wallet_id is 'Wallet.';
 comment on column wallet.restore_suspect.amount is 'Amount, in the wallet''s currency.';
 comment on column wallet.restore_suspect.source is 'As in wallet.operation.';
 comment on column wallet.restore_suspect.state is 'State in the ledger as restored.';
+comment on column wallet.restore_suspect.since is 'When the ledger learned of it: what Syrve moved before is something else.';
 comment on column wallet.restore_suspect.reported_at is
-'When Syrve last moved this amount in this wallet by a transaction that the ledger does not know as its own: then this one was probably carried out.';
+'When Syrve last moved this amount in this wallet by a transaction that the ledger does not know as its own: then this one was probably carried out. Null shows nothing about holds, of which reports have no row of their own.';

@@ -2,12 +2,9 @@
 
 import json
 import os
-import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -76,13 +73,6 @@ def environment(home: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")} | own
 
 
-def forget_marks(home: Path) -> None:
-    """Forget how far the ledger had come, in Airflow's metadata and among the reports."""
-    shutil.rmtree(home / "reports" / "ledger", ignore_errors=True)
-    with closing(sqlite3.connect(home / "airflow.db")) as metadata, metadata:
-        metadata.execute("delete from variable")
-
-
 @pytest.mark.parametrize(
     ("cook", "serve", "states", "left"),
     [
@@ -95,7 +85,6 @@ def forget_marks(home: Path) -> None:
 def test_group_run_by_airflow_pays_or_gives_back(
     purse: Purse, home: Path, cook: str, serve: str, states: dict[str, str], left: str
 ) -> None:
-    forget_marks(home)  # the warehouse is emptied for each test
     whose = {"organization_id": purse.organization_id, "customer_id": purse.customer_id, "wallet_id": purse.wallet_id}
     payment = json.dumps(whose | {"amount": "30.00", "order_id": "7"})
 

@@ -10,12 +10,11 @@ import pytest
 
 from devstack.postgres import PostgresServer, installed_binaries
 from fixtures.wallets import Purse
-from syrve.hooks.fence import FileMark, places_of, within_fence
+from syrve.hooks.fence import FileMark, fence_of, places_of
 from syrve.wallet.errors import LedgerFenced, MoneyNotSent
 from syrve.wallet.fence import Fence, PlaceUnreachable
 from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.dsn import url_from_text
-from syrve.warehouse.errors import WarehouseError
 from syrve.warehouse.runs import Counts, TaskKey
 
 
@@ -81,7 +80,7 @@ def test_ledger_that_lacks_its_mark_sends_nothing(purse: Purse, shelf: Place) ->
         fence(purse, shelf).mark()
 
     assert "wallet.restore_suspect" in str(refusal.value)
-    with pytest.raises(WarehouseError, match="SY002"):
+    with pytest.raises(LedgerFenced, match="closed_fence"):
         purse.money().execute(planned.operation_id)
     assert purse.received == {}
     assert purse.states(planned.operation_id) == ["planned"]
@@ -161,6 +160,43 @@ def test_mark_is_kept_if_one_place_takes_it(purse: Purse, shelf: Place) -> None:
         fence(purse, full).mark()
 
 
+def test_call_that_could_not_be_marked_is_tried_again(purse: Purse, shelf: Place) -> None:
+    running = fence(purse, shelf)
+    planned = purse.plan("topup")
+    shelf.is_away = True
+    with pytest.raises(MoneyNotSent):
+        purse.money(before_call=running.mark).execute(planned.operation_id)
+    shelf.is_away = False
+
+    assert purse.received == {}
+    assert purse.ledger.state(planned.operation_id).may_be_tried_again
+    running.check()
+
+
+def test_first_mark_that_no_place_took_closes_nothing(purse: Purse) -> None:
+    class Full(Place):
+        def write(self, mark: Mapping[str, object]) -> None:
+            raise PlaceUnreachable(self.name)
+
+    with pytest.raises(MoneyNotSent):
+        fence(purse, Full()).mark()
+
+    place = Place()
+    fence(purse, place).mark()
+    assert place.kept is not None
+
+
+def test_suspects_are_what_would_be_sent_again(purse: Purse) -> None:
+    released = purse.payment("charge_off_then_cancel_hold", "7")
+    with released.locked():
+        released.begin()
+    purse.do("cancel_hold", "30.00", hold_id=purse.rows("select operation_id::text from wallet.operation")[0][0])
+
+    found = purse.rows("select what, kind, state from wallet.restore_suspect")
+
+    assert found == [("payment", "chargeoff", "released")]
+
+
 def test_restore_under_a_running_task_is_noticed(purse: Purse, shelf: Place) -> None:
     running = fence(purse, shelf)
     running.mark()
@@ -168,10 +204,11 @@ def test_restore_under_a_running_task_is_noticed(purse: Purse, shelf: Place) -> 
     forget_newest(purse)
 
     with pytest.raises(LedgerFenced):
-        purse.money(step=lambda step: running.mark() if step.endswith(" sent") else None).execute(planned.operation_id)
+        purse.money(before_call=running.mark).execute(planned.operation_id)
 
     assert purse.received == {}
-    assert purse.states(planned.operation_id) == ["planned", "sent"], "settled as one whose sender died"
+    assert purse.states(planned.operation_id) == ["planned", "sent", "rejected"]
+    assert purse.ledger.state(planned.operation_id).may_be_tried_again
 
 
 def test_every_call_is_marked_before_it_is_made(purse: Purse, shelf: Place) -> None:
@@ -179,9 +216,7 @@ def test_every_call_is_marked_before_it_is_made(purse: Purse, shelf: Place) -> N
 
     for number in range(3):
         before = shelf.kept["number"]
-        purse.money(step=lambda step: running.mark() if step.endswith(" sent") else None).execute(
-            purse.plan("topup").operation_id
-        )
+        purse.money(before_call=running.mark).execute(purse.plan("topup").operation_id)
         assert shelf.kept["number"] > before, number
 
 
@@ -208,11 +243,13 @@ def test_old_mark_of_one_place_closes_nothing(purse: Purse, shelf: Place) -> Non
 
 
 def test_money_through_the_hook_is_marked_with_each_call(purse: Purse, reports: Path) -> None:
-    with within_fence(purse.warehouse) as step:
-        assert purse.rows("select count(*) from wallet.epoch") == [(1,)]
-        step("topup sent")
+    running = fence_of(purse.warehouse)
+    running.check()
+    assert purse.rows("select count(*) from wallet.epoch") == [(0,)]
+    for _ in range(2):
+        purse.money(before_call=running.mark).execute(purse.plan("topup").operation_id)
 
-    assert purse.rows("select count(*) from wallet.epoch") == [(2,)]
+    assert purse.rows("select count(*), bool_and(is_marked) from wallet.epoch") == [(2, True)]
     [place] = places_of(purse.warehouse)
     assert isinstance(place, FileMark)
     assert dict(place.read())["number"] == 2  # type: ignore[call-overload]
@@ -280,9 +317,10 @@ def test_restored_backup_sends_nothing_twice(
     reports: Path,
 ) -> None:
     def credit(key: str) -> str:
-        with within_fence(purse.warehouse) as step:
-            operation = purse.operation("topup", "1.00", key=key)
-            return purse.money(step=step).execute(purse.ledger.plan(operation).operation_id).state
+        running = fence_of(purse.warehouse)
+        running.check()
+        operation = purse.operation("topup", "1.00", key=key)
+        return purse.money(before_call=running.mark).execute(purse.ledger.plan(operation).operation_id).state
 
     database = remade_database
     dump = str(tmp_path / "warehouse.dump")

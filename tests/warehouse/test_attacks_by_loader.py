@@ -40,7 +40,6 @@ APPEND_ONLY = (
     "wallet.finding_version",
     "wallet.release",
     "wallet.release_event",
-    "wallet.epoch",
     "wallet.fence",
     "wallet.campaign_version",
     "wallet.campaign_row",

@@ -182,15 +182,6 @@ class PostgresServer:
         self.forget_socket_directory()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def run_in(self, database: str, statement: str) -> None:
-        """Run a statement of ours in a database."""
-        connection = psycopg2.connect(self.dsn(database))
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(statement)
-        finally:
-            connection.close()
-
     def _execute(self, statement: sql.Composable) -> None:
         connection = psycopg2.connect(self.dsn("postgres"))
         try:

@@ -276,18 +276,8 @@ class _Start:
             self.server.create_database(names.METADATA_DATABASE)
         if self.purpose.fresh_warehouse:
             self.server.drop_database(names.WAREHOUSE_DATABASE)
-            self._forget_ledger_marks()
         if not self.server.has_database(names.WAREHOUSE_DATABASE):
             self.server.create_database(names.WAREHOUSE_DATABASE)
-
-    def _forget_ledger_marks(self) -> None:
-        """Drop the marks of a ledger that was dropped on purpose: the new one would be older than they are."""
-        shutil.rmtree(self.paths.airflow_home / "reports" / "ledger", ignore_errors=True)
-        self.server.run_in(
-            names.METADATA_DATABASE,
-            "do $$ begin if to_regclass('public.variable') is not null then "
-            "delete from variable where starts_with(key, 'syrve_ledger_'); end if; end $$",
-        )
 
     def _start_warehouse_migration(self) -> ProcessRecord:
         extra: dict[str, str] = {}

@@ -6,8 +6,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from syrve.hooks.storage import reports_folder
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from syrve.wallet.fence import MarkPlace
+    from syrve.wallet.fence import Fence, MarkPlace
     from syrve.warehouse.database import Warehouse
 
 FOLDER = "ledger"
@@ -25,28 +24,25 @@ _UNREADABLE = "unreadable"
 """No mark of ours: it does not fit, so a person looks."""
 
 
-@contextmanager
-def within_fence(warehouse: Warehouse) -> Iterator[Callable[[str], None]]:
-    """Prove that the ledger is as new as its marks; gives what to call at each step, which marks every call before it is made.
-
-    The step `... sent` comes when the call is in the ledger and not yet made. A ledger that is set back to before it lacks what the mark
-    names, also under a task that is running. Raises `LedgerFenced`, `MoneyNotSent`, `WarehouseError`.
-    """
+def fence_of(warehouse: Warehouse) -> Fence:
+    """Return the fence of a warehouse's ledger, for this task."""
     from syrve.wallet.fence import Fence
 
-    fence = Fence(warehouse, places_of(warehouse), task=_task())
-    fence.mark()
-
-    def note(step: str) -> None:
-        if step.endswith(" sent"):
-            fence.mark()
-
-    yield note
+    return Fence(warehouse, places_of(warehouse), task=_task())
 
 
 def places_of(warehouse: Warehouse) -> list[MarkPlace]:
-    """Return where the marks of a warehouse are: a Variable of Airflow, if this is a task, and a file among the reports."""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", warehouse.url.database or "warehouse")
+    """Return where the marks of a ledger are: a Variable of Airflow, if this is a task, and a file among the reports.
+
+    They are named after the database and the ledger's own id, which a backup keeps: other warehouses have marks of their own.
+    """
+    from syrve.warehouse.database import fetch_one
+
+    with warehouse.transaction("read the id of the ledger") as cursor:
+        cursor.execute("select ledger_id::text from wallet.ledger")
+        ledger_id = str(fetch_one(cursor)[0])
+    database = re.sub(r"[^A-Za-z0-9_.-]", "_", warehouse.url.database or "warehouse")
+    name = f"{database}_{ledger_id.partition('-')[0]}"
     folder = reports_folder(setting("SYRVE_REPORTS_PATH", "none"), setting("SYRVE_REPORTS_CONNECTION", "none"))
     places: list[MarkPlace] = [FileMark(folder / FOLDER / f"{name}.json")]
     return [VariableMark(f"syrve_ledger_{name}"), *places] if _is_a_task() else places

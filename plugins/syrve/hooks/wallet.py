@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from syrve.hooks.fence import within_fence
+from syrve.hooks.fence import fence_of
 from syrve.hooks.setting import setting
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
@@ -57,12 +57,15 @@ class SyrveWalletHook(BaseHook):
         hook = SyrveHook(self.syrve_conn_id)
         warehouse = open_warehouse(self.warehouse_conn_id)
         settings = self._settings
+        fence = fence_of(warehouse)
+        fence.check()
         with (
             open_budget(warehouse, hook.config(), bulk=False) as budget,
             hook.get_conn(budget, keeps_connection=False) as client,
-            within_fence(warehouse) as step,
         ):
-            yield Money(Ledger(warehouse, amount_scale=settings.amount_scale), client, settings=settings, step=step)
+            yield Money(
+                Ledger(warehouse, amount_scale=settings.amount_scale), client, settings=settings, before_call=fence.mark
+            )
 
     @contextmanager
     def payment(

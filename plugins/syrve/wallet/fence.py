@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from syrve.wallet.errors import LedgerFenced, MoneyNotSent, WalletError
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.operations import is_uuid
 from syrve.warehouse.copy_text import json_text
-from syrve.warehouse.database import Cursor, Warehouse, fetch_one, transaction
+from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
 
 log = logging.getLogger(__name__)
@@ -62,21 +63,19 @@ class Fence:
         self._places = places
         self._task = task
 
+    def check(self) -> None:
+        """Prove that the ledger is as new as the marks. Raises as `mark` does."""
+        with self._alone() as connection:
+            self._compare(connection)
+
     def mark(self) -> None:
         """Prove that the ledger is as new as the marks, and mark that it goes on: before each money call, once the call is in the ledger.
 
-        One process at a time, so that no mark is written over by an older one. Raises `LedgerFenced` where the ledger may be older,
-        `MoneyNotSent` where a place can't be read or none takes the mark, and `WarehouseError`.
+        Raises `LedgerFenced` where the ledger may be older, `MoneyNotSent` where a place can't be read or none takes the mark, and
+        `WarehouseError`.
         """
-        with self._ledger.alone("the mark of the ledger", wait_seconds=LOCK_WAIT_SECONDS) as connection:
-            marks = {place.name: self._read(place) for place in self._places}
-            with transaction(connection, "compare the ledger with its marks") as cursor:
-                closed = self._closed(cursor, marks)
-            if closed is not None:
-                raise LedgerFenced(
-                    f"no money is moved: {closed}. Compare wallet.restore_suspect with Syrve, then lift the fence "
-                    "(docs/production.md, After a restore)"
-                )
+        with self._alone() as connection:
+            self._compare(connection)
             with transaction(connection, "begin an epoch of the ledger") as cursor:
                 cursor.execute(
                     "insert into wallet.epoch (begun_by) values (%s) returning epoch_id::text, number, wallet.ledger_server()",
@@ -84,9 +83,25 @@ class Fence:
                 )
                 mark = Mark(*fetch_one(cursor))
             taken = [self._write(place, mark) for place in self._places]
-        if not any(taken):
-            raise MoneyNotSent(
-                "no place outside the warehouse took the mark of the ledger, so a restore could not be told"
+            if not any(taken):
+                raise MoneyNotSent(
+                    "no place outside the warehouse took the mark of the ledger, so a restore could not be told"
+                )
+            with transaction(connection, "note that an epoch is marked") as cursor:
+                cursor.execute("update wallet.epoch set is_marked = true where epoch_id = %s", (mark.epoch_id,))
+
+    def _alone(self) -> AbstractContextManager[Connection]:
+        """Keep other processes away, so that no mark is written over by an older one."""
+        return self._ledger.alone("the mark of the ledger", wait_seconds=LOCK_WAIT_SECONDS)
+
+    def _compare(self, connection: Connection) -> None:
+        marks = {place.name: self._read(place) for place in self._places}
+        with transaction(connection, "compare the ledger with its marks") as cursor:
+            closed = self._closed(cursor, marks)
+        if closed is not None:
+            raise LedgerFenced(
+                f"no money is moved: {closed}. Compare wallet.restore_suspect with Syrve, then lift the fence "
+                "(docs/production.md, After a restore)"
             )
 
     def _closed(self, cursor: Cursor, marks: Mapping[str, Mark | None]) -> str | None:

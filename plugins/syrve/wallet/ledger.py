@@ -9,9 +9,10 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import psycopg2
 from psycopg2.extensions import Binary
 
-from syrve.wallet.errors import LedgerConflict, WalletError
+from syrve.wallet.errors import LedgerConflict, LedgerFenced, WalletError
 from syrve.wallet.operations import Basis, Operation, OperationState, State
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
@@ -19,6 +20,8 @@ from syrve.warehouse.errors import WarehouseUnavailable, warehouse_errors
 from syrve.warehouse.sql_files import sql
 
 NAMED_ANOTHER_HOLD = "answer_names_another_hold"
+FENCED = "SY005"
+"""What the database says while a fence is closed."""
 
 _HOLDS_LOCKED: ContextVar[frozenset[tuple[int, str]]] = ContextVar("holds_locked", default=frozenset())
 """Holds whose lock this thread of this process has."""
@@ -159,6 +162,7 @@ class Ledger:
     def send(self, operation: OperationState, evidence: Mapping[str, Any], connection: Connection) -> OperationState:
         """Record `sent`, the one place that does, or `rejected` if the operation must not be sent any more; commit, and return it.
 
+        Raises `LedgerFenced` while a fence is closed (see `syrve.wallet.fence`).
         `wallet.refusal_to_send` has the reasons: the hold is closed, another cancellation of it is unknown, the payment has ended or may
         be charged already.
         """
@@ -174,7 +178,14 @@ class Ledger:
                 "basis": "answer",
                 "occurred_at": None,
             }
-            cursor.execute(sql("wallet/event.sql"), values)
+            try:
+                cursor.execute(sql("wallet/event.sql"), values)
+            except psycopg2.Error as refused:
+                if refused.pgcode == FENCED:
+                    raise LedgerFenced(
+                        "no money is moved: the ledger may be older than the world; see wallet.closed_fence"
+                    ) from None
+                raise
             found = self._read(cursor, operation_id=operation.operation_id)
         assert found is not None
         return found

@@ -25,6 +25,7 @@ from syrve.api.errors import (
 )
 from syrve.api.money_answers import effect_of
 from syrve.values import without_float_noise
+from syrve.wallet.errors import WalletError
 from syrve.wallet.ledger import NAMED_ANOTHER_HOLD, Ledger, named_another_hold
 from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
 from syrve.wallet.settings import WalletSettings
@@ -50,7 +51,9 @@ class Money:
     """Carries operations of the ledger out; safe to use from any number of processes at once.
 
     The client must use a fresh connection for each call: one that the service closed meanwhile would leave an outcome unknown for nothing.
-    `step` is called with the name of each step as it is done, for tests that end the process there.
+    `before_call` is called when a call is in the ledger and about to be made; where it raises a `WalletError` or `WarehouseError`, the
+    call is not made, and the ledger says so. `step` is called with the name of each step as it is done, for tests that end the process
+    there.
     """
 
     def __init__(
@@ -59,12 +62,14 @@ class Money:
         client: SyrveClient,
         *,
         settings: WalletSettings | None = None,
+        before_call: Callable[[], None] | None = None,
         step: Callable[[str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.ledger = ledger
         self.client = client
         self.settings = settings or WalletSettings()
+        self._before_call = before_call or _nothing
         self.step = step or _no_step
         self._sleep = sleep
         self._spool = Spool(self.settings.spool_path)
@@ -158,6 +163,10 @@ class Money:
 
     def _call(self, operation: OperationState, hold_id: str | None) -> _Outcome:
         try:
+            self._before_call()
+        except (WalletError, WarehouseError) as error:
+            return _Outcome("rejected", {"reason": "not_sent", "error": type(error).__name__}, error=error)
+        try:
             made = self._send(operation, hold_id)
         except SyrveError as error:
             return _outcome_of(error)
@@ -229,6 +238,10 @@ class Money:
                 else "tell the ledger by hand"
             )
         )
+
+
+def _nothing() -> None:
+    """Go on."""
 
 
 def _no_step(_name: str) -> None:

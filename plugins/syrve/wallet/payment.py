@@ -139,7 +139,7 @@ class Payment:
         if self._ledger.hold_ended_by(hold.operation_id) == "cancelled":
             raise PaymentRefused(
                 "the hold of this payment was cancelled before its order was reported: if the order did not run, fail this one and begin "
-                "a payment of a new id; if it did, complete this one and it is charged"
+                "a payment of a new id; if it did, complete this one: it is charged, or found unpaid where the till was to consume the hold"
             )
 
     def complete(self) -> PaymentResult:
