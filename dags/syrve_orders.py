@@ -4,7 +4,8 @@
 Reads which deliveries changed since the last run, and keeps each as a signal (`sync.signal`): their customers are due, unknown ones join
 the roster, and the states of the orders are reported to the ledger (`wallet.payment_order`). Under the dialect `reference` it skips itself.
 
-**Tasks.** `organizations` lists them; `read` (mapped) reads one organization's orders; `take` works the signals off.
+**Tasks.** `organizations` lists them; `read` (mapped) reads one organization's orders; `take` works the signals off, also if another
+organization could not be read; `all_read` fails then.
 
 **Safe to** run twice, run beside itself, clear, or kill: the revision is committed with the orders that it covers.
 
@@ -16,6 +17,7 @@ date, at most seven days back. With *Days to read again* it does so at any time.
 
 from __future__ import annotations
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param, TriggerRule
 
 from syrve.operators import assets, forms, settings
@@ -62,7 +64,8 @@ with DAG(
         task_id="take",
         pulls=False,
         pool=settings.POOL,
-        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
         outlets=[assets.ROSTER, assets.PAYMENT_ORDER],
     )
     read >> take
+    [read, take] >> EmptyOperator(task_id="all_read", trigger_rule=TriggerRule.NONE_FAILED)

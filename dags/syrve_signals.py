@@ -36,5 +36,12 @@ with DAG(
         task_id="follow",
         listen_seconds=settings.SIGNALS_LISTEN_SECONDS,
         pool=settings.POOL,
-        outlets=[assets.CUSTOMER, assets.WALLET_BALANCE, assets.CARD, assets.CUSTOMER_CATEGORY, assets.PAYMENT_ORDER],
+        outlets=[
+            assets.CUSTOMER,
+            assets.WALLET_BALANCE,
+            assets.CARD,
+            assets.CUSTOMER_CATEGORY,
+            assets.ROSTER,
+            assets.PAYMENT_ORDER,
+        ],
     )

@@ -34,10 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     freshness = commands.add_parser("freshness", help="what a budget of customer calls buys")
     freshness.add_argument("--what-if", metavar="N,N,...", type=_budgets, default=[], help="budgets, calls per minute")
     freshness.add_argument("--json", action="store_true", help="one JSON object")
-    options, unknown = parser.parse_known_args(arguments)
-    if unknown:
+    given = sys.argv[1:] if arguments is None else arguments
+    behind = [each for each in given if each.startswith("--phone=")]
+    options, unknown = parser.parse_known_args([each for each in given if each not in behind])
+    if unknown or behind:
         # Not repeated: it may be a phone that somebody typed behind --phone.
-        parser.error(f"{len(unknown)} unknown argument(s); a phone is asked for, or read from standard input")
+        parser.error(
+            f"{len(unknown) + len(behind)} unknown argument(s); a phone is asked for, or read from standard input"
+        )
     if options.command != "freshness":
         return run_command(options, _url)
     try:

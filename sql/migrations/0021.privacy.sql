@@ -91,10 +91,17 @@ as $$
         where written is not null and exists (select from privacy.erased_key)
     ),
 
-    digits as (
-        select regexp_replace(found.words[1], '\D', '', 'g') as run
+    runs as (
+        select regexp_replace(found.words[1], '\D', '', 'g') as digits
         from folded
-        cross join regexp_matches(folded.text, '\d(?:[^[:alnum:]@]{0,20}\d){9,39}', 'g') as found (words)
+        cross join regexp_matches(folded.text, '\d(?:[^[:alnum:]@]{0,20}\d){9,}', 'g') as found (words)
+    ),
+
+    -- In pieces that overlap by a whole number, so that the work grows with the text and not with its square.
+    digits as (
+        select substr(runs.digits, piece.start, 40) as run
+        from runs
+        cross join generate_series(1, char_length(runs.digits), 25) as piece (start)
     ),
 
     possible as (

@@ -1,34 +1,32 @@
 -- What did followed signals lead to? A look-up whose answer came after the signal was taken says so; where none comes within a day, it is not known. The
 -- balance that the look-up saw is kept beside the one that was notified.
-with open_signal as materialized (
-    select *
-    from sync.signal
-    where is_followed and settled_at is null
-    order by signal_id
-    limit %(batch_signals)s
-    for update skip locked
-),
-
-looked as materialized (
+with looked as materialized (
     select
-        open_signal.signal_id,
-        open_signal.organization_id,
-        open_signal.kind,
-        open_signal.content_key,
-        open_signal.received_at,
-        open_signal.identity_kind,
-        open_signal.identity_value,
-        case when known.checked_at > open_signal.taken_at and known.outcome <> 'failed' then known.checked_at end as looked_at,
-        coalesce(known.changed_at >= open_signal.taken_at, false) as has_changed
-    from open_signal
+        reported.signal_id,
+        reported.organization_id,
+        reported.kind,
+        reported.content_key,
+        reported.received_at,
+        reported.identity_kind,
+        reported.identity_value,
+        case when known.checked_at > reported.taken_at and known.outcome <> 'failed' then known.checked_at end as looked_at,
+        coalesce(known.changed_at >= reported.taken_at, false) as has_changed
+    from sync.signal as reported
     left join sync.roster as known
         on
-            open_signal.organization_id = known.organization_id
-            and open_signal.identity_kind = known.identity_kind
-            and open_signal.identity_value = known.identity_value
+            reported.organization_id = known.organization_id
+            and reported.identity_kind = known.identity_kind
+            and reported.identity_value = known.identity_value
     where
-        (known.checked_at > open_signal.taken_at and known.outcome <> 'failed')
-        or open_signal.taken_at < now() - interval '1 day'
+        reported.is_followed
+        and reported.settled_at is null
+        and (
+            (known.checked_at > reported.taken_at and known.outcome <> 'failed')
+            or reported.taken_at < now() - interval '1 day'
+        )
+    order by reported.signal_id
+    limit %(batch_signals)s
+    for update of reported skip locked
 ),
 
 settled as (

@@ -115,9 +115,10 @@ def test_warehouse_that_is_away_is_named(capsys: pytest.CaptureFixture[str], mon
     assert "no connection to the warehouse" in capsys.readouterr().err
 
 
-def test_phone_typed_as_an_argument_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("typed", [["--phone", "+79750000001"], ["--phone=+79750000001"]])
+def test_phone_typed_as_an_argument_is_not_repeated(capsys: pytest.CaptureFixture[str], typed: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["pull", "--phone", "+79750000001"])
+        main(["pull", *typed])
 
     assert ended.value.code == USAGE
     assert "7975" not in "".join(capsys.readouterr())

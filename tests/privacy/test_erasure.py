@@ -217,6 +217,8 @@ def test_phone_is_known_in_whatever_form_it_is_written(persons: Persons, written
         cursor.execute("set local standard_conforming_strings = off")
         cursor.execute("select privacy.names_erased(%s, %s)", (persons.organization_id, text))
         assert cursor.fetchall() == [(True,)]
+    row = f"12;2026-11-28 10:00:00;5000.00;4276123412341234;{text}"
+    assert persons.rows("select privacy.names_erased(%s, %s)", persons.organization_id, row) == [(True,)]
     assert persons.rows("select privacy.names_erased(%s, '+7 975 000-99-99')", persons.organization_id) == [(False,)]
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 from uuid import uuid4
 
+from syrve.api.errors import LoyaltyNotConfigured
 from syrve.command_line.report import ATTENTION, FINE, Report, Table
 from syrve.customers.backfill import Backfill, BackfillChoice, finish_backfill
 from syrve.customers.claims import PullScope
@@ -14,7 +15,7 @@ from syrve.customers.phones import to_e164
 from syrve.customers.pull import CustomerPull
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import open_budget
-from syrve.organizations import chosen, write_organizations
+from syrve.organizations import chosen, note_without_loyalty, write_organizations
 from syrve.sources.errors import UnusableSource
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.runs import Counts, TaskKey
@@ -63,11 +64,17 @@ def pull_phone(warehouse: Warehouse, organization_ids: list[str]) -> Report:
     backfill = Backfill(warehouse, choice, key=key, region=config.default_region)
     plan = backfill.plan(shard_size=100, max_shards=1)
     counts = Counts()
-    with open_budget(warehouse, config, bulk=False) as budget, hook.bulk(budget) as bulk:
-        pull = CustomerPull(warehouse, bulk, key=key, region=config.default_region)
-        for shard in plan.shards:
-            counts.add(pull.run(PullScope(shard["organization_id"], None, "regular", plan.backfill_id)))
-    finish_backfill(warehouse, key.run_id)
+    try:
+        with open_budget(warehouse, config, bulk=False) as budget, hook.bulk(budget) as bulk:
+            pull = CustomerPull(warehouse, bulk, key=key, region=config.default_region)
+            for shard in plan.shards:
+                organization_id = shard["organization_id"]
+                try:
+                    counts.add(pull.run(PullScope(organization_id, None, "regular", plan.backfill_id)))
+                except LoyaltyNotConfigured as error:
+                    note_without_loyalty(warehouse, organization_id, error, key=key)
+    finally:
+        finish_backfill(warehouse, key.run_id)
     told = counts.as_dict()
     rows = [{"figure": name, "count": told[figure]} for figure, name in _OUTCOMES]
     table = Table("One phone, by organization", (("figure", ""), ("count", "")), rows)

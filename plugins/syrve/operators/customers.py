@@ -92,6 +92,13 @@ class SyrvePlanPullOperator(SyrveOperator):
         return [dict(shard) for shard in plan.shards]
 
 
+def with_breaker(chosen: PullSettings) -> PullSettings:
+    """Return the settings of a pull with the breaker that `SYRVE_BREAKER_SHARE` and `SYRVE_BREAKER_AT_LEAST` set."""
+    from syrve.warehouse.limits import BreakerSettings
+
+    return replace(chosen, breaker=BreakerSettings(settings.BREAKER_SHARE, settings.BREAKER_AT_LEAST))
+
+
 class SyrvePullCustomersOperator(SyrveOperator):
     """Pulls due identities of one organization until none is left; mapped over the shards of `SyrvePlanPullOperator`.
 
@@ -170,13 +177,10 @@ class SyrvePullCustomersOperator(SyrveOperator):
 
     def _settings(self, calls_per_minute: float, cap_per_minute: float | None) -> PullSettings:
         from syrve.customers.settings import backfill_settings, pull_settings
-        from syrve.warehouse.limits import BreakerSettings
 
         if self.backfill_id is None:
-            chosen = pull_settings(int(self.batch_size), calls_per_minute)
-        else:
-            chosen = backfill_settings(int(self.batch_size), calls_per_minute, cap_per_minute)
-        return replace(chosen, breaker=BreakerSettings(settings.BREAKER_SHARE, settings.BREAKER_AT_LEAST))
+            return with_breaker(pull_settings(int(self.batch_size), calls_per_minute))
+        return with_breaker(backfill_settings(int(self.batch_size), calls_per_minute, cap_per_minute))
 
     def _progress(self, warehouse: Warehouse, key: TaskKey, context: Context, meter: Meter) -> Callable[[Counts], None]:
         listeners: list[Callable[[Counts], None]] = [meter, ProgressLog(self.expected)]

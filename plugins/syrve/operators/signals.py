@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.warehouse import open_budget
+from syrve.operators import assets, settings
 from syrve.operators.base import SyrveOperator, task_key, told
-from syrve.operators.rendered import as_flag, as_number, as_texts
+from syrve.operators.customers import with_breaker
+from syrve.operators.metrics import Meter
+from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +22,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from syrve.api.config import SyrveConfig
-    from syrve.hooks.syrve import SyrveHook
     from syrve.warehouse.database import Warehouse
-    from syrve.warehouse.runs import TaskKey
+    from syrve.warehouse.runs import Counts, TaskKey
 
 log = logging.getLogger(__name__)
 
@@ -92,42 +94,72 @@ class SyrveReadOrdersOperator(SyrveOperator):
 class SyrveFollowSignalsOperator(SyrveOperator):
     """Follows signals for `listen_seconds`: makes their customers due, looks them up, reports orders; returns the counts.
 
-    With 0 it works off what waits and ends.
+    With 0 it works off what waits and ends. What fails for one organization keeps no other one from being followed; the task fails in
+    the end.
     """
 
     template_fields: Sequence[str] = ("listen_seconds",)
+    reads = ("sync.signal", "sync.roster")
+    writes = (
+        "syrve.customer",
+        "syrve.wallet_balance",
+        "syrve.card",
+        "syrve.customer_category",
+        "sync.roster",
+        "wallet.payment_order",
+    )
 
-    def __init__(self, *, listen_seconds: int | str = 0, pulls: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        listen_seconds: int | str = 0,
+        pulls: bool = True,
+        notifications_conn_id: str = settings.NOTIFICATIONS_CONNECTION,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.listen_seconds = listen_seconds
         self.pulls = pulls
+        self.notifications_conn_id = notifications_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
         """Follow."""
         from syrve.signals.listen import Listener
         from syrve.signals.work import SignalWork
+        from syrve.warehouse.runs import Counts
 
-        hook, warehouse = self.syrve(), self.warehouse()
-        config = hook.config()
+        config, warehouse = self.syrve().config(), self.warehouse()
         refuse_without_orders(config)
+        pulled, meter = Counts(), Meter(context)
         with ExitStack() as stack:
-            pull = self._puller(hook, config, warehouse, task_key(context), stack)
-            listener = Listener(
-                SignalWork(warehouse), pull if self.pulls else _nothing, account=config.login_fingerprint
-            )
+            pull = self._puller(config, warehouse, task_key(context), stack, pulled, meter) if self.pulls else _nothing
+            listener = Listener(SignalWork(warehouse), pull, account=config.login_fingerprint)
             done = listener.listen(as_number(self.listen_seconds) or 0)
         counts = done.as_dict()
         log.info("%s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items()))
+        changed = set(pulled.changed_tables)
+        changed |= {assets.PAYMENT_ORDER.name} if done.orders else set()
+        changed |= {assets.ROSTER.name} if done.new_customers else set()
+        self.publish(context, changed, counts)
+        for problem in listener.problems.values():
+            raise problem
         return counts
 
     def _puller(
-        self, hook: SyrveHook, config: SyrveConfig, warehouse: Warehouse, key: TaskKey, stack: ExitStack
+        self,
+        config: SyrveConfig,
+        warehouse: Warehouse,
+        key: TaskKey,
+        stack: ExitStack,
+        pulled: Counts,
+        meter: Meter,
     ) -> Callable[[str], None]:
         """Return what pulls an organization's signalled customers; the client is opened with the first of them."""
         from syrve.api.errors import LoyaltyNotConfigured
         from syrve.customers.claims import PullScope
         from syrve.customers.pull import CustomerPull
         from syrve.customers.settings import BATCH_SIZE, pull_settings
+        from syrve.notifications.breakers import tell_of_breakers
         from syrve.organizations import note_without_loyalty
 
         opened: dict[str, Any] = {}
@@ -138,8 +170,8 @@ class SyrveFollowSignalsOperator(SyrveOperator):
                 return
             if not opened:
                 budget = stack.enter_context(open_budget(warehouse, config, bulk=True))
-                opened["bulk"] = stack.enter_context(hook.bulk(budget))
-                opened["settings"] = pull_settings(BATCH_SIZE, budget.calls_per_minute("customer"))
+                opened["bulk"] = stack.enter_context(self.syrve().bulk(budget))
+                opened["settings"] = with_breaker(pull_settings(BATCH_SIZE, budget.calls_per_minute("customer")))
             job = CustomerPull(
                 warehouse, opened["bulk"], key=key, region=config.default_region, settings=opened["settings"]
             )
@@ -149,6 +181,10 @@ class SyrveFollowSignalsOperator(SyrveOperator):
                 note_without_loyalty(warehouse, organization_id, error, key=key)
                 left_out.add(organization_id)
                 return
+            finally:
+                tell_of_breakers(warehouse, organization_id, conn_id=self.notifications_conn_id)
+            pulled.add(counts)
+            meter(pulled)
             log.info("After signals of %s: %s", organization_id, told(counts))
 
         return pull
@@ -189,7 +225,7 @@ class SyrveWebhooksOperator(SyrveOperator):
         config = hook.config()
         refuse_without_orders(config)
         visible = [each.organization_id for each in self.refreshed_organizations(context)]
-        url = str(self.url).strip() if self.url and str(self.url) != "None" else ""
+        url = as_text(self.url) or ""
         found = {}
         with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:
             setup = WebhookSetup(warehouse, client)

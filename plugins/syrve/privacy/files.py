@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any
 
+from syrve.optional import is_installed, require_extra
 from syrve.sources.bad_rows import SUFFIX
+from syrve.sources.errors import UnusableSource
+from syrve.sources.excel import UNREADABLE, open_workbook
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
@@ -57,7 +60,11 @@ def scrub_files(
                 _scrub(search, path, done, is_ours=True)
         for place in reports:
             for path in _files(place):
-                done.rewritten += path.suffix in (".csv", ".html") and _rewrite(search, path)
+                if path.suffix in (".csv", ".html"):
+                    try:
+                        done.rewritten += _rewrite(search, path)
+                    except ValueError:  # not UTF-8: no report of ours
+                        done.unread.append(path.name)
     return done
 
 
@@ -134,9 +141,7 @@ def _lines(suffix: str, file: IO[bytes]) -> Iterator[str]:
 
 
 def _cells_of_workbook(file: IO[bytes]) -> Iterator[str]:
-    import openpyxl
-
-    book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+    book = open_workbook(file)
     try:
         for sheet in book.worksheets:  # hidden ones too
             sheet.reset_dimensions()
@@ -147,6 +152,7 @@ def _cells_of_workbook(file: IO[bytes]) -> Iterator[str]:
 
 
 def _cells_of_parquet(file: IO[bytes]) -> Iterator[str]:
+    require_extra("parquet", "a .parquet file", UnusableSource)
     from pyarrow import parquet
 
     for batch in parquet.ParquetFile(file).iter_batches(_BATCH_ROWS):
@@ -159,10 +165,9 @@ def _text(cell: object) -> str:
 
 
 def _unreadable() -> tuple[type[Exception], ...]:
-    """What the readers raise for a file that is not what it says, or may not be read."""
-    import zipfile
-    from xml.etree.ElementTree import ParseError
-
+    """What the readers raise for a file that is not what it says, may not be read, or needs an extra that is not installed."""
+    if not is_installed("pyarrow"):
+        return (*UNREADABLE, UnusableSource)
     from pyarrow import ArrowException
 
-    return (ValueError, KeyError, TypeError, AttributeError, OSError, ParseError, zipfile.BadZipFile, ArrowException)
+    return (*UNREADABLE, UnusableSource, ArrowException)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from syrve.errors import SyrveProviderError
 from syrve.signals.work import SignalWork, Worked
 
 POLL_SECONDS = 1.0
@@ -27,9 +28,11 @@ class Listener:
         self._account = account
         self._clock = clock
         self._sleep = sleep
+        self.problems: dict[str, SyrveProviderError] = {}
+        """What `pull` raised, by organization: such a one is left out from then on, and the others go on."""
 
     def listen(self, seconds: float) -> Worked:
-        """Follow signals until that long has passed, at least once. Raises `WarehouseError`, and what `pull` raises."""
+        """Follow signals until that long has passed, at least once. Raises `WarehouseError`."""
         total = Worked()
         until = self._clock() + seconds
         while True:
@@ -43,7 +46,11 @@ class Listener:
         done = self._work.take()
         organization_ids = self._work.organizations_due(self._account)
         for organization_id in organization_ids:
-            self._pull(organization_id)
+            if organization_id not in self.problems:
+                try:
+                    self._pull(organization_id)
+                except SyrveProviderError as problem:
+                    self.problems[organization_id] = problem
         if organization_ids or done.taken:
             done.add(self._work.settle())
         return done

@@ -20,6 +20,17 @@ from syrve.sources.row import BadCell
 from syrve.sources.source import BadLine, Chunk, Facts, Line, tabulate
 
 HEADER_WITHIN_ROWS = 20
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OSError,
+    ParseError,
+    zipfile.BadZipFile,
+)
+"""What openpyxl raises for a file that is no workbook, or a broken one."""
 _MAX_DIGITS = 15
 _MAX_EMPTY_ROWS = 20_000
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
@@ -36,7 +47,6 @@ def excel_chunks(
     file: IO[bytes], columns: Columns, file_format: FileFormat, facts: Facts, limits: Limits = LIMITS
 ) -> Iterator[Chunk]:
     """Give the rows of the sheet that has the headings, or of the stated one; raise `UnusableSource`."""
-    require_extra("excel", "a .xlsx file", UnusableSource)
     facts.format = "Excel"
     has_formulas = _check_size(file, limits)
     with _Book(file, has_formulas, limits) as book:
@@ -47,35 +57,30 @@ def excel_chunks(
         yield from tabulate(matched, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
 
 
+def open_workbook(file: IO[bytes], *, formulas: bool = False) -> Any:
+    """Open a workbook of openpyxl to be read, with results or with formulas. Raises `UnusableSource`, and one of `UNREADABLE`."""
+    require_extra("excel", "a .xlsx file", UnusableSource)
+    import openpyxl
+
+    if not openpyxl.DEFUSEDXML:
+        raise UnusableSource(
+            "no .xlsx is read without defusedxml, which keeps a small file from unpacking to any size: install it, "
+            "and leave OPENPYXL_DEFUSEDXML unset; or save the table as .csv"
+        )
+    return openpyxl.load_workbook(file, read_only=True, data_only=not formulas, keep_links=False)
+
+
 class _Book:
     """An open workbook; `rows` gives lines of cells, with the results of formulas where they are stored."""
 
     def __init__(self, file: IO[bytes], has_formulas: bool, limits: Limits) -> None:
-        import openpyxl
-
-        if not openpyxl.DEFUSEDXML:
-            raise UnusableSource(
-                "no .xlsx is read without defusedxml, which keeps a small file from unpacking to any size: install it, "
-                "and leave OPENPYXL_DEFUSEDXML unset; or save the table as .csv"
-            )
         self._limits = limits
         try:
-            self._values = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            self._formulas = (
-                openpyxl.load_workbook(file, read_only=True, data_only=False, keep_links=False)
-                if has_formulas
-                else None
-            )
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            IndexError,
-            OSError,
-            ParseError,
-            zipfile.BadZipFile,
-        ) as error:
+            self._values = open_workbook(file)
+            self._formulas = open_workbook(file, formulas=True) if has_formulas else None
+        except UnusableSource:
+            raise
+        except UNREADABLE as error:
             raise UnusableSource(f"the file is not readable as .xlsx ({type(error).__name__})") from None
 
     def __enter__(self) -> _Book:
@@ -110,18 +115,9 @@ class _Book:
                     deadline.check(number)
                 empty = 0
                 yield number, cells
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            IndexError,
-            OSError,
-            ParseError,
-            zipfile.BadZipFile,
-        ) as error:
-            if isinstance(error, UnusableSource):
-                raise
+        except UnusableSource:
+            raise
+        except UNREADABLE as error:
             raise UnusableSource(f"the file is not readable as .xlsx ({type(error).__name__})") from None
 
     def _cells(self, title: str) -> Iterator[tuple[int, list[Any]]]:
