@@ -134,7 +134,7 @@ def test_answers_that_are_never_json_hold_nobody_up(syncing: Syncing) -> None:
 
     with BulkLookup(syncing.config) as bulk:
         job = CustomerPull(syncing.warehouse, bulk, key=syncing.key("pull"), region="RU", settings=syncing.settings)
-        with pytest.raises(PullIncomplete, match=r"3 of (59|60)"):
+        with pytest.raises(PullIncomplete, match="3 of 60"):
             job.run(PullScope(syncing.organization_id))
 
     assert syncing.value("select count(*) from syrve.customer") == 57
@@ -149,7 +149,7 @@ def test_answers_that_are_500_for_ever_hold_nobody_up(syncing: Syncing, monkeypa
     syncing.simulator.control.put_raw_answers(odd)
     started = time.monotonic()
 
-    with pytest.raises(PullIncomplete, match=r"3 of (59|60)"):
+    with pytest.raises(PullIncomplete, match="3 of 60"):
         syncing.pull()
 
     assert syncing.value("select count(*) from syrve.customer") == 57
