@@ -385,6 +385,19 @@ def test_call_that_fails_while_others_are_answered_ends_soon() -> None:
     assert 2.0 < verdict.error.tried_seconds <= now - 1000.0 <= ALONE_DEADLINE_SECONDS
 
 
+@pytest.mark.parametrize(("status", "is_alone"), [(500, True), (503, False)])
+def test_500_behind_the_answers_of_others_is_its_own(status: int, is_alone: bool) -> None:
+    ending = make_call(CUSTOMER_INFO)  # sent at 1000; the others, sent with it, were answered before it came
+    now, failing = 1000.2, Answer(status, {}, b"{}")
+    while isinstance(verdict := ending.decide(failing, now, others_answered_at=1000.1), Again):
+        now += verdict.wait_seconds
+
+    assert isinstance(verdict, Failed)
+    assert isinstance(verdict.error, ServiceUnavailable)
+    assert verdict.error.failed_alone is is_alone
+    assert (now - 1000.2 <= ALONE_DEADLINE_SECONDS) is is_alone
+
+
 def test_call_that_fails_with_all_others_waits_for_the_service() -> None:
     ending = play(make_call(CUSTOMER_INFO), [Answer(500, {}, b"{}")] * 500)
 

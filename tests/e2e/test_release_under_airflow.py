@@ -1,5 +1,6 @@
 """Holds are released through a real scheduler once a person has chosen them in Airflow's own question."""
 
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -43,7 +44,7 @@ def test_holds_wait_for_a_person_and_only_the_chosen_are_cancelled(airflow: Any,
     airflow.wait_for_question(asking, "approve")
     query = "select options, body from hitl_detail join task_instance on hitl_detail.ti_id = task_instance.id where run_id = %s"
     ((options, body),) = airflow.rows(query, asking.run_id, database="airflow")
-    assert "| 1 | 10.00 |" in body
+    assert re.search(r"\| \d+ \| 10\.00 \|", body), "holds of other tests may stand before it"
     assert releasing.purse.customer_id not in body
     assert releasing.cancels == 0
 

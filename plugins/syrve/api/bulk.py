@@ -214,7 +214,7 @@ class BulkLookup:
             outcome = await self._sent(endpoint, call.request(token))
             verdict = call.decide(outcome, now(), math.inf if failed_alone else self._answered_at)
             self.stats.count(verdict)
-            if not is_transient(verdict):
+            if not is_transient(verdict) and endpoint.family is not Family.AUTH:
                 self._answered_at = now()
             if isinstance(verdict, Done):
                 self._tokens.accept(token)

@@ -181,6 +181,7 @@ class Call:
         "_others_answered_at",
         "_repeats",
         "_rng",
+        "_started_at",
         "_unreadable_deadline",
         "_url",
         "backoff",
@@ -207,6 +208,7 @@ class Call:
         self._rng = rng
         self._repeats = 0
         self._failing_since: float | None = None
+        self._started_at = started_at
         self._unreadable_deadline = min(self.deadline, started_at + UNREADABLE_DEADLINE_SECONDS)
 
     @property
@@ -288,7 +290,9 @@ class Call:
         if self._failing_since is None:
             self._failing_since = now
         error.tried_seconds = now - self._failing_since
-        error.failed_alone = self._others_answered_at > self._failing_since
+        # A 500 is mostly about one record, and those sent beside it may all have been answered before it came.
+        since = self._started_at if error.status == 500 else self._failing_since
+        error.failed_alone = self._others_answered_at > since
         return self._failing_since + (ALONE_DEADLINE_SECONDS if error.failed_alone else math.inf)
 
     def _money_error(self, error: SyrveError) -> SyrveError:
