@@ -24,7 +24,9 @@ def main() -> int:
     written.add_argument("output", type=Path)
     released = commands.add_parser("release", help="build everything that a release publishes, twice, and compare")
     released.add_argument("output", type=Path)
-    released.add_argument("--rehearse", action="store_true", help="with the changelog's section Unreleased, whatever has changed")
+    released.add_argument(
+        "--rehearse", action="store_true", help="with the changelog's section Unreleased, whatever has changed"
+    )
     chosen = parser.parse_args()
     if chosen.command == "release":
         return _release(chosen.output, is_rehearsal=chosen.rehearse)

@@ -56,9 +56,11 @@ def release(root: Path, output: Path, *, is_rehearsal: bool = False) -> dict[str
 def released_version(source: Path) -> str:
     """Return the version that both distributions of a source tree have; raises `NotReleasable` where they differ."""
     found = {name: VERSION.findall((source / name).read_text(encoding="utf-8")) for name in VERSION_FILES}
-    versions = {version for each in found.values() for version in each}
+    versions: set[str] = {version for each in found.values() for version in each}
     if len(versions) != 1 or any(len(each) != 1 for each in found.values()):
-        raise NotReleasable(f"the versions don't agree: {', '.join(f'{name} has {each}' for name, each in found.items())}")
+        raise NotReleasable(
+            f"the versions don't agree: {', '.join(f'{name} has {each}' for name, each in found.items())}"
+        )
     return versions.pop()
 
 
