@@ -75,7 +75,7 @@ grant select (erasure_id, run_id, organization_id, customer_id, pseudonym, reque
 -- Signals: not the phone, and of the identity that one led to not its value.
 grant select (
     signal_id, organization_id, kind, event_type, channel, event_at, received_at, customer_id, order_id, external_number, amount, wallet_id, change, balance,
-    change_type, order_number, field_names, taken_at, identity_kind, is_followed, is_new, settled_at, looked_at, led_to_change
+    change_type, order_number, field_names, taken_at, identity_kind, is_followed, is_new, evaluated_at, looked_at, led_to_change
 ) on sync.signal to syrve_ops;
 grant select on sync.signal_precision, sync.signal_day, sync.order_bookmark, wallet.notified_movement to syrve_ops;
 grant select on analytics.signal_quality to syrve_ops;
