@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Syrve",
                 "python-modules": [
+                    "syrve.operators.alerts",
                     "syrve.operators.approval",
                     "syrve.operators.asking",
                     "syrve.operators.backfill",
