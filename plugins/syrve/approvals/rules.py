@@ -29,7 +29,7 @@ class User:
         What looks like an id is no name: users may choose what they are called.
         """
         names = [self.user_id] if _ID.fullmatch(entry) else [self.user_id, self.name or ""]
-        return any(each == entry or (each + entry).isascii() and each.lower() == entry.lower() for each in names)
+        return any(each == entry or ((each + entry).isascii() and each.lower() == entry.lower()) for each in names)
 
 
 _ID = re.compile(r"[0-9]+|[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
