@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import document
+from benchmarks import document, freshness
 from benchmarks.machine import facts
 from benchmarks.measure import Promise
 
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (chosen.log, chosen.round_days, chosen.trace) != (None, None, None):
         if chosen.names != ["freshness"] or chosen.log is None or chosen.round_days is None:
             parser.error("a replay is: freshness --log FILE --round-days N [--trace OUT]")
-        return importlib.import_module("benchmarks.freshness").main(chosen.log, chosen.round_days, chosen.trace)
+        return freshness.main(chosen.log, chosen.round_days, chosen.trace)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped on the way out
     about = facts()
     for line in about:

@@ -4,6 +4,7 @@ import json
 import pickle
 import random
 import traceback
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from fixtures.errors import subclasses
 from syrve.api import decode, decode_cloud
-from syrve.api.answers import LOYALTY_NOT_CONFIGURED_CODES, NOT_FOUND_CODES, NeedsNewToken, interpret
+from syrve.api.answers import NOT_FOUND_CODES, NeedsNewToken, interpret
 from syrve.api.config import SyrveConfig
 from syrve.api.endpoints import (
     ACCESS_TOKEN,
@@ -37,6 +38,7 @@ from syrve.api.errors import (
     UnreadableAnswer,
 )
 from syrve.api.fields import BadField
+from syrve.api.money_answers import LOYALTY_NOT_CONFIGURED_CODES
 from syrve.api.protocol import Again, Answer, Backoff, Call, Done, Failed
 
 HOLD = WALLET_HOLD
@@ -221,7 +223,7 @@ def test_no_answer_whatever_gives_anything_but_a_value_an_error_or_a_bounded_wai
         assert 200 <= status < 300
 
 
-READERS = {
+READERS: dict[str, Callable[[Any], object]] = {
     "organizations": decode.organizations,
     "customer": lambda answer: decode.customer(answer, time_zone=UTC),
     "coupons": lambda answer: decode.coupons(answer, time_zone=UTC),

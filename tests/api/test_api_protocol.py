@@ -95,7 +95,8 @@ def make_call(endpoint: Endpoint, *, backoff: Backoff | None = None, seed: int =
 
 def play(call: Call, outcomes: Iterable[Answer | Fault], *, started_at: float = 1000.0) -> Ending:
     """Carry a call out with a clock of its own: every exchange takes a moment, every wait its whole length."""
-    now, repeats = started_at, []
+    now = started_at
+    repeats: list[Again] = []
     for outcome in outcomes:
         now += EXCHANGE_SECONDS
         verdict: Verdict = call.decide(outcome, now)

@@ -15,6 +15,8 @@ import jsonschema
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, AssetAlias
+from airflow.sdk.bases.operator import BaseOperator
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.serialization.serialized_objects import DagSerialization
 
 from devstack import names
@@ -204,11 +206,21 @@ def test_dag_explains_itself(dag: DAG) -> None:
     assert len(dag.tags) > 1
 
 
+Task = BaseOperator | MappedOperator
+
+
+def argument_of(task: Task, name: str) -> Any:
+    """What a task was given, whether it is mapped or not."""
+    if isinstance(task, MappedOperator):
+        return task.partial_kwargs.get(name)
+    return task._pre_execute_hook if name == "pre_execute" else getattr(task, name)
+
+
 def test_every_task_has_an_owner_retries_and_the_retry_policy(dag: DAG) -> None:
     for task in dag.tasks:
         assert task.owner == "syrve"
         assert task.retries == (20 if task.task_id == "approve" else 4)
-        policy = task.partial_kwargs["retry_policy"] if task.is_mapped else task.retry_policy
+        policy = argument_of(task, "retry_policy")
         assert type(policy).__name__ == "SyrveRetryPolicy"
 
 
@@ -292,7 +304,7 @@ def test_backfill_starts_as_a_dry_run_and_leaves_slots_to_scheduled_work(dagbag:
     dag = dagbag.dags["syrve_backfill"]
 
     assert dag.params["dry_run"] is True
-    assert dag.get_task("pull").partial_kwargs["max_active_tis_per_dag"] == 2
+    assert argument_of(dag.get_task("pull"), "max_active_tis_per_dag") == 2
     assert dag.get_task("pull").weight_rule == "absolute"
     assert dagbag.dags["syrve_customers"].get_task("pull").weight_rule == "downstream", "leaves the queue first"
 
@@ -338,7 +350,7 @@ def test_dag_survives_serialization_with_its_form_pool_and_retry_policy(dag: DAG
         assert task.pool == dag.get_task(task.task_id).pool
 
 
-def schedules(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
+def schedules(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     for name in ("CUSTOMERS", "COUPONS", "CRM_PUSH"):
         monkeypatch.delenv(f"SYRVE_{name}_SCHEDULE", raising=False)
     for name, value in environment.items():
@@ -476,9 +488,9 @@ def test_form_that_can_send_asks_preview_or_send(dagbag: DagBag, dag_id: str) ->
     assert choice.schema["type"][0] == "string", "Airflow makes a dropdown of an enum of texts, and of no other"
     for value in (True, False, "Send", "Preview"):
         assert choice.resolve(value) is value
-    for value in (None, "", "yes", 1, 0):
+    for wrong in (None, "", "yes", 1, 0):
         with pytest.raises(ParamValidationError):
-            choice.resolve(value)
+            choice.resolve(wrong)
 
 
 IMPORTS = ("syrve_crm_import", "syrve_roster_import", "syrve_wallet_import")
@@ -497,9 +509,9 @@ def test_form_of_an_import_asks_preview_or_import(dagbag: DagBag, dag_id: str) -
     )
     for value in (True, False, "Import", "Preview"):
         assert choice.resolve(value) is value
-    for value in (None, "", "Send", 1):
+    for wrong in (None, "", "Send", 1):
         with pytest.raises(ParamValidationError):
-            choice.resolve(value)
+            choice.resolve(wrong)
 
 
 def test_form_says_whether_the_schedule_sends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -513,9 +525,7 @@ def test_form_says_whether_the_schedule_sends(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_every_task_refuses_unknown_conf_before_it_begins(dag: DAG) -> None:
-    assert {
-        task.partial_kwargs.get("pre_execute") if task.is_mapped else task._pre_execute_hook for task in dag.tasks
-    } == {refuse_unknown_conf}
+    assert {argument_of(task, "pre_execute") for task in dag.tasks} == {refuse_unknown_conf}
 
 
 @pytest.mark.parametrize("name", ["SYRVE_SELF_APPROVAL", "SYRVE_TOPUP_MAX_AMOUNT_PER_ROW"])

@@ -80,7 +80,7 @@ def test_v2_token_needs_key_application_and_secret(cloud_api: Any, field: Any) -
 
 
 def test_customer_has_exactly_the_fields_of_the_live_service(cloud: Any, cloud_api: Any, organization_id: Any) -> None:
-    seen = {field: set() for field in FIELDS}
+    seen: dict[str, set[bool]] = {field: set() for field in FIELDS}
     for state in cloud.control.customers_page(organization_id, limit=80):
         customer = info(cloud_api, organization_id, state["customer_id"])
         assert set(customer) == FIELDS
