@@ -28,7 +28,7 @@ taken as (
         identity_value = case when staged.is_followed then staged.identity_value end,
         is_followed = staged.is_followed,
         is_new = staged.is_followed and not staged.is_known,
-        settled_at = case when not staged.is_followed then clock_timestamp() end
+        evaluated_at = case when not staged.is_followed then clock_timestamp() end
     from staging_signal as staged
     where known.signal_id = staged.signal_id
     returning
