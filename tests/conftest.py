@@ -15,6 +15,7 @@ pytest_plugins = [
     "fixtures.pushes",
     "fixtures.run_notes",
     "fixtures.api_servers",
+    "fixtures.object_store",
     "fixtures.browser",
 ]
 

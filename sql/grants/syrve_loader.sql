@@ -136,6 +136,8 @@ grant select on privacy.erasure to syrve_loader;
 grant insert (run_id, organization_id, customer_id, phone, requested_by) on privacy.erasure to syrve_loader;
 grant execute on function
 privacy.is_erased(uuid, text, text),
+privacy.is_written_as(text, text),
+privacy.with_plain_digits(text),
 privacy.names_erased(uuid, text),
 privacy.erased_customers(uuid[], uuid[]),
 privacy.add_erased_identity(uuid, uuid, text, text),

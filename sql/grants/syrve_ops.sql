@@ -52,7 +52,7 @@ wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.findin
 wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_version, wallet.campaign_row, wallet.notification, wallet.finding_told
 to syrve_ops;
 grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again, wallet.released_payment to syrve_ops;
-grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text) to syrve_ops;
+grant execute on function wallet.order_balance_as_of(timestamptz, uuid, text), wallet.clock_skew() to syrve_ops;
 grant select on wallet.ledger, wallet.epoch, wallet.fence, wallet.fence_lift, wallet.closed_fence, wallet.restore_suspect to syrve_ops;
 -- A person's word that money may move again; the database says whose.
 grant insert (fence_id, reason) on wallet.fence_lift to syrve_ops;

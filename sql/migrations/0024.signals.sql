@@ -95,6 +95,10 @@ begin
             and (
                 privacy.is_erased(added.organization_id, 'id', added.customer_id::text)
                 or privacy.is_erased(added.organization_id, 'phone', added.phone)
+                or privacy.names_erased(
+                    added.organization_id,
+                    concat_ws(' ; ', added.event_type, added.external_number, added.order_number, added.change_type)
+                )
             );
     end if;
     return null;

@@ -91,6 +91,7 @@ def test_refused_login_fails_the_run_at_once_and_says_what_to_do(airflow: Any) -
     outcome, run = airflow.run("syrve_customers")
 
     assert outcome == "failed"
+    assert airflow.note(run) == "Result: Failed at plan, see the log."
     assert [task.try_number for task in airflow.last_tasks if task.task_id == "plan"] == [1]
     assert "check the password field of the connection" in airflow.task_log(run, "plan")
 
@@ -131,6 +132,7 @@ def test_failing_organization_fails_alone_and_visibly(airflow: Any) -> None:
         airflow.rows("alter table sync.roster drop constraint broken")
 
     assert outcome == "failed"
+    assert airflow.note(run) == "Result: Failed at pull, see the log; 60 looked up, 60 changed."
     assert airflow.rows("select distinct organization_id::text from syrve.customer") == [(first,)]
     states = airflow.task_states()
     assert sorted(state for label, state in states.items() if label.startswith("pull")) == ["failed", "success"]
