@@ -24,7 +24,8 @@ grant select, insert, delete on sync.refresh_evidence to syrve_loader;
 grant execute on function
 sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
-sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
+sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
+sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision)
 to syrve_loader;
 grant select, insert, update, delete on sync.breaker_count to syrve_loader;
 -- A breaker is let through or dropped by a person, by functions: without decided_by neither can be written, and let_through_at not at all.
@@ -165,6 +166,7 @@ grant insert (
 ) on sync.signal to syrve_loader;
 grant update (phone, taken_at, identity_kind, identity_value, is_followed, is_new, evaluated_at, looked_at, led_to_change) on sync.signal to syrve_loader;
 grant select, insert (organization_id, secret_hash), update (retired_at) on sync.signal_secret to syrve_loader;
+grant select, insert, update on sync.signal_flow to syrve_loader;
 grant select, insert, update on sync.signal_precision, sync.signal_day, sync.order_bookmark to syrve_loader;
 grant select, insert, update (looked_at, balance_seen), delete on wallet.notified_movement to syrve_loader;
 grant execute on function sync.signal_worth(double precision, double precision) to syrve_loader;
