@@ -26,7 +26,8 @@ grant execute on function
 sync.explain_due(uuid, text),
 sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
-sync.refresh_days(double precision, double precision, double precision, double precision, double precision)
+sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
+sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision)
 to syrve_ops;
 grant select on sync.breaker_count, sync.breaker to syrve_ops;
 grant
@@ -77,7 +78,7 @@ grant select (
     signal_id, organization_id, kind, event_type, channel, event_at, received_at, customer_id, order_id, external_number, amount, wallet_id, change, balance,
     change_type, order_number, field_names, taken_at, identity_kind, is_followed, is_new, evaluated_at, looked_at, led_to_change
 ) on sync.signal to syrve_ops;
-grant select on sync.signal_precision, sync.signal_day, sync.order_bookmark, wallet.notified_movement to syrve_ops;
+grant select on sync.signal_precision, sync.signal_day, sync.signal_flow, sync.order_bookmark, wallet.notified_movement to syrve_ops;
 grant select on analytics.signal_quality to syrve_ops;
 grant select (organization_id, made_at, retired_at) on sync.signal_secret to syrve_ops;
 grant execute on function sync.signal_worth(double precision, double precision) to syrve_ops;

@@ -34,9 +34,10 @@ def count_customers(pushing: Pushing) -> int:
 
 
 def category_of(pushing: Pushing) -> str:
-    return pushing.value(
+    category_id = pushing.value(
         "select category_id::text from syrve.customer_category group by category_id order by count(*) limit 1"
     )
+    return str(category_id)
 
 
 def test_only_the_changed_fields_are_sent_by_id(pushing: Pushing) -> None:

@@ -10,19 +10,12 @@ from devstack.cli import REPOSITORY
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 350, 50
 LONG_MODULES = {
-    "tests/api/test_api_answers.py",
-    "tests/api/test_api_protocol.py",
     "tests/crm/test_push_apply.py",
     "tests/crm/test_push_plan.py",
-    "tests/customers/test_backfill.py",
-    "tests/customers/test_due_order.py",
-    "tests/dags/test_dag_files.py",
     "tests/findings/test_order_rules.py",
     "tests/findings/test_rules.py",
     "tests/privacy/test_erasure.py",
     "tests/release/test_meanwhile.py",
-    "tests/simulator/test_simulator_cloud_customers.py",
-    "tests/simulator/test_simulator_wallet.py",
     "tests/sources/forms_of_files.py",
     "tests/sources/test_queries.py",
     "tests/wallet/test_import.py",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk._shared.observability.metrics import stats as backend
+from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
@@ -45,7 +46,7 @@ def received(monkeypatch: pytest.MonkeyPatch) -> Iterator[Received]:
 
         yield read
         monkeypatch.undo()
-        if backend._backend is not None:
+        if isinstance(backend._backend, SafeStatsdLogger):
             backend._backend.statsd.close()
         backend._backend = None
         backend._factory = None

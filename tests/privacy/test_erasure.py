@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from fixtures.persons import SURNAME, Persons
+from fixtures.pulls import phone_in
 from syrve.approvals.errors import NotApproved
 from syrve.privacy.erase import erase_people
 from syrve.privacy.errors import ErasureHindered, UnusableRequest
@@ -77,7 +78,7 @@ def test_pull_does_not_bring_an_erased_customer_back(persons: Persons) -> None:
     other = persons.purse.simulator.control.customers_page(
         persons.organization_id, offset=persons.purse.place + 1, limit=1
     )[0]
-    persons.import_roster(other["phone"])
+    persons.import_roster(phone_in(other))
     phone = "+79990001122"
     persons.execute(
         "insert into sync.roster (organization_id, identity_kind, identity_value, source) values (%s, 'phone', %s, 'test')",
@@ -248,7 +249,7 @@ def test_identity_of_a_living_customer_is_not_taken_for_erased(persons: Persons)
     persons.erase()
     place = persons.purse.place + 2
     (other,) = persons.purse.simulator.control.customers_page(persons.organization_id, offset=place, limit=1)
-    persons.import_roster(other["phone"])
+    persons.import_roster(phone_in(other))
     persons.pull()
 
     for kind, value in (("id", other["customer_id"]), ("phone", other["phone"])):

@@ -23,7 +23,7 @@ from syrve.wallet.errors import (
     WalletError,
 )
 from syrve.wallet.payment import OrderOutcomeUnknown, Payment
-from syrve.wallet.settings import POLICIES
+from syrve.wallet.settings import POLICIES, PaymentPolicy
 
 CHARGE, POS = POLICIES
 KEPT = Decimal("70.00")
@@ -47,7 +47,7 @@ class TillRefuses(Exception):
 class Till:
     """An order service: each order once however often it is asked, and it consumes the hold where that is its job."""
 
-    def __init__(self, purse: Purse, policy: str) -> None:
+    def __init__(self, purse: Purse, policy: PaymentPolicy) -> None:
         self.purse = purse
         self.policy = policy
 
@@ -61,7 +61,7 @@ class Till:
         payment.note_consumed(receipt="7")
 
 
-def pay(purse: Purse, policy: str, order: Callable[[Payment], None] | None = None, **options: Any) -> Payment:
+def pay(purse: Purse, policy: PaymentPolicy, order: Callable[[Payment], None] | None = None, **options: Any) -> Payment:
     till = Till(purse, policy)
     step = options.get("step", lambda name: None)
     with purse.payment(policy, "order-1", **options) as payment:
@@ -85,7 +85,7 @@ def refuse(payment: Payment) -> None:
     raise TillRefuses
 
 
-def resume(purse: Purse, policy: str, order: Callable[[Payment], None] | None = None) -> Payment | None:
+def resume(purse: Purse, policy: PaymentPolicy, order: Callable[[Payment], None] | None = None) -> Payment | None:
     """Begin the payment again until it has ended, one way or the other."""
     for _ in range(3):
         with suppress(WalletError, TillRefuses):
@@ -94,7 +94,7 @@ def resume(purse: Purse, policy: str, order: Callable[[Payment], None] | None = 
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_payment_takes_the_money_once_and_leaves_no_hold(purse: Purse, policy: str) -> None:
+def test_payment_takes_the_money_once_and_leaves_no_hold(purse: Purse, policy: PaymentPolicy) -> None:
     paid = pay(purse, policy)
 
     assert paid.result is not None
@@ -110,7 +110,7 @@ def test_payment_takes_the_money_once_and_leaves_no_hold(purse: Purse, policy: s
 @pytest.mark.parametrize(
     ("policy", "step"), [*((CHARGE, step) for step in CHARGE_STEPS), *((POS, step) for step in POS_STEPS)]
 )
-def test_payment_killed_after_any_step_goes_on_where_it_stopped(purse: Purse, policy: str, step: str) -> None:
+def test_payment_killed_after_any_step_goes_on_where_it_stopped(purse: Purse, policy: PaymentPolicy, step: str) -> None:
     killed = in_another_process(lambda: pay(purse, policy, step=killed_at(step)))
     assert killed == -signal.SIGKILL
 
@@ -151,7 +151,7 @@ def test_failed_order_killed_after_any_step_gives_the_money_back(purse: Purse, s
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_failed_order_gives_the_money_back_and_says_why_it_failed(purse: Purse, policy: str) -> None:
+def test_failed_order_gives_the_money_back_and_says_why_it_failed(purse: Purse, policy: PaymentPolicy) -> None:
     with pytest.raises(TillRefuses):
         pay(purse, policy, refuse)
 
@@ -335,7 +335,7 @@ def test_till_that_does_not_say_what_it_took_leaves_the_hold_open_in_the_ledger(
 
 def test_unknown_policy_is_refused(purse: Purse) -> None:
     with pytest.raises(UnusableOperation):
-        purse.payment("hope", "order-1")
+        purse.payment("hope", "order-1")  # type: ignore[arg-type]  # what an untyped caller may give
 
 
 TURNED_AWAY: dict[str, dict[str, Any]] = {

@@ -16,7 +16,7 @@ from syrve.api.errors import SyrveError
 from syrve.wallet.errors import OrderFailed, PaymentRefused, PaymentUnsettled, UnusableOperation, WalletError
 from syrve.wallet.importing import WalletImport
 from syrve.wallet.payment import Payment, PaymentRequest
-from syrve.wallet.settings import POLICIES, WalletSettings
+from syrve.wallet.settings import POLICIES, PaymentPolicy, WalletSettings
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
 from syrve.warehouse.runs import TaskKey
 
@@ -38,7 +38,9 @@ class Refused(Exception):
     pass
 
 
-def payment(purse: Purse, key: str = "p1", *, amount: str = "30.00", policy: str = CHARGE, **options: Any) -> Payment:
+def payment(
+    purse: Purse, key: str = "p1", *, amount: str = "30.00", policy: PaymentPolicy = CHARGE, **options: Any
+) -> Payment:
     whose = (purse.organization_id, purse.customer_id, purse.wallet_id)
     return Payment(
         purse.money(**options), PaymentRequest(*whose, Decimal(amount), "order-1", payment_id=key), policy=policy
@@ -347,7 +349,7 @@ def test_guest_is_charged_once_or_not_at_all_whoever_dies(purse: Purse, seed: in
     policy, fails = rng.choice(POLICIES), rng.random() < 0.25
 
     def run(step: str | None) -> None:
-        options = {} if step is None else {"step": killed_at(step)}
+        options: dict[str, Any] = {} if step is None else {"step": killed_at(step)}
         with payment(purse, policy=policy, **options) as paying:
             if fails:
                 raise Refused

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from fixtures.pulls import phone_in
 from fixtures.wallets import AT_ONCE, Purse, in_another_process, killed_at, start_process, wait_for
 from syrve.approvals.book import ApprovalBook, RunOf
 from syrve.approvals.errors import LimitExceeded, NotApproved
@@ -102,7 +103,7 @@ def campaign(purse: Purse) -> Campaign:
         purse.execute(
             "insert into syrve.customer (organization_id, customer_id, phone, is_deleted, extra, first_seen_at, changed_at, fetched_at, "
             "profile_changed_at) values (%s, %s, %s, false, '{}', now(), now(), now(), now())",
-            *(purse.organization_id, each["customer_id"], to_e164(each["phone"], "RU")),
+            *(purse.organization_id, each["customer_id"], to_e164(phone_in(each), "RU")),
         )
         purse.execute(
             "insert into syrve.wallet_balance (organization_id, customer_id, wallet_id, balance, changed_at, fetched_at) "
