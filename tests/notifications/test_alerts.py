@@ -6,6 +6,7 @@ from fixtures.channels import Webhook
 from notifications.conftest import Connecting
 from syrve.notifications.alerts import MOST_LINES, tell_of_alerts
 from syrve.warehouse.database import Warehouse
+from syrve.warehouse.sql_files import sql
 
 ORGANIZATION = "5f4e0000-0000-4000-8000-000000000001"
 FAILING = {"syrve_customers": "syrve_customers runs by itself and fails"}
@@ -148,10 +149,9 @@ def test_killed_before_it_noted_tells_the_same_again(
     warehouse: Warehouse, connecting: Connecting, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channels = connecting(webhook.path)
-    from syrve.notifications import alerts
-
-    known = alerts.sql
-    monkeypatch.setattr(alerts, "sql", lambda name: "select 1/0" if name == "alert/told.sql" else known(name))
+    monkeypatch.setattr(
+        "syrve.notifications.alerts.sql", lambda name: "select 1/0" if name == "alert/told.sql" else sql(name)
+    )
     with pytest.raises(Exception, match="note what people were told"):
         tell_of_alerts(warehouse, channels, FAILING)
     monkeypatch.undo()
