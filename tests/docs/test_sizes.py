@@ -10,8 +10,6 @@ from devstack.cli import REPOSITORY
 
 MOST_LINES, MOST_LINES_OF_A_FUNCTION = 350, 50
 LONG_MODULES = {
-    "tests/crm/test_push_apply.py",
-    "tests/crm/test_push_plan.py",
     "tests/findings/test_order_rules.py",
     "tests/findings/test_rules.py",
     "tests/privacy/test_erasure.py",
@@ -25,10 +23,6 @@ LONG_MODULES = {
     "tests/wallet/test_topup.py",
 }
 LONG_FUNCTIONS = {
-    "benchmarks/lookups.py::run",
-    "plugins/syrve/api/decode_clean.py::_customer",
-    "plugins/syrve/operators/forms.py::_file_format",
-    "plugins/syrve/provider.py::get_provider_info",
     "tests/e2e/test_findings_under_airflow.py::test_backfilled_days_say_what_was_true_then",
     "tests/e2e/test_push_under_airflow.py::test_wishes_are_imported_shown_approved_pushed_and_read_back",
 }
