@@ -12,7 +12,7 @@ export PYTHONPATH := tools
 export DAG CONF ARGS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up airflow down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom unit coverage mutants bench lock clean
+.PHONY: help install demo up airflow down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom release unit coverage mutants bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,7 +55,7 @@ lint: install
 	$(BIN)/ruff format --check .
 
 types: install
-	$(BIN)/mypy plugins simulator tools docker dags benchmarks tests
+	$(BIN)/mypy
 
 layers: install
 	$(BIN)/lint-imports --no-cache
@@ -74,6 +74,9 @@ audit: install ## ask a vulnerability database about every release of the lock
 
 sbom: install ## write a CycloneDX bill of materials to dist/sbom.cdx.json
 	@$(BIN)/python -m supplychain sbom dist/sbom.cdx.json
+
+release: install ## build wheels, sdists, bill of materials, docs and notes of this commit into dist/release, twice; REHEARSE=1 before there is a version
+	@$(BIN)/python -m supplychain release dist/release $(if $(filter-out 0,$(REHEARSE)),--rehearse)
 
 docs: install ## build the docs site into build/docs; every link must resolve
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs

@@ -4,7 +4,8 @@
 Shows where Syrve sends the webhooks of each organization, and which. With an address and *Send* it has order events sent there too, with a
 secret of its own; what others have set stays. Under the dialect `reference` it skips itself.
 
-**Tasks.** `webhooks`. **Safe to** run twice, clear, or kill: what is set already is not set again.
+**Tasks.** `webhooks`. **Safe to** run twice, clear, or kill: what is set already is not set again. With *New secret* each run and
+each repeat makes another one: Syrve has the last, and the former ones stay good until they are retired, so no webhook is lost.
 
 **When it fails** with `WebhooksTaken`, the webhooks go to another address, of which an organization has only one: let that receiver pass
 them on, or move them. Balance notifications are set up in Syrve's back office, see docs/signals.md.

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +17,8 @@ from syrve.customers.refit import read_accounts
 from syrve.customers.settings import PullSettings
 from syrve.customers.what_if import outlooks
 from syrve.warehouse.database import Warehouse
-from syrve.warehouse.dsn import url_from_text
-from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
+from syrve.warehouse.dsn import url_from_environment
+from syrve.warehouse.errors import WarehouseError
 
 DSN_VARIABLES = ("SYRVE_WAREHOUSE_DSN", "AIRFLOW_CONN_SYRVE_WAREHOUSE")
 
@@ -91,10 +90,7 @@ def _budgets(text: str) -> list[float]:
 
 
 def _url() -> Any:
-    for variable in DSN_VARIABLES:
-        if text := os.environ.get(variable):
-            return url_from_text(text)
-    raise WarehouseConfigError(f"set {' or '.join(DSN_VARIABLES)} to the URL of the warehouse")
+    return url_from_environment(*DSN_VARIABLES, login="a reader of it")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@
     ├── FindingsError        syrve.findings.errors: reconciliation
     ├── PrivacyError         syrve.privacy.errors: erasures, exports, retention
     ├── NotificationError    syrve.notifications.errors: a channel
+    ├── UnusableStorage      syrve.hooks.storage: a folder or bucket
     ├── MissingExtra         syrve.optional: a library that was left out
     └── UnknownConf          syrve.operators.conf: the configuration of a run
 

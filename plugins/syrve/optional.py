@@ -11,6 +11,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "notifications": ("apprise", "airflow.providers.apprise"),
     "excel": ("openpyxl",),
     "parquet": ("pyarrow",),
+    "s3": ("airflow.providers.amazon", "s3fs"),
 }
 """The packages that each extra brings, by the names under which they are imported."""
 

@@ -41,13 +41,13 @@ create table sync.signal (
     identity_value text,
     is_followed boolean,
     is_new boolean,
-    settled_at timestamptz,
+    evaluated_at timestamptz,
     looked_at timestamptz,
     led_to_change boolean,
-    check (taken_at is not null or (identity_value is null and is_followed is null and settled_at is null))
+    check (taken_at is not null or (identity_value is null and is_followed is null and evaluated_at is null))
 );
 create index signal_waiting on sync.signal (signal_id) where taken_at is null;
-create index signal_followed on sync.signal (organization_id, identity_kind, identity_value) where is_followed and settled_at is null;
+create index signal_followed on sync.signal (organization_id, identity_kind, identity_value) where is_followed and evaluated_at is null;
 create index signal_customer on sync.signal (organization_id, customer_id) where customer_id is not null;
 create index signal_received_at on sync.signal using brin (received_at);
 comment on table sync.signal is
@@ -62,7 +62,7 @@ comment on column sync.signal.channel is 'webhook: it was sent to us; feed: syrv
 comment on column sync.signal.event_at is 'When it happened, as the sender says; later than received_at if their clock is ahead.';
 comment on column sync.signal.received_at is 'When we got it.';
 comment on column sync.signal.customer_id is 'Customer concerned, as the sender says.';
-comment on column sync.signal.phone is 'Phone of the customer; null as soon as the roster has it.';
+comment on column sync.signal.phone is 'Phone of the customer; null as soon as the signal is taken (taken_at), followed or not.';
 comment on column sync.signal.order_id is 'Syrve''s id of the order.';
 comment on column sync.signal.external_number is 'The number that a site or an app gave the order.';
 comment on column sync.signal.amount is 'What the order takes from wallets: the sum of its payments by loyalty card; null where it does not say.';
@@ -72,12 +72,12 @@ comment on column sync.signal.balance is 'Balance after that.';
 comment on column sync.signal.change_type is 'Syrve''s name of the movement.';
 comment on column sync.signal.order_number is 'Number of the order at the till.';
 comment on column sync.signal.field_names is 'Of an unknown event the names of its fields, so that it can be told what it was; no values.';
-comment on column sync.signal.taken_at is 'When it was worked off; null while it waits.';
+comment on column sync.signal.taken_at is 'When a run took it: its customer was made due, or it was left out; null while it waits.';
 comment on column sync.signal.identity_kind is 'Identity of the roster that it led to.';
-comment on column sync.signal.identity_value is 'Its value; null once that look-up is over, unless it is an id.';
+comment on column sync.signal.identity_value is 'Its value; null once the signal is evaluated (evaluated_at), unless it is an id.';
 comment on column sync.signal.is_followed is 'Whether it made the identity due; false where signals of this kind have led to nothing before.';
 comment on column sync.signal.is_new is 'Whether it brought a customer whom the roster lacked.';
-comment on column sync.signal.settled_at is 'When it was known what it led to, or a day had passed.';
+comment on column sync.signal.evaluated_at is 'When it was known what it led to, or a day had passed.';
 comment on column sync.signal.looked_at is 'Time of the look-up that followed it.';
 comment on column sync.signal.led_to_change is 'Whether that look-up found a change; null where none followed.';
 
@@ -95,6 +95,10 @@ begin
             and (
                 privacy.is_erased(added.organization_id, 'id', added.customer_id::text)
                 or privacy.is_erased(added.organization_id, 'phone', added.phone)
+                or privacy.names_erased(
+                    added.organization_id,
+                    concat_ws(' ; ', added.event_type, added.external_number, added.order_number, added.change_type)
+                )
             );
     end if;
     return null;
@@ -150,6 +154,25 @@ comment on column sync.signal_day.new_customers is 'Those that brought a custome
 comment on column sync.signal_day.looked is 'Those after which a look-up answered.';
 comment on column sync.signal_day.led_to_change is 'Those whose look-up found a change.';
 comment on column sync.signal_day.delay_seconds is 'Sum of the times from the signal to its look-up, of those with a change.';
+
+create table sync.signal_flow (
+    organization_id uuid not null,
+    sort text not null check (sort in ('balance', 'order')),
+    last_at timestamptz not null,
+    unreported double precision not null default 0,
+    stopped_at timestamptz,
+    is_told boolean not null default true,
+    primary key (organization_id, sort)
+);
+comment on table sync.signal_flow is 'Whether webhooks still come, for each organization and sort that has sent any.';
+comment on column sync.signal_flow.organization_id is 'Organization.';
+comment on column sync.signal_flow.sort is 'balance: notifications of balances; order: order events.';
+comment on column sync.signal_flow.last_at is 'When the last one came.';
+comment on column sync.signal_flow.unreported is
+'What happened since without one: orders of the feed that are later than that, or changes that look-ups found.';
+comment on column sync.signal_flow.stopped_at is
+'Since when they count as stopped: from then on no look-up is left out for their sake. Null while they come.';
+comment on column sync.signal_flow.is_told is 'Whether the channels were told of the last change, stopped or back.';
 
 create table sync.order_bookmark (
     organization_id uuid primary key,

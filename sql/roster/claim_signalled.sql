@@ -16,7 +16,7 @@ signalled as materialized (
         identity_kind,
         identity_value
     from sync.signal
-    where organization_id = %(organization_id)s and is_followed and settled_at is null
+    where organization_id = %(organization_id)s and is_followed and evaluated_at is null
 ),
 
 due as materialized (

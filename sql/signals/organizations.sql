@@ -1,4 +1,4 @@
--- Organizations with customers whom signals made due, of those that the login sees; and signals of any that wait.
+-- Organizations, of those that the login sees, with customers whom signals made due and who are due still.
 select distinct signalled.organization_id::text
 from sync.signal as signalled
 inner join sync.roster as known
@@ -9,7 +9,7 @@ inner join sync.roster as known
 inner join syrve.organization as organization on signalled.organization_id = organization.organization_id
 where
     signalled.is_followed
-    and signalled.settled_at is null
+    and signalled.evaluated_at is null
     and known.due_at <= now()
     and organization.account = %(account)s
 order by signalled.organization_id::text;

@@ -91,6 +91,7 @@ def test_refused_login_fails_the_run_at_once_and_says_what_to_do(airflow: Any) -
     outcome, run = airflow.run("syrve_customers")
 
     assert outcome == "failed"
+    assert airflow.note(run) == "Result: Failed at plan, see the log."
     assert [task.try_number for task in airflow.last_tasks if task.task_id == "plan"] == [1]
     assert "check the password field of the connection" in airflow.task_log(run, "plan")
 
@@ -118,6 +119,23 @@ def test_organization_without_loyalty_is_passed_over_with_a_finding(airflow: Any
     assert airflow.rows(findings) == []
 
 
+def test_dag_that_fails_is_an_alert_until_it_goes_well(airflow: Any) -> None:
+    airflow.fresh(customers=10)
+    airflow.rows("truncate sync.alert")
+    airflow.simulator.set_faults([{"operation": "access_token", "fault": "status", "status": 401, "probability": 1.0}])
+    assert airflow.run("syrve_customers")[0] == "failed"
+    query = "select subject, ended_at is null from sync.alert where subject = 'syrve_customers'"
+
+    outcome, looked = airflow.run("syrve_balances")
+    assert (outcome, airflow.rows(query)) == ("failed", [("syrve_customers", True)]), "it looks all the same"
+    assert "syrve_customers runs by itself and fails" in airflow.task_log(looked, "alert")
+
+    airflow.simulator.clear_faults()
+    assert airflow.run("syrve_customers")[0] == "success"
+    assert airflow.run("syrve_balances")[0] == "success"
+    assert airflow.rows(query) == [("syrve_customers", False)]
+
+
 def test_failing_organization_fails_alone_and_visibly(airflow: Any) -> None:
     airflow.fresh(organizations=2, customers=60)
     first, second = [each["organization_id"] for each in airflow.simulator.organizations()]
@@ -131,6 +149,7 @@ def test_failing_organization_fails_alone_and_visibly(airflow: Any) -> None:
         airflow.rows("alter table sync.roster drop constraint broken")
 
     assert outcome == "failed"
+    assert airflow.note(run) == "Result: Failed at pull, see the log; 60 looked up, 60 changed."
     assert airflow.rows("select distinct organization_id::text from syrve.customer") == [(first,)]
     states = airflow.task_states()
     assert sorted(state for label, state in states.items() if label.startswith("pull")) == ["failed", "success"]

@@ -13,7 +13,10 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 
+from fixtures.airflow import SetConnection
+from fixtures.object_store import ObjectStore
 from fixtures.persons import Persons
+from syrve.hooks.storage import storage_path
 from syrve.privacy.files import Scrubbed, scrub_files
 from syrve.privacy.old_files import prune_files
 
@@ -21,12 +24,17 @@ OTHER = "+79990001188"
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+@pytest.fixture(params=["folder", "bucket", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, set_connection: SetConnection) -> Any:
     """An inbox as the jobs see it: a path of pathlib, or of Airflow's object storage."""
     if request.param == "folder":
         (tmp_path / "inbox").mkdir()
         return tmp_path / "inbox"
+    if request.param == "s3":
+        store: ObjectStore = request.getfixturevalue("object_store")
+        bucket = store.make_bucket()
+        store.put(bucket, {"of-others/a.csv": b"phone\n"})
+        return storage_path(f"s3://{bucket}/guests", store.connection(set_connection))
     attach("memory", fs=fsspec.filesystem("memory"))
     folder = ObjectStoragePath("memory://inbox-of-a-test/guests")
     if folder.exists():
@@ -109,13 +117,13 @@ def test_exports_of_the_person_are_deleted(persons: Persons, tmp_path: Path) -> 
 def test_reports_keep_the_money_and_lose_the_id(persons: Persons, place: Any) -> None:
     (place / "2026-11").mkdir()
     report, other = place / "2026-11" / "findings.csv", place / "latest.html"
-    report.write_text(f"customer_id,amount\\n{persons.customer_id},5.00\\n{persons.organization_id},7.00\\n")
+    report.write_text(f"customer_id,amount\n{persons.customer_id},5.00\n{persons.organization_id},7.00\n")
     other.write_text(f"<p>{persons.organization_id}")
 
     done = scrub(persons, reports=[place])
 
     assert (done.rewritten, done.deleted) == (1, 0)
-    assert report.read_text() == f"customer_id,amount\\nerased,5.00\\n{persons.organization_id},7.00\\n"
+    assert report.read_text() == f"customer_id,amount\nerased,5.00\n{persons.organization_id},7.00\n"
 
 
 def test_old_reports_and_exports_go_and_nothing_else(tmp_path: Path) -> None:
@@ -140,3 +148,16 @@ def test_old_reports_and_exports_go_and_nothing_else(tmp_path: Path) -> None:
     assert removed == {"reports": 1, "exports": 1}
     assert not old.exists()
     assert all(path.exists() for path in kept)
+
+
+def test_store_that_refuses_the_login_is_not_an_empty_one(
+    persons: Persons,
+    object_store: ObjectStore,
+    set_connection: SetConnection,
+) -> None:
+    bucket = object_store.make_bucket()
+    object_store.put(bucket, {"guests.csv": f"phone\n{persons.phone}\n".encode()})
+    conn_id = object_store.connection(set_connection, password="wrong")
+
+    with pytest.raises(PermissionError):
+        scrub(persons, storage_path(f"s3://{bucket}", conn_id))

@@ -10,7 +10,7 @@ class Work:
 
     def __init__(self) -> None:
         self.due = ["bad", "good"]
-        self.settled = 0
+        self.evaluated = 0
 
     def take(self) -> Worked:
         return Worked(taken=1)
@@ -18,8 +18,8 @@ class Work:
     def organizations_due(self, account: str) -> list[str]:
         return list(self.due)
 
-    def settle(self) -> Worked:
-        self.settled += 1
+    def evaluate(self) -> Worked:
+        self.evaluated += 1
         return Worked()
 
 
@@ -41,4 +41,4 @@ def test_one_organization_that_fails_keeps_no_other_waiting() -> None:
 
     assert pulled == ["bad", "good"], "who failed is not asked again in this run"
     assert listener.problems == {"bad": error}
-    assert (done.taken, work.settled) == (3, 3)
+    assert (done.taken, work.evaluated) == (3, 3)

@@ -79,10 +79,10 @@ def test_unknown_customer_is_added_and_pulled(signalling: Signalling) -> None:
         ("id", first["customer_id"], "order")
     ]
     signalling.pull()
-    settled = signalling.work.settle()
+    evaluated = signalling.work.evaluate()
 
     assert signalling.syncing.rows("select customer_id::text from syrve.customer") == [(first["customer_id"],)]
-    assert (settled.settled, settled.led_to_change) == (1, 1)
+    assert (evaluated.evaluated, evaluated.led_to_change) == (1, 1)
 
 
 def test_person_known_by_phone_alone_is_added_by_phone(signalling: Signalling) -> None:
@@ -191,7 +191,7 @@ def test_balance_is_kept_as_a_movement_beside_what_was_seen(signalling: Signalli
     wallet_id = first["wallets"][0]["id"]
     signalling.take(balance_notification(customerId=first["customer_id"], walletId=wallet_id, phone=None))
     signalling.pull()
-    signalling.work.settle()
+    signalling.work.evaluate()
 
     ((amount, after, basis, seen, has_looked),) = signalling.syncing.rows(
         "select amount, balance_after, basis, balance_seen, looked_at is not null from wallet.notified_movement"
@@ -210,7 +210,7 @@ def test_storm_of_useless_signals_soon_costs_little(signalling: Signalling) -> N
         worked = signalling.take(*[order_of(each, number=storm) for each in customers])
         followed.append(worked.followed)
         signalling.pull()
-        signalling.work.settle()
+        signalling.work.evaluate()
 
     assert followed[0] == 150
     assert followed[-1] < 40, followed
@@ -233,7 +233,7 @@ def test_kind_that_leads_to_changes_again_is_trusted_again(signalling: Signallin
             )
         last = signalling.take(*[order_of(each, number=number) for each in customers]).followed
         signalling.pull()
-        signalling.work.settle()
+        signalling.work.evaluate()
 
     assert last == 150
     assert query("select sum(led_to_change) > 150 from sync.signal_day") == [(True,)]

@@ -111,8 +111,8 @@ def test_path_in_a_bucket_is_read_under_its_own_prefix_and_connection() -> None:
     folders = parse_inbox("s3://lake@guests/in, gs://other")
 
     [found] = find_in_inbox(folders, "s3://somebody@guests/in/2026/a.csv")
-    assert (found.url, found.folder.conn_id) == ("s3://guests/in/2026/a.csv", "lake")
-    assert [each.url for each in find_in_inbox(folders, "a.csv")] == ["s3://guests/in/a.csv", "gs://other/a.csv"]
+    assert (found.folder.scheme, found.key, found.folder.conn_id) == ("s3", "guests/in/2026/a.csv", "lake")
+    assert [each.key for each in find_in_inbox(folders, "a.csv")] == ["guests/in/a.csv", "other/a.csv"]
     for path in (
         "s3://guests/out/a.csv",
         "s3://guests/in/../out/a.csv",

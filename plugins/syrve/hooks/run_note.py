@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,12 @@ log = logging.getLogger(__name__)
 
 DEFAULT_AIRFLOW_API_CONN_ID = "syrve_airflow_api"
 MARK = "Progress: "
-"""What stands before it in a note is somebody else's and is kept."""
+RESULT_MARK = "Result: "
+"""What stands before one of the two in a note is somebody else's and is kept."""
 MAX_NOTE_LENGTH = 1_000
 TIMEOUT_SECONDS = (3.0, 5.0)
 """For the connection, and for each part of an answer: a pull must not wait long for a courtesy."""
+_OWN_PART = re.compile(rf"(?:\A|\n\n)(?:{MARK}|{RESULT_MARK}).*", re.DOTALL)
 _UNAUTHORIZED = 401
 
 
@@ -89,8 +92,23 @@ class RunNote:
 
 def with_progress(note: str, text: str) -> str:
     """Return the note with its progress replaced; unchanged where there is no room for it."""
-    others = note.partition(MARK)[0].rstrip()
-    written = f"{others}\n\n{MARK}{text}" if others else f"{MARK}{text}"
+    return _with(note, MARK, text)
+
+
+def with_result(note: str, text: str) -> str:
+    """Return the note with the run's result in place of its progress; unchanged where there is no room for it."""
+    return _with(note, RESULT_MARK, text)
+
+
+def has_progress(note: str) -> bool:
+    """Tell whether a task wrote its progress on the note."""
+    found = _OWN_PART.search(note)
+    return found is not None and found.group().lstrip().startswith(MARK)
+
+
+def _with(note: str, mark: str, text: str) -> str:
+    others = _OWN_PART.sub("", note).rstrip()
+    written = f"{others}\n\n{mark}{text}" if others else f"{mark}{text}"
     return written if len(written) <= MAX_NOTE_LENGTH else note
 
 

@@ -13,6 +13,7 @@ from syrve.hooks.warehouse import open_budget
 from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key
 from syrve.operators.progress import backfill_told
 from syrve.operators.rendered import as_flag, as_moment, as_number, as_text, as_texts
+from syrve.operators.run_words import leave_words
 from syrve.operators.sources import opened_source
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class SyrvePlanBackfillOperator(SyrveOperator):
         names = {each.organization_id: each.name for each in organizations}
         summary = _tell(plan, names, calls_per_minute)
         RunNote(context["ti"].dag_id, key.run_id, conn_id=self.airflow_api_conn_id).write(summary)
+        if is_dry_run:
+            leave_words(context, summary)
         return plan.shards
 
     def _since(self) -> datetime | None:

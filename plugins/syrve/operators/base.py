@@ -15,6 +15,7 @@ from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 from syrve.operators import assets
 from syrve.operators.metrics import Meter
+from syrve.operators.run_words import leave_run_words
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -56,6 +57,7 @@ class WarehouseOperator(BaseOperator):
         cls.template_fields = with_connections(cls)
 
     def __init__(self, *, warehouse_conn_id: str = DEFAULT_WAREHOUSE_CONN_ID, **kwargs: Any) -> None:
+        kwargs.setdefault("post_execute", leave_run_words)
         super().__init__(**kwargs)
         self.warehouse_conn_id = warehouse_conn_id
         self._url: URL | None = None

@@ -42,15 +42,14 @@ def _inboxes() -> Iterator[Any]:
     """Give the folders and buckets of the inbox."""
     from pathlib import Path
 
-    from airflow.sdk import ObjectStoragePath
-
+    from syrve.hooks.storage import storage_path
     from syrve.sources.inbox import parse_inbox
 
     for each in parse_inbox(settings.inbox()):
         if each.scheme == "file":
             yield Path(each.root)
         else:
-            yield ObjectStoragePath(f"{each.scheme}://{each.bucket}/{each.root}", conn_id=each.conn_id)
+            yield storage_path(f"{each.scheme}://{each.bucket}/{each.root}", each.conn_id)
 
 
 class SyrvePlanErasureOperator(SyrveOperator):
@@ -172,14 +171,14 @@ class SyrveEraseOperator(WarehouseOperator):
         from syrve.privacy.receipts import write_receipts
 
         warehouse, run_id = self.warehouse(), str(context["run_id"])
+        folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is told before anybody is erased
         try:
             done = erase_people(warehouse, run_id)
         finally:
             receipts = write_receipts(warehouse, run_id, receipts_folder())
             log.info("%d receipt(s) are written", receipts)
-        folders = _folders()
         files = scrub_files(
-            warehouse, run_id, inboxes=_inboxes(), exports=[folders["exports"]], reports=[folders["reports"]]
+            warehouse, run_id, inboxes=inboxes, exports=[folders["exports"]], reports=[folders["reports"]]
         )
         for name in files.named:
             log.warning("%s of the inbox still names people who were erased; delete or correct it", name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.operators.base import WarehouseOperator, told
+from syrve.operators.run_words import leave_counts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,6 +40,7 @@ class SyrvePublishOperator(WarehouseOperator):
             counts = read_counts(cursor, context["run_id"], task)
         log.info("The run: %s", told(counts))
         if not counts.changed:
+            leave_counts(context, self.warehouse_conn_id)  # what is skipped has no `post_execute`
             raise AirflowSkipException("Nothing changed, so no asset is updated")
         told_counts: dict[str, Any] = counts.as_dict()
         self.publish(context, counts.changed_tables or {outlet.name for outlet in self.outlets}, told_counts)

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import assets, settings
 from syrve.operators.base import SyrveOperator, task_key, told
+from syrve.operators.coupons import SyrveOrganizationsOperator
 from syrve.operators.customers import with_breaker
 from syrve.operators.metrics import Meter
 from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
@@ -39,22 +40,13 @@ def refuse_without_orders(config: SyrveConfig) -> None:
         raise AirflowSkipException(OFF)
 
 
-class SyrveOrderOrganizationsOperator(SyrveOperator):
+class SyrveOrderOrganizationsOperator(SyrveOrganizationsOperator):
     """Lists the organizations whose orders are read, or those of them that are wanted; skips itself if the dialect has no orders."""
-
-    template_fields: Sequence[str] = ("organization_ids",)
-
-    def __init__(self, *, organization_ids: list[str] | str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.organization_ids = organization_ids
 
     def execute(self, context: Context) -> list[str]:
         """List them."""
-        from syrve.organizations import chosen
-
         refuse_without_orders(self.syrve().config())
-        visible = [each.organization_id for each in self.refreshed_organizations(context)]
-        return chosen(visible, as_texts(self.organization_ids))
+        return super().execute(context)
 
 
 class SyrveReadOrdersOperator(SyrveOperator):
@@ -124,6 +116,7 @@ class SyrveFollowSignalsOperator(SyrveOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Follow."""
+        from syrve.notifications.signals import tell_of_signals
         from syrve.signals.listen import Listener
         from syrve.signals.work import SignalWork
         from syrve.warehouse.runs import Counts
@@ -141,6 +134,7 @@ class SyrveFollowSignalsOperator(SyrveOperator):
         changed |= {assets.PAYMENT_ORDER.name} if done.orders else set()
         changed |= {assets.ROSTER.name} if done.new_customers else set()
         self.publish(context, changed, counts)
+        tell_of_signals(warehouse, conn_id=self.notifications_conn_id)
         for problem in listener.problems.values():
             raise problem
         return counts

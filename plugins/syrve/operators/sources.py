@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, ObjectStoragePath
+from airflow.sdk import BaseHook
 
 from syrve.operators import settings
 from syrve.operators.base import told
 from syrve.operators.rendered import as_text
 
 if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
     from syrve.sources.bad_rows import BadRows
     from syrve.sources.file_format import FileFormat
     from syrve.sources.inbox import Found
@@ -134,43 +137,61 @@ def _opened_file(where: str | None, conn_id: str | None, how: FileFormat) -> Ite
     for found in places:
         if found.folder.scheme == "file":
             continue
-        remote = _remote(found, conn_id)
-        opened_file = _open_remote(remote)
+        storage = _remote(found, conn_id)
+        opened_file = _open_remote(storage, found)
         if opened_file is not None:
             with opened_file:
                 source = FileSource(opened_file, found.name, how)
-                yield Opened(source, Place("/".join(found.parts)), partial(_write_remote, remote))
+                yield Opened(source, Place("/".join(found.parts)), partial(_write_remote, storage, found))
             return
     raise UnusableSource(
         "there is no file at path in the inbox; its name must be as it is there, upper and lower case included"
     )
 
 
-def _remote(found: Found, conn_id: str | None) -> ObjectStoragePath:
-    if conn_id is not None and conn_id != found.folder.conn_id:
-        _check_connection(conn_id, "path_conn_id")
-    return ObjectStoragePath(found.url, conn_id=conn_id or found.folder.conn_id)
-
-
-def _open_remote(place: ObjectStoragePath) -> IO[bytes] | None:
+def _remote(found: Found, conn_id: str | None) -> AbstractFileSystem:
+    from syrve.hooks.storage import UnusableStorage, open_storage
     from syrve.sources.errors import UnusableSource
 
+    if conn_id is not None and conn_id != found.folder.conn_id:
+        _check_connection(conn_id, "path_conn_id")
     try:
-        return place.open("rb") if place.is_file() else None  # type: ignore[no-untyped-call]
-    except Exception as error:  # noqa: BLE001 - each storage has errors of its own, whose texts may hold keys
-        kind = type(error).__name__
+        return open_storage(found.folder.scheme, conn_id or found.folder.conn_id)
+    except UnusableStorage as error:
+        raise UnusableSource(f"the file at path cannot be opened: {error}") from None
+
+
+def _open_remote(storage: AbstractFileSystem, found: Found) -> IO[bytes] | None:
+    """Open a file of a bucket; None if there is none.
+
+    `isfile` of a store answers no whatever went wrong, a refused login included, so the file is asked for itself.
+    """
+    from syrve.sources.errors import UnreadableSource, UnusableSource
+
+    try:
+        if storage.info(found.key)["type"] != "file":
+            return None
+        file: IO[bytes] = storage.open(found.key, "rb")
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except PermissionError:
         raise UnusableSource(
-            f"the file at path cannot be opened ({kind}); check its connection and its rights"
+            "the file at path cannot be opened: the store refuses the login; check its connection and its rights"
         ) from None
+    except Exception as error:  # noqa: BLE001 - each storage has errors of its own, whose texts may hold keys
+        raise UnreadableSource(f"the file at path cannot be opened now ({type(error).__name__})") from None
+    return file
 
 
-def _write_remote(place: ObjectStoragePath, suffix: str, pieces: Iterable[bytes]) -> bool:
-    try:
-        with place.with_name(place.name + suffix).open("wb") as file:  # type: ignore[no-untyped-call]
-            for piece in pieces:
-                file.write(piece)
-    except Exception:  # noqa: BLE001 - each storage has errors of its own, whose texts may hold keys
-        return False
+def _write_remote(storage: AbstractFileSystem, found: Found, suffix: str, pieces: Iterable[bytes]) -> bool:
+    """Write a file beside one of a bucket, as a whole or not at all: the stores show a file once it is complete."""
+    with tempfile.NamedTemporaryFile(prefix="syrve-rejected-") as file:
+        file.writelines(pieces)
+        file.flush()
+        try:
+            storage.put_file(file.name, f"{found.key}{suffix}")
+        except Exception:  # noqa: BLE001 - each storage has errors of its own, whose texts may hold keys
+            return False
     return True
 
 

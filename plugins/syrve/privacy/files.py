@@ -122,6 +122,11 @@ def _scrub(search: _Search, path: Any, done: Scrubbed, *, is_ours: bool) -> None
 
 
 def _files(place: Any) -> Iterator[Any]:
+    if getattr(place, "protocol", "file") not in ("", "file", "local"):
+        # `exists` and `is_file` of a store answer no where it refuses the login, and nobody would be searched for.
+        for key in sorted(place.fs.find(place.path)):
+            yield place / key.removeprefix(place.path.rstrip("/")).lstrip("/")
+        return
     if not place.exists():
         return
     for path in sorted(place.rglob("*"), key=str):

@@ -1,10 +1,12 @@
-"""What a run did, in one sentence, for the Syrve page."""
+"""What a run did, in one sentence, for its note in Airflow and for the Syrve page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+RUN_WORDS_KEY = "syrve_run_words"
+"""Key of the XCom in which a task leaves what its run has done so far: `{"told": "2 changed", "rejected": 0}`."""
 _WORDS = (
     ("requested", "looked up"),
     ("changed", "changed"),
@@ -13,6 +15,8 @@ _WORDS = (
     ("failed", "failed"),
     ("held_back", "held back"),
 )
+MOST_FAILED = 3
+"""Failed tasks beyond these are counted."""
 _OWN_WORDS: Mapping[str, Mapping[str, str]] = {
     "syrve_roster_import": {"requested": "read", "changed": "added or changed"},
     "syrve_crm_import": {"requested": "read", "changed": "added or changed"},
@@ -26,6 +30,24 @@ def counts_told(dag_id: str, counts: Mapping[str, Any] | None) -> str:
     """Say the counts of `sync.run` in words, such as `2,052 looked up, 1 changed`; empty where all are zero."""
     own = _OWN_WORDS.get(dag_id, {})
     return ", ".join(f"{int(counts[name]):,} {own.get(name, told)}" for name, told in _WORDS if counts and counts[name])
+
+
+def result_told(result: object) -> str:
+    """Say the whole numbers of a task's result in words, leaving out what is zero; empty if there are none. Texts are left out."""
+    if not isinstance(result, Mapping):
+        return ""
+    numbers = {
+        str(name): value for name, value in result.items() if isinstance(value, int) and not isinstance(value, bool)
+    }
+    return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in numbers.items() if value)
+
+
+def failure_told(failed: Mapping[str, int], told: str) -> str:
+    """Say which tasks of a run failed and how often (by task id), and what the run had done until then."""
+    tasks = [f"{task_id} ({count:,} tasks)" if count > 1 else task_id for task_id, count in failed.items()]
+    more = f" and {len(tasks) - MOST_FAILED:,} more" if len(tasks) > MOST_FAILED else ""
+    begin = f"Failed at {', '.join(tasks[:MOST_FAILED])}{more}, see the log" if tasks else "Failed"
+    return f"{begin}; {told}." if told else f"{begin}."
 
 
 def as_sentence(told: str, otherwise: str) -> str:

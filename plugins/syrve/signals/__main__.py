@@ -9,13 +9,11 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy.engine import URL
-
 from syrve.signals.secret_book import add_secret, retire_secrets
 from syrve.signals.secrets import MIN_SECRET_LENGTH, new_secret
 from syrve.warehouse.database import Warehouse
-from syrve.warehouse.dsn import url_from_text
-from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
+from syrve.warehouse.dsn import url_from_environment
+from syrve.warehouse.errors import WarehouseError
 
 DSN_VARIABLES = ("SYRVE_SIGNALS_DSN", "SYRVE_WAREHOUSE_DSN", "AIRFLOW_CONN_SYRVE_WAREHOUSE")
 REGION_VARIABLE = "SYRVE_SIGNALS_REGION"
@@ -25,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        warehouse = Warehouse(_url(), application_name="syrve signals")
+        warehouse = Warehouse(
+            url_from_environment(*DSN_VARIABLES, login="syrve_receiver"), application_name="syrve signals"
+        )
         if options.command == "serve":
             return _serve(warehouse, options)
         if options.command == "secret":
@@ -70,13 +70,6 @@ def _secret(warehouse: Warehouse, organization_id: str, *, from_stdin: bool) -> 
     if not from_stdin:
         print(secret)
     return 0
-
-
-def _url() -> URL:
-    for variable in DSN_VARIABLES:
-        if text := os.environ.get(variable):
-            return url_from_text(text)
-    raise WarehouseConfigError(f"set {DSN_VARIABLES[0]} to the URL of the warehouse, as a log-in of syrve_receiver")
 
 
 if __name__ == "__main__":

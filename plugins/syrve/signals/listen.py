@@ -52,5 +52,5 @@ class Listener:
                 except SyrveProviderError as problem:
                     self.problems[organization_id] = problem
         if organization_ids or done.taken:
-            done.add(self._work.settle())
+            done.add(self._work.evaluate())
         return done

@@ -79,14 +79,14 @@ class SignalStore:
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._insert, events)
             except WarehouseUnavailable as error:
-                _settle(batch, error)
+                _tell(batch, error)
             except WarehouseError:
                 await self._write_singly(batch)
             except BaseException as error:
-                _settle(batch, error)
+                _tell(batch, error)
                 raise
             else:
-                _settle(batch, None)
+                _tell(batch, None)
 
     def _next_batch(self) -> list[tuple[Received, asyncio.Future[None]]]:
         batch: list[tuple[Received, asyncio.Future[None]]] = []
@@ -103,9 +103,9 @@ class SignalStore:
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._insert, each[0])
             except WarehouseError as error:
-                _settle([each], error)
+                _tell([each], error)
             else:
-                _settle([each], None)
+                _tell([each], None)
 
     def _insert(self, events: Received) -> None:
         try:
@@ -143,7 +143,7 @@ class SignalStore:
         self._session.close()
 
 
-def _settle(batch: Sequence[tuple[Received, asyncio.Future[None]]], error: BaseException | None) -> None:
+def _tell(batch: Sequence[tuple[Received, asyncio.Future[None]]], error: BaseException | None) -> None:
     for _, done in batch:
         if done.done():
             continue  # who asked is gone

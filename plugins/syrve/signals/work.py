@@ -22,13 +22,13 @@ _BEFORE_ORDERS = ("find_persons", "choose", "add", "make_due", "movements")
 
 @dataclass(slots=True)
 class Worked:
-    """What was done: signals `taken`, of which some were `followed`, brought `new_customers` or were about `orders`; and those settled."""
+    """What was done: signals `taken`, of them `followed` ones, with `new_customers`, about `orders`; and those `evaluated`."""
 
     taken: int = 0
     followed: int = 0
     new_customers: int = 0
     orders: int = 0
-    settled: int = 0
+    evaluated: int = 0
     led_to_change: int = 0
 
     def add(self, other: Worked) -> None:
@@ -63,17 +63,17 @@ class SignalWork:
                 if done.taken < self._batch_signals:
                     return total
 
-    def settle(self) -> Worked:
+    def evaluate(self) -> Worked:
         """Establish what followed signals led to, as far as look-ups have answered. Raises `WarehouseError`."""
         total = Worked()
         values = {"batch_signals": self._batch_signals}
         with self._warehouse.connect() as connection:
             while True:
-                with transaction(connection, "settle signals") as cursor:
-                    cursor.execute(sql("signals/settle.sql"), values)
-                    settled, led_to_change, *_ = fetch_one(cursor)
-                total.add(Worked(settled=settled, led_to_change=led_to_change))
-                if settled < self._batch_signals:
+                with transaction(connection, "evaluate signals") as cursor:
+                    cursor.execute(sql("signals/evaluate.sql"), values)
+                    evaluated, led_to_change, *_ = fetch_one(cursor)
+                total.add(Worked(evaluated=evaluated, led_to_change=led_to_change))
+                if evaluated < self._batch_signals:
                     return total
 
     def organizations_due(self, account: str) -> list[str]:
@@ -97,7 +97,7 @@ class SignalWork:
         for turn in range(1, turns + 1):
             cursor.execute(sql("wallet/orders.sql"), {"turn": turn})
         run("finish")
-        taken, followed, new_customers, orders, _ = fetch_one(cursor)
+        taken, followed, new_customers, orders, *_ = fetch_one(cursor)
         return Worked(taken, followed, new_customers, orders)
 
 

@@ -42,10 +42,9 @@ class Found:
         return self.parts[-1]
 
     @property
-    def url(self) -> str:
-        """The address of a file in a bucket."""
-        key = "/".join(part for part in (self.folder.root.strip("/"), *self.parts) if part)
-        return f"{self.folder.scheme}://{self.folder.bucket}/{key}"
+    def key(self) -> str:
+        """The name of a file in a bucket, the bucket's name before it: what a file system of fsspec is asked for."""
+        return "/".join(part for part in (self.folder.bucket, self.folder.root.strip("/"), *self.parts) if part)
 
 
 def parse_inbox(text: str | None) -> list[Folder]:

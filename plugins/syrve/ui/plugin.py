@@ -1,10 +1,12 @@
-"""What Airflow loads: the page under `/syrve` with its entry in the navigation, and the receiver of webhooks under `/syrve-signals`."""
+"""What Airflow loads: the page under `/syrve` with its entry in the navigation, the receiver of webhooks, and the notes of runs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from airflow.plugins_manager import AirflowPlugin
+
+from syrve.ui import run_notes
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -44,10 +46,11 @@ class LazySignals:
 
 
 class SyrvePlugin(AirflowPlugin):
-    """The Syrve page, and the receiver of webhooks."""
+    """The Syrve page, the receiver of webhooks under `/syrve-signals`, and the sentence on the note of every run."""
 
     name = "syrve"
-    fastapi_apps = [  # noqa: RUF012 - as Airflow declares it
+    listeners = [run_notes]  # noqa: RUF012 - as Airflow declares it
+    fastapi_apps = [  # noqa: RUF012
         {"app": LazyPage(), "url_prefix": URL_PREFIX, "name": "Syrve"},
         {"app": LazySignals(), "url_prefix": SIGNALS_PREFIX, "name": "Syrve signals"},
     ]

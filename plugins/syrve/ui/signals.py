@@ -17,6 +17,9 @@ from syrve.warehouse.errors import WarehouseConfigError
 
 log = logging.getLogger(__name__)
 
+REGION = "RU"
+"""Region of national phone numbers if the account's connection does not say it."""
+
 
 class ConnectedStore:
     """A store that looks Airflow's connection up with the first signal, so that one which is made later is found."""
@@ -36,7 +39,9 @@ class ConnectedStore:
             try:
                 self._store = SignalStore(open_warehouse())
             except AirflowNotFoundException:
-                raise WarehouseConfigError("Airflow has no connection syrve_warehouse") from None
+                raise WarehouseConfigError(
+                    "keep signals: Airflow has no connection syrve_warehouse; make one, as docs/install.md says"
+                ) from None
         return self._store
 
 
@@ -48,6 +53,11 @@ def create_mounted_app() -> FastAPI:
 def _region() -> str:
     try:
         return SyrveHook().config().default_region
-    except Exception:  # noqa: BLE001 - a receiver without a usable account still keeps what names its customers by id
-        log.warning("The connection syrve_default is not usable; national phone numbers in signals are read as Russian")
-        return "RU"
+    except Exception as error:  # noqa: BLE001 - without an account, customers named by id are kept all the same
+        log.warning(
+            "The receiver of signals could not read the connection syrve_default (%s): it reads phone numbers without a country code as "
+            "those of region %s. If they are of another, mend the connection and restart the api-server",
+            type(error).__name__,
+            REGION,
+        )
+        return REGION

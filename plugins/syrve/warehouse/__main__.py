@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -11,8 +10,8 @@ from sqlalchemy.engine import URL
 
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dictionary import dbt_sources, markdown, read_relations
-from syrve.warehouse.dsn import url_from_text
-from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
+from syrve.warehouse.dsn import url_from_environment
+from syrve.warehouse.errors import WarehouseError
 from syrve.warehouse.grants import MissingRight
 from syrve.warehouse.migrate import grant, migrate, missing, roll_back, state
 
@@ -34,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("dbt-sources", help="print docs/dbt/sources.yml from the catalogue")
     options = parser.parse_args(arguments)
     try:
-        return _run(options, _url())
+        return _run(options, url_from_environment(*DSN_VARIABLES, login="its owner"))
     except WarehouseError as error:
         print(error, file=sys.stderr)
         return 1
@@ -70,13 +69,6 @@ def _report_missing(rights: Sequence[MissingRight]) -> None:
 
 def _tell(what: str, names: Sequence[str], *, nothing: str) -> None:
     print("\n".join(f"{what}  {name}" for name in names) if names else nothing)
-
-
-def _url() -> URL:
-    for variable in DSN_VARIABLES:
-        if text := os.environ.get(variable):
-            return url_from_text(text)
-    raise WarehouseConfigError(f"set {' or '.join(DSN_VARIABLES)} to the URL of the warehouse, as its owner")
 
 
 if __name__ == "__main__":

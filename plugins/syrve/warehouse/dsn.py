@@ -1,8 +1,9 @@
-"""Builds the URL of the warehouse from an Airflow-style connection, always with psycopg2 as the driver."""
+"""Builds the URL of the warehouse from an Airflow-style connection or the environment, always with psycopg2 as the driver."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -53,6 +54,14 @@ def url_from_parts(
         query["host"] = host
         host = None
     return URL.create(DRIVER, username=login, password=password, host=host, port=port, database=database, query=query)
+
+
+def url_from_environment(*variables: str, login: str) -> URL:
+    """Read the URL from the first of the variables that is set; `login` names who it belongs to. Raises `WarehouseConfigError`."""
+    for variable in variables:
+        if text := os.environ.get(variable):
+            return url_from_text(text)
+    raise WarehouseConfigError(f"set {' or '.join(variables)} to the URL of the warehouse, with the log-in of {login}")
 
 
 def url_from_text(text: str) -> URL:

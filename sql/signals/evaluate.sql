@@ -1,4 +1,4 @@
--- What did followed signals lead to? A look-up whose answer came after the signal was taken says so; where none comes within a day, it is not known. The
+-- What did followed signals lead to? A look-up whose answer came after the signal was taken says so; if none comes within a day, it is not known. The
 -- balance that the look-up saw is kept beside the one that was notified.
 with looked as materialized (
     select
@@ -19,7 +19,7 @@ with looked as materialized (
             and reported.identity_value = known.identity_value
     where
         reported.is_followed
-        and reported.settled_at is null
+        and reported.evaluated_at is null
         and (
             (known.checked_at > reported.taken_at and known.outcome <> 'failed')
             or reported.taken_at < now() - interval '1 day'
@@ -29,10 +29,10 @@ with looked as materialized (
     for update of reported skip locked
 ),
 
-settled as (
+evaluated as (
     update sync.signal as reported
     set
-        settled_at = clock_timestamp(),
+        evaluated_at = clock_timestamp(),
         looked_at = looked.looked_at,
         led_to_change = case when looked.looked_at is not null then looked.has_changed end,
         identity_value = case when reported.identity_kind = 'id' then reported.identity_value end
@@ -106,7 +106,7 @@ confirmed as (
 )
 
 select
-    (select count(*) from settled) as settled,
+    (select count(*) from evaluated) as evaluated,
     (select count(*) from looked where looked_at is not null and has_changed) as led_to_change,
     (select count(*) from learned) as kinds,
     (select count(*) from counted) as days,
