@@ -46,15 +46,18 @@ comment on column privacy.erasure.removed is 'Receipt: rows by table that were d
 create table privacy.erased_key (
     key_hash bytea primary key check (octet_length(key_hash) = 32),
     erasure_id uuid not null references privacy.erasure (erasure_id),
-    is_original boolean not null default true
+    is_original boolean not null default true,
+    allowed_at timestamptz
 );
 comment on table privacy.erased_key is
-'Hashes of the identities of erased customers (organization, kind and value, with secret.erasure_key): none of them is imported again.';
+'Hashes of the identities of erased customers (organization, kind and value, with secret.erasure_key): none of them is imported again, unless allowed.';
 comment on column privacy.erased_key.key_hash is 'Keyed SHA-256 of organization, kind and value of an identity.';
 comment on column privacy.erased_key.erasure_id is 'Erasure that it comes from.';
 comment on column privacy.erased_key.is_original is
 'Whether the person had it when they were erased. Only by such a one is somebody erased again who came back; one that a later look-up found keeps '
 'its identity away, and no more.';
+comment on column privacy.erased_key.allowed_at is
+'When the owner allowed it again: it counts no more. Kept, so that no receipt brings it back; only another erasure does.';
 
 create function privacy.key_hash(organization_id uuid, identity_kind text, identity_value text) returns bytea
 language sql stable
@@ -73,10 +76,22 @@ set search_path = pg_catalog, pg_temp
 as $$
     select
         exists (select from privacy.erased_key)
-        and exists (select from privacy.erased_key as erased where erased.key_hash = privacy.key_hash($1, $2, $3))
+        and exists (
+            select
+            from privacy.erased_key as erased
+            where erased.allowed_at is null and erased.key_hash = privacy.key_hash($1, $2, $3)
+        )
 $$;
 comment on function privacy.is_erased(uuid, text, text) is
 'Whether an identity (kind id, phone, card, card_number or email) is of an erased customer.';
+
+create function privacy.with_plain_digits(written text) returns text
+language sql immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+    select translate(normalize($1, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९', '012345678901234567890123456789')
+$$;
+comment on function privacy.with_plain_digits(text) is 'A text with the digits of other scripts as 0 to 9: full-width, Arabic, Persian, Devanagari.';
 
 -- Phones are looked for as people write them: any signs that are no letters between the digits, full-width digits, with or without a country code, and
 -- beside other numbers. So every row of ten and more digits is tried from each digit on.
@@ -87,7 +102,7 @@ set search_path = pg_catalog, pg_temp
 set standard_conforming_strings = on
 as $$
     with folded as (
-        select lower(translate(normalize(written, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९', '012345678901234567890123456789')) as text
+        select lower(privacy.with_plain_digits(written)) as text
         where written is not null and exists (select from privacy.erased_key)
     ),
 
@@ -141,6 +156,7 @@ as $$
         cross join concerned
         inner join privacy.erased_key as erased
             on erased.key_hash = privacy.key_hash(concerned.organization_id, possible.kind, possible.value)
+        where erased.allowed_at is null
     )
 $$;
 comment on function privacy.names_erased(uuid, text) is
@@ -332,9 +348,7 @@ as $$
 
     runs as (
         select ltrim(regexp_replace(found.run[1], '\D', '', 'g'), '0') as digits
-        from regexp_matches(
-            translate(normalize($2, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹', '01234567890123456789'), '\d(?:[^[:alnum:],;/]{0,3}\d)+', 'g'
-        ) as found (run)
+        from regexp_matches(privacy.with_plain_digits($2), '\d(?:[^[:alnum:],;/]{0,3}\d)+', 'g') as found (run)
     ),
 
     readings as (
@@ -632,12 +646,14 @@ begin
         raise exception 'money of this customer moved while they were erased; nothing was erased' using errcode = 'SY004';
     end if;
 
-    insert into privacy.erased_key (key_hash, erasure_id)
+    insert into privacy.erased_key as known (key_hash, erasure_id)
     select
         privacy.key_hash(erasure.organization_id, identity.identity_kind, identity.identity_value),
         erasure.erasure_id
     from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as identity
-    on conflict do nothing;
+    on conflict (key_hash) do update
+        set erasure_id = excluded.erasure_id, is_original = true, allowed_at = null
+        where known.allowed_at is not null;
     counts := counts || privacy.forget_crm(erasure) || privacy.forget_sync(erasure);
     if erasure.customer_id is not null then
         counts := counts || privacy.forget_mirror(erasure);
@@ -712,7 +728,7 @@ as $$
             'key_hashes', (
                 select jsonb_agg(encode(erased.key_hash, 'hex') order by erased.key_hash)
                 from privacy.erased_key as erased
-                where erased.erasure_id = done.erasure_id and erased.is_original
+                where erased.erasure_id = done.erasure_id and erased.is_original and erased.allowed_at is null
             )
         )
     from privacy.erasure as done
@@ -757,7 +773,7 @@ as $$
     select exists (
         select
         from privacy.erased_key as erased
-        where erased.is_original and erased.key_hash = privacy.key_hash($1, $2, $3)
+        where erased.is_original and erased.allowed_at is null and erased.key_hash = privacy.key_hash($1, $2, $3)
     )
 $$;
 comment on function privacy.is_original(uuid, text, text) is 'Whether a person was erased who had this identity then; called by privacy.erase_returned.';
@@ -867,6 +883,7 @@ as $$
     from privacy.erased_key as erased
     where
         erased.key_hash = privacy.key_hash($1, 'id', $2::text)
+        and erased.allowed_at is null
         and $3 <> 'id'
         and not exists (
             select
@@ -893,8 +910,9 @@ language sql
 set search_path = pg_catalog, pg_temp
 as $$
     with allowed as (
-        delete from privacy.erased_key as erased
-        where erased.key_hash = privacy.key_hash($1, $2, $3)
+        update privacy.erased_key as erased
+        set allowed_at = clock_timestamp()
+        where erased.key_hash = privacy.key_hash($1, $2, $3) and erased.allowed_at is null
         returning erased.key_hash
     )
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,6 @@ from fixtures.books import Book, after, open_book
 from fixtures.channels import Webhook, open_webhook
 from syrve.notifications.errors import ChannelFailed, NotificationError, UnusableChannel
 from syrve.notifications.failure import SyrveFailureNotifier
-from syrve.operators import findings_report
 from syrve.operators.findings_report import SyrveFindingsNotifyOperator, SyrveFindingsReportOperator, put
 from syrve.reports.report import LATEST
 from syrve.warehouse.database import Warehouse
@@ -108,7 +108,7 @@ def test_file_is_there_as_a_whole_or_as_it_was(tmp_path: Path, monkeypatch: pyte
         target.write_text("half of the sec")
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(findings_report.shutil, "copyfile", breaks)
+    monkeypatch.setattr(shutil, "copyfile", breaks)
     with pytest.raises(OSError, match="full"):
         put(source, ObjectStoragePath(str(place)))
 

@@ -1,5 +1,6 @@
 """Erasing one person takes nothing from another one, and leaves nothing of the person because somebody wrote a number in another way."""
 
+import json
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,16 +17,19 @@ WRITTEN = (
     "+7 916 123 45 67",
     "9161234567",
     "007 916 123-45-67",
-    "７９１６１２３４５６７",
+    "７９１６१२३४५६७",
+    "+७ ९१६ १२३-४५-६७",
     "8 (916) 123-45-67 доб. 12",
     "8 495 765-43-21, 8 916 123-45-67",
     "тел. 8-916-123-45-67",
 )
 
 
-def add_customer(persons: Persons, phone: str | None, *, email: str | None = None) -> str:
+def add_customer(
+    persons: Persons, phone: str | None, *, email: str | None = None, customer_id: str | None = None
+) -> str:
     """Put a customer into the mirror, as a look-up by id found them."""
-    customer_id = str(uuid4())
+    customer_id = customer_id or str(uuid4())
     persons.execute(
         "insert into syrve.customer (organization_id, customer_id, phone, phone_raw, email, is_deleted, extra, first_seen_at, changed_at, "
         "fetched_at, profile_changed_at) values (%s, %s, %s, %s, %s, false, '{}', now(), now(), now(), now())",
@@ -116,6 +120,22 @@ def test_signal_that_holds_the_phone_in_a_text_goes(persons: Persons) -> None:
     assert persons.rows("select order_number from sync.signal") == [("4711",)]
 
 
+def test_signal_that_names_an_erased_person_in_a_text_is_dropped(persons: Persons) -> None:
+    customer_id = add_customer(persons, NUMBER)
+    erase(persons, customer_id)
+
+    for key, number in (("a", NUMBER.removeprefix("+")), ("b", customer_id), ("c", "4711")):
+        persons.execute(
+            "insert into sync.signal (content_key, organization_id, kind, event_type, channel, external_number) values "
+            "(sha256(%s), %s, 'other', 'Odd', 'webhook', %s)",
+            key,
+            persons.organization_id,
+            number,
+        )
+
+    assert persons.rows("select external_number from sync.signal") == [("4711",)]
+
+
 def test_number_that_another_customer_has_now_is_theirs(persons: Persons) -> None:
     former, owner = add_customer(persons, "+79169999999"), add_customer(persons, NUMBER, email="shared@example.com")
     persons.execute("update syrve.customer set email = 'shared@example.com' where customer_id = %s", former)
@@ -161,3 +181,41 @@ def test_allowed_customer_stays_allowed(persons: Persons, tmp_path: Path) -> Non
     assert forget_again(persons.warehouse, tmp_path) == (0, 0, 0)
 
     assert persons.rows("select customer_id::text from syrve.customer") == [(back,)]
+
+
+def test_receipt_of_another_name_brings_no_allowed_person_back(persons: Persons, tmp_path: Path) -> None:
+    customer_id = add_customer(persons, NUMBER)
+    erase(persons, customer_id)
+    write_receipts(persons.warehouse, "erasure", tmp_path)
+    for kind, value in (("id", customer_id), ("phone", NUMBER)):
+        persons.rows("select privacy.allow_again(%s, %s, %s)", persons.organization_id, kind, value)
+    back = add_customer(persons, NUMBER, customer_id=customer_id)
+    add_to_roster(persons, NUMBER, back)
+    (written,) = tmp_path.glob("*.json")
+    erasure_id = str(uuid4())
+    (tmp_path / f"{erasure_id}.json").write_text(
+        json.dumps(json.loads(written.read_text()) | {"erasure_id": erasure_id})
+    )
+
+    assert forget_again(persons.warehouse, tmp_path) == (1, 0, 0)
+
+    assert persons.rows("select customer_id::text from syrve.customer") == [(back,)]
+
+
+def test_allowed_person_can_be_erased_once_more(persons: Persons) -> None:
+    customer_id = add_customer(persons, NUMBER)
+    erase(persons, customer_id)
+    persons.rows("select privacy.allow_again(%s, 'id', %s)", persons.organization_id, customer_id)
+    persons.rows("select privacy.allow_again(%s, 'phone', %s)", persons.organization_id, NUMBER)
+    asked = "select privacy.is_erased(%(o)s, 'phone', %(p)s), privacy.names_erased(%(o)s, %(p)s)"
+    values = {"o": persons.organization_id, "p": NUMBER}
+    with persons.warehouse.transaction("test") as cursor:
+        cursor.execute(asked, values)
+        assert cursor.fetchall() == [(False, False)]
+        cursor.execute(
+            "insert into privacy.erasure (run_id, organization_id, phone, requested_by) values ('again', %(o)s, %(p)s, 'x')",
+            values,
+        )
+        cursor.execute("select privacy.carry_out(erasure) from privacy.erasure where run_id = 'again'")
+        cursor.execute(asked, values)
+        assert cursor.fetchall() == [(True, True)]

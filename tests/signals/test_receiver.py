@@ -79,6 +79,31 @@ def test_type_that_is_no_name_of_a_type_is_not_kept(receiver: RunningReceiver, q
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (f"Canaryname {PHONE}", None),
+        (PHONE, None),
+        ("8 (975) 000-00-42", None),
+        ("canary42@example.com", None),
+        ("Canaryname", None),
+        ("SITE-7/2026", "SITE-7/2026"),
+        (4711, "4711"),
+        ("№12", "№12"),
+    ],
+)
+def test_number_of_an_order_is_one_word_with_a_digit(
+    receiver: RunningReceiver, query: Query, written: object, kept: str | None
+) -> None:
+    event = order_event(number=written)
+    event["eventInfo"]["externalNumber"] = written
+    receiver.post([event], SECRET)
+    receiver.post(balance_notification(orderNumber=written), SECRET)
+
+    numbers = query("select external_number, order_number from sync.signal order by signal_id")
+    assert numbers == [(kept, kept), (None, kept)]
+
+
 def test_nothing_is_read_of_an_event_before_its_sender_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     class Store:
         async def keep(self, events: Received) -> None:

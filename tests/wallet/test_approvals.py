@@ -43,6 +43,21 @@ def test_approval_counts_from_whom_the_rules_name(rules: ApproverRules, requeste
     assert (rules.problem(BOSS, requested_by) is None) is counts
 
 
+@pytest.mark.parametrize(
+    ("user", "entry"),
+    [
+        (User("9", "bo ss"), "boss"),
+        (User("9", "bo\u200bss"), "boss"),
+        (User("9", "\uff42oss"), "boss"),
+        (User("9", "bo\u017fs"), "boss"),
+        (User("9", "7"), "7"),
+        (User("9", "0b2f1a52-7a0e-4d3c-9a53-5b3f0a4a7c11"), "0b2f1a52-7a0e-4d3c-9a53-5b3f0a4a7c11"),
+    ],
+)
+def test_nobody_approves_by_a_name_like_anothers(user: User, entry: str) -> None:
+    assert ApproverRules((entry,)).problem(user, "asker") is not None
+
+
 def test_database_refuses_an_approval_by_who_asked(warehouse: Warehouse) -> None:
     one = book(warehouse, requested_by="Boss")
     asked = one.ask(content())

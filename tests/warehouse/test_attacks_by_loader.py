@@ -1,11 +1,13 @@
 """Attacks as the DAGs' role, the most trusted one: it neither rewrites what was nor decides for a person nor becomes the owner."""
 
+from contextlib import closing
 from uuid import uuid4
 
+import psycopg2
 import psycopg2.errors
 import pytest
 
-from fixtures.targets import RELATIONS, Target
+from fixtures.targets import RELATIONS, ROLES, Target
 from syrve.warehouse.grants import LOADER, SCHEMAS
 
 FUNCTIONS = f"""
@@ -240,3 +242,24 @@ def test_loader_approves_nothing_alone_or_twice(target: Target) -> None:
     target.run(LOADER, approve.format(number=1, digest="a", asker="asker", by="boss"))
     with pytest.raises(psycopg2.errors.UniqueViolation):
         target.run(LOADER, approve.format(number=2, digest="a", asker="asker", by="boss"))
+
+
+CALLED = """
+    with ours as (
+        select oid, pronamespace::regnamespace || '.' || proname as name, prosecdef, lower(prosrc) as body
+        from pg_proc where pronamespace::regnamespace::text = any(%(schemas)s)
+    )
+    select caller.name, called.name
+    from ours as caller
+    join ours as called on caller.body ~ ('\\m' || replace(called.name, '.', '\\.') || '\\(') and called.oid <> caller.oid
+    where not caller.prosecdef and has_function_privilege(%(login)s, caller.oid, 'execute')
+    group by caller.name, called.name
+    having not bool_or(has_function_privilege(%(login)s, called.oid, 'execute'))
+"""
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_may_call_a_function_may_call_what_it_calls(target: Target, role: str) -> None:
+    with closing(psycopg2.connect(target.dsn())) as connection, connection.cursor() as cursor:
+        cursor.execute(CALLED, {"schemas": list(SCHEMAS), "login": target.logins[role]})
+        assert cursor.fetchall() == []

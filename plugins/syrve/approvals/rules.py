@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,9 +19,20 @@ class User:
     user_id: str
     name: str | None = None
 
-    def is_called(self, name: str) -> bool:
-        """Tell whether this is the user of that name or id, whatever the case, spaces and signs that do not show."""
+    def may_be(self, name: str) -> bool:
+        """Tell whether this may be the user of that name or id, whatever the case, spaces and signs that do not show."""
         return _plain(name) in {_plain(self.user_id), _plain(self.name or "")}
+
+    def is_listed_as(self, entry: str) -> bool:
+        """Tell whether an entry of a list of users means this one and nobody else: id or name as it is, but for the case of A to Z.
+
+        What looks like an id is no name: users may choose what they are called.
+        """
+        names = [self.user_id] if _ID.fullmatch(entry) else [self.user_id, self.name or ""]
+        return any(each == entry or ((each + entry).isascii() and each.lower() == entry.lower()) for each in names)
+
+
+_ID = re.compile(r"[0-9]+|[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 
 
 def _plain(name: str) -> str:
@@ -40,9 +52,9 @@ class ApproverRules:
 
     def problem(self, user: User, requested_by: str) -> str | None:
         """Say why the approval of a user does not count; None where it does. A run without a person takes any approver."""
-        if self.approvers and not any(user.is_called(each) for each in self.approvers):
-            return "the user is not in SYRVE_APPROVERS"
-        if requested_by and not self.allows_self and user.is_called(requested_by):
+        if self.approvers and not any(user.is_listed_as(each) for each in self.approvers):
+            return "the user is not in SYRVE_APPROVERS, which has names and ids as Airflow shows them"
+        if requested_by and not self.allows_self and user.may_be(requested_by):
             return "the user started the run; another user must approve it, unless SYRVE_SELF_APPROVAL is true"
         return None
 

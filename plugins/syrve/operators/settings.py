@@ -42,7 +42,7 @@
 | `SYRVE_PUSH_CHANGED_SHARE` | share of an organization's customers in the CRM of whom a push may change one field unasked | `0.2` |
 | `SYRVE_PUSH_CHANGED_AT_LEAST` | customers of whom it may do so in any case | `100` |
 | `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first; a run's form may only lower it | `1000` |
-| `SYRVE_APPROVERS` | who may approve: Airflow's user names or ids, separated by commas; empty: all whom Airflow lets answer | |
+| `SYRVE_APPROVERS` | who may approve: user names or ids as Airflow shows them, comma separated; empty: all whom Airflow lets answer | |
 | `SYRVE_SELF_APPROVAL` | `true` lets the one who started a top-up or a release approve it: for shops of one person | `false` |
 | `SYRVE_TOPUP_MAX_AMOUNT_PER_ROW` | most that one row of a campaign credits, in the wallets' currency | `1000` |
 | `SYRVE_TOPUP_MAX_AMOUNT_PER_RUN` | most that one run credits | `10000` |

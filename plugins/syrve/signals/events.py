@@ -30,6 +30,8 @@ _MAX_AMOUNT = Decimal(10) ** 15
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{0,60}", re.ASCII)
 
+_ORDER_NUMBER = re.compile(rf"(?=.*[0-9])[\w#№./:|-]{{1,{MAX_NAME_LENGTH}}}")
+
 _LAST_SECOND = 10_000_000_000
 _LAST_MILLISECOND = 1000 * _LAST_SECOND
 
@@ -149,8 +151,8 @@ def order_fields(info: Mapping[str, Any], *, region: str) -> dict[str, Any]:
     return {
         "kind": f"order_{state or 'other'}",
         "order_id": reader.uuid("id"),
-        "external_number": _name(info.get("externalNumber")),
-        "order_number": _name(order.get("number")),
+        "external_number": _number_of_order(info.get("externalNumber")),
+        "order_number": _number_of_order(order.get("number")),
         "amount": _from_wallets(order.get("payments"), is_over=state == "completed"),
         **_person(info, order, region),
     }
@@ -187,7 +189,7 @@ def _balance(reader: FieldReader, common: Mapping[str, Any], region: str) -> Eve
         phone=_phone(reader.text("phone"), region),
         wallet_id=reader.uuid("walletId"),
         order_id=reader.uuid("orderId"),
-        order_number=_name(reader.record.get("orderNumber")),
+        order_number=_number_of_order(reader.record.get("orderNumber")),
         change=_number(reader, "sum"),
         balance=_number(reader, "balance"),
         change_type=_word(reader.record.get("transactionType")),
@@ -243,11 +245,12 @@ def _number(reader: FieldReader, name: str) -> Decimal | None:
     return None if number is None or abs(number) > _MAX_AMOUNT else without_float_noise(number)
 
 
-def _name(value: Any) -> str | None:
-    """Return a short text, or a number as one; None for anything else."""
+def _number_of_order(value: Any) -> str | None:
+    """Return what can be the number of an order: one word with a digit in it. A name or a phone that people write there is none."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return storable_text(str(value)).strip()[:MAX_NAME_LENGTH] or None
+    text = storable_text(str(value)).strip()
+    return text if _ORDER_NUMBER.fullmatch(text) else None
 
 
 def _word(value: Any) -> str | None:

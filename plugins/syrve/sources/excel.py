@@ -48,6 +48,7 @@ def excel_chunks(
 ) -> Iterator[Chunk]:
     """Give the rows of the sheet that has the headings, or of the stated one; raise `UnusableSource`."""
     facts.format = "Excel"
+    require_extra("excel", "a .xlsx file", UnusableSource)  # first: without it nothing more is worth saying of the file
     has_formulas = _check_size(file, limits)
     with _Book(file, has_formulas, limits) as book:
         title, facts.header_line, headings = _find_header(book, columns, file_format)
