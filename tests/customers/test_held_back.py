@@ -314,6 +314,19 @@ def test_decision_begins_the_day_anew(mirrored: Syncing) -> None:
     assert deleted(mirrored) == 45
 
 
+def test_dropped_few_are_not_gone_at_the_next_answer(mirrored: Syncing) -> None:
+    """They are fewer than one run may lose, and a person said that the mirror keeps them."""
+    gone = ids(mirrored, 30)
+    answers(mirrored, NOT_FOUND, gone, 400)
+    assert pull_by_and_by(mirrored, gone, 15) == [1]
+    as_role(mirrored, "syrve_ops", "select sync.drop_held_back(%s)", the_breaker(mirrored))
+
+    with pytest.raises(CustomersHeldBack):
+        mirrored.pull()
+
+    assert deleted(mirrored) == 15
+
+
 def test_field_that_changes_for_many_lands_and_is_told_once(mirrored: Syncing) -> None:
     for each in ids(mirrored, 40):
         mirrored.simulator.control.change_customer(mirrored.organization_id, each, fields={"surname": "Одинаков"})

@@ -71,7 +71,7 @@ def count_change(
 
 
 def tally_of_day(cursor: Cursor, organization_id: str, kind: Kind, settings: BreakerSettings) -> Tally:
-    """Return what all runs of the last 24 hours have come to, since a person or later answers decided last; count first."""
+    """Return what all runs of the last 24 hours have come to, since a breaker was let through or recovered from; count first."""
     cursor.execute(sql("breaker/day.sql"), {"organization_id": organization_id, "kind": kind})
     looked, affected = (int(each) for each in fetch_one(cursor))
     return Tally("", looked, affected, settings.allowed(looked))
