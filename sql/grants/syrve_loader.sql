@@ -16,6 +16,8 @@ to syrve_loader;
 
 grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
 grant select, insert, update on sync.check_result to syrve_loader;
+-- When an alert began is the database's word.
+grant select, insert (kind, subject, detail), update (detail, told_at, ended_at, end_told_at) on sync.alert to syrve_loader;
 grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
 grant select, insert on sync.call_budget_move to syrve_loader;
 grant select on sync.refresh_policy, sync.refresh_interval to syrve_loader;
@@ -153,6 +155,9 @@ privacy.prune_unanswered(integer),
 sync.prune_backfills(integer, integer),
 sync.prune_breakers(integer, integer),
 sync.prune_check_results(integer, integer),
+sync.prune_alerts(integer, integer),
+sync.prune_audit(integer, integer),
+wallet.prune_notifications(integer, integer),
 sync.breaker_digest(bigint, text, timestamptz),
 sync.decide_breaker(bigint, text, timestamptz, text),
 syrve.add_partitions(integer)

@@ -67,7 +67,7 @@ to syrve_ops;
 grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
 grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
 grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
-grant select on sync.audit, sync.freshness_kept to syrve_ops;
+grant select on sync.audit, sync.freshness_kept, sync.alert to syrve_ops;
 
 -- Receipts: not whom they are about before it is done.
 grant usage on schema privacy to syrve_ops;
