@@ -61,7 +61,7 @@ grant select on wallet.payment_state, wallet.operation_state, wallet.hold, walle
 grant select, insert, update on wallet.payment_order to syrve_loader;
 -- As the trigger of payment_order adds them: not the time at which it did.
 grant select, insert (organization_id, order_id, state_at, state, amount, source) on wallet.payment_order_version to syrve_loader;
-grant select on wallet.transaction to syrve_loader;
+grant select on wallet.transaction, wallet.repeated_transaction to syrve_loader;
 grant select, insert, update on wallet.transaction_bookmark to syrve_loader;
 grant select, insert, update on wallet.finding, wallet.finding_evaluation to syrve_loader;
 grant select on wallet.finding_version to syrve_loader;
