@@ -3,8 +3,9 @@
 import pytest
 
 from fixtures.persons import Persons
+from syrve.customers.roster import uncover_lost
 from syrve.privacy.errors import UnusableRequest
-from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune, uncover_lost
+from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune
 
 ORGANIZATION = "5f4e0004-0000-4000-8000-000000000001"
 

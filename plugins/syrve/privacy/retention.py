@@ -89,10 +89,3 @@ def add_partitions(warehouse: Warehouse) -> int:
     with warehouse.transaction("add partitions") as cursor:
         cursor.execute("select syrve.add_partitions()")
         return int(fetch_one(cursor)[0])
-
-
-def uncover_lost(warehouse: Warehouse) -> int:
-    """Make identities due whose customer is looked up under no other one (`sql/roster/cover.sql`), and return how many."""
-    with warehouse.transaction("uncover identities") as cursor:
-        cursor.execute(sql("roster/uncover_lost.sql"))
-        return int(fetch_one(cursor)[0])
