@@ -25,6 +25,7 @@ NAMES = (
     "outlook",
     "crm_plan",
     "crm_apply",
+    "crm_push",
     "reconcile",
     "questions",
 )

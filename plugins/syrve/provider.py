@@ -13,6 +13,7 @@ from syrve.api.config import SyrveConfig
 from syrve.api.extras import extras_of
 
 _OPERATORS = (
+    "syrve.operators.alerts",
     "syrve.operators.approval",
     "syrve.operators.asking",
     "syrve.operators.backfill",

@@ -65,7 +65,7 @@ def test_pull_counts_calls_and_rows(running: Running, received: Received) -> Non
     assert found == {metric: counts[name] for name, metric in COUNTERS.items() if counts[name]}
 
 
-def test_refusals_are_counted_of_a_pull_that_fails(running: Running, received: Received) -> None:
+def test_customers_that_syrve_refuses_are_counted(running: Running, received: Received) -> None:
     syncing = running.syncing
     syncing.add(phone=[each["phone"] for each in syncing.customers(30)])
     syncing.simulator.control.set_faults([{"operation": "customer_info", "fault": "status", "status": 400, "count": 5}])

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from syrve.notifications.errors import ChannelFailed
 from syrve.notifications.message import Change, OpenGroup, word_message
+from syrve.warehouse import locks
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
-from syrve.warehouse.locks import alone
 from syrve.warehouse.sql_files import sql
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def tell(warehouse: Warehouse, channels: Sequence[Channel], occasion: Occasion) 
     """
     told, failed = Told(), []
     for channel in channels:
-        with warehouse.connect() as connection, _alone(connection, channel.name):
+        with warehouse.connect() as connection, alone(connection, channel.name):
             changes = _tell(connection, channel, occasion)
         if changes is None:
             failed.append(channel.name)
@@ -136,9 +136,9 @@ def _write(connection: Connection, asked: dict[str, Any], changes: Sequence[Chan
         cursor.execute(sql("notify/told.sql"), asked | rows)
 
 
-def _alone(connection: Connection, channel: str) -> AbstractContextManager[None]:
+def alone(connection: Connection, channel: str) -> AbstractContextManager[None]:
     """Keep every other run off this channel."""
-    return alone(
+    return locks.alone(
         connection,
         f"syrve.notifications.{channel}",
         wait_seconds=LOCK_WAIT_SECONDS,
