@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -80,7 +81,7 @@ def run(*, quick: bool) -> list[Promise]:
         try:
             _claims(figures, sizes, claims)
             for name, organization in (("few due", FEW_DUE), ("none due", NONE_DUE)):
-                _times(figures, sizes, name, plannings * 2, lambda roster, now, o=organization: roster.claim(o, now))
+                _times(figures, sizes, name, plannings * 2, partial(_claimed_by, organization))
             _times(figures, sizes, "planning", plannings, Roster.count_due)
             rewritten = _fits(figures, sizes[1], plannings)
         finally:
@@ -148,6 +149,10 @@ def _claims(figures: Figures, sizes: list[Sized], claims: int) -> None:
         text = f"median {1000 * figures.median(each.name, 'claim'):8.2f} ms  slowest {1000 * values[-1]:8.2f} ms  "
         text += f"WAL of claim and finish {written[each.size] / claims / BATCH_SIZE:7,.0f} bytes an identity"
         say("all", f"claim from {each.name}", text)
+
+
+def _claimed_by(organization: str, roster: Roster, now: Any) -> object:
+    return roster.claim(organization, now)
 
 
 def _times(figures: Figures, sizes: list[Sized], name: str, number: int, work: Callable[[Roster, Any], object]) -> None:

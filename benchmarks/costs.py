@@ -32,7 +32,7 @@ def run(*, quick: bool) -> list[Promise]:
         organization_id = simulator.control.organizations()[0]["organization_id"]
         customers = list(simulator.control.customers(organization_id))
         dsn = here.fresh_database("costs", migrated=True)
-        fill_roster(dsn, organization_id, [each["phone"] for each in customers])
+        fill_roster(dsn, organization_id, [phone for each in customers if (phone := each["phone"]) is not None])
         print(f"A pull of {count:,} customers, each figure a customer")
         _pull(here, simulator, dsn, organization_id, "new", figures)
         _make_due(dsn)

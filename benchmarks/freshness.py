@@ -16,6 +16,7 @@ from benchmarks.visits import (
     known_rates,
     longest_age,
     make_log,
+    make_signals,
     read_log,
     round_robin,
 )
@@ -30,6 +31,7 @@ CASES = (
 )
 """Name, gamma shape of the rates, visits a year, days of a round; mean delay at most, to round robin and to known rates."""
 MAX_AGE_DAYS = PullSettings().max_age_seconds / 86400
+WITHOUT = "without signals"
 CUSTOMERS, QUICK_CUSTOMERS = 1_000, 60
 LEAST_ROUND_DAYS, MOST_ROUND_DAYS = 0.05, 366.0
 
@@ -49,13 +51,17 @@ class Outcome:
         return float(self.waits["project"].mean() / self.waits[other].mean())
 
 
-def compare(log: Log, round_days: float, trace: Path | None = None) -> Outcome:
-    """Play a log all three ways; write the project's look-ups to `trace`."""
+def compare(log: Log, round_days: float, trace: Path | None = None, signals_percent: float | None = None) -> Outcome:
+    """Play a log all three ways, and with signals of a percentage of the visits if asked; write the project's look-ups to `trace`."""
     looks = replay(log, round_days)
+    without = looks
+    if signals_percent is not None:
+        looks = replay(log, round_days, make_signals(log, signals_percent))
     if trace is not None:
         with trace.open("w", encoding="utf-8") as file:
             file.writelines(f"{log.names[customer]},{minute}\n" for customer, minute in looks)
-    ways = {"project": looks, "round robin": round_robin(log, round_days), "known rates": known_rates(log, round_days)}
+    ways = {"project": looks} | ({WITHOUT: without} if signals_percent is not None else {})
+    ways |= {"round robin": round_robin(log, round_days), "known rates": known_rates(log, round_days)}
     budget = len(log.names) / round_days * log.end / DAY_MINUTES
     return Outcome(
         {name: delays(log, each) for name, each in ways.items()},
@@ -88,17 +94,19 @@ def table(log: Log, round_days: float, outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def main(log_path: Path, round_days: float, trace: Path | None) -> int:
+def main(log_path: Path, round_days: float, trace: Path | None, signals_percent: float | None = None) -> int:
     """Replay a log that somebody handed in; returns the exit status."""
     try:
         if not LEAST_ROUND_DAYS <= round_days <= MOST_ROUND_DAYS:
             raise LogError(f"--round-days must be {LEAST_ROUND_DAYS} to {MOST_ROUND_DAYS:g}")
+        if signals_percent is not None and not 0 <= signals_percent <= 100:
+            raise LogError("--signals must be a percentage, 0 to 100")
         log = read_log(log_path)
         if not any((each >= log.end / 3).any() for each in log.visits):
             raise LogError(f"{log_path} has no visit in its last two thirds to judge by")
         if trace is not None:
             _refuse_unwritable(trace)
-        outcome = compare(log, round_days, trace)
+        outcome = compare(log, round_days, trace, signals_percent)
     except LogError as problem:
         print(f"freshness: {problem}", flush=True)
         return 2

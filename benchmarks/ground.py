@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 
@@ -139,7 +140,7 @@ def peer_dsn(dsn: str) -> str:
     return dsn.replace("postgres@/", "postgres:unused@localhost/")
 
 
-def _row(dsn: str, query: str, values: tuple[object, ...] = ()) -> tuple[object, ...]:
+def _row(dsn: str, query: str, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
     connection = psycopg2.connect(dsn)
     try:
         with connection.cursor() as cursor:

@@ -63,9 +63,9 @@ def run(*, quick: bool) -> list[Promise]:
         dlt_best = _tuned(here, "dlt", tuning_count)
         pandas_best = _tuned(here, "pandas", tuning_count)
         contestants = [_ours(), *_raw(texts), _peer("dlt", dlt_best), _peer("pandas", pandas_best)]
-        known = [each.name for each in contestants]
-        informing = [name for _, name in FOR_INFORMATION if name not in known and name != ARROW_TABLES]
-        contestants += [_peer(kind, name) for kind, name in FOR_INFORMATION if name not in known]
+        compared = [each.name for each in contestants]
+        informing = [name for _, name in FOR_INFORMATION if name not in compared and name != ARROW_TABLES]
+        contestants += [_peer(kind, name) for kind, name in FOR_INFORMATION if name not in compared]
         known = {each.name: each for each in contestants}
         print(f"Merging {count:,} customers, medians of {rounds} rounds in the end")
         for number in range(rounds):
@@ -200,6 +200,8 @@ def _ours() -> Contestant:
 
 
 def _peer(kind: str, name: str) -> Contestant:
+    packages: tuple[str, ...]
+    schemas: tuple[str, ...]
     if kind == "pandas":
         client, packages, settings, schemas = "pandas_merge.py", PANDAS, PANDAS_VARIANTS[name], ("public",)
     elif name == ARROW_TABLES:

@@ -1,5 +1,6 @@
 """Plays a log of visits through the project's own statements on a Postgres whose clock is turned by hand."""
 
+import json
 import tempfile
 import uuid
 from bisect import bisect_right
@@ -8,22 +9,28 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.visits import DAY_MINUTES, Log, Slot, slots
+from benchmarks.visits import DAY_MINUTES, Log, Signals, Slot, slots
 from devstack.postgres import PostgresServer
 from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.merge import LOOKUP_COLUMNS, finish_lookups
 from syrve.customers.refit import refit
 from syrve.customers.settings import PullSettings
+from syrve.signals.events import Event, items_of, read_events
+from syrve.signals.keeping import keep_events
+from syrve.signals.work import SignalWork
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.leases import lease
 from syrve.warehouse.migrate import migrate
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.staging import prepare_staging
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ORGANIZATION = "5f4e0009-0000-4000-8000-000000000001"
 FIT_MINUTES = 6 * 60
+SIGNAL_MINUTES = 120
+"""Signals are followed so often here: a replay of each by itself would take hours. What this adds to the delay counts."""
 VACUUM_MINUTES = 20 * DAY_MINUTES
 DAY_SECONDS = 86400.0
 CLOCK = """
@@ -46,8 +53,11 @@ select %(organization)s, 'id', customer_id, 'replay', %(start)s, %(start)s from 
 class Replay:
     """The roster of one log, and what the service would answer at each moment."""
 
-    def __init__(self, connection: Connection, log: Log, round_days: float) -> None:
+    def __init__(self, connection: Connection, log: Log, round_days: float, signals: Signals = ()) -> None:
         self._connection = connection
+        self._signals = list(signals)
+        self._signalled = SignalWork(warehouse=_Same(connection))
+        self._debt = 0
         self._log = log
         self._round_days = round_days
         self._ids = [str(uuid.UUID(int=(0x5F4E000A << 96) | number)) for number in range(len(log.names))]
@@ -61,7 +71,8 @@ class Replay:
     @property
     def _slot_minutes(self) -> int:
         """How far ahead a claim is made: what is a small part of any interval, and no more claims than that takes."""
-        return 360 if self._round_days >= 14 else 180 if self._round_days >= 7 else 60
+        longest = 360 if self._round_days >= 14 else 180 if self._round_days >= 7 else 60
+        return min(longest, SIGNAL_MINUTES) if self._signals else longest
 
     def play(self) -> None:
         """Spend the look-ups of the whole log."""
@@ -75,8 +86,48 @@ class Replay:
                         refit(cursor, self._settings)
                 if slot.start % VACUUM_MINUTES == 0:
                     self._vacuum()
-                if slot.minutes:
-                    self._work(slot, number)
+                self._debt += self._follow(slot.start, number)
+                spent = min(self._debt, len(slot.minutes))
+                self._debt -= spent
+                if slot.minutes[spent:]:
+                    self._work(Slot(slot.start, slot.minutes[spent:]), number)
+
+    def _follow(self, minute: int, number: int) -> int:
+        """Follow the signals that have come; returns the look-ups that this took, for the budget to bear."""
+        come = [each for each in self._signals if each[1] < minute]
+        if not come:
+            return 0
+        del self._signals[: len(come)]
+        with self._at(minute) as cursor:
+            keep_events(cursor, [(ORGANIZATION, self._event(*each)) for each in come], "webhook")
+        self._signalled.take()
+        start = START + timedelta(minutes=minute)
+        scope = PullScope(ORGANIZATION, tier="signalled")
+        claimer = Claimer(scope, self._settings, lease=number, due_before=start)
+        found = [self._number[each.value] for each in claimer.claim(self._connection, len(come))]
+        with self._at(minute) as cursor:
+            self._finish(cursor, [(each, minute) for each in found], number)
+            key = TaskKey(f"follow-{minute // DAY_MINUTES}", "syrve_signals.follow")
+            add_counts(cursor, key, Counts(calls=len(found)))
+            cursor.execute("update sync.run set updated_at = now() where run_id = %s", (key.run_id,))
+        self._signalled.evaluate()
+        self.looks += [(each, minute) for each in found]
+        return len(found)
+
+    def _event(self, customer: int, minute: int) -> Event:
+        """Return the notification of a visit, as one that was received."""
+        body = {
+            "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{customer} {minute}")),
+            "customerId": self._ids[customer],
+            "organizationId": ORGANIZATION,
+            "walletId": ORGANIZATION,
+            "sum": 1,
+            "balance": minute,
+            "transactionType": "RefillWalletFromOrder",
+            "changedOn": (START + timedelta(minutes=minute)).isoformat(),
+        }
+        (event,) = read_events(items_of(json.dumps(body).encode()), region="RU")
+        return event
 
     def _work(self, slot: Slot, number: int) -> None:
         self._turn(slot.start)
@@ -122,8 +173,22 @@ class Replay:
         self._connection.autocommit = False
 
 
-def replay(log: Log, round_days: float) -> list[tuple[int, int]]:
-    """Return the look-ups, customer and minute, that the project makes at one per customer in `round_days`, knowing nothing at first."""
+class _Same(Warehouse):
+    """A warehouse whose connection is the one of the replay: its clock is that connection's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        yield self._connection
+
+
+def replay(log: Log, round_days: float, signals: Signals = ()) -> list[tuple[int, int]]:
+    """Return the look-ups, customer and minute, that the project makes at one per customer in `round_days`, knowing nothing at first.
+
+    Those that `signals` (customer and minute) lead to are of that number.
+    """
     with tempfile.TemporaryDirectory(prefix="syrve-replay-") as folder:
         home = Path(folder)
         home.chmod(0o711)
@@ -133,13 +198,13 @@ def replay(log: Log, round_days: float) -> list[tuple[int, int]]:
             server.create_database("replay")
             dsn = server.dsn("replay")
             migrate(url_from_text(dsn))
-            return replay_in(dsn, log, round_days)
+            return replay_in(dsn, log, round_days, signals)
         finally:
             server.stop(grace_seconds=10)
             server.remove()
 
 
-def replay_in(dsn: str, log: Log, round_days: float) -> list[tuple[int, int]]:
+def replay_in(dsn: str, log: Log, round_days: float, signals: Signals = ()) -> list[tuple[int, int]]:
     """Do the same in a migrated database of the caller's."""
     url = url_from_text(dsn)
     with Warehouse(url).transaction("make the clock") as cursor:
@@ -147,6 +212,6 @@ def replay_in(dsn: str, log: Log, round_days: float) -> list[tuple[int, int]]:
     virtual = Warehouse(url.update_query_dict({"options": "-c search_path=virtual,pg_catalog -c jit=off"}))
     with virtual.connect() as connection:
         prepare_staging(connection)
-        played = Replay(connection, log, round_days)
+        played = Replay(connection, log, round_days, signals)
         played.play()
         return played.looks

@@ -4,7 +4,7 @@ import csv
 import math
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,10 @@ SLOT_MINUTES = 60
 LONGEST_DAYS = 3_660
 HOURS = (0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 3, 5, 9, 8, 5, 4, 4, 6, 9, 9, 7, 5, 3, 1)
 Minutes = NDArray[np.float64]
+
+
+Signals = Sequence[tuple[int, int]]
+"""Customers and minutes, in the order of time."""
 
 
 class LogError(ValueError):
@@ -109,6 +113,20 @@ def indexed(log: Log, round_days: float, rates: Minutes) -> list[tuple[int, int]
             last[urgent] = todo[:count]
             todo = todo[count:]
     return looks
+
+
+def make_signals(log: Log, percent: float, *, false_percent: float = 2.0, seed: int = 5) -> Signals:
+    """Draw the signals of a percentage of the visits, and some, of so many percent of them, that nothing had led to."""
+    rng = random.Random(seed)
+    told = [
+        (customer, int(minute))
+        for customer, visits in enumerate(log.visits)
+        for minute in visits
+        if rng.random() * 100 < percent
+    ]
+    false = round(len(told) * false_percent / 100)
+    told += [(rng.randrange(len(log.names)), rng.randrange(log.end - DAY_MINUTES)) for _ in range(false)]
+    return sorted(told, key=lambda each: each[1])
 
 
 def round_robin(log: Log, round_days: float) -> list[tuple[int, int]]:

@@ -56,7 +56,8 @@ def run(*, quick: bool) -> list[Promise]:
         start_simulator(customers=count, organizations=1, seed=11, dialect="cloud", lookup_log=False) as simulator,
     ):
         organization_id = simulator.control.organizations()[0]["organization_id"]
-        phones = [customer["phone"] for customer in simulator.control.customers(organization_id)]
+        customers = simulator.control.customers(organization_id)
+        phones = [phone for each in customers if (phone := each["phone"]) is not None]
         for latency_ms, promised in ((0, 3.5), (LATENCY_MS, 1.8)):
             simulator.control.set_switches(latency_ms=latency_ms)
             trial = Job(here, simulator, organization_id, phones[:tuning_count], latency_ms)

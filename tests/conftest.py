@@ -41,7 +41,7 @@ MARKERS = {
 """The marker of every test below a path; `make test-fast` leaves these out."""
 
 
-class FileByFile(LoadScopeScheduling):
+class FileByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     """Gives the tests of a file to one worker: they share servers and databases.
 
     (`--dist loadgroup` would do, but pytest-xdist 3.8 does not see the groups under pytest 9.)

@@ -12,5 +12,6 @@ grant execute on function
 sync.change_band(text, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
+sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision),
 analytics.order_balance_of(uuid, text)
 to syrve_analyst;

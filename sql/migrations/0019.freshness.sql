@@ -13,7 +13,9 @@ create table sync.refresh_fit (
     identities bigint not null,
     lookups_per_day double precision not null,
     keeps_max_age boolean not null,
-    fitted_at timestamptz not null
+    fitted_at timestamptz not null,
+    signalled_share double precision not null default 0 check (signalled_share >= 0 and signalled_share < 1),
+    signal_evidence double precision[] not null default '{0,0,0,0}' check (cardinality(signal_evidence) = 4)
 );
 comment on table sync.refresh_fit is
 'What the pull has learned about an organization''s customers, and the threshold that spends the budget: written by each plan of syrve_customers.';
@@ -29,18 +31,24 @@ comment on column sync.refresh_fit.identities is 'Identities that share the budg
 comment on column sync.refresh_fit.lookups_per_day is 'Look-ups per day that theta gives to this organization.';
 comment on column sync.refresh_fit.keeps_max_age is 'Whether the budget can keep the promised maximum age.';
 comment on column sync.refresh_fit.fitted_at is 'When this was fitted.';
+comment on column sync.refresh_fit.signalled_share is
+'Share of the changes that signals report: those customers are looked at so much less without one. 0 until signals have proven themselves, and while they have stopped.';
+comment on column sync.refresh_fit.signal_evidence is
+'By what the share is learned, older ones counting less: changes found after a signal, and changes due meanwhile; changes found without one, and expected.';
 
 create table sync.refresh_evidence (
     organization_id uuid not null,
     noted_at timestamptz not null,
     observed real[] not null,
-    expected real[] not null
+    expected real[] not null,
+    signal_evidence real[] not null default '{0,0,0,0}'
 );
 comment on table sync.refresh_evidence is 'Changes seen and expected in a batch of look-ups, by band; the next fit adds them up and removes them.';
 comment on column sync.refresh_evidence.organization_id is 'Organization.';
 comment on column sync.refresh_evidence.noted_at is 'When the batch was merged.';
 comment on column sync.refresh_evidence.observed is 'Look-ups that found a change, by band.';
 comment on column sync.refresh_evidence.expected is 'How many were expected to, by band.';
+comment on column sync.refresh_evidence.signal_evidence is 'Look-ups after a signal that found a change, and changes due meanwhile; others that found one, and expected.';
 
 create function sync.change_band(outcome text, changes double precision, missed double precision) returns integer
 language sql immutable parallel safe
@@ -80,6 +88,32 @@ return least(max_days, greatest(min_days, theta / sqrt(weight * rate)));
 comment on function sync.refresh_days(double precision, double precision, double precision, double precision, double precision) is
 'Interval to the next look-up in days: for a fixed number of look-ups the mean delay is least if it goes with 1 / sqrt(weight x rate).';
 
+-- With T the interval, s the rate of signalled changes and m that of the others, a cycle ends by a signal or after T. The mean delay is least for a fixed
+-- number of look-ups where s T - 1 + exp(-s T) = (theta s)^2 / (2 weight m); this is within 7 % of that, and exact at both ends.
+create function sync.refresh_days(
+    weight double precision,
+    rate double precision,
+    theta double precision,
+    min_days double precision,
+    max_days double precision,
+    signalled_share double precision
+) returns double precision
+language sql immutable parallel safe
+return case
+    when signalled_share = 0 then sync.refresh_days(weight, rate, theta, min_days, max_days)
+    else
+        least(
+            max_days,
+            greatest(
+                min_days,
+                theta / sqrt(1 - signalled_share)
+                * sqrt(1 / (weight * rate) + power(signalled_share * theta / weight, 2) / (4 * (1 - signalled_share)))
+            )
+        )
+end;
+comment on function sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision) is
+'The same for customers whose changes signals report to a share: that share waits for no look-up, and a signal puts the next one off.';
+
 create view sync.refresh_interval as
 select
     roster.organization_id,
@@ -99,8 +133,10 @@ select
         learned.rate_per_day,
         coalesce(fit.theta, 1),
         coalesce(policy.min_interval_seconds, 900) / 86400.0,
-        coalesce(fit.max_interval_days, coalesce(policy.max_age_seconds, 2592000) / 86400.0)
-    ) as interval_days
+        coalesce(fit.max_interval_days, coalesce(policy.max_age_seconds, 2592000) / 86400.0),
+        coalesce(fit.signalled_share, 0)
+    ) as interval_days,
+    coalesce(fit.signalled_share, 0) as signalled_share
 from sync.roster as roster
 left join sync.refresh_fit as fit on roster.organization_id = fit.organization_id
 left join sync.refresh_policy as policy on roster.organization_id = policy.organization_id
@@ -140,6 +176,7 @@ comment on column sync.refresh_interval.exposure_days is 'Days that look-ups hav
 comment on column sync.refresh_interval.rate_per_day is 'Expected changes per day.';
 comment on column sync.refresh_interval.weight is 'How much a day of delay counts.';
 comment on column sync.refresh_interval.interval_days is 'Days between look-ups that the present budget gives it.';
+comment on column sync.refresh_interval.signalled_share is 'Share of its changes that signals are expected to report.';
 
 -- As the owner, because operations may ask about the one identity that they have at hand, and may not list or search those of the roster.
 create function sync.explain_due(organization_id uuid, identity text)
@@ -174,6 +211,14 @@ as $$
                 when spent.due_at <= spent.checked_at then 'made due: an edit of the CRM, a hold, a push, a signal or a form'
                 when spent.interval_days >= fit.max_interval_days then 'as seldom as the promised maximum age and the budget allow'
                 when spent.interval_days <= coalesce(policy.min_interval_seconds, 900) / 86400.0 then 'as often as allowed'
+                when spent.signalled_share > 0 then format(
+                    'theta %s, weight %s, rate %s per day, of which signals report %s: %s days without one',
+                    round(coalesce(fit.theta, 1)::numeric, 4),
+                    round(spent.weight::numeric, 3),
+                    round(spent.rate_per_day::numeric, 5),
+                    round(spent.signalled_share::numeric, 2),
+                    round(spent.interval_days::numeric, 3)
+                )
                 else format(
                     'theta %s / sqrt(weight %s x rate %s per day) = %s days',
                     round(coalesce(fit.theta, 1)::numeric, 4),
@@ -224,7 +269,7 @@ with spent as (
         count(*) filter (where interval_days > 1 and interval_days <= 7) as interval_up_to_7d,
         count(*) filter (where interval_days > 7 and interval_days <= 30) as interval_up_to_30d,
         count(*) filter (where interval_days > 30) as interval_over_30d,
-        sum(rate_per_day * interval_days / 2) / nullif(sum(rate_per_day), 0) as mean_delay_days,
+        sum(rate_per_day * (1 - signalled_share) * interval_days / 2) / nullif(sum(rate_per_day), 0) as mean_delay_days,
         avg(interval_days / 2) as mean_age_days
     from sync.refresh_interval
     where due_at < 'infinity'
@@ -320,7 +365,7 @@ comment on column analytics.sync_freshness.interval_up_to_1d is 'Further ones th
 comment on column analytics.sync_freshness.interval_up_to_7d is 'Further ones that it looks up at least every 7 days.';
 comment on column analytics.sync_freshness.interval_up_to_30d is 'Further ones that it looks up at least every 30 days.';
 comment on column analytics.sync_freshness.interval_over_30d is 'Those that it looks up less often than that.';
-comment on column analytics.sync_freshness.expected_mean_delay is 'Expected time from a change at Syrve to its row, on average over changes, at the present budget.';
+comment on column analytics.sync_freshness.expected_mean_delay is 'Expected time from a change at Syrve to its row, on average over changes, at the present budget; those that signals report count as 0.';
 comment on column analytics.sync_freshness.expected_mean_age is 'Expected age of a row, on average over identities, at the present budget.';
 comment on column analytics.sync_freshness.promised_max_age is 'Longest time without a look-up that is promised.';
 comment on column analytics.sync_freshness.keeps_max_age is 'Whether the present budget can keep that; null until the first plan.';

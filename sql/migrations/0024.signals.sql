@@ -172,6 +172,25 @@ comment on column sync.signal_day.looked is 'Those after which a look-up answere
 comment on column sync.signal_day.led_to_change is 'Those whose look-up found a change.';
 comment on column sync.signal_day.delay_seconds is 'Sum of the times from the signal to its look-up, of those with a change.';
 
+create table sync.signal_flow (
+    organization_id uuid not null,
+    sort text not null check (sort in ('balance', 'order')),
+    last_at timestamptz not null,
+    unreported double precision not null default 0,
+    stopped_at timestamptz,
+    is_told boolean not null default true,
+    primary key (organization_id, sort)
+);
+comment on table sync.signal_flow is 'Whether webhooks still come, for each organization and sort that has sent any.';
+comment on column sync.signal_flow.organization_id is 'Organization.';
+comment on column sync.signal_flow.sort is 'balance: notifications of balances; order: order events.';
+comment on column sync.signal_flow.last_at is 'When the last one came.';
+comment on column sync.signal_flow.unreported is
+'What happened since without one: orders of the feed that are later than that, or changes that look-ups found.';
+comment on column sync.signal_flow.stopped_at is
+'Since when they count as stopped: from then on no look-up is left out for their sake. Null while they come.';
+comment on column sync.signal_flow.is_told is 'Whether the channels were told of the last change, stopped or back.';
+
 create table sync.order_bookmark (
     organization_id uuid primary key,
     revision bigint not null,

@@ -4,6 +4,8 @@
 -- old counts less, a half every 400 days. Who has stopped coming shows sooner: by the changes that were due by their own rate and did not come, which is one
 -- of the things that bands go by (sync.change_band), each with the correction that look-ups of the organization have shown. An organization's own settings
 -- (sync.refresh_policy) come before the project's.
+-- A look-up after a signal did not come at any odd time: it says that a change happened then, and the others say only what signals miss. By both it is
+-- learned which share of an organization's changes signals report (sync.refresh_fit.signalled_share).
 -- Where the lease was lost meanwhile, the answer counts all the same if it is the newest, but
 -- the lease stays with whoever has it now. Who was made due while being looked up stays due
 -- (but not by this transaction: roster/moved.sql). Nobody is due again before now, however slow the clock of the worker: a pull must come to its end.
@@ -65,6 +67,18 @@ with looked as materialized (
         coalesce(fit.mean_per_day, 1 / 60.0) as mean_per_day,
         fit.calibration,
         coalesce(fit.theta, 1) as theta,
+        coalesce(fit.signalled_share, 0) as signalled_share,
+        exists(
+            select
+            from sync.signal as reported
+            where
+                reported.organization_id = staged.organization_id
+                and reported.identity_kind = staged.identity_kind
+                and reported.identity_value = staged.identity_value
+                and reported.is_followed
+                and reported.evaluated_at is null
+                and reported.taken_at <= staged.checked_at
+        ) as is_signalled,
         coalesce(policy.min_interval_seconds, %(min_interval_seconds)s) / 86400.0 as min_days,
         coalesce(
             case when fit.keeps_max_age then least(fit.max_interval_days, 0.93 * policy.max_age_seconds / 86400.0) end,
@@ -100,7 +114,8 @@ with looked as materialized (
     ) as gap
 ),
 
--- What was expected: a is the shape, b the days, of the customer's own distribution; unchanged is the probability that nothing changed in the days watched.
+-- What was expected: a is the shape, b the days, of the customer's own distribution, after the days without a signal; unchanged is the probability that
+-- nothing changed, in the days watched, that no signal reported; due the changes to be expected in these days.
 expected as materialized (
     select
         looked.*,
@@ -113,13 +128,15 @@ expected as materialized (
             looked.days_since_change
             * sync.change_rate(coalesce(looked.known_changes, 0), coalesce(looked.known_exposure_days, 0), looked.shape, looked.mean_per_day, 1)
         ) as band,
-        own.b / (own.b + looked.watched_days) as shrink,
-        power(own.b / (own.b + looked.watched_days), own.a) as unchanged
+        own.b / own.all_days as shrink,
+        power(own.b / own.all_days, own.a) as unchanged,
+        own.a * ln(own.all_days / (own.all_days - looked.watched_days)) as due
     from looked
     cross join lateral (
         select
             looked.changes + looked.shape as a,
-            looked.exposure_days + looked.shape / looked.mean_per_day as b
+            looked.exposure_days + looked.shape / looked.mean_per_day + looked.signalled_share * looked.watched_days as b,
+            looked.exposure_days + looked.shape / looked.mean_per_day + looked.watched_days as all_days
     ) as own
 ),
 
@@ -143,12 +160,14 @@ learned as materialized (
         case
             when not moments.counts or moments.is_first then 0
             when not moments.has_changed then moments.changes
-            when 1 - moments.unchanged < 1e-5 then moments.changes + 1
+            when moments.is_signalled or 1 - moments.unchanged < 1e-5 then moments.changes + 1
             else greatest(0, moments.mean * moments.mean / moments.variance - moments.shape)
         end as next_changes,
         case
             when not moments.counts or moments.is_first then 0
             when not moments.has_changed then moments.exposure_days + moments.watched_days
+            when moments.is_signalled
+                then moments.exposure_days + moments.watched_days * coalesce(nullif(moments.signalled_share, 0), 1)
             when 1 - moments.unchanged < 1e-5 then moments.exposure_days
             else greatest(0, moments.mean / moments.variance - moments.shape / moments.mean_per_day)
         end as next_exposure_days,
@@ -209,7 +228,8 @@ scheduled as materialized (
                 ),
                 learned.theta,
                 learned.min_days,
-                learned.max_days
+                learned.max_days,
+                learned.signalled_share
             ) as days
     ) as refresh
 ),
@@ -218,23 +238,31 @@ banded as materialized (
     select
         organization_id,
         band,
-        count(*) filter (where has_changed) as observed,
-        sum(1 - unchanged) as expected
+        -- Before signals have proven themselves the look-ups after them say nothing about the rates.
+        count(*) filter (where has_changed and (signalled_share > 0 or not is_signalled)) as observed,
+        sum(signalled_share * due + case when is_signalled then 0 else 1 - unchanged end) as expected,
+        array[
+            count(*) filter (where has_changed and is_signalled),
+            sum(due),
+            count(*) filter (where has_changed and not is_signalled),
+            coalesce(sum((1 - unchanged) / (1 - signalled_share)) filter (where not is_signalled), 0)
+        ] as signal_evidence
     from scheduled
     where counts and not is_first
     group by organization_id, band
 ),
 
 noted as (
-    insert into sync.refresh_evidence (organization_id, noted_at, observed, expected)
+    insert into sync.refresh_evidence (organization_id, noted_at, observed, expected, signal_evidence)
     select
         banded.organization_id,
         now() as noted_at,
         array_agg(case when banded.band = each.band then banded.observed else 0 end order by each.band) as observed,
-        array_agg(case when banded.band = each.band then banded.expected else 0 end order by each.band) as expected
+        array_agg(case when banded.band = each.band then banded.expected else 0 end order by each.band) as expected,
+        banded.signal_evidence
     from banded
     cross join generate_series(1, 16) as each (band)
-    group by banded.organization_id, banded.band
+    group by banded.organization_id, banded.band, banded.signal_evidence
 )
 
 update sync.roster as roster

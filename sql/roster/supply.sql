@@ -5,7 +5,7 @@ with other_work as (
     from sync.run
     where
         updated_at > now() - interval '1 day'
-        and task like any(array['syrve\_balances.%%', 'syrve\_backfill.%%', 'syrve\_crm\_push.%%'])
+        and task like any(array['syrve\_balances.%%', 'syrve\_backfill.%%', 'syrve\_crm\_push.%%', 'syrve\_signals.%%'])
 ),
 
 budgeted as (
@@ -28,7 +28,13 @@ select
     fit.mean_per_day,
     fit.observed,
     fit.expected,
-    extract(epoch from now() - fit.fitted_at)::double precision / 86400 as fit_age_days
+    fit.signal_evidence,
+    extract(epoch from now() - fit.fitted_at)::double precision / 86400 as fit_age_days,
+    not exists (
+        select
+        from sync.signal_flow as flow
+        where flow.organization_id = organization.organization_id and flow.stopped_at is not null
+    ) as trusts_signals
 from syrve.organization as organization
 inner join budgeted on organization.account = budgeted.account
 cross join other_work

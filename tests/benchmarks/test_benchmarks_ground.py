@@ -20,7 +20,7 @@ def here() -> Iterator[Ground]:
         yield made
 
 
-def merge(here: Ground, dsn: str, load: dict) -> tuple[dict, Writes]:
+def merge(here: Ground, dsn: str, load: dict[str, Any]) -> tuple[dict[str, Any], Writes]:
     work = here.home / "work.json"
     work.write_text(json.dumps({"count": COUNT, "seed": 5, "load": load, "dsn": dsn}))
     with written(here, dsn, ["syrve"]) as writes:

@@ -299,8 +299,8 @@ def test_three_at_once_never_fail_and_end_with_the_newest_answer(
             stage.connections[number].commit()
 
     with ThreadPoolExecutor(3) as pool:
-        for each in [pool.submit(run, number) for number in range(3)]:
-            each.result(PATIENCE_SECONDS)
+        for running in [pool.submit(run, number) for number in range(3)]:
+            running.result(PATIENCE_SECONDS)
 
     for each in sorted(every, key=lambda answer: answer.received_at):
         newest.play([each])

@@ -119,6 +119,23 @@ def test_organization_without_loyalty_is_passed_over_with_a_finding(airflow: Any
     assert airflow.rows(findings) == []
 
 
+def test_dag_that_fails_is_an_alert_until_it_goes_well(airflow: Any) -> None:
+    airflow.fresh(customers=10)
+    airflow.rows("truncate sync.alert")
+    airflow.simulator.set_faults([{"operation": "access_token", "fault": "status", "status": 401, "probability": 1.0}])
+    assert airflow.run("syrve_customers")[0] == "failed"
+    query = "select subject, ended_at is null from sync.alert where subject = 'syrve_customers'"
+
+    outcome, looked = airflow.run("syrve_balances")
+    assert (outcome, airflow.rows(query)) == ("failed", [("syrve_customers", True)]), "it looks all the same"
+    assert "syrve_customers runs by itself and fails" in airflow.task_log(looked, "alert")
+
+    airflow.simulator.clear_faults()
+    assert airflow.run("syrve_customers")[0] == "success"
+    assert airflow.run("syrve_balances")[0] == "success"
+    assert airflow.rows(query) == [("syrve_customers", False)]
+
+
 def test_failing_organization_fails_alone_and_visibly(airflow: Any) -> None:
     airflow.fresh(organizations=2, customers=60)
     first, second = [each["organization_id"] for each in airflow.simulator.organizations()]

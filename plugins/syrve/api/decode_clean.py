@@ -139,31 +139,38 @@ def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Cu
         consent_from=_moment(consent_from, time_zone),
         consent_to=_moment(consent_to, time_zone),
         is_deleted=bool(read.is_deleted),
-        wallets=tuple(
-            [
-                WalletBalance(each.id, _text(each.name), each.type, _balance(each.balance))
-                for each in _in_order(read.wallet_balances)
-            ]
-        ),
-        cards=tuple(
-            [
-                Card(
-                    each.id,
-                    _text(each.track),
-                    _text(each.number),
-                    _moment(each.valid_to_date, time_zone),
-                )
-                for each in _in_order(read.cards)
-            ]
-        ),
-        categories=tuple(
-            [
-                Category(each.id, _text(each.name), each.is_active, each.is_default_for_new_guests)
-                for each in _in_order(read.categories)
-            ]
-        ),
+        wallets=_wallets(read),
+        cards=_cards(read, time_zone),
+        categories=_categories(read),
         extra=unmodelled(record),
         absent=absent_lists(record),
+    )
+
+
+def _wallets(read: _Record) -> tuple[WalletBalance, ...]:
+    return tuple(
+        [
+            WalletBalance(each.id, _text(each.name), each.type, _balance(each.balance))
+            for each in _in_order(read.wallet_balances)
+        ]
+    )
+
+
+def _cards(read: _Record, time_zone: tzinfo) -> tuple[Card, ...]:
+    return tuple(
+        [
+            Card(each.id, _text(each.track), _text(each.number), _moment(each.valid_to_date, time_zone))
+            for each in _in_order(read.cards)
+        ]
+    )
+
+
+def _categories(read: _Record) -> tuple[Category, ...]:
+    return tuple(
+        [
+            Category(each.id, _text(each.name), each.is_active, each.is_default_for_new_guests)
+            for each in _in_order(read.categories)
+        ]
     )
 
 

@@ -2,18 +2,26 @@
 
 An interval T and a rate of change r cost weight x r x T / 2 of delay per day and customer. For a fixed number of look-ups the sum is least
 if T = theta / sqrt(weight x r), where theta is such that demand equals the budget. Rates are gamma distributed within an organization;
-each customer's own distribution starts there and follows what look-ups find (`sql/roster/finish.sql`). No I/O here.
+each customer's own distribution starts there and follows what look-ups find (`sql/roster/finish.sql`). Where signals report a share of the
+changes, only the others wait for a look-up, and a signal puts the next one off (`sync.refresh_days`). No I/O here.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 BANDS = 16
 """Bands of customers with a correction of their own: `sync.change_band`."""
 EVIDENCE_HALF_LIFE_DAYS = 120.0
+SIGNAL_HALF_LIFE_DAYS = 14.0
+SIGNAL_DOUBT = 4.0
+"""Changes that the share of signals is as unsure of."""
+LEAST_REPORTED = 20.0
+MOST_SIGNALLED = 0.95
+LEAST_SIGNALS = 1e-6
+"""Signals within an interval that are as good as none."""
 CALIBRATION_DOUBT = 20.0
 """Changes seen that a band's correction is as sure of as of having none."""
 SHAPE_RANGE = (0.15, 200.0)
@@ -40,13 +48,45 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalEvidence:
+    """Changes found after a signal and changes due meanwhile; changes found by other look-ups and expected of them."""
+
+    reported: float = 0.0
+    due: float = 0.0
+    missed: float = 0.0
+    missed_expected: float = 0.0
+
+    def later(self, new: SignalEvidence, days: float) -> SignalEvidence:
+        """Return this as it counts so many days later, with what is new."""
+        kept = 0.5 ** (max(0.0, days) / SIGNAL_HALF_LIFE_DAYS)
+        pairs = zip(astuple(self), astuple(new), strict=True)
+        return SignalEvidence(*(kept * old + added for old, added in pairs))
+
+    @property
+    def share(self) -> float:
+        """The share of the changes that signals report: 0 before they have proven themselves."""
+        if self.reported < LEAST_REPORTED:
+            return 0.0
+        reported = self.reported / (self.due + SIGNAL_DOUBT)
+        missed = (self.missed + SIGNAL_DOUBT) / (self.missed_expected + SIGNAL_DOUBT)
+        return min(MOST_SIGNALLED, reported / (reported + missed))
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
-    """What is known of one organization; `observed` and `expected` are changes by band."""
+    """What is known of one organization; `observed` and `expected` are changes by band. Signals that are not `trusted` have stopped."""
 
     shape: float = FIRST_SHAPE
     mean_per_day: float = FIRST_MEAN_PER_DAY
     observed: tuple[float, ...] = (0.0,) * BANDS
     expected: tuple[float, ...] = (0.0,) * BANDS
+    signals: SignalEvidence = SignalEvidence()
+    trusts_signals: bool = True
+
+    @property
+    def signalled_share(self) -> float:
+        """The share of the changes that no look-up has to find."""
+        return self.signals.share if self.trusts_signals else 0.0
 
     @property
     def calibration(self) -> tuple[float, ...]:
@@ -60,7 +100,14 @@ class Fit:
         return self.calibration[cell.band - 1] * own
 
 
-def learn(known: Fit, cells: Sequence[Cell], observed: Sequence[float], expected: Sequence[float], days: float) -> Fit:
+def learn(
+    known: Fit,
+    cells: Sequence[Cell],
+    observed: Sequence[float],
+    expected: Sequence[float],
+    days: float,
+    signals: SignalEvidence | None = None,
+) -> Fit:
     """Return the fit of `days` later, from the roster as it is now and the evidence since."""
     kept = 0.5 ** (max(0.0, days) / EVIDENCE_HALF_LIFE_DAYS)
     shape, mean = known.shape, known.mean_per_day
@@ -82,27 +129,44 @@ def learn(known: Fit, cells: Sequence[Cell], observed: Sequence[float], expected
         mean,
         tuple(kept * old + new for old, new in zip(known.observed, observed, strict=True)),
         tuple(kept * old + new for old, new in zip(known.expected, expected, strict=True)),
+        known.signals.later(signals or SignalEvidence(), days),
+        known.trusts_signals,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """`count` identities with the same weight and rate (changes per day) and the same bounds of their interval, in days."""
+    """`count` identities with the same weight, rate (changes per day), share of signalled changes and bounds of their interval, in days."""
 
     count: float
     weight: float
     rate: float
     min_days: float
     max_days: float
+    signalled: float = 0.0
 
     def interval(self, theta: float) -> float:
-        """Return the days between two look-ups of each."""
-        return min(self.max_days, max(self.min_days, theta / math.sqrt(self.weight * self.rate)))
+        """Return the days between two look-ups of each without a signal: `sync.refresh_days`."""
+        missed = 1 - self.signalled
+        square = 1 / (self.weight * self.rate) + (self.signalled * theta / self.weight) ** 2 / (4 * missed)
+        return min(self.max_days, max(self.min_days, theta * math.sqrt(square / missed)))
+
+    def lookups_per_day(self, days: float) -> float:
+        """Return the look-ups per day of each that no signal leads to, at an interval."""
+        signals = self.signalled * self.rate
+        return 1 / days if signals * days < LEAST_SIGNALS else signals / math.expm1(min(700.0, signals * days))
+
+    def age_days(self, days: float) -> float:
+        """Return the mean time since the last look-up of each, signals included, at an interval."""
+        signals = self.signalled * self.rate * days
+        if signals < LEAST_SIGNALS:
+            return days / 2
+        return days / signals * (1 - signals / math.expm1(min(700.0, signals)))
 
 
 def demand(shares: Sequence[Share], theta: float) -> float:
     """Return the look-ups per day that a threshold asks for."""
-    return sum(share.count / share.interval(theta) for share in shares)
+    return sum(share.count * share.lookups_per_day(share.interval(theta)) for share in shares)
 
 
 def solve_theta(shares: Sequence[Share], lookups_per_day: float) -> float:
@@ -147,13 +211,25 @@ class Budgeted:
     def shares(self) -> list[Share]:
         """Return its cells with their rates."""
         return [
-            Share(cell.count, cell.weight, self.fit.rate(cell), self.min_days, self.longest_days) for cell in self.cells
+            Share(
+                cell.count,
+                cell.weight,
+                self.fit.rate(cell),
+                self.min_days,
+                self.longest_days,
+                self.fit.signalled_share,
+            )
+            for cell in self.cells
         ]
+
+    def promised_per_day(self) -> float:
+        """Return the look-ups per day that the maximum age takes beyond those that signals lead to."""
+        return sum(share.count * share.lookups_per_day(self.max_age_days) for share in self.shares())
 
 
 def spend(parts: Sequence[Budgeted], lookups_per_day: float) -> Outlook:
     """Share a budget out among organizations: sets their `longest_days` and returns what it buys."""
-    promised = sum(part.identities / part.max_age_days for part in parts)
+    promised = sum(part.promised_per_day() for part in parts)
     keeps = promised <= PROMISE_SHARE * lookups_per_day
     number = sum(part.identities for part in parts)
     for part in parts:
@@ -166,8 +242,8 @@ def spend(parts: Sequence[Budgeted], lookups_per_day: float) -> Outlook:
     theta = solve_theta(shares, lookups_per_day)
     intervals = [(share, share.interval(theta)) for share in shares]
     changes = sum(share.count * share.rate for share in shares)
-    waiting = sum(share.count * share.rate * days / 2 for share, days in intervals)
-    ages = sum(share.count * days / 2 for share, days in intervals)
+    waiting = sum(share.count * share.rate * (1 - share.signalled) * share.age_days(days) for share, days in intervals)
+    ages = sum(share.count * share.age_days(days) for share, days in intervals)
     return Outlook(
         lookups_per_day,
         theta,
@@ -180,7 +256,7 @@ def spend(parts: Sequence[Budgeted], lookups_per_day: float) -> Outlook:
 
 def least_budget(parts: Sequence[Budgeted]) -> float:
     """Return the fewest look-ups per day that keep every promised maximum age."""
-    return sum(part.identities / part.max_age_days for part in parts) / PROMISE_SHARE
+    return sum(part.promised_per_day() for part in parts) / PROMISE_SHARE
 
 
 def _digamma(value: float) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
-from syrve.customers.freshness import BANDS, Budgeted, Cell, Fit, Outlook, demand, learn, spend
+from syrve.customers.freshness import BANDS, Budgeted, Cell, Fit, Outlook, SignalEvidence, demand, learn, spend
 from syrve.customers.settings import PullSettings
 from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.sql_files import sql
@@ -20,6 +20,8 @@ CATCH_UP_DAYS = 7.0
 """Time in which a queue of overdue look-ups is worked off."""
 _DAY_SECONDS = 86400.0
 _NOTHING = (0.0,) * BANDS
+_Evidence = tuple[tuple[float, ...], tuple[float, ...], SignalEvidence]
+"""Changes observed and expected by band, and what says how good signals are."""
 
 
 @dataclass(slots=True)
@@ -59,10 +61,13 @@ def read_accounts(cursor: Cursor, settings: PullSettings, *, take_evidence: bool
     cursor.execute(sql("roster/supply.sql"))
     supply = cursor.fetchall()
     cells, overdue = _cells(cursor)
-    evidence: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {}
+    evidence: dict[str, _Evidence] = {}
     if take_evidence:
         cursor.execute(sql("roster/evidence.sql"), {"organization_ids": [row[0] for row in supply]})
-        evidence = {each: (tuple(observed), tuple(expected)) for each, observed, expected in cursor.fetchall()}
+        evidence = {
+            each: (tuple(observed), tuple(expected), SignalEvidence(*signals))
+            for each, observed, expected, signals in cursor.fetchall()
+        }
     accounts: dict[str, Account] = {}
     for organization_id, name, calls, others, max_age, min_interval, *fitted in supply:
         account = accounts.setdefault(name, Account(calls, others, {}))
@@ -76,12 +81,15 @@ def read_accounts(cursor: Cursor, settings: PullSettings, *, take_evidence: bool
     return accounts
 
 
-def _learned(fitted: list[Any], cells: list[Cell], evidence: tuple[tuple[float, ...], tuple[float, ...]] | None) -> Fit:
-    shape, mean, observed, expected, age_days = fitted
-    known = Fit() if shape is None else Fit(shape, mean, tuple(observed), tuple(expected))
-    if evidence is None and shape is not None:
-        return known
-    return learn(known, cells, *(evidence or (_NOTHING, _NOTHING)), days=age_days or 0.0)
+def _learned(fitted: list[Any], cells: list[Cell], evidence: _Evidence | None) -> Fit:
+    shape, mean, observed, expected, signals, age_days, trusts_signals = fitted
+    known = Fit(trusts_signals=trusts_signals)
+    if shape is not None:
+        known = Fit(shape, mean, tuple(observed), tuple(expected), SignalEvidence(*signals), trusts_signals)
+        if evidence is None:
+            return known
+    observed, expected, signals = evidence or (_NOTHING, _NOTHING, SignalEvidence())
+    return learn(known, cells, observed, expected, age_days or 0.0, signals)
 
 
 def _cells(cursor: Cursor) -> tuple[defaultdict[str, list[Cell]], defaultdict[str, float]]:
@@ -111,5 +119,7 @@ def _write(cursor: Cursor, organization_id: str, part: Budgeted, outlook: Outloo
         "identities": round(part.identities),
         "lookups_per_day": demand(part.shares(), outlook.theta),
         "keeps_max_age": outlook.keeps_max_age,
+        "signalled_share": part.fit.signalled_share,
+        "signal_evidence": list(astuple(part.fit.signals)),
     }
     cursor.execute(sql("roster/fit.sql"), values)

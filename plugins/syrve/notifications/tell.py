@@ -76,7 +76,7 @@ def tell(warehouse: Warehouse, channels: Sequence[Channel], occasion: Occasion) 
     """
     told, failed = Told(), []
     for channel in channels:
-        with warehouse.connect() as connection, _alone(connection, channel.name):
+        with warehouse.connect() as connection, alone(connection, channel.name):
             changes = _tell(connection, channel, occasion)
         if changes is None:
             failed.append(channel.name)
@@ -137,7 +137,7 @@ def _write(connection: Connection, asked: dict[str, Any], changes: Sequence[Chan
 
 
 @contextmanager
-def _alone(connection: Connection, channel: str) -> Iterator[None]:
+def alone(connection: Connection, channel: str) -> Iterator[None]:
     """Keep every other run off this channel; a run that dies frees it, since Postgres drops its connection."""
     key = f"syrve.notifications.{channel}"
     try:

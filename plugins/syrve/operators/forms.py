@@ -14,6 +14,7 @@ from syrve.operators.rendered import as_flag, as_text
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_FILE_FORMAT = "What the file is like"
 FORMAT_FIELDS = ("encoding", "separator", "header_row", "sheet", "decimal_mark", "null_words", "columns")
 UUID = {"type": "string", "format": "uuid"}
 PREVIEW, SEND, IMPORT = "Preview", "Send", "Import"
@@ -157,7 +158,11 @@ FILE_FORMAT = {name: f"{{{{ params.{name} }}}}" for name in FORMAT_FIELDS}
 
 
 def _file_format() -> dict[str, Param]:
-    words: dict[str, Any] = {"type": ["null", "string"], "section": "What the file is like"}
+    return _shape_of_file() | _meaning_of_cells()
+
+
+def _shape_of_file() -> dict[str, Param]:
+    words: dict[str, Any] = {"type": ["null", "string"], "section": _FILE_FORMAT}
     return {
         "encoding": Param(
             None,
@@ -169,7 +174,7 @@ def _file_format() -> dict[str, Param]:
             None,
             type=["null", "string"],
             enum=[None, ",", ";", "tab", "|"],
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Separator",
             description="Of CSV. Empty: the one that gives known headings.",
         ),
@@ -178,16 +183,21 @@ def _file_format() -> dict[str, Param]:
             type=["null", "integer"],
             minimum=1,
             maximum=1_000,
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Row of the headings",
             description="Empty: the one with the most known headings among the first 20.",
         ),
         "sheet": Param(None, **words, title="Sheet", description="Of Excel. Empty: the one that has known headings."),
+    }
+
+
+def _meaning_of_cells() -> dict[str, Param]:
+    return {
         "decimal_mark": Param(
             None,
             type=["null", "string"],
             enum=[None, ".", ","],
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Decimal mark",
             description="Empty: amounts that can be read in two ways, such as 1,000, are rejected.",
         ),
@@ -195,14 +205,14 @@ def _file_format() -> dict[str, Param]:
             None,
             type=["null", "array"],
             items={"type": "string"},
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Words for an empty cell",
             description="One a line, such as NULL. Empty: only an empty cell is empty, and rows with NULL are rejected.",
         ),
         "columns": Param(
             None,
             type=["null", "object"],
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Columns",
             description='Headings of the file that are not known: {"Телефон гостя": "phone"}; null leaves a column alone.',
         ),

@@ -251,10 +251,11 @@ class SyrveMaintenanceOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Forget again whom a restore brought back, then prune."""
+        from syrve.customers.roster import uncover_lost
         from syrve.privacy.errors import UnreadableReceipts
         from syrve.privacy.old_files import prune_files
         from syrve.privacy.receipts import forget_again
-        from syrve.privacy.retention import add_partitions, keep_days, prune, uncover_lost
+        from syrve.privacy.retention import add_partitions, keep_days, prune
 
         warehouse = self.warehouse()
         taken_back, returned, unreadable = forget_again(warehouse, receipts_folder())

@@ -116,6 +116,7 @@ class SyrveFollowSignalsOperator(SyrveOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Follow."""
+        from syrve.notifications.signals import tell_of_signals
         from syrve.signals.listen import Listener
         from syrve.signals.work import SignalWork
         from syrve.warehouse.runs import Counts
@@ -133,6 +134,7 @@ class SyrveFollowSignalsOperator(SyrveOperator):
         changed |= {assets.PAYMENT_ORDER.name} if done.orders else set()
         changed |= {assets.ROSTER.name} if done.new_customers else set()
         self.publish(context, changed, counts)
+        tell_of_signals(warehouse, conn_id=self.notifications_conn_id)
         for problem in listener.problems.values():
             raise problem
         return counts

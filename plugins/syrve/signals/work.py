@@ -97,7 +97,7 @@ class SignalWork:
         for turn in range(1, turns + 1):
             cursor.execute(sql("wallet/orders.sql"), {"turn": turn})
         run("finish")
-        taken, followed, new_customers, orders, _ = fetch_one(cursor)
+        taken, followed, new_customers, orders, *_ = fetch_one(cursor)
         return Worked(taken, followed, new_customers, orders)
 
 

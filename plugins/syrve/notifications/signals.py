@@ -1,0 +1,69 @@
+"""Tells the channels that webhooks have stopped while orders go on, and that they are back: each change once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC
+
+from syrve.notifications.channels import Kind, open_channels
+from syrve.notifications.errors import NotificationError
+from syrve.signals.flow import FlowChange, give_back, take_untold
+from syrve.warehouse.database import Warehouse
+
+log = logging.getLogger(__name__)
+
+_WHAT = {"balance": "balance notifications", "order": "order events"}
+_WITHOUT = {"balance": "changes found by look-ups", "order": "order states read from the feed"}
+
+
+def tell_of_signals(warehouse: Warehouse, *, conn_id: str) -> None:
+    """Tell every channel of the changes that nobody was told of; what no channel took, the next run tells. Raises `WarehouseError`."""
+    changes = take_untold(warehouse)
+    if not changes:
+        return
+    for each in changes:
+        log.warning("%s", _line(each))
+    if not _was_taken(changes, conn_id):
+        give_back(warehouse, changes)
+
+
+def _was_taken(changes: Sequence[FlowChange], conn_id: str) -> bool:
+    title, body = worded(changes)
+    try:
+        channels = open_channels(conn_id)
+    except NotificationError as error:
+        log.warning("Nobody is told of the signals: %s", error)
+        return False
+    if not channels:
+        log.info("No connection %s: nobody is told of the signals", conn_id)
+        return True
+    kind: Kind = "failure" if any(each.has_stopped for each in changes) else "info"
+    taken = [channel.send(title, body, kind) for channel in channels]
+    for channel, was_taken in zip(channels, taken, strict=True):
+        if not was_taken:
+            log.warning("%s was not told of the signals", channel.name)
+    return any(taken)
+
+
+def worded(changes: Sequence[FlowChange]) -> tuple[str, str]:
+    """Word title and body; they name organizations and counts, and no customer."""
+    stopped = any(each.has_stopped for each in changes)
+    lines = [_line(each) for each in changes]
+    if stopped:
+        lines.append(
+            "Look at the receiver's /health and log, and at what syrve_webhooks shows. Until they are back, "
+            "customers are looked up as if there were no signals."
+        )
+    return "Syrve: signals have stopped" if stopped else "Syrve: signals are back", "\n".join(lines)
+
+
+def _line(each: FlowChange) -> str:
+    what = _WHAT[each.sort]
+    if not each.has_stopped:
+        return f"Organization {each.organization_id}: {what} are coming again."
+    last = each.last_at.astimezone(UTC)
+    return (
+        f"Organization {each.organization_id}: no {what} since {last:%Y-%m-%d %H:%M} UTC, "
+        f"but {each.unreported:.0f} {_WITHOUT[each.sort]} since."
+    )
