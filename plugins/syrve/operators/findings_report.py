@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +15,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.storage import reports_folder
 from syrve.operators.base import WarehouseOperator
 from syrve.operators.findings import is_past, moment_of
+from syrve.operators.links import SyrveReportLink
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.optional import MissingExtra, require_extra
 from syrve.whole_files import SHOWN, put_whole
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from syrve.reports.report import Report
 
@@ -39,6 +40,8 @@ class SyrveFindingsReportOperator(WarehouseOperator):
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "path", "path_conn_id", "url", "rows", "days")
     reads = ("wallet.finding", "wallet.finding_version", "wallet.finding_evaluation")
+
+    operator_extra_links: Collection[BaseOperatorLink] = (*WarehouseOperator.operator_extra_links, SyrveReportLink())
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class SyrveFindingsReportOperator(WarehouseOperator):
         html = str(folder / report.html_name)
         link = f"{base.rstrip('/')}/{report.html_name}" if base else html
         log.info("%d finding(s) are open; the report is %s", report.findings, link)
+        self.report_link = link
         return {
             "csv": str(folder / report.csv_name),
             "html": html,
