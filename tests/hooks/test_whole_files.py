@@ -3,8 +3,9 @@
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -54,7 +55,7 @@ def test_file_that_can_not_be_written_is_as_it_was(tmp_path: Path, monkeypatch: 
     if at == "write":
         monkeypatch.setattr(whole_files, "_pieces", full)
     else:
-        monkeypatch.setattr(whole_files.os, at, fails)
+        monkeypatch.setattr(os, at, fails)
     with pytest.raises(OSError, match="full"):
         put_whole(place, source)
 
@@ -64,11 +65,16 @@ def test_file_that_can_not_be_written_is_as_it_was(tmp_path: Path, monkeypatch: 
 
 def test_content_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
+
+    def noted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            done.append(name)
+            return real(*args, **named)
+
+        return call
+
     for name in ("fsync", "replace"):
-        real = getattr(os, name)
-        monkeypatch.setattr(
-            whole_files.os, name, lambda *args, _n=name, _r=real, **named: (done.append(_n), _r(*args, **named))[1]
-        )
+        monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
 
     put_whole(tmp_path / "mark.json", b"{}")
 
