@@ -23,8 +23,9 @@ from benchmarks.peers import DLT, python_with
 from syrve_simulator.process import SimulatorProcess, start_simulator
 
 FULL, QUICK = (20_000, 4_000, 2), (600, 300, 1)
+"""Customers, customers while the best settings of dlt are looked for, rounds."""
 BOUND_SECONDS = 120.0
-"""Customers, customers while dlt's best way is looked for, rounds."""
+"""Longest time of a peer; one that takes longer is stopped."""
 CONCURRENCY = 64
 LATENCY_MS = 50
 BY_HAND = "requests in threads + COPY"

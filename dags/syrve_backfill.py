@@ -123,7 +123,7 @@ with DAG(
         cap_per_minute="{{ params.cap_per_minute }}",
         pool=settings.POOL,
         max_active_tis_per_dag=settings.BACKFILL_TASKS,
-        map_index_template="{{ task.organization_id }} / {{ task.shard }}",
+        map_index_template="{{ organization_name | default(task.organization_id) }} / {{ task.shard }}",
     ).expand_kwargs(plan.output)
     publish = SyrvePublishOperator(
         task_id="publish",
