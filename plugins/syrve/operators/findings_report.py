@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
-import uuid
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from syrve.operators.findings import is_past, moment_of
 from syrve.operators.links import SyrveReportLink
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.optional import MissingExtra, require_extra
+from syrve.whole_files import SHOWN, put_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -88,7 +87,7 @@ class SyrveFindingsReportOperator(WarehouseOperator):
             )
             folder = reports_folder(self.path, self.path_conn_id)
             for name, file in report.files.items():
-                put(file, folder / name)
+                put_whole(folder / name, file, mode=SHOWN)
         return self._told(report, folder)
 
     def _told(self, report: Report, folder: ObjectStoragePath) -> dict[str, Any]:
@@ -164,22 +163,3 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         )
         told = tell(warehouse, channels, occasion)
         return {channel: dict(counts) for channel, counts in told.sent.items()}
-
-
-def put(file: Path, place: ObjectStoragePath) -> None:
-    """Bring a file to its place, whole or not at all: object stores show a file once it is complete, a folder by renaming it."""
-    if place.protocol in ("", "file", "local"):
-        target = Path(place.path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-        try:
-            shutil.copyfile(file, part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-        return
-    try:
-        place.fs.put_file(str(file), place.path)
-    except FileNotFoundError:
-        place.fs.makedirs(place.parent.path, exist_ok=True)
-        place.fs.put_file(str(file), place.path)
