@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 
 from benchmarks import questions
-from benchmarks.ground import execute, ground
+from benchmarks.bench_server import bench_server, execute
 from benchmarks.measure import Promise
 from syrve.customers.refit import read_accounts
 from syrve.customers.settings import PullSettings
@@ -55,7 +55,7 @@ MORE = (
 def run(*, quick: bool) -> list[Promise]:
     """Fill a warehouse and return the median of each view."""
     customers = QUICK_CUSTOMERS if quick else CUSTOMERS
-    with ground() as here:
+    with bench_server() as here:
         dsn = here.fresh_database("page", migrated=True)
         started = time.monotonic()
         execute(dsn, *(f"set session_replication_role = replica; {part}" for part in fill(customers)))
