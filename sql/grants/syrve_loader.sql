@@ -170,7 +170,7 @@ grant insert (
     change_type, order_number, field_names
 ) on sync.signal to syrve_loader;
 grant update (phone, taken_at, identity_kind, identity_value, is_followed, is_new, evaluated_at, looked_at, led_to_change) on sync.signal to syrve_loader;
-grant select, insert (organization_id, secret_hash), update (retired_at) on sync.signal_secret to syrve_loader;
+grant select, insert (organization_id, secret_hash, used_for), update (retired_at, used_for) on sync.signal_secret to syrve_loader;
 grant select, insert, update on sync.signal_flow to syrve_loader;
 grant select, insert, update on sync.signal_precision, sync.signal_day, sync.order_bookmark to syrve_loader;
 grant select, insert, update (looked_at, balance_seen), delete on wallet.notified_movement to syrve_loader;

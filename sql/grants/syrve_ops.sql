@@ -80,5 +80,5 @@ grant select (
 ) on sync.signal to syrve_ops;
 grant select on sync.signal_precision, sync.signal_day, sync.signal_flow, sync.order_bookmark, wallet.notified_movement to syrve_ops;
 grant select on analytics.signal_quality to syrve_ops;
-grant select (organization_id, made_at, retired_at) on sync.signal_secret to syrve_ops;
+grant select (organization_id, used_for, made_at, retired_at) on sync.signal_secret to syrve_ops;
 grant execute on function sync.signal_worth(double precision, double precision) to syrve_ops;

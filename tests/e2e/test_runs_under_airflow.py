@@ -36,6 +36,27 @@ def test_run_lands_the_roster_and_publishes_the_tables(airflow: Any) -> None:
     assert {(table,) for table in tables} <= set(aliases), "by which other DAGs are scheduled"
 
 
+def test_tasks_name_organizations_and_link_to_the_page(airflow: Any) -> None:
+    (customer,) = airflow.fresh(customers=1)
+    assert airflow.run("syrve_customers")[0] == "success"
+    _, run = airflow.run("syrve_customers", force=True)
+    ((name,),) = airflow.rows(
+        "select name from syrve.organization where organization_id = %s", customer["organization_id"]
+    )
+
+    shown = airflow.rows(
+        "select rendered_map_index from task_instance where run_id = %s and task_id = 'pull'",
+        run.run_id,
+        database="airflow",
+    )
+    assert shown == [(f"{name} / 0",)]
+    links = "select key, value #>> '{}' from xcom where run_id = %s and task_id = 'pull' and key like '\\_link%%' order by key"
+    base = airflow.state.api_url.rpartition(":")[2]
+    found = dict(airflow.rows(links, run.run_id, database="airflow"))
+    assert found["_link_SyrvePageLink"].endswith(f":{base}/syrve/freshness")
+    assert found["_link_SyrveRejectsLink"].endswith(f":{base}/syrve/rejects")
+
+
 def test_forced_second_run_changes_no_row_and_publishes_nothing(airflow: Any) -> None:
     airflow.fresh(customers=100)
     assert airflow.run("syrve_customers")[0] == "success"

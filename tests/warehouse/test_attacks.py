@@ -311,4 +311,5 @@ def test_ops_asks_about_what_it_has_at_hand_only(target: Target) -> None:
 
 
 def test_no_limit_of_time_is_set_for_log_ins(target: Target) -> None:
-    assert all(target.run(role, "select current_setting('statement_timeout')") == [("0",)] for role in PEOPLE)
+    limits = "select current_setting('statement_timeout'), rolconnlimit from pg_roles where rolname = current_user"
+    assert all(target.run(role, limits) == [("0", -1)] for role in PEOPLE)

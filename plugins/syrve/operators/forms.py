@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _FILE_FORMAT = "What the file is like"
+TECHNICAL = "Technical: may stay as they are"
 FORMAT_FIELDS = ("encoding", "separator", "header_row", "sheet", "decimal_mark", "null_words", "columns")
 UUID = {"type": "string", "format": "uuid"}
 PREVIEW, SEND, IMPORT = "Preview", "Send", "Import"
@@ -72,7 +73,7 @@ def organization_ids(hint: str = "") -> dict[str, Param]:
             type=["null", "array"],
             items=UUID,
             title="Organizations",
-            description=f"Ids, one a line; empty means all that the connection gives. {hint}".strip(),
+            description=f"Ids, one per line; empty means all that the connection gives. {hint}".strip(),
         )
     }
 
@@ -93,9 +94,14 @@ def limit(what: str, everybody: str) -> dict[str, Param]:
 def shards(what: str, shard_size: int) -> dict[str, Param]:
     """Ask how the work is shared out to mapped tasks."""
     return {
-        "shard_size": Param(shard_size, type="integer", minimum=1, title=f"{what} a shard"),
+        "shard_size": Param(shard_size, type="integer", minimum=1, title=f"{what} per shard", section=TECHNICAL),
         "max_shards": Param(
-            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
+            settings.MAX_SHARDS,
+            type="integer",
+            minimum=1,
+            maximum=100,
+            title="Shards per organization",
+            section=TECHNICAL,
         ),
     }
 
@@ -108,7 +114,8 @@ def batch_size() -> dict[str, Param]:
             type="integer",
             minimum=1,
             maximum=5_000,
-            title="Identities a batch",
+            title="Identities per batch",
+            section=TECHNICAL,
             description="What a task has leased at once, at most some minutes of the budget; a commit holds half of it.",
         )
     }
@@ -207,7 +214,7 @@ def _meaning_of_cells() -> dict[str, Param]:
             items={"type": "string"},
             section=_FILE_FORMAT,
             title="Words for an empty cell",
-            description="One a line, such as NULL. Empty: only an empty cell is empty, and rows with NULL are rejected.",
+            description="One per line, such as NULL. Empty: only an empty cell is empty, and rows with NULL are rejected.",
         ),
         "columns": Param(
             None,

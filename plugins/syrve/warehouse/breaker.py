@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.limits import BreakerSettings, Tally
+from syrve.warehouse.locks import lock_until_end
 from syrve.warehouse.runs import TaskKey
 from syrve.warehouse.sql_files import sql
 
@@ -53,9 +54,7 @@ def count_change(
     """
     if any(affected.values()):
         scope = "" if kind in OF_A_DAY else key.run_id
-        cursor.execute(
-            "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"breaker {organization_id} {scope} {kind}",)
-        )
+        lock_until_end(cursor, f"breaker {organization_id} {scope} {kind}")
     values = _key(organization_id, kind, key) | {
         "task": key.task,
         "map_index": key.map_index,
