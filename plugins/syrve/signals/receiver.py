@@ -33,7 +33,6 @@ HEALTH_SECONDS = 1.0
 EVENTS_READ_AT_ONCE = 20
 """More of them are read beside the event loop, so that others are answered meanwhile."""
 NO_SECRET = "there is no secret, or an unknown one"  # noqa: S105
-_KEPT = JSONResponse({"status": "kept"})
 
 
 class Receiver:
@@ -80,7 +79,8 @@ class Receiver:
         finally:
             self._under_way -= 1
         self._count("kept", len(events))
-        return _KEPT
+        # A new one for each request: middleware of the api-server changes the headers of the answer that it is given.
+        return JSONResponse({"status": "kept"})
 
     async def health(self) -> Response:
         """Say whether the warehouse could be reached within the last second."""
