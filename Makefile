@@ -55,7 +55,7 @@ lint: install
 	$(BIN)/ruff format --check .
 
 types: install
-	$(BIN)/mypy plugins simulator tools docker dags benchmarks tests
+	$(BIN)/mypy
 
 layers: install
 	$(BIN)/lint-imports --no-cache

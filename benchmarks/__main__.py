@@ -25,6 +25,7 @@ NAMES = (
     "outlook",
     "crm_plan",
     "crm_apply",
+    "crm_push",
     "reconcile",
     "questions",
 )
@@ -44,18 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="M",
         help="stop then; what was not measured is named, and the exit status is not 0 (default: %(default)s)",
     )
-    replay = parser.add_argument_group(
-        "replay of a log of visits", "python -m benchmarks freshness --log FILE --round-days N"
-    )
-    replay.add_argument("--log", type=Path, metavar="FILE", help="lines of customer,minute")
-    replay.add_argument("--round-days", type=float, metavar="N", help="budget: one look-up per customer in N days")
-    replay.add_argument(
-        "--signals",
-        type=float,
-        metavar="P",
-        help="P percent of the visits are signalled; 2 %% of the signals are false",
-    )
-    replay.add_argument("--trace", type=Path, metavar="OUT", help="write each look-up there: customer,minute")
+    _add_replay(parser)
     chosen = parser.parse_args(arguments)
     unknown = [name for name in chosen.names if name not in NAMES]
     if unknown:
@@ -84,6 +74,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.setitimer(signal.ITIMER_REAL, 0)
     status = report(promises, quick=chosen.quick)
     return 1 if left else status
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    replay = parser.add_argument_group(
+        "replay of a log of visits", "python -m benchmarks freshness --log FILE --round-days N"
+    )
+    replay.add_argument("--log", type=Path, metavar="FILE", help="lines of customer,minute")
+    replay.add_argument("--round-days", type=float, metavar="N", help="budget: one look-up per customer in N days")
+    replay.add_argument(
+        "--signals",
+        type=float,
+        metavar="P",
+        help="P percent of the visits are signalled; 2 %% of the signals are false",
+    )
+    replay.add_argument("--trace", type=Path, metavar="OUT", help="write each look-up there: customer,minute")
 
 
 class TimeIsUpError(Exception):

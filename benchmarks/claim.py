@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg2
 
+from benchmarks.bench_server import BenchServer, bench_server, execute
 from benchmarks.clients.ours_roster import BATCH_SIZE, Roster
-from benchmarks.ground import Ground, execute, ground
 from benchmarks.measure import Figures, Promise, say
 from benchmarks.population import organization_id
 from syrve.customers.refit import refit
@@ -75,12 +76,12 @@ def run(*, quick: bool) -> list[Promise]:
     """Fill both rosters, claim in turn, and return how the times compare."""
     small, large, claims, plannings = QUICK if quick else FULL
     figures = Figures()
-    with ground() as here:
+    with bench_server() as here:
         sizes = [_filled(here, size) for size in (small, large)]
         try:
             _claims(figures, sizes, claims)
             for name, organization in (("few due", FEW_DUE), ("none due", NONE_DUE)):
-                _times(figures, sizes, name, plannings * 2, lambda roster, now, o=organization: roster.claim(o, now))
+                _times(figures, sizes, name, plannings * 2, partial(_claimed_by, organization))
             _times(figures, sizes, "planning", plannings, Roster.count_due)
             rewritten = _fits(figures, sizes[1], plannings)
         finally:
@@ -150,6 +151,10 @@ def _claims(figures: Figures, sizes: list[Sized], claims: int) -> None:
         say("all", f"claim from {each.name}", text)
 
 
+def _claimed_by(organization: str, roster: Roster, now: Any) -> object:
+    return roster.claim(organization, now)
+
+
 def _times(figures: Figures, sizes: list[Sized], name: str, number: int, work: Callable[[Roster, Any], object]) -> None:
     for count in range(number):
         for each in sizes:
@@ -162,7 +167,7 @@ def _times(figures: Figures, sizes: list[Sized], name: str, number: int, work: C
                 say("first", f"{name}, {each.name}", f"{1000 * figures.values[each.name, name][0]:8.2f} ms")
 
 
-def _filled(here: Ground, size: int) -> Sized:
+def _filled(here: BenchServer, size: int) -> Sized:
     """Make a roster of six organizations, of which four have half due; some are leased, by a live task or by a dead one.
 
     Secondary indexes are made after the rows.

@@ -2,8 +2,9 @@
 
 import json
 import sys
+from pathlib import Path
 
-from benchmarks.ground import ground
+from benchmarks.bench_server import bench_server
 from benchmarks.measure import CLIENTS, Figures, Promise, TooSlowError, in_turn, run_client, say
 from benchmarks.peers import PYIIKO, python_with
 from syrve_simulator.process import start_simulator
@@ -17,10 +18,9 @@ def run(*, quick: bool) -> list[Promise]:
     customers, rounds = (300, 1) if quick else (5_000, 3)
     print(f"Look-ups of {customers:,} customers, one process each, no latency")
     peer = PYIIKO[0]
-    peer_python = python_with(PYIIKO)
     figures = Figures()
     with (
-        ground() as here,
+        bench_server() as here,
         start_simulator(customers=customers, organizations=1, seed=11, dialect="cloud", lookup_log=False) as simulator,
     ):
         organization_id = simulator.control.organizations()[0]["organization_id"]
@@ -28,29 +28,10 @@ def run(*, quick: bool) -> list[Promise]:
         work = here.home / "work.json"
         told = {"url": simulator.url, "organization_id": organization_id, "phones": phones}
         work.write_text(json.dumps(told | {"dsn": here.fresh_database("lookups", migrated=True)}))
-        commands = {
-            "ours": [sys.executable, str(CLIENTS / "ours_lookups.py"), str(work)],
-            **{
-                f"requests, {threads} threads": [
-                    sys.executable,
-                    str(CLIENTS / "threaded_requests.py"),
-                    str(work),
-                    str(threads),
-                ]
-                for threads in THREADS
-            },
-            peer: [peer_python, str(CLIENTS / "pyiiko.py"), str(work)],
-        }
+        commands = _commands(work)
         for number in range(rounds):
             for name in in_turn(list(commands), number):
-                try:
-                    measured = run_client(name, commands[name], bound_seconds=None if name == "ours" else BOUND_SECONDS)
-                except TooSlowError as problem:
-                    figures.add(name, seconds=BOUND_SECONDS, bound=1.0)
-                    say(number + 1, name, str(problem))
-                    continue
-                figures.add(name, seconds=measured["seconds"])
-                say(number + 1, name, f"{measured['done'] / measured['seconds']:10,.0f} a second")
+                _measure(name, commands[name], number + 1, figures)
     threaded = figures.best([name for name in commands if name.startswith("requests")])
     return [
         Promise(
@@ -63,3 +44,23 @@ def run(*, quick: bool) -> list[Promise]:
             f"lookups: ours to {peer} in a loop", figures.ratio(peer, "ours"), 3.0, detail=figures.seconds("ours", peer)
         ),
     ]
+
+
+def _commands(work: Path) -> dict[str, list[str]]:
+    threaded = str(CLIENTS / "threaded_requests.py")
+    return {
+        "ours": [sys.executable, str(CLIENTS / "ours_lookups.py"), str(work)],
+        **{f"requests, {threads} threads": [sys.executable, threaded, str(work), str(threads)] for threads in THREADS},
+        PYIIKO[0]: [python_with(PYIIKO), str(CLIENTS / "pyiiko.py"), str(work)],
+    }
+
+
+def _measure(name: str, command: list[str], number: int, figures: Figures) -> None:
+    try:
+        measured = run_client(name, command, bound_seconds=None if name == "ours" else BOUND_SECONDS)
+    except TooSlowError as problem:
+        figures.add(name, seconds=BOUND_SECONDS, bound=1.0)
+        say(number, name, str(problem))
+        return
+    figures.add(name, seconds=measured["seconds"])
+    say(number, name, f"{measured['done'] / measured['seconds']:10,.0f} a second")

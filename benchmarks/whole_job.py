@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.ground import Ground, fill_roster, ground, peer_dsn
+from benchmarks.bench_server import BenchServer, bench_server, fill_roster, peer_dsn
 from benchmarks.measure import (
     CLIENTS,
     OWN_ENVIRONMENT,
@@ -23,8 +23,9 @@ from benchmarks.peers import DLT, python_with
 from syrve_simulator.process import SimulatorProcess, start_simulator
 
 FULL, QUICK = (20_000, 4_000, 2), (600, 300, 1)
+"""Customers, customers while the best settings of dlt are looked for, rounds."""
 BOUND_SECONDS = 120.0
-"""Customers, customers while dlt's best way is looked for, rounds."""
+"""Longest time of a peer; one that takes longer is stopped."""
 CONCURRENCY = 64
 LATENCY_MS = 50
 BY_HAND = "requests in threads + COPY"
@@ -35,7 +36,7 @@ THREADS_WITHOUT_LATENCY = 8  # more only wait for the interpreter's lock
 class Job:
     """What all contestants of one setting are given."""
 
-    here: Ground
+    here: BenchServer
     simulator: SimulatorProcess
     organization_id: str
     phones: list[str]
@@ -52,11 +53,12 @@ def run(*, quick: bool) -> list[Promise]:
     count, tuning_count, rounds = QUICK if quick else FULL
     promises = []
     with (
-        ground() as here,
+        bench_server() as here,
         start_simulator(customers=count, organizations=1, seed=11, dialect="cloud", lookup_log=False) as simulator,
     ):
         organization_id = simulator.control.organizations()[0]["organization_id"]
-        phones = [customer["phone"] for customer in simulator.control.customers(organization_id)]
+        customers = simulator.control.customers(organization_id)
+        phones = [phone for each in customers if (phone := each["phone"]) is not None]
         for latency_ms, promised in ((0, 3.5), (LATENCY_MS, 1.8)):
             simulator.control.set_switches(latency_ms=latency_ms)
             trial = Job(here, simulator, organization_id, phones[:tuning_count], latency_ms)

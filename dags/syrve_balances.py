@@ -10,7 +10,7 @@ customers along once they are an hour overdue.
 
 **Tasks**, and what to do **when it fails**, are those of `syrve_customers`; and `settle`, which looks every five minutes for evidence of
 money operations without an outcome (`docs/wallet.md`), and asks nothing if there are none. `measure` sends the gauges of `docs/metrics.md`
-to the monitoring system, if Airflow has one.
+to the monitoring system, if Airflow has one. `alert` tells the channels of what went wrong and of what is well again (`docs/alerts.md`).
 
 **Where to look.** `analytics.sync_freshness`, column `by_the_clock`: how many there are.
 """
@@ -21,6 +21,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, TriggerRule
 
 from syrve.operators import assets, forms, settings
+from syrve.operators.alerts import SyrveAlertOperator
 from syrve.operators.customers import SyrvePlanPullOperator, SyrvePullCustomersOperator
 from syrve.operators.findings import SyrveSettleOperator
 from syrve.operators.measure import SyrveMeasureOperator
@@ -59,7 +60,7 @@ with DAG(
         task_id="pull",
         batch_size="{{ params.batch_size }}",
         pool=settings.POOL,
-        map_index_template="{{ task.organization_id }} / {{ task.shard }}",
+        map_index_template="{{ organization_name | default(task.organization_id) }} / {{ task.shard }}",
     ).expand_kwargs(plan.output)
     publish = SyrvePublishOperator(
         task_id="publish",
@@ -76,4 +77,5 @@ with DAG(
         outlets=[assets.OPERATION],
     )
     SyrveMeasureOperator(task_id="measure")
+    SyrveAlertOperator(task_id="alert", conn_id=settings.NOTIFICATIONS_CONNECTION)
     pull >> [publish, EmptyOperator(task_id="all_pulled", trigger_rule=TriggerRule.NONE_FAILED)]

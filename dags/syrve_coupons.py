@@ -47,7 +47,7 @@ with DAG(
         outlets=[assets.ORGANIZATION],
     )
     pull = SyrvePullCouponsOperator.partial(
-        task_id="pull", pool=settings.POOL, map_index_template="{{ task.organization_id }}"
+        task_id="pull", pool=settings.POOL, map_index_template="{{ organization_name | default(task.organization_id) }}"
     ).expand(organization_id=organizations.output)
     publish = SyrvePublishOperator(
         task_id="publish",

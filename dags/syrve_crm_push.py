@@ -95,7 +95,9 @@ with DAG(
         task_id="approve", retries=settings.QUESTION_RETRIES, approval_customers="{{ params.approval_customers }}"
     )
     apply = SyrveApplyPushOperator.partial(
-        task_id="apply", pool=settings.POOL, map_index_template="{{ task.organization_id }} / {{ task.shard }}"
+        task_id="apply",
+        pool=settings.POOL,
+        map_index_template="{{ organization_name | default(task.organization_id) }} / {{ task.shard }}",
     ).expand_kwargs(plan.output)
     publish = SyrvePublishOperator(
         task_id="publish", count_task_id="apply", trigger_rule=TriggerRule.ALL_DONE, outlets=[assets.CRM_PUSH]

@@ -73,7 +73,7 @@ with DAG(
         task_id="pull",
         batch_size="{{ params.batch_size }}",
         pool=settings.POOL,
-        map_index_template="{{ task.organization_id }} / {{ task.shard }}",
+        map_index_template="{{ organization_name | default(task.organization_id) }} / {{ task.shard }}",
     ).expand_kwargs(plan.output)
     publish = SyrvePublishOperator(
         task_id="publish",

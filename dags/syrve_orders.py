@@ -58,7 +58,10 @@ with DAG(
         outlets=[assets.ORGANIZATION],
     )
     read = SyrveReadOrdersOperator.partial(
-        task_id="read", days="{{ params.days }}", pool=settings.POOL, map_index_template="{{ task.organization_id }}"
+        task_id="read",
+        days="{{ params.days }}",
+        pool=settings.POOL,
+        map_index_template="{{ organization_name | default(task.organization_id) }}",
     ).expand(organization_id=organizations.output)
     take = SyrveFollowSignalsOperator(
         task_id="take",

@@ -67,7 +67,7 @@ with DAG(
             type=["null", "array"],
             items=forms.UUID,
             title="Organizations",
-            description="Ids, one a line; empty means all that the ledger knows.",
+            description="Ids, one per line; empty means all that the ledger knows.",
         ),
         "thresholds": Param(
             settings.finding_thresholds(),
@@ -104,7 +104,7 @@ with DAG(
         given_as_of="{{ params.as_of }}",
         thresholds="{{ params.thresholds }}",
         trigger_rule=TriggerRule.ALL_DONE,
-        map_index_template="{{ task.organization_id }}",
+        map_index_template="{{ organization_name | default(task.organization_id) }}",
     ).expand_kwargs(plan.output)
     publish = SyrvePublishOperator(
         task_id="publish", count_task_id="reconcile", trigger_rule=TriggerRule.ALL_DONE, outlets=[assets.FINDING]

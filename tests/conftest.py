@@ -27,7 +27,7 @@ MARKERS = {
     "tests/e2e/": "e2e",
     "tests/devstack/test_stack_for_real": "e2e",
     "tests/findings/test_simulation": "seeded",
-    "tests/benchmarks/test_benchmarks_ground": "slow",
+    "tests/benchmarks/test_benchmarks_server": "slow",
     "tests/compose/test_image_healthcheck": "slow",
     "tests/crm/test_push_converges": "slow",
     "tests/crm/test_push_under_faults": "slow",
@@ -41,7 +41,7 @@ MARKERS = {
 """The marker of every test below a path; `make test-fast` leaves these out."""
 
 
-class FileByFile(LoadScopeScheduling):
+class FileByFile(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
     """Gives the tests of a file to one worker: they share servers and databases.
 
     (`--dist loadgroup` would do, but pytest-xdist 3.8 does not see the groups under pytest 9.)

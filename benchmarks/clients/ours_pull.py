@@ -17,7 +17,8 @@ import syrve.operators.customers  # noqa: F401
 def pull(work: dict[str, Any]) -> dict[str, Any]:
     from syrve.api.bulk import BulkLookup
     from syrve.api.config import SyrveConfig
-    from syrve.customers.pull import CustomerPull, PullScope
+    from syrve.customers.claims import PullScope
+    from syrve.customers.pull import CustomerPull
     from syrve.customers.settings import PullSettings
     from syrve.warehouse.budget import CallBudget
     from syrve.warehouse.database import Warehouse

@@ -13,7 +13,7 @@ from benchmarks.clients.probe import Probe
 from benchmarks.population import TABLES, customers, flat_rows
 from sqlalchemy.dialects.postgresql import UUID
 
-TYPES = {
+TYPES: dict[str, Any] = {
     "organization_id": UUID, "customer_id": UUID, "wallet_id": UUID, "card_id": UUID, "category_id": UUID,
     "birthday": sa.Date, "consent_from": sa.DateTime(timezone=True), "fetched_at": sa.DateTime(timezone=True),
     "type": sa.Integer, "balance": sa.Numeric, "is_deleted": sa.Boolean, "is_active": sa.Boolean,

@@ -12,6 +12,33 @@ from syrve import __version__
 from syrve.api.config import SyrveConfig
 from syrve.api.extras import extras_of
 
+_OPERATORS = (
+    "syrve.operators.alerts",
+    "syrve.operators.approval",
+    "syrve.operators.asking",
+    "syrve.operators.backfill",
+    "syrve.operators.base",
+    "syrve.operators.breaker",
+    "syrve.operators.breaker_approval",
+    "syrve.operators.coupons",
+    "syrve.operators.crm",
+    "syrve.operators.customers",
+    "syrve.operators.findings",
+    "syrve.operators.findings_report",
+    "syrve.operators.measure",
+    "syrve.operators.privacy",
+    "syrve.operators.privacy_approval",
+    "syrve.operators.publish",
+    "syrve.operators.quality",
+    "syrve.operators.release",
+    "syrve.operators.release_approval",
+    "syrve.operators.roster",
+    "syrve.operators.signals",
+    "syrve.operators.topup",
+    "syrve.operators.topup_approval",
+    "syrve.operators.wallet",
+    "syrve.operators.wallet_import",
+)
 _SETTING = re.compile(r"^\| `SYRVE_(\w+)` \| (.+?) \| (?:`(.*)` )?\|$", re.MULTILINE)
 
 
@@ -30,57 +57,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Syrve",
-                "python-modules": [
-                    "syrve.operators.approval",
-                    "syrve.operators.asking",
-                    "syrve.operators.backfill",
-                    "syrve.operators.base",
-                    "syrve.operators.breaker",
-                    "syrve.operators.breaker_approval",
-                    "syrve.operators.coupons",
-                    "syrve.operators.crm",
-                    "syrve.operators.customers",
-                    "syrve.operators.findings",
-                    "syrve.operators.findings_report",
-                    "syrve.operators.measure",
-                    "syrve.operators.privacy",
-                    "syrve.operators.privacy_approval",
-                    "syrve.operators.publish",
-                    "syrve.operators.quality",
-                    "syrve.operators.release",
-                    "syrve.operators.release_approval",
-                    "syrve.operators.roster",
-                    "syrve.operators.signals",
-                    "syrve.operators.topup",
-                    "syrve.operators.topup_approval",
-                    "syrve.operators.wallet",
-                    "syrve.operators.wallet_import",
-                ],
+                "python-modules": list(_OPERATORS),
             }
         ],
         "notifications": ["syrve.notifications.failure.SyrveFailureNotifier"],
-        "connection-types": [
-            {
-                "connection-type": "syrve",
-                "hook-class-name": "syrve.hooks.syrve.SyrveHook",
-                "hook-name": "Syrve Cloud",
-                "ui-field-behaviour": {
-                    # The port stays: Airflow 3.3.2 tests an empty one as 0, and refuses that as another host than the stored one.
-                    "hidden-fields": ["schema", "login", "extra"],
-                    "relabeling": {
-                        "host": "Base URL",
-                        "password": "API login",
-                        "port": "Port (443; without one Airflow's Test button answers Bad Request)",
-                    },
-                    "placeholders": {
-                        "host": "https://api-ru.iiko.services",
-                        "password": "the api login from Syrve's back office",
-                        "port": "443",
-                    },
-                },
-                "conn-fields": _form_fields(),
-            }
-        ],
+        "connection-types": [_connection_type()],
     }
 
 
@@ -103,6 +84,29 @@ def _options() -> dict[str, Any]:
             "is_template": True,
         }
         for name, meaning, default in _SETTING.findall(table)
+    }
+
+
+def _connection_type() -> dict[str, Any]:
+    return {
+        "connection-type": "syrve",
+        "hook-class-name": "syrve.hooks.syrve.SyrveHook",
+        "hook-name": "Syrve Cloud",
+        "ui-field-behaviour": {
+            # The port stays: Airflow 3.3.2 tests an empty one as 0, and refuses that as another host than the stored one.
+            "hidden-fields": ["schema", "login", "extra"],
+            "relabeling": {
+                "host": "Base URL",
+                "password": "API login",
+                "port": "Port (443; without one Airflow's Test button answers Bad Request)",
+            },
+            "placeholders": {
+                "host": "https://api-ru.iiko.services",
+                "password": "the api login from Syrve's back office",
+                "port": "443",
+            },
+        },
+        "conn-fields": _form_fields(),
     }
 
 

@@ -16,6 +16,8 @@ to syrve_loader;
 
 grant select, insert, update, delete on sync.roster, sync.run, sync.reject, sync.coupon_watch to syrve_loader;
 grant select, insert, update on sync.check_result to syrve_loader;
+-- When an alert began is the database's word.
+grant select, insert (kind, subject, detail), update (detail, told_at, ended_at, end_told_at) on sync.alert to syrve_loader;
 grant select, insert, update on sync.call_budget, sync.backfill to syrve_loader;
 grant select, insert on sync.call_budget_move to syrve_loader;
 grant select on sync.refresh_policy, sync.refresh_interval to syrve_loader;
@@ -59,7 +61,7 @@ grant select on wallet.payment_state, wallet.operation_state, wallet.hold, walle
 grant select, insert, update on wallet.payment_order to syrve_loader;
 -- As the trigger of payment_order adds them: not the time at which it did.
 grant select, insert (organization_id, order_id, state_at, state, amount, source) on wallet.payment_order_version to syrve_loader;
-grant select on wallet.transaction to syrve_loader;
+grant select on wallet.transaction, wallet.repeated_transaction to syrve_loader;
 grant select, insert, update on wallet.transaction_bookmark to syrve_loader;
 grant select, insert, update on wallet.finding, wallet.finding_evaluation to syrve_loader;
 grant select on wallet.finding_version to syrve_loader;
@@ -153,6 +155,9 @@ privacy.prune_unanswered(integer),
 sync.prune_backfills(integer, integer),
 sync.prune_breakers(integer, integer),
 sync.prune_check_results(integer, integer),
+sync.prune_alerts(integer, integer),
+sync.prune_audit(integer, integer),
+wallet.prune_notifications(integer, integer),
 sync.breaker_digest(bigint, text, timestamptz),
 sync.decide_breaker(bigint, text, timestamptz, text),
 syrve.add_partitions(integer)
@@ -165,7 +170,7 @@ grant insert (
     change_type, order_number, field_names
 ) on sync.signal to syrve_loader;
 grant update (phone, taken_at, identity_kind, identity_value, is_followed, is_new, evaluated_at, looked_at, led_to_change) on sync.signal to syrve_loader;
-grant select, insert (organization_id, secret_hash), update (retired_at) on sync.signal_secret to syrve_loader;
+grant select, insert (organization_id, secret_hash, used_for), update (retired_at, used_for) on sync.signal_secret to syrve_loader;
 grant select, insert, update on sync.signal_flow to syrve_loader;
 grant select, insert, update on sync.signal_precision, sync.signal_day, sync.order_bookmark to syrve_loader;
 grant select, insert, update (looked_at, balance_seen), delete on wallet.notified_movement to syrve_loader;

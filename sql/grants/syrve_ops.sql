@@ -47,7 +47,7 @@ on crm.conflict to syrve_ops;
 grant select on
 wallet.payment, wallet.payment_event, wallet.payment_state, wallet.contested_ending,
 wallet.operation, wallet.operation_event, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge,
-wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.transaction_bookmark,
+wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.repeated_transaction, wallet.transaction_bookmark,
 wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,
 wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_version, wallet.campaign_row, wallet.notification, wallet.finding_told
 to syrve_ops;
@@ -67,7 +67,7 @@ to syrve_ops;
 grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
 grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
 grant select on sync.approval, sync.approval_event, sync.approval_state to syrve_ops;
-grant select on sync.audit, sync.freshness_kept to syrve_ops;
+grant select on sync.audit, sync.freshness_kept, sync.alert to syrve_ops;
 
 -- Receipts: not whom they are about before it is done.
 grant usage on schema privacy to syrve_ops;
@@ -80,5 +80,5 @@ grant select (
 ) on sync.signal to syrve_ops;
 grant select on sync.signal_precision, sync.signal_day, sync.signal_flow, sync.order_bookmark, wallet.notified_movement to syrve_ops;
 grant select on analytics.signal_quality to syrve_ops;
-grant select (organization_id, made_at, retired_at) on sync.signal_secret to syrve_ops;
+grant select (organization_id, used_for, made_at, retired_at) on sync.signal_secret to syrve_ops;
 grant execute on function sync.signal_worth(double precision, double precision) to syrve_ops;

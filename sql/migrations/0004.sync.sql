@@ -471,7 +471,7 @@ comment on column sync.held_back.customer_id is 'Customer whom the mirror has un
 comment on column sync.held_back.answer is 'What Syrve answered: not_found, other_customer (the identity leads to somebody else), or deleted.';
 comment on column sync.held_back.held_at is 'When this breaker began to hold it: a decision counts for what it held when the person was asked.';
 comment on column sync.held_back.last_seen_at is 'When Syrve last answered so.';
-comment on column sync.held_back.let_through_at is 'When a person let it through: the next answer of this kind is believed.';
+comment on column sync.held_back.let_through_at is 'When a person let it through: such answers are believed until the look-up by id says what became of the customer.';
 
 create function sync.make_held_back_due(breaker bigint) returns bigint
 language sql volatile

@@ -1,4 +1,5 @@
 drop table wallet.transaction_bookmark;
+drop view wallet.repeated_transaction;
 drop table wallet.transaction;
 drop table wallet.payment_order;
 drop table wallet.payment_order_version;

@@ -80,14 +80,24 @@ create table wallet.transaction (
     balance_before numeric,
     balance_after numeric,
     marked_operation_id uuid,
+    marked_part text check (marked_part in ('movement', 'beginning', 'end')),
+    repeated_operation_id uuid,
     order_number bigint,
     pos_order_id text,
     created_at timestamptz,
     recorded_at timestamptz not null default clock_timestamp(),
-    primary key (organization_id, transaction_id)
+    primary key (organization_id, transaction_id),
+    constraint transaction_marks_or_repeats check (marked_operation_id is null or repeated_operation_id is null),
+    constraint transaction_part_of_an_operation check (
+        marked_part is null or coalesce(marked_operation_id, repeated_operation_id) is not null
+    )
 );
 create index transaction_wallet on wallet.transaction (organization_id, customer_id, wallet_id, created_at);
 create index transaction_marked on wallet.transaction (marked_operation_id) where marked_operation_id is not null;
+-- An operation is sent once, so one row is it.
+create unique index transaction_is_the_operation on wallet.transaction (organization_id, marked_operation_id, marked_part)
+where marked_part is not null;
+create index transaction_repeated on wallet.transaction (organization_id, repeated_operation_id) where repeated_operation_id is not null;
 comment on table wallet.transaction is 'Movements of customers'' money as Syrve''s report tells them (dialect cloud): of customers with open holds, since a revision.';
 comment on column wallet.transaction.organization_id is 'Organization concerned.';
 comment on column wallet.transaction.transaction_id is 'Syrve''s id of the transaction.';
@@ -99,11 +109,56 @@ comment on column wallet.transaction.type_name is 'Syrve''s name of the type.';
 comment on column wallet.transaction.amount is 'Sum as reported; its sign depends on the service.';
 comment on column wallet.transaction.balance_before is 'Balance before, as reported.';
 comment on column wallet.transaction.balance_after is 'Balance after, as reported.';
-comment on column wallet.transaction.marked_operation_id is 'Operation of our ledger that the comment names.';
+comment on column wallet.transaction.marked_operation_id is
+'Operation of our ledger that the comment names, and that this row is: the first row that may be it.';
+comment on column wallet.transaction.marked_part is
+'What of the operation the row shows: its movement, or the beginning or the end of a hold; null if it does not change the balance of a hold.';
+comment on column wallet.transaction.repeated_operation_id is
+'Operation of our ledger that the comment names though another row is it: a second movement, by whomever, or the same one reported twice.';
 comment on column wallet.transaction.order_number is 'Number of the order at the till.';
 comment on column wallet.transaction.pos_order_id is 'Id of the order at the till.';
 comment on column wallet.transaction.created_at is 'When the money moved.';
 comment on column wallet.transaction.recorded_at is 'When we took it in.';
+
+create view wallet.repeated_transaction as
+select
+    repeated.organization_id,
+    repeated.transaction_id,
+    repeated.repeated_operation_id as operation_id,
+    repeated.customer_id,
+    repeated.wallet_id,
+    repeated.amount,
+    repeated.created_at,
+    repeated.balance_before is not null
+    and repeated.balance_after is not null
+    and not exists (
+        select
+        from wallet.transaction as other
+        where
+            other.organization_id = repeated.organization_id
+            and repeated.repeated_operation_id in (other.marked_operation_id, other.repeated_operation_id)
+            and other.marked_part = repeated.marked_part
+            and other.transaction_id <> repeated.transaction_id
+            and (other.repeated_operation_id is null or (other.revision, other.transaction_id) < (repeated.revision, repeated.transaction_id))
+            and (
+                other.balance_before is null
+                or other.balance_after is null
+                or (other.balance_before, other.balance_after) = (repeated.balance_before, repeated.balance_after)
+            )
+    ) as is_second_movement
+from wallet.transaction as repeated
+where repeated.repeated_operation_id is not null;
+comment on view wallet.repeated_transaction is
+'Rows of Syrve''s report that name an operation of ours though another row is it already. The operation was sent once.';
+comment on column wallet.repeated_transaction.organization_id is 'Organization concerned.';
+comment on column wallet.repeated_transaction.transaction_id is 'Syrve''s id of the transaction.';
+comment on column wallet.repeated_transaction.operation_id is 'Operation that the row names.';
+comment on column wallet.repeated_transaction.customer_id is 'Customer whose money moved.';
+comment on column wallet.repeated_transaction.wallet_id is 'Wallet, where the report says.';
+comment on column wallet.repeated_transaction.amount is 'Sum as reported.';
+comment on column wallet.repeated_transaction.created_at is 'When the money moved.';
+comment on column wallet.repeated_transaction.is_second_movement is
+'Whether its balances are others than those of each row of that operation before it: then the money moved again. Else it may be the same movement, reported twice.';
 
 create table wallet.transaction_bookmark (
     organization_id uuid not null,

@@ -219,7 +219,11 @@ begin
             and believed.basis = 'balance'
             and (believed.wallet_id = reported.wallet_id or reported.wallet_id is null)
             and reported.created_at between believed.sent_at - wallet.clock_skew() and believed.settled_at + wallet.clock_skew()
-    where reported.marked_operation_id is null or reported.marked_operation_id in (believed.operation_id, believed.hold_id)
+    where
+        reported.marked_operation_id is null
+        or reported.marked_operation_id = believed.operation_id
+        -- That the hold of a charge began was known when the charge was sent.
+        or (reported.marked_operation_id = believed.hold_id and reported.marked_part = 'end')
     on conflict (operation_id, sequence) do nothing;
     return null;
 end

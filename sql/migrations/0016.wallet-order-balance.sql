@@ -168,7 +168,8 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
                 coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'refund'), 0) as refunded,
                 coalesce(sum(movement.amount) filter (where movement.state <> 'confirmed' and movement.what <> 'refund'), 0) as possibly_charged,
                 coalesce(bool_or(movement.state <> 'confirmed' and movement.what = 'refund'), false) as refund_is_unknown,
-                max(movement.occurred_at) as moved_at,
+                -- That nobody knows what became of a call moves nothing: it would silence for a while what is found already.
+                max(movement.occurred_at) filter (where movement.state = 'confirmed') as moved_at,
                 (array_agg(movement.customer_id order by movement.occurred_at, movement.operation_id))[1] as customer_id,
                 (array_agg(movement.wallet_id order by movement.occurred_at, movement.operation_id))[1] as wallet_id,
                 coalesce(

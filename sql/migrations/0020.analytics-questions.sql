@@ -275,10 +275,12 @@ select
     reported.pos_order_id as order_id,
     null as hold_id,
     'transactions' as source,
-    false as is_duplicate,
+    coalesce(not repeated.is_second_movement, false) as is_duplicate,
     reported.created_at as requested_at,
     reported.created_at as outcome_at
 from wallet.transaction as reported
+left join wallet.repeated_transaction as repeated
+    on reported.organization_id = repeated.organization_id and reported.transaction_id = repeated.transaction_id
 where
     reported.marked_operation_id is null
     and not exists (
@@ -309,7 +311,8 @@ comment on column analytics.wallet_movement.order_id is 'Order that it belongs t
 comment on column analytics.wallet_movement.hold_id is 'Hold that it ends or settles.';
 comment on column analytics.wallet_movement.source is 'Who asked for it: payment, topup:CAMPAIGN, import:NAME, transactions, ...';
 comment on column analytics.wallet_movement.is_duplicate is
-'Whether another row tells of the same movement: the report of what a till handed in too, or a second report of one hold''s consumption.';
+'Whether another row tells of the same movement: the report of what a till handed in too, a second report of one hold''s consumption, or a row of the '
+'report that may repeat an operation of ours.';
 comment on column analytics.wallet_movement.requested_at is 'When it was asked for, by the clock of whoever asked; of the report, when it happened.';
 comment on column analytics.wallet_movement.outcome_at is 'When its present outcome came about.';
 

@@ -542,7 +542,7 @@ begin
     return n || jsonb_build_object('sync.roster', affected);
 end
 $$;
-comment on function privacy.forget_sync(privacy.erasure) is 'The part of privacy.erase for roster, rejects, held back answers and backfills.';
+comment on function privacy.forget_sync(privacy.erasure) is 'The part of privacy.erase for roster, rejects, held back answers, signals and the audit (there the customer becomes a pseudonym).';
 
 create function privacy.forget_crm(erasure privacy.erasure) returns jsonb
 language plpgsql

@@ -8,3 +8,4 @@ drop table sync.signal_precision;
 drop table sync.signal;
 drop function privacy.drop_erased_signals();
 drop table sync.signal_secret;
+drop function sync.date_secret();

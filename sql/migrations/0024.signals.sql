@@ -5,6 +5,7 @@
 create table sync.signal_secret (
     organization_id uuid not null,
     secret_hash bytea not null check (octet_length(secret_hash) = 32),
+    used_for text not null default 'webhooks' check (used_for in ('webhooks', 'notifications')),
     made_at timestamptz not null default clock_timestamp(),
     retired_at timestamptz,
     primary key (organization_id, secret_hash)
@@ -13,8 +14,24 @@ comment on table sync.signal_secret is
 'With which secrets senders may signal for an organization: of each only the SHA-256. Several at once while one takes the place of another.';
 comment on column sync.signal_secret.organization_id is 'Organization that the sender may speak for.';
 comment on column sync.signal_secret.secret_hash is 'SHA-256 of the secret, which is random: the hash leads nobody back to it.';
-comment on column sync.signal_secret.made_at is 'When it was made.';
+comment on column sync.signal_secret.used_for is
+'What was given it: webhooks of orders, or notifications of balances. A new one takes the place of the others that are used for the same.';
+comment on column sync.signal_secret.made_at is 'When it was made, or came into force again.';
 comment on column sync.signal_secret.retired_at is 'From then on it is refused; null while it is good.';
+
+create function sync.date_secret() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.made_at := clock_timestamp();
+    return new;
+end
+$$;
+comment on function sync.date_secret() is 'Makes a secret that comes into force again the newest.';
+
+create trigger made_again before update on sync.signal_secret
+for each row when (old.retired_at is not null and new.retired_at is null) execute function sync.date_secret();
 
 create table sync.signal (
     signal_id bigint generated always as identity primary key,

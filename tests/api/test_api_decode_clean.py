@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator
 from datetime import UTC
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -94,7 +94,16 @@ LISTS = {
 }
 
 
-def change(draw: st.DrawFn, answer: dict[str, Any]) -> None:
+Drawn = TypeVar("Drawn")
+
+
+class Draw(Protocol):
+    """How `st.data()` draws."""
+
+    def __call__(self, strategy: st.SearchStrategy[Drawn], /) -> Drawn: ...
+
+
+def change(draw: Draw, answer: dict[str, Any]) -> None:
     """Change one thing about a record."""
     kind = draw(st.sampled_from(["field", "field", "missing", "child", "child", "child missing", "twice", "order"]))
     if kind == "field":

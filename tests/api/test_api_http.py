@@ -1,7 +1,7 @@
 """What the transports do with HTTP itself; each case with a service that answers just that."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -130,7 +130,7 @@ def test_netrc_of_the_machine_takes_no_tokens_place(ask: Ask, service: ScriptedS
 
 
 @pytest.fixture
-def proxy(service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedService]:
+def proxy(service: ScriptedService, monkeypatch: pytest.MonkeyPatch) -> ScriptedService:
     """The scripted service in the place of a proxy: it sees whole addresses as paths."""
     for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)

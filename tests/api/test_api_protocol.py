@@ -1,32 +1,29 @@
 """What the protocol decides about a call: pure, without a server and without waiting."""
 
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from itertools import pairwise, repeat
-from typing import Any
+from itertools import repeat
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from syrve.api.config import SyrveConfig
-from syrve.api.endpoints import ACCESS_TOKEN, COUPON_INFO, CREATE_OR_UPDATE, CUSTOMER_INFO, WALLET_HOLD, Endpoint
+from fixtures.played_calls import (
+    DEADLINE_SECONDS,
+    EXCHANGE_SECONDS,
+    GOOD,
+    PASSING_TROUBLE,
+    REFUSED_TOKEN,
+    REPEATABLE,
+    config,
+    make_call,
+    play,
+)
+from syrve.api.endpoints import ACCESS_TOKEN, CUSTOMER_INFO, Endpoint
 from syrve.api.errors import (
     AuthenticationFailed,
-    ConnectionFailed,
     MalformedAnswer,
-    MoneyRefused,
-    NotConnected,
-    OutcomeUnknown,
     RateLimited,
     Rejected,
     ServiceUnavailable,
-    SyrveError,
     TokenRefused,
-    Transient,
     UnreadableAnswer,
 )
 from syrve.api.protocol import (
@@ -41,69 +38,7 @@ from syrve.api.protocol import (
     Failed,
     Fault,
     FaultKind,
-    Verdict,
 )
-from syrve.api.reading import retry_after_seconds
-
-HOLD = WALLET_HOLD
-REPEATABLE = (CUSTOMER_INFO, CREATE_OR_UPDATE, COUPON_INFO)
-DEADLINE_SECONDS = 60.0
-EXCHANGE_SECONDS = 0.05
-
-PASSING_TROUBLE: dict[str, tuple[Answer | Fault, type[Transient]]] = {
-    "refused": (Fault(FaultKind.REFUSED), NotConnected),
-    "reset": (Fault(FaultKind.RESET), ConnectionFailed),
-    "time-out": (Fault(FaultKind.TIMEOUT), ConnectionFailed),
-    "cut short": (Fault(FaultKind.CUT_SHORT), UnreadableAnswer),
-    "not JSON": (Answer(200, {}, b"<html>"), UnreadableAnswer),
-    "408": (Answer(408, {}, b""), ServiceUnavailable),
-    "429": (Answer(429, {}, b""), RateLimited),
-    "500": (Answer(500, {}, b"{}"), ServiceUnavailable),
-    "502": (Answer(502, {}, b"<html>"), ServiceUnavailable),
-    "503": (Answer(503, {}, b""), ServiceUnavailable),
-}
-GOOD = Answer(200, {}, b'{"id": "x"}')
-REFUSED_TOKEN = Answer(401, {}, b"")
-
-
-@dataclass
-class Ending:
-    """How a played call ended: the last verdict, those before it, and the clock."""
-
-    verdict: Done | Failed
-    repeats: list[Again]
-    now: float
-
-    @property
-    def error(self) -> SyrveError:
-        assert isinstance(self.verdict, Failed)
-        return self.verdict.error
-
-    @property
-    def waits(self) -> list[float]:
-        return [each.wait_seconds for each in self.repeats]
-
-
-def config(**changes: Any) -> SyrveConfig:
-    settings: dict[str, Any] = {"base_url": "https://syrve.test", "api_login": "login"}
-    return SyrveConfig(**settings | {"call_deadline_seconds": DEADLINE_SECONDS} | changes)
-
-
-def make_call(endpoint: Endpoint, *, backoff: Backoff | None = None, seed: int = 1, started_at: float = 1000.0) -> Call:
-    return Call(endpoint, {}, config(), started_at=started_at, rng=random.Random(seed), backoff=backoff or Backoff())
-
-
-def play(call: Call, outcomes: Iterable[Answer | Fault], *, started_at: float = 1000.0) -> Ending:
-    """Carry a call out with a clock of its own: every exchange takes a moment, every wait its whole length."""
-    now, repeats = started_at, []
-    for outcome in outcomes:
-        now += EXCHANGE_SECONDS
-        verdict: Verdict = call.decide(outcome, now)
-        if not isinstance(verdict, Again):
-            return Ending(verdict, repeats, now)
-        repeats.append(verdict)
-        now += verdict.wait_seconds
-    raise AssertionError("the call wanted more answers than there were")
 
 
 def test_good_answer_ends_the_call_with_its_value() -> None:
@@ -144,164 +79,6 @@ def test_lasting_trouble_is_repeated_until_the_deadline_and_then_told(endpoint: 
     assert len(ending.repeats) > 3
     assert ending.now <= 1000.0 + DEADLINE_SECONDS + EXCHANGE_SECONDS
     assert ending.now + Backoff().cap_seconds > 1000.0 + DEADLINE_SECONDS
-
-
-@given(seed=st.integers(), base=st.floats(0.001, 10), cap=st.floats(0.001, 100), repeats=st.integers(1, 10_000))
-def test_wait_lies_between_half_and_all_of_a_step_that_doubles_up_to_the_cap(
-    seed: int, base: float, cap: float, repeats: int
-) -> None:
-    wait = Backoff(base, cap).wait_seconds(repeats, random.Random(seed))
-
-    step = min(cap, base * 2.0 ** min(repeats - 1, 30))
-    assert step / 2 <= wait <= step
-
-
-@given(seed=st.integers())
-def test_waits_grow_and_stay_within_the_deadline(seed: int) -> None:
-    ending = play(make_call(CUSTOMER_INFO, seed=seed), repeat(Fault(FaultKind.RESET)))
-
-    steps = [min(15.0, 0.5 * 2.0**n) for n in range(len(ending.waits))]
-    assert all(step / 2 <= wait <= step for step, wait in zip(steps, ending.waits, strict=True))
-    assert all(later > earlier / 2 for earlier, later in pairwise(ending.waits))
-    assert sum(ending.waits) <= DEADLINE_SECONDS
-
-
-def test_waits_of_two_calls_differ_so_that_they_do_not_come_back_together() -> None:
-    waits = [play(make_call(CUSTOMER_INFO, seed=seed), repeat(Fault(FaultKind.RESET))).waits for seed in (1, 2)]
-
-    assert waits[0] != waits[1]
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_wait_is_at_least_what_retry_after_asks_in_seconds(status: int) -> None:
-    ending = play(make_call(CUSTOMER_INFO), [Answer(status, {"retry-after": "7"}, b""), GOOD])
-
-    assert ending.waits == [7.0]
-
-
-def test_wait_is_at_least_what_retry_after_asks_as_a_date() -> None:
-    moment = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
-
-    ending = play(make_call(CUSTOMER_INFO), [Answer(429, {"retry-after": moment}, b""), GOOD])
-
-    assert 15 < ending.waits[0] <= 20
-
-
-@pytest.mark.parametrize("asked", ["0", "-5", "Mon, 01 Jan 2024 00:00:00 GMT"])
-def test_being_asked_for_no_wait_at_all_does_not_become_a_hot_loop(asked: str) -> None:
-    ending = play(make_call(CUSTOMER_INFO), repeat(Answer(429, {"retry-after": asked}, b"")))
-
-    assert all(wait >= Backoff().base_seconds / 2 for wait in ending.waits)
-    assert len(ending.waits) < 20
-
-
-def test_retry_after_beyond_the_deadline_ends_the_call_at_once_and_is_told() -> None:
-    ending = play(make_call(CUSTOMER_INFO), [Answer(429, {"retry-after": "3600"}, b"")])
-
-    assert isinstance(ending.error, RateLimited)
-    assert ending.error.wait_seconds == 3600.0
-    assert ending.error.outlasts_call
-    assert ending.repeats == []
-
-
-def test_wait_that_a_new_call_could_bear_does_not_outlast_calls() -> None:
-    long = Answer(429, {"retry-after": "50"}, b"")
-
-    ending = play(make_call(CUSTOMER_INFO), [long, long])
-
-    assert isinstance(ending.error, RateLimited)
-    assert not ending.error.outlasts_call
-
-
-def test_only_a_refusal_for_rate_holds_the_other_calls_back() -> None:
-    ending = play(make_call(CUSTOMER_INFO), [Answer(429, {}, b""), Answer(503, {}, b""), GOOD])
-
-    assert [each.rate_limited for each in ending.repeats] == [True, False]
-
-
-NOW = datetime(2026, 1, 9, 12, 0, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("", None),
-        ("5", 5.0),
-        (" 1.5 ", 1.5),
-        ("-3", 0.0),
-        ("soon", None),
-        ("nan", None),
-        ("inf", None),
-        ("1e9", None),
-        ("Fri, 09 Jan 2026 12:00:30 GMT", 30.0),
-        ("Fri, 09 Jan 2026 12:00:30 -0000", 30.0),
-        ("Fri, 09 Jan 2026 15:00:30 +0300", 30.0),
-        ("Fri, 09 Jan 2026 11:00:00 GMT", 0.0),
-        ("Fri, 32 Jan 2026 11:00:00 GMT", None),
-        ("Fri, 09 Jan 99999999999999999999 11:00:00 GMT", None),
-    ],
-)
-def test_retry_after_is_read_as_seconds_or_as_a_date(text: str, seconds: float | None) -> None:
-    assert retry_after_seconds({"retry-after": text}, NOW) == seconds
-
-
-@given(text=st.text())
-def test_no_retry_after_whatever_breaks_its_reader(text: str) -> None:
-    seconds = retry_after_seconds({"retry-after": text})
-
-    assert seconds is None or seconds >= 0
-
-
-OPEN_ENDS = {name: case for name, case in PASSING_TROUBLE.items() if name not in ("refused", "429")}
-OPEN_ENDS["too large"] = (Fault(FaultKind.TOO_LARGE), Transient)
-
-
-@pytest.mark.parametrize("trouble", OPEN_ENDS)
-def test_money_whose_outcome_is_open_is_never_sent_again(trouble: str) -> None:
-    outcome, _ = OPEN_ENDS[trouble]
-
-    ending = play(make_call(HOLD), [outcome])
-
-    assert isinstance(ending.error, OutcomeUnknown)
-    assert ending.error.retry_after_seconds is None
-    assert ending.error.status == (outcome.status if isinstance(outcome, Answer) else None)
-
-
-def test_money_that_was_never_sent_is_a_plain_failure() -> None:
-    ending = play(make_call(HOLD), [Fault(FaultKind.REFUSED)])
-
-    assert type(ending.error) is NotConnected
-
-
-@pytest.mark.parametrize("status", [400, 402, 409, 422])
-def test_money_that_was_refused_is_a_plain_failure(status: int) -> None:
-    ending = play(make_call(HOLD), [Answer(status, {}, b'{"errorCode": "Wallet_NotEnoughMoney"}')])
-
-    assert type(ending.error) is MoneyRefused
-
-
-def test_money_refused_for_rate_says_how_long_to_wait_and_is_not_sent_again() -> None:
-    ending = play(make_call(HOLD), [Answer(429, {"retry-after": "9"}, b"")])
-
-    assert isinstance(ending.error, RateLimited)
-    assert ending.error.wait_seconds == 9.0
-
-
-def test_money_with_a_refused_token_is_not_sent_again_and_certainly_did_not_move() -> None:
-    ending = play(make_call(HOLD), [REFUSED_TOKEN])
-
-    assert type(ending.error) is TokenRefused
-    assert ending.repeats == []
-
-
-@given(
-    status=st.integers(100, 599),
-    body=st.one_of(st.binary(max_size=50), st.just(b"{}"), st.just(b'"text"'), st.just(b"null")),
-)
-def test_money_is_sent_at_most_once_whatever_comes_back(status: int, body: bytes) -> None:
-    verdict = make_call(HOLD).decide(Answer(status, {}, body), 1000.1)
-
-    assert not isinstance(verdict, Again)
 
 
 @pytest.mark.parametrize("endpoint", REPEATABLE, ids=lambda endpoint: endpoint.operation)

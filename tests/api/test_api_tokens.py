@@ -185,7 +185,8 @@ def test_token_that_was_replaced_is_no_news_when_refused() -> None:
 @given(seed=st.integers(), exchange_seconds=st.floats(0.0, 0.2))
 def test_renewals_are_bounded_by_rate(seed: int, exchange_seconds: float) -> None:
     keeper = TokenKeeper(HOUR, rng=random.Random(seed))
-    now, renewals = 0.0, []
+    now = 0.0
+    renewals: list[float] = []
     while now < 600.0:
         now += keeper.renewal_wait_seconds(now) + exchange_seconds
         spent(keeper, len(renewals), accepted=True, now=now)

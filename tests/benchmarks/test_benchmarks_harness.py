@@ -4,12 +4,13 @@ import importlib
 import sys
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import psycopg2.extensions
 import pytest
+from benchmarks.bench_server import peer_dsn
 from benchmarks.clients.limiter import WINDOW_SECONDS, Limiter
-from benchmarks.ground import peer_dsn
 from benchmarks.measure import ClientFailedError, Figures, Promise, TooSlowError, in_turn, run_client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ KEPT = Promise("kept", 2.0, 2.0)
 SHORT = Promise("short", 1.9, 2.0)
 
 
-def flat(*customers: dict) -> list:
+def flat(*customers: dict[str, Any]) -> list[tuple[str, tuple[Any, ...]]]:
     return [each for customer in customers for each in population.flat_rows(customer)]
 
 
@@ -51,7 +52,7 @@ def test_one_in_a_hundred_customers_changes() -> None:
 
 
 def test_changed_rows_are_those_that_differ_appear_or_vanish() -> None:
-    def keyed(changed: bool) -> dict:
+    def keyed(changed: bool) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         rows = flat(*population.customers(1_000, 3, changed=changed))
         # The time of the answer, the last column of a customer, is no change.
         return {(table, *row[: len(population.TABLES[table][1])]): row[:14] for table, row in rows}
@@ -118,12 +119,12 @@ def test_the_last_line_of_a_client_counts() -> None:
     assert run_client("peer", [sys.executable, "-c", "print('hello'); print('{\"done\": 3}')"]) == {"done": 3}
 
 
-def test_client_over_its_bound_is_stopped_and_the_bound_named():
+def test_client_over_its_bound_is_stopped_and_the_bound_named() -> None:
     with pytest.raises(TooSlowError, match="peer took longer than 1 s"):
         run_client("peer", [sys.executable, "-c", "import threading; threading.Event().wait()"], bound_seconds=1.0)
 
 
-def test_seconds_name_the_bound_and_processor_time():
+def test_seconds_name_the_bound_and_processor_time() -> None:
     figures = Figures()
     figures.add("ours", seconds=2.0, client_cpu=1.0, server_cpu=0.5)
     figures.add("peer", seconds=120.0, bound=1.0)
@@ -131,7 +132,7 @@ def test_seconds_name_the_bound_and_processor_time():
     assert figures.seconds("ours", "peer") == "ours 2.0 (CPU 1.0 + 0.5); peer over 120.0"
 
 
-def test_document_replaces_the_section_of_one_benchmark_only(tmp_path):
+def test_document_replaces_the_section_of_one_benchmark_only(tmp_path: Path) -> None:
     path = tmp_path / "benchmarks.md"
     document.write("merge", ["a machine"], [KEPT], 3.0, path)
     document.write("claim", ["a machine"], [KEPT], 3.0, path)
@@ -144,8 +145,10 @@ def test_document_replaces_the_section_of_one_benchmark_only(tmp_path):
     assert text.count("a machine") == text.count("another machine") == 1
 
 
-def test_benchmarks_end_at_the_limit_and_name_what_is_left(monkeypatch, capsys):
-    def endless(**_):
+def test_benchmarks_end_at_the_limit_and_name_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def endless(**_: Any) -> None:
         threading.Event().wait()
 
     monkeypatch.setattr(importlib.import_module("benchmarks.budget"), "run", endless)
@@ -173,7 +176,8 @@ def test_peers_reach_the_same_socket() -> None:
 
 @given(st.lists(st.floats(0, 30), max_size=60))
 def test_the_gateway_refuses_exactly_what_exceeds_its_limit_in_any_minute(distances: Any) -> None:
-    limiter, passed, now = Limiter("", 5), [], 0.0
+    limiter, now = Limiter("", 5), 0.0
+    passed: list[float] = []
     for distance in distances:
         now += distance
         in_window = [moment for moment in passed if moment > now - WINDOW_SECONDS]

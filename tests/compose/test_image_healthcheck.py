@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psycopg2
@@ -104,7 +105,7 @@ class TestHeartbeat:
     """Against Airflow's own table of jobs."""
 
     @pytest.fixture
-    def jobs(self, empty_database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["Jobs"]:
+    def jobs(self, empty_database_dsn: str, monkeypatch: pytest.MonkeyPatch) -> "Jobs":
         from airflow.jobs.job import Job
         from sqlalchemy import create_engine
 
@@ -153,10 +154,11 @@ class TestHeartbeat:
         self,
         healthcheck: ModuleType,
         jobs: "Jobs",
-        other: dict[str, str],
+        other: dict[str, Any],
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        jobs.add(**{"job_type": "TriggererJob"} | other)
+        given: dict[str, Any] = {"job_type": "TriggererJob"} | other
+        jobs.add(**given)
 
         assert healthcheck.main(["triggerer"]) == 1
         assert "no running TriggererJob" in capsys.readouterr().out

@@ -121,7 +121,7 @@ def test_demo_puts_the_simulators_customers_on_the_roster(warehouse_dsn: str, tm
         with connection, connection.cursor() as cursor:
             cursor.copy_expert(copy[1], io.StringIO(roster))
             cursor.execute("select count(*), count(distinct organization_id) from sync.roster where due_at <= now()")
-            rows, organizations = cursor.fetchone()
+            [(rows, organizations)] = cursor.fetchall()
     finally:
         connection.close()
     assert rows >= 40

@@ -126,7 +126,8 @@ async def test_pages_by_date_and_by_revision_bring_the_same(purse: Any) -> None:
     by_date = [
         one for number in range(4) for one in (await purse.by_date(page_number=number, page_size=2)).transactions
     ]
-    by_revision, position = [], {}
+    by_revision: list[Any] = []
+    position: dict[str, Any] = {}
     while (page := await purse.by_revision(page_size=2, **position)).transactions:
         by_revision += page.transactions
         position = {"revision": page.last_revision, "last_transaction_id": page.last_transaction_id}

@@ -26,7 +26,7 @@ def info(api: IikoTransport, organization_id: str, identifier: str, kind: str) -
 
 
 def balance(api: IikoTransport, organization_id: str, customer_id: str) -> Decimal:
-    ((wallet),) = info(api, organization_id, customer_id, "id").wallet_balances or ()
+    [wallet] = info(api, organization_id, customer_id, "id").wallet_balances or []
     return Decimal(str(wallet.balance))
 
 
@@ -67,7 +67,7 @@ def test_client_creates_and_changes_a_customer(api: IikoTransport, organization_
 
 
 def test_client_moves_money_each_sum_once(api: IikoTransport, organization_id: str, customer_id: str) -> None:
-    ((wallet),) = info(api, organization_id, customer_id, "id").wallet_balances or ()
+    [wallet] = info(api, organization_id, customer_id, "id").wallet_balances or []
     where = {"customer_id": customer_id, "wallet_id": wallet.id, "organization_id": organization_id}
     before = balance(api, organization_id, customer_id)
 

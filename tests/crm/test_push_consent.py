@@ -6,6 +6,7 @@ import pytest
 
 import syrve.crm.plan as plan_module
 from fixtures.pushes import Pushing
+from syrve.warehouse.sql_files import sql
 
 CONSENT = "shouldReceivePromoActionsInfo"
 
@@ -58,12 +59,12 @@ def test_yes_is_not_sent_over_a_no_that_the_mirror_has_not_seen(pushing: Pushing
 
 def apply_during(pushing: Pushing, monkeypatch: pytest.MonkeyPatch, plan: Any, before: str) -> None:
     """Apply a plan while the next one is made, just before that runs the file."""
-    real, done = plan_module.sql, []
+    done: list[int] = []
 
     def during(name: str) -> str:
         if name == before and not done:
             done.append(pushing.apply(plan).changed)
-        return real(name)
+        return sql(name)
 
     with monkeypatch.context() as patch:
         patch.setattr(plan_module, "sql", during)

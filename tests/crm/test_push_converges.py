@@ -18,6 +18,7 @@ import syrve.crm.plan as plan_module
 from fixtures.pushes import Pushing
 from syrve.crm.errors import PushIncomplete
 from syrve.crm.plan import PushPlan
+from syrve.warehouse.sql_files import sql
 
 PEOPLE = 2
 FIELDS = {"name": "newest", "email": "ask", "surname": "syrve", "middle_name": "crm", "receives_promo": "narrower"}
@@ -129,12 +130,12 @@ class TwoSides(RuleBasedStateMachine):
         expected = {self.crm_ids[person]: sent for person in range(PEOPLE) if (sent := self._model_plans(person))}
         compared = [dict(each) for each in self.agreed]
         self.agreed = before
-        real, applied = plan_module.sql, []
+        applied: list[set[int]] = []
 
         def during(name: str) -> str:
             if name == "crm/plan/agree.sql" and not applied:
                 applied.append(self._apply(self.plans[-1]))
-            return real(name)
+            return sql(name)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plan_module, "sql", during)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,10 @@ def fill(pushing: Pushing) -> dict[str, dict[str, Any]]:
     return wanted | {phone: {"phone": phone, "name": name, "receives_promo": promo} for phone, name, promo in new}
 
 
+def acknowledged(crowd: Pushing, least: int) -> bool:
+    return bool(crowd.value("select count(*) >= %s from crm.push where outcome = 'acknowledged'", least))
+
+
 def test_everything_arrives_once_and_nothing_else_under_faults_and_two_kills(
     crowd: Pushing, warehouse_dsn: str
 ) -> None:
@@ -97,10 +102,9 @@ def test_everything_arrives_once_and_nothing_else_under_faults_and_two_kills(
     crowd.simulator.control.reset_calls()
     crowd.simulator.control.set_faults(FAULTS)
 
-    query = "select count(*) from crm.push where outcome = 'acknowledged'"
     for landed in (60, 160):
         worker = start_worker(crowd, warehouse_dsn)
-        wait_until(lambda least=landed: crowd.value(query) >= least, f"{landed} changes are acknowledged", 120)
+        wait_until(partial(acknowledged, crowd, landed), f"{landed} changes are acknowledged", 120)
         worker.kill()
         worker.communicate()
         assert worker.returncode == -9

@@ -2,7 +2,9 @@
 
 import pytest
 
+from fixtures.backfills import Filling
 from fixtures.chains import Chain
+from fixtures.pulls import Syncing
 from fixtures.rosters import Roster
 from syrve.warehouse.database import Warehouse
 
@@ -20,3 +22,8 @@ def roster(warehouse: Warehouse) -> Roster:
 @pytest.fixture
 def chain(warehouse: Warehouse) -> Chain:
     return Chain(warehouse)
+
+
+@pytest.fixture
+def filling(syncing: Syncing) -> Filling:
+    return Filling(syncing)

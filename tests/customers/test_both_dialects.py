@@ -1,7 +1,7 @@
 """The same customers, pulled and written in both shapes of the API, over real HTTP into a real Postgres."""
 
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -92,7 +92,7 @@ def test_every_customer_reads_back_from_postgres_as_it_was_decoded(both: Syncing
     assert both.pull().changed == 0
 
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1, max_size=60).filter(
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=60).filter(
     lambda text: text == text.strip() and bool(text)
 )
 CHANGES = st.fixed_dictionaries(
@@ -174,7 +174,7 @@ def test_money_call_is_sent_once_under_every_fault(both: Syncing, operation: str
         hurried.organizations()
         both.simulator.control.reset_calls()
         both.simulator.control.set_faults([{"operation": operation, "fault": fault, "probability": 1.0} | extra(fault)])
-        calls = {
+        calls: dict[str, Callable[[], object]] = {
             "wallet_hold": lambda: hurried.hold(*where, Decimal("0.30")),
             "wallet_topup": lambda: hurried.topup(*where, Decimal("0.30")),
             "wallet_chargeoff": lambda: hurried.chargeoff(*where, Decimal("0.30")),
@@ -191,7 +191,8 @@ def test_money_call_is_sent_once_under_every_fault(both: Syncing, operation: str
 
 
 def extra(fault: str) -> dict[str, object]:
-    return {"status": {"status": 500}, "stall": {"stall_seconds": 2}}.get(fault, {})
+    more: dict[str, dict[str, object]] = {"status": {"status": 500}, "stall": {"stall_seconds": 2}}
+    return more.get(fault, {})
 
 
 def test_money_that_syrve_refuses_is_a_refusal_and_says_which(both: Syncing) -> None:

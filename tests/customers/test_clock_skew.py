@@ -66,7 +66,9 @@ def test_clock_that_is_ahead_freezes_no_customer(syncing: Syncing, ahead: timede
 def test_skew_is_measured_told_and_put_right(
     syncing: Syncing, caplog: pytest.LogCaptureFixture, ahead_seconds: float
 ) -> None:
-    wrong = lambda: datetime.now(UTC) + timedelta(seconds=ahead_seconds)  # noqa: E731
+    def wrong() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=ahead_seconds)
+
     with caplog.at_level(logging.WARNING), syncing.warehouse.connect() as connection:
         clock = WarehouseClock(connection, local=wrong)
 

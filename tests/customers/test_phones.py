@@ -82,6 +82,7 @@ def test_any_text_gives_a_number_that_normalises_to_itself_or_nothing(text: str,
 @given(region=st.sampled_from(REGIONS), data=st.data())
 def test_every_way_of_writing_a_number_gives_the_same(region: str, data: st.DataObject) -> None:
     number = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    assert number is not None
     form = data.draw(
         st.sampled_from([phonenumbers.PhoneNumberFormat.INTERNATIONAL, phonenumbers.PhoneNumberFormat.NATIONAL])
     )

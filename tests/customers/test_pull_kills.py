@@ -11,7 +11,7 @@ import pytest
 from fixtures.chains import NOT_FOUND, Ending, add_identities, customer, id_of, phone_of, wallet
 from fixtures.dying_pulls import BATCH_SIZE, Death, MortalWarehouse, Tally, pull, start, was_killed
 from fixtures.waiting import wait_until
-from syrve.api.models import Customer, Lookup
+from syrve.api.models import Customer, IdentityKind, Lookup
 from syrve.customers.claims import PullScope
 from syrve.customers.records import customer_record
 from syrve.warehouse.database import transaction
@@ -95,7 +95,7 @@ class Population:
     @property
     def lookups(self) -> list[Lookup]:
         """All have a phone, every second an id and every third a card besides."""
-        keys = [("phone", phone_of(number)) for number in range(SIZE)]
+        keys: list[tuple[IdentityKind, str]] = [("phone", phone_of(number)) for number in range(SIZE)]
         keys += [("id", id_of(number)) for number in range(0, SIZE, 2)]
         keys += [("card", str(number)) for number in range(0, SIZE, 3)]
         return [Lookup(self.organization_id, kind, value) for kind, value in keys]

@@ -28,7 +28,7 @@ uuids = st.sampled_from([f"5f4e0003-0000-4000-8000-{n:012d}" for n in range(8)])
 texts = (
     st.none()
     | st.sampled_from(["", "Ян", "\\N", "a\tb", "a\nb", "\\", "Глафира", "'"])
-    | st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=8)
+    | st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=8)
 )
 flags = st.none() | st.booleans()
 moments = st.none() | st.datetimes(timezones=st.just(UTC))

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_up_waits_for_a_run_that_has_a_stack_of_its_own(
     state = up_stack.put("run", [ME])
     state.users = [ME]
     state.save(up_stack.paths.state)
-    monkeypatch.setattr(lifecycle.time, "sleep", lambda _: up_stack.paths.state.unlink())
+    monkeypatch.setattr(time, "sleep", lambda _: up_stack.paths.state.unlink())
     assert lifecycle.up(up_stack, teller) == 0
     assert up_stack.events == ["up for up"]
     assert "waiting for it to end" in output.getvalue()

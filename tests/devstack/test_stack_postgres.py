@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import stat
 import subprocess
 import sys
@@ -13,11 +14,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from devstack import postgres
 from devstack.accounts import is_open_to_others, private_directory, server_account
 from devstack.errors import StackError
 from devstack.postgres import PostgresServer, identity_map, is_usable_for_socket, server_settings
-from devstack.processes import ProcessRecord, spawn
+from devstack.processes import Command, ProcessRecord, spawn
 from fixtures.postgres import end_abandoned_servers
 
 
@@ -51,7 +51,7 @@ def test_only_the_server_user_may_enter_the_directory_of_its_socket_and_data(pos
 def test_other_users_of_the_machine_are_refused_by_name(postgres_server: PostgresServer) -> None:
     rules = [line for line in (postgres_server.data / "pg_hba.conf").read_text().splitlines() if line.strip()]
     assert rules == ["local all all peer map=devstack"]
-    expected = {postgres.pwd.getpwuid(os.geteuid()).pw_name}
+    expected = {pwd.getpwuid(os.geteuid()).pw_name}
     if account := server_account():
         expected.add(account.name)
     assert (postgres_server.data / "pg_ident.conf").read_text() == identity_map(sorted(expected))
@@ -183,7 +183,7 @@ def test_only_throw_away_servers_trade_safety_for_speed() -> None:
 def test_the_server_of_a_killed_test_session_is_ended_by_the_next(tmp_path: Path) -> None:
     home = tmp_path / "syrve-tests-abandoned"
     home.mkdir()
-    sleeper = postgres.Command("server", [sys.executable, "-c", "import time; time.sleep(60)"], {}, home / "log", home)
+    sleeper = Command("server", [sys.executable, "-c", "import time; time.sleep(60)"], {}, home / "log", home)
     server = spawn(sleeper)
     session = subprocess.Popen([sys.executable, "-c", ""])
     session.wait()

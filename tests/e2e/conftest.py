@@ -167,9 +167,11 @@ def live_airflow() -> Iterator[LiveAirflow]:
     home = Path(tempfile.mkdtemp(prefix="syrve-e2e-"))
     home.chmod(0o711)
     paths = StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags")
-    with monitored(paths.directory / "logs", paths.airflow_config):
-        yield from _live_airflow(Stack(paths, os.environ | DAILY | QUERIED, print))
-    shutil.rmtree(home, ignore_errors=True)
+    try:
+        with monitored(paths.directory / "logs", paths.airflow_config):
+            yield from _live_airflow(Stack(paths, os.environ | DAILY | QUERIED, print))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
@@ -198,9 +200,11 @@ def monitored(folder: Path, config: Path) -> Iterator[None]:
             f"[openlineage]\ntransport = {json.dumps(lineage)}\n"
             f"[metrics]\nstatsd_on = True\nstatsd_host = 127.0.0.1\nstatsd_port = {server.getsockname()[1]}\n"
         )
-        yield
-        is_over.set()
-        thread.join()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
 
 def _live_airflow(stack: Stack) -> Iterator[LiveAirflow]:

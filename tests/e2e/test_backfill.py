@@ -42,7 +42,7 @@ def most_at_once(airflow: Any, run: Any) -> int:
     query = "select start_date, end_date from task_instance where run_id = %s and task_id = 'pull'"
     times = airflow.rows(query, run.run_id, database=names.METADATA_DATABASE)
     assert len(times) == 4
-    return max(sum(start <= moment < end for start, end in times) for moment, _ in times)
+    return max(sum(bool(start <= moment < end) for start, end in times) for moment, _ in times)
 
 
 def test_past_intervals_of_the_pull_are_run_by_airflows_own_backfill(airflow: Any) -> None:

@@ -62,11 +62,8 @@ def told_at(airflow: Any) -> Iterator[Webhook]:
         airflow.rows("delete from connection where conn_id = 'syrve_notifications'", database=names.METADATA_DATABASE)
 
 
-def test_backfilled_days_say_what_was_true_then(airflow: Any) -> None:
-    (customer,) = airflow.fresh(customers=1)
-    airflow.rows(EMPTY)
-    first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=6)
-    airflow.rows(f"create or replace view source.e2e_records with (security_barrier) as {records(customer, first)}")
+def import_records(airflow: Any, query: str) -> None:
+    airflow.rows(f"create or replace view source.e2e_records with (security_barrier) as {query}")
     outcome, _ = airflow.run(
         names.WALLET_IMPORT_DAG,
         source="query",
@@ -75,6 +72,13 @@ def test_backfilled_days_say_what_was_true_then(airflow: Any) -> None:
         dry_run=False,
     )
     assert outcome == "success"
+
+
+def test_backfilled_days_say_what_was_true_then(airflow: Any) -> None:
+    (customer,) = airflow.fresh(customers=1)
+    airflow.rows(EMPTY)
+    first = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=6)
+    import_records(airflow, records(customer, first))
     ends = [first + timedelta(days=day) for day in (1, 2, 3)]
 
     backfill(airflow, "--from-date", ends[0].isoformat(), "--to-date", ends[-1].isoformat(), "--run-backwards")

@@ -55,6 +55,40 @@ def test_erasure_waits_for_another_person_and_leaves_nobody(airflow: Any, custom
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
     assert rows_of(airflow, customer) == 0
 
+    for secret in secrets_of(customer):
+        assert traces_in_airflow(airflow, secret) == set()
+    assert {"dag_run"} <= traces_in_airflow(airflow, customer["customer_id"]) <= NAMED_BY_THE_FORM
+
+
+NAMED_BY_THE_FORM = {"dag_run", "rendered_task_instance_fields", "log"}
+"""Where Airflow keeps the form of the erasure, with the customer's id: docs/privacy.md says how these rows end."""
+
+
+def secrets_of(customer: dict[str, Any]) -> list[str]:
+    """What Airflow may know of nobody: the phone without its sign, e-mail address and cards."""
+    cards = [str(card[key]) for card in customer.get("cards") or () for key in ("track", "number") if card.get(key)]
+    return [str(customer["phone"]).lstrip("+"), *filter(None, [customer.get("email")]), *cards]
+
+
+def traces_in_airflow(airflow: Any, text: str) -> set[str]:
+    """The tables of Airflow's own database, and the logs of its tasks and services, that hold a text."""
+    tables = airflow.rows(
+        "select quote_ident(tablename) from pg_tables where schemaname = 'public'", database=names.METADATA_DATABASE
+    )
+    found = {
+        table
+        for (table,) in tables
+        if airflow.rows(
+            f"select 1 from {table} as held where held::text like %s limit 1",
+            f"%{text}%",
+            database=names.METADATA_DATABASE,
+        )
+    }
+    logs = [
+        file for file in airflow.stack.paths.airflow_home.rglob("*.log") if text in file.read_text(errors="replace")
+    ]
+    return found | {str(file) for file in logs}
+
 
 def test_upkeep_runs(airflow: Any, customer: dict[str, Any]) -> None:
     assert airflow.run(names.MAINTENANCE_DAG)[0] == "success"

@@ -7,18 +7,29 @@ from devstack import names
 PHONES = ("+79759970001", "+79759970002")
 
 
+def import_list(airflow: Any, organization_id: str, lines: list[str]) -> None:
+    path = airflow.stack.paths.inbox / "push.csv"
+    path.write_text("customer_id,phone,surname\n" + "\n".join(lines) + "\n")
+    form = {"path": path.name, "organization_id": organization_id, "dry_run": False}
+    assert airflow.run(names.CRM_IMPORT_DAG, **form)[0] == "success"
+
+
+def push_answered(airflow: Any, answer: str) -> Any:
+    """Push for real, answer the question of the run, and return the run, which has succeeded."""
+    run = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
+    airflow.wait_for_question(run, "approve")
+    airflow.answer(run, answer, as_admin=True)
+    assert airflow.finish(run) == "success"
+    return run
+
+
 def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -> None:
     people = airflow.fresh(customers=20)
     organization_id = airflow.simulator.organizations()[0]["organization_id"]
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
-    wishes = airflow.stack.paths.inbox / "push.csv"
     lines = [f"{each['customer_id']},,Маркетинг {number}" for number, each in enumerate(people[:8])]
     lines += [f",{phone},Новый" for phone in PHONES]
-    wishes.write_text("customer_id,phone,surname\n" + "\n".join(lines) + "\n")
-    assert (
-        airflow.run(names.CRM_IMPORT_DAG, path=wishes.name, organization_id=organization_id, dry_run=False)[0]
-        == "success"
-    )
+    import_list(airflow, organization_id, lines)
     airflow.simulator.reset_calls()
 
     outcome, run = airflow.run(names.CRM_PUSH_DAG)  # by hand: only a look
@@ -26,16 +37,10 @@ def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -
     assert "10 customer(s) to send: 2 creates, 8 updates" in airflow.task_log(run, "plan")
     assert "create_or_update" not in airflow.simulator.calls()["operations"]
 
-    refused = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
-    airflow.wait_for_question(refused, "approve")
-    airflow.answer(refused, "Reject", as_admin=True)
-    assert airflow.finish(refused) == "success"
+    push_answered(airflow, "Reject")
     assert "create_or_update" not in airflow.simulator.calls()["operations"]
 
-    approved = airflow.start(names.CRM_PUSH_DAG, dry_run=False, approval_customers=9)
-    airflow.wait_for_question(approved, "approve")
-    airflow.answer(approved, "Approve", as_admin=True)
-    assert airflow.finish(approved) == "success"
+    approved = push_answered(airflow, "Approve")
 
     assert airflow.simulator.calls()["operations"]["create_or_update"]["received"] == 10
     assert airflow.rows("select outcome, count(*) from crm.push where operation = 'create_or_update' group by 1") == [

@@ -36,6 +36,27 @@ def test_run_lands_the_roster_and_publishes_the_tables(airflow: Any) -> None:
     assert {(table,) for table in tables} <= set(aliases), "by which other DAGs are scheduled"
 
 
+def test_tasks_name_organizations_and_link_to_the_page(airflow: Any) -> None:
+    (customer,) = airflow.fresh(customers=1)
+    assert airflow.run("syrve_customers")[0] == "success"
+    _, run = airflow.run("syrve_customers", force=True)
+    ((name,),) = airflow.rows(
+        "select name from syrve.organization where organization_id = %s", customer["organization_id"]
+    )
+
+    shown = airflow.rows(
+        "select rendered_map_index from task_instance where run_id = %s and task_id = 'pull'",
+        run.run_id,
+        database="airflow",
+    )
+    assert shown == [(f"{name} / 0",)]
+    links = "select key, value #>> '{}' from xcom where run_id = %s and task_id = 'pull' and key like '\\_link%%' order by key"
+    base = airflow.state.api_url.rpartition(":")[2]
+    found = dict(airflow.rows(links, run.run_id, database="airflow"))
+    assert found["_link_SyrvePageLink"].endswith(f":{base}/syrve/freshness")
+    assert found["_link_SyrveRejectsLink"].endswith(f":{base}/syrve/rejects")
+
+
 def test_forced_second_run_changes_no_row_and_publishes_nothing(airflow: Any) -> None:
     airflow.fresh(customers=100)
     assert airflow.run("syrve_customers")[0] == "success"
@@ -117,6 +138,23 @@ def test_organization_without_loyalty_is_passed_over_with_a_finding(airflow: Any
     assert airflow.run("syrve_customers")[0] == "success"
     assert airflow.rows("select count(distinct organization_id) from syrve.customer") == [(2,)]
     assert airflow.rows(findings) == []
+
+
+def test_dag_that_fails_is_an_alert_until_it_goes_well(airflow: Any) -> None:
+    airflow.fresh(customers=10)
+    airflow.rows("truncate sync.alert")
+    airflow.simulator.set_faults([{"operation": "access_token", "fault": "status", "status": 401, "probability": 1.0}])
+    assert airflow.run("syrve_customers")[0] == "failed"
+    query = "select subject, ended_at is null from sync.alert where subject = 'syrve_customers'"
+
+    outcome, looked = airflow.run("syrve_balances")
+    assert (outcome, airflow.rows(query)) == ("failed", [("syrve_customers", True)]), "it looks all the same"
+    assert "syrve_customers runs by itself and fails" in airflow.task_log(looked, "alert")
+
+    airflow.simulator.clear_faults()
+    assert airflow.run("syrve_customers")[0] == "success"
+    assert airflow.run("syrve_balances")[0] == "success"
+    assert airflow.rows(query) == [("syrve_customers", False)]
 
 
 def test_failing_organization_fails_alone_and_visibly(airflow: Any) -> None:

@@ -130,7 +130,7 @@ def test_unknown_guest_is_in_the_mirror_after_an_order(live: Live) -> None:
     state = "select state from wallet.payment_order where order_id = %s"
     assert live.rows(state, order_id) == [("open",)]
     log = live.stack.paths.log("api-server").read_text()
-    assert guest["phone"].lstrip("+") not in log
+    assert str(guest["phone"]).lstrip("+") not in log
     assert SECRET not in log
 
 

@@ -94,7 +94,7 @@ def test_ledger_older_than_its_mark_stops_a_campaign(airflow: Any) -> None:
         run = airflow.start(names.BULK_TOPUP_DAG, campaign=campaign, **form)
         airflow.wait_for_question(run, "approve")
         airflow.answer(run, "Approve")
-        return airflow.finish(run)
+        return str(airflow.finish(run))
 
     assert send("before") == "success"
     marks = airflow.rows(

@@ -14,7 +14,7 @@ from syrve.api.errors import SyrveError
 from syrve.wallet.payment import Payment
 
 KINDS = ("single", "split", "retried")
-_RESUMED = ([], [300.0], [120.0, 3 * 3600.0], [3600.0], [300.0, 2 * 86400.0])
+_RESUMED: tuple[list[float], ...] = ([], [300.0], [120.0, 3 * 3600.0], [3600.0], [300.0, 2 * 86400.0])
 
 
 @dataclass

@@ -26,7 +26,8 @@ from syrve.release.choosing import ReleasePlan
 from syrve.release.question import KEEP_REST, RELEASE_ALL, RELEASE_NONE
 from syrve.wallet.campaign import TopupPlan
 from syrve.wallet.money import Money
-from syrve.wallet.orders import record_order
+from syrve.wallet.operations import Kind
+from syrve.wallet.orders import OrderState, record_order
 from syrve.wallet.topup import TopupList, TopupRun
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.runs import TaskKey
@@ -93,6 +94,10 @@ class Desk:
     def run(self) -> str:
         """The run at work: each desk has its own, and clears let an old one go on."""
         return f"{self.name}-{self.rng.choice(RUNS)}"
+
+    def play(self, steps: int) -> None:
+        """Do something so many times."""
+        raise NotImplementedError
 
     def approvals(self, run: str) -> ApprovalBook:
         return ApprovalBook(self.warehouse, RunOf("dag", run, "asker"))
@@ -249,7 +254,10 @@ class Releaser(Desk):
         """Plan a question in some run; a run that asks again takes back what it asked before."""
         assert self.desk is not None
         run = self.run()
-        choice = {"organization_ids": [self.stage.organization_id], "finding_ids": self.desk.findings}
+        choice: dict[str, Any] = {
+            "organization_ids": [self.stage.organization_id],
+            "finding_ids": self.desk.findings,
+        }
         plan = self.desk.plan(run, **choice)
         if plan.request_id is not None:
             self.plans.append((run, plan))
@@ -279,7 +287,8 @@ class Releaser(Desk):
         what = self.rng.choice(["cancelled", "consumed", "order"])
         if what == "order":
             order_id = str(purse.value("select order_id from wallet.hold where hold_id = %s", hold_id))
-            state = self.rng.choice(["open", "completed", "failed"])
+            states: list[OrderState] = ["open", "completed", "failed"]
+            state = self.rng.choice(states)
             if self.orders.get(hold_id) != state:
                 record_order(self.warehouse, purse.organization_id, order_id, state, source="import:till")
                 self.orders[hold_id], self.changed_at[hold_id] = state, self.now
@@ -295,8 +304,8 @@ class Releaser(Desk):
         else:
             self._cancel_by_another(transaction_id)
         if self.rng.random() < 0.6:
-            kind = "chargeoff" if what == "consumed" else "cancel_hold"
-            more = {"consumes_hold": True} if what == "consumed" else {}
+            kind: Kind = "chargeoff" if what == "consumed" else "cancel_hold"
+            more: dict[str, Any] = {"consumes_hold": True} if what == "consumed" else {}
             told = purse.operation(kind, str(self.holds[hold_id]), hold_id=hold_id, source="import:till", **more)
             purse.ledger.observe(told, "confirmed", {"reason": "reported"}, basis="report")
             self.changed_at[hold_id] = self.now

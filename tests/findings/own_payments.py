@@ -65,6 +65,7 @@ class OwnPayment:
     payment_id: str = ""
     attempts: list[Attempt] = field(default_factory=list)
     consumed_at: datetime | None = None
+    consumed_hold_id: str | None = None
     noted_at: list[datetime] = field(default_factory=list)
     """When it counts as told that the till took the held money."""
 
@@ -146,9 +147,10 @@ class OwnPayment:
 
     def _take_held_money(self, payment: Payment, step: Callable[[str], None]) -> None:
         ground = self.ground
-        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open")[-1:]:
+        is_taken = self.consumed_at is not None  # a till that is asked again takes no other hold of the guest
+        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open")[-1:] if not is_taken else []:
             ground.control.consume_hold(ground.organization_id, hold["transaction_id"])
-            self.consumed_at = ground.now
+            self.consumed_at, self.consumed_hold_id = ground.now, hold["transaction_id"]
             if self.ground.rng.random() < 0.5:
                 step("held money taken")
         if self.consumed_at is not None:
@@ -156,14 +158,14 @@ class OwnPayment:
             payment.note_consumed(receipt="7")
 
     def _till_tells(self) -> Wait:
-        (hold,) = self.ground.control.holds(customer_id=self.purse.customer_id, state="consumed")
         assert self.consumed_at is not None
+        assert self.consumed_hold_id is not None
         self.noted_at.append(self.consumed_at)
         self.ground.tell(
             "chargeoff",
             at=self.consumed_at,
             key=f"till-{self.order_id}",
-            hold_id=hold["transaction_id"],
+            hold_id=self.consumed_hold_id,
             customer_id=self.purse.customer_id,
             wallet_id=self.purse.wallet_id,
             amount=self.amount,

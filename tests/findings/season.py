@@ -108,6 +108,7 @@ class Season:
 
     def _orders(self, count: int) -> Iterator[Wait]:
         assert self.service is not None
+        assert self.careful_service is not None
         rng = self.ground.rng
         purses = [self.ground.purse(PLENTY) for _ in range(3)]
         for _ in range(count):

@@ -206,7 +206,8 @@ class Service:
         if rng.random() > 0.08:
             return
         other = str(UUID(int=rng.getrandbits(128), version=4))
-        wrong = rng.choice([{"customer_id": other}, {"wallet_id": other}, {"amount": hold.amount + 1}])
+        mistakes: list[dict[str, Any]] = [{"customer_id": other}, {"wallet_id": other}, {"amount": hold.amount + 1}]
+        wrong = rng.choice(mistakes)
         fields: dict[str, Any] = self._whose(order) | {"hold_id": hold.hold_id, "amount": hold.amount} | wrong
         row = {
             "record": "cancel_hold",

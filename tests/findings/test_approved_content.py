@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from random import Random
+from typing import TypeVar
 
 import pytest
 
@@ -13,6 +14,7 @@ from syrve.release.record import ReleaseBook
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 
+D = TypeVar("D", bound=Desk)
 SEEDS, BATCH, STEPS = 150, 50, 8
 """Of each kind."""
 
@@ -24,7 +26,7 @@ def kept(emptied_warehouse_dsn: str) -> Iterator[Warehouse]:
     warehouse.close()
 
 
-def play(kind: type[Desk], first: int, warehouse: Warehouse, count: int = BATCH) -> list[Desk]:
+def play(kind: type[D], first: int, warehouse: Warehouse, count: int = BATCH) -> list[D]:
     stages = stages_without_a_socket(first)
     desks = []
     for seed in range(first, first + count):

@@ -48,3 +48,16 @@ def test_second_charge_of_an_order_is_found_however_long_after_the_first(book: B
     book.charge(long_after, order="7")
 
     assert book.found(long_after + timedelta(hours=1)) == {("charge_amount_mismatch", hold)}
+
+
+def test_dead_sender_of_another_charge_silences_no_finding(book: Book) -> None:
+    book.hold(order="7")
+    book.order("7", "failed", after(minutes=5))
+    book.charge(after(minutes=6), order="7", state=("sent", "confirmed"))
+    other = book.charge(after(minutes=7), order="7", state="sent")
+    found = book.found(after(days=2))
+
+    book.event(other, "unknown", after(days=3))
+
+    assert "charged_order_cancelled" in {rule for rule, _ in found}
+    assert book.found(after(days=3, minutes=1)) == found

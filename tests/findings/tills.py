@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any, Literal
 
 from findings.ground import Ground, Purse, Wait
 from findings.service import Order, Service
@@ -54,8 +55,8 @@ class Tills:
             bonus_share=rng.choice([0, 0, 0.05, 1]),
         )
         at = ground.now + timedelta(seconds=off_seconds)
+        assert hold.hold_id is not None
         try:
-            assert hold.hold_id is not None
             ground.control.consume_hold(ground.organization_id, hold.hold_id)
         except SimulatorRefusedError:
             if rng.random() < 0.7:
@@ -90,7 +91,7 @@ class Tills:
         ground, rng = self._ground, self._ground.rng
         self._service.tell_order(order, rng.choice(["cancelled", "failed"]), total)
         yield rng.choice([_QUARTER, 3 * _QUARTER, _DAY])
-        times = rng.choice(["never", "once", "once", "twice"])
+        times: Literal["never", "once", "twice"] = rng.choice(["never", "once", "once", "twice"])
         ground.control.set_switches(till_refunds=times)
         for part in parts:
             for hold in part.holds:
@@ -104,7 +105,11 @@ class Tills:
 
     def _refund(self, part: Order, hold: Hold) -> None:
         ground, purse = self._ground, part.purse
-        fields = {"customer_id": purse.customer_id, "wallet_id": purse.wallet_id, "amount": hold.amount}
+        fields: dict[str, Any] = {
+            "customer_id": purse.customer_id,
+            "wallet_id": purse.wallet_id,
+            "amount": hold.amount,
+        }
         ground.tell("topup", key=part.key("refund"), order_id=part.told_order_id, **fields)
         if part.told_order_id is not None:
             whose = (purse.customer_id, purse.wallet_id, hold.amount, part.told_order_id)

@@ -187,6 +187,9 @@ RULES: Mapping[str, Expectation] = {
     )
 }
 
+NOT_PLAYED = frozenset({"operation_moved_twice"})
+"""No service of the simulation carries one call out twice, so that none of these may ever be found there."""
+
 
 def dangling(book: Book, story: Story, limits: Limits, moment: datetime) -> dict[str, BookHold]:
     """The holds of the book that must be flagged, whatever the rule, by the id that findings give them.

@@ -1,6 +1,6 @@
 """What each rule about orders as a whole should say as of a moment, by the story alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -118,7 +118,8 @@ def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | 
         not_given_back = max(paid - refunded, NOTHING)
     if not unknown and (state in ENDED_BADLY or paid):
         refunded_too_much = max(refunded - paid, NOTHING)
-    first = min(holds or charges or refunds, key=lambda each: each.sent_at)
+    of_order: Sequence[Hold | Charge | Refund] = holds or charges or refunds
+    first = min(of_order, key=lambda each: each.sent_at)
     moved = [known[0]] if known else []
     moved += [over for each in holds if (over := each.over_at) is not None and over <= moment]
     movements: list[Charge | Refund] = [*charges, *refunds]
@@ -169,7 +170,8 @@ def _consumed(taken: list[Charge]) -> Decimal:
 
 
 def _settled(story: Story, limits: Limits, moment: datetime) -> Iterator[tuple[str, OrderBalance]]:
-    known = {each.order_id for each in [*story.holds, *story.charges, *story.refunds] if each.order_id is not None}
+    everything: list[Hold | Charge | Refund] = [*story.holds, *story.charges, *story.refunds]
+    known = {each.order_id for each in everything if each.order_id is not None}
     for order_id in sorted(known):
         balance = balance_of(story, order_id, moment)
         if balance is not None and balance.moved_at <= moment - timedelta(seconds=limits.settle_grace_seconds):

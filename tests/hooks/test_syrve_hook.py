@@ -240,7 +240,8 @@ def test_bulk_client_masks_its_token_too(connection: Connection, masked: list[st
 def test_airflow_hides_what_the_hook_hands_over(
     simulator: SimulatorProcess, set_connection: SetConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from airflow.sdk.log import mask_secret, redact
+    from airflow.sdk._shared.secrets_masker import redact
+    from airflow.sdk.log import mask_secret
 
     secrets: list[str] = []
 

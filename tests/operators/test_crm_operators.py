@@ -28,9 +28,10 @@ SECRET = "Секретное"
 def wish(running: Running, **columns: Any) -> int:
     columns = {"organization_id": running.syncing.organization_id} | columns
     names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
-    return running.syncing.value(
+    crm_id = running.syncing.value(
         f"insert into crm.customer ({names}) values ({marks}) returning crm_id", *columns.values()
     )
+    return int(crm_id)
 
 
 def mirrored(running: Running, count: int) -> list[Any]:

@@ -84,7 +84,7 @@ def test_reconciling_returns_counts_and_makes_customers_with_open_holds_active(r
         "values (%s, 'id', %s, 'test', %s, now() + interval '9 days')",
         (ORGANIZATION, GUEST, GUEST),
     )
-    job = {"organization_id": ORGANIZATION, "as_of": after(days=1).isoformat()}
+    job: dict[str, Any] = {"organization_id": ORGANIZATION, "as_of": after(days=1).isoformat()}
     active = "select active_until > now() + interval '1 day', due_at <= now() from sync.roster"
 
     told = running.execute(SyrveReconcileOperator, **job, given_as_of=job["as_of"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk._shared.observability.metrics import stats as backend
+from airflow.sdk._shared.observability.metrics.statsd_logger import SafeStatsdLogger
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
@@ -45,7 +46,7 @@ def received(monkeypatch: pytest.MonkeyPatch) -> Iterator[Received]:
 
         yield read
         monkeypatch.undo()
-        if backend._backend is not None:
+        if isinstance(backend._backend, SafeStatsdLogger):
             backend._backend.statsd.close()
         backend._backend = None
         backend._factory = None
@@ -64,7 +65,7 @@ def test_pull_counts_calls_and_rows(running: Running, received: Received) -> Non
     assert found == {metric: counts[name] for name, metric in COUNTERS.items() if counts[name]}
 
 
-def test_refusals_are_counted_of_a_pull_that_fails(running: Running, received: Received) -> None:
+def test_customers_that_syrve_refuses_are_counted(running: Running, received: Received) -> None:
     syncing = running.syncing
     syncing.add(phone=[each["phone"] for each in syncing.customers(30)])
     syncing.simulator.control.set_faults([{"operation": "customer_info", "fault": "status", "status": 400, "count": 5}])

@@ -110,7 +110,10 @@ def names_of(modules: list[Any]) -> set[str]:
 @pytest.mark.parametrize("cls", operator_classes(), ids=lambda cls: cls.__name__)
 def test_rendered_fields_are_settings_and_hold_no_data(cls: type[BaseOperator]) -> None:
     parameters = {
-        name for each in cls.__mro__ if "__init__" in vars(each) for name in inspect.signature(each.__init__).parameters
+        name
+        for each in cls.__mro__
+        if "__init__" in vars(each)
+        for name in inspect.signature(vars(each)["__init__"]).parameters
     }
 
     assert set(cls.template_fields) <= SETTINGS_IN_RENDERED_FIELDS | {

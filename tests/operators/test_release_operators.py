@@ -13,6 +13,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from fixtures.airflow import SetConnection, task_context
+from fixtures.pulls import RunningSimulator
 from fixtures.releases import Releasing
 from fixtures.wallets import Purse, open_purse
 from syrve.api.config import SyrveConfig
@@ -42,7 +43,7 @@ def purse(
     yield from open_purse(simulator, warehouse, SyrveConfig(simulator.url, "demo-login"))
 
 
-def connect(set_connection: SetConnection, simulator: SimulatorProcess, **extra: Any) -> None:
+def connect(set_connection: SetConnection, simulator: RunningSimulator, **extra: Any) -> None:
     extras = {"budgets": dict.fromkeys(DEFAULT_BUDGETS, 1_000_000)} | extra
     fields = {"conn_type": "syrve", "host": simulator.url, "password": "demo-login"}
     set_connection("syrve_default", **fields, extra=json.dumps(extras))

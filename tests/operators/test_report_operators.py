@@ -20,8 +20,7 @@ from fixtures.books import Book, after, open_book
 from fixtures.channels import Webhook, open_webhook
 from syrve.notifications.errors import ChannelFailed, NotificationError, UnusableChannel
 from syrve.notifications.failure import SyrveFailureNotifier
-from syrve.operators import findings_report
-from syrve.operators.findings_report import SyrveFindingsNotifyOperator, SyrveFindingsReportOperator, put
+from syrve.operators.findings_report import SyrveFindingsNotifyOperator, SyrveFindingsReportOperator
 from syrve.reports.report import LATEST
 from syrve.warehouse.database import Warehouse
 
@@ -97,23 +96,6 @@ def test_report_lies_on_any_object_storage(book: Book) -> None:
     assert html.protocol == "memory"
     assert html.read_text().startswith("<!doctype html>")
     assert ObjectStoragePath("memory://bucket/wallets/latest.html").exists()
-
-
-def test_file_is_there_as_a_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source, place = tmp_path / "source", tmp_path / "there" / "report.html"
-    source.write_text("first")
-    put(source, ObjectStoragePath(str(place)))
-
-    def breaks(source: Path, target: Path) -> None:
-        target.write_text("half of the sec")
-        raise OSError("the disk is full")
-
-    monkeypatch.setattr(findings_report.shutil, "copyfile", breaks)
-    with pytest.raises(OSError, match="full"):
-        put(source, ObjectStoragePath(str(place)))
-
-    assert place.read_text() == "first"
-    assert files_in(tmp_path / "there") == {"report.html"}
 
 
 def test_changes_of_the_newest_moment_are_told_once(book: Book, webhook: Webhook) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fixtures.airflow import Running
-from syrve.operators import settings, wallet_import
+from syrve.operators import settings
 from syrve.operators.crm import SyrveCrmImportOperator
 from syrve.operators.roster import SyrveRosterImportOperator
 from syrve.operators.wallet_import import SyrveWalletImportOperator
@@ -131,7 +131,7 @@ def test_import_takes_the_names_that_the_settings_list(running: Running, monkeyp
 def test_saved_query_needs_no_list_and_another_on_its_connection_does(running: Running, monkeypatch: Any) -> None:
     query = "select 'order' as record, 'o1' as order_id, 'completed' as state, now() as occurred_at"
     monkeypatch.setenv("SYRVE_SOURCE_CONNECTIONS", "none")
-    monkeypatch.setattr(wallet_import.settings, "WALLET_IMPORT_QUERY", query)
+    monkeypatch.setattr(settings, "WALLET_IMPORT_QUERY", query)
     monkeypatch.setattr(settings, "WALLET_IMPORT_DATABASE", "syrve_warehouse")
     form = {"source": "query", "query_conn_id": "syrve_warehouse"}
 

@@ -10,10 +10,8 @@ import pandas as pd
 import pytest
 
 from fixtures.persons import SURNAME, Persons
-from syrve.approvals.errors import NotApproved
+from fixtures.pulls import phone_in
 from syrve.privacy.erase import erase_people
-from syrve.privacy.errors import ErasureHindered, UnusableRequest
-from syrve.privacy.export import export_customer
 from syrve.privacy.receipts import forget_again, write_receipts
 from syrve.wallet.importing import WalletImport
 from syrve.warehouse.errors import WarehouseError
@@ -77,7 +75,7 @@ def test_pull_does_not_bring_an_erased_customer_back(persons: Persons) -> None:
     other = persons.purse.simulator.control.customers_page(
         persons.organization_id, offset=persons.purse.place + 1, limit=1
     )[0]
-    persons.import_roster(other["phone"])
+    persons.import_roster(phone_in(other))
     phone = "+79990001122"
     persons.execute(
         "insert into sync.roster (organization_id, identity_kind, identity_value, source) values (%s, 'phone', %s, 'test')",
@@ -248,7 +246,7 @@ def test_identity_of_a_living_customer_is_not_taken_for_erased(persons: Persons)
     persons.erase()
     place = persons.purse.place + 2
     (other,) = persons.purse.simulator.control.customers_page(persons.organization_id, offset=place, limit=1)
-    persons.import_roster(other["phone"])
+    persons.import_roster(phone_in(other))
     persons.pull()
 
     for kind, value in (("id", other["customer_id"]), ("phone", other["phone"])):
@@ -264,47 +262,6 @@ def test_identity_of_the_roster_never_becomes_another(persons: Persons) -> None:
 
     with pytest.raises(WarehouseError, match="CheckViolation"):
         persons.execute("update sync.roster set identity_value = '+79990001155'")
-
-
-def test_erasure_without_approval_is_refused(persons: Persons) -> None:
-    persons.known_in_every_way()
-    persons.plan()
-
-    with pytest.raises(NotApproved):
-        erase_people(persons.warehouse, "erasure")
-
-    assert "syrve.customer" in persons.traces()
-
-
-def test_approval_of_other_people_does_not_count(persons: Persons) -> None:
-    persons.known_in_every_way()
-    persons.plan(run_id="erasure", phone="+79990001199")
-    persons.approve()
-    persons.plan()
-
-    with pytest.raises(NotApproved):
-        erase_people(persons.warehouse, "erasure")
-
-
-def test_open_hold_keeps_a_customer_from_being_erased(persons: Persons) -> None:
-    persons.known_in_every_way()
-    persons.plan()
-    persons.approve()
-    persons.purse.do("hold", "3.00")
-
-    with pytest.raises(ErasureHindered, match="on hold"):
-        erase_people(persons.warehouse, "erasure")
-
-    assert "syrve.customer" in persons.traces()
-    assert persons.plan("another", dry_run=True).hindered.total() == 1
-
-
-def test_preview_of_an_erasure_pins_nobody(persons: Persons) -> None:
-    persons.known_in_every_way()
-
-    plan = persons.plan(dry_run=True)
-
-    assert (plan.people, persons.rows("select count(*) from privacy.erasure")) == (1, [(0,)])
 
 
 def test_repeated_erasure_changes_nothing_more(persons: Persons) -> None:
@@ -349,18 +306,3 @@ def test_restored_backup_does_not_bring_a_person_back(persons: Persons, tmp_path
     assert persons.traces() == {}
     (receipt,) = (tmp_path / "receipts").glob("????????-*.json")
     assert persons.phone not in receipt.read_text()
-
-
-def test_export_holds_every_table_of_the_person(persons: Persons) -> None:
-    persons.known_in_every_way()
-
-    found = export_customer(persons.warehouse, persons.organization_id, persons.customer_id)
-
-    others_too = {"sync.check_result"}  # names other customers beside this one, and says nothing of either
-    assert set(persons.traces()) - others_too <= set(found)
-    assert SURNAME in json.dumps(found, ensure_ascii=False)
-
-
-def test_export_of_an_unknown_customer_is_refused(persons: Persons) -> None:
-    with pytest.raises(UnusableRequest, match="nothing"):
-        export_customer(persons.warehouse, persons.organization_id, "5f4e0004-0000-4000-8000-00000000dead")

@@ -137,15 +137,16 @@ def test_old_reports_and_exports_go_and_nothing_else(tmp_path: Path) -> None:
     )
     receipt = tmp_path / "reports" / "erasures" / export.name
     export.parent.mkdir()
+    left_over = export.with_name(".0123456789abcdef0123456789abcdef.part")
     kept = [tmp_path / "reports" / "latest.html", receipt, month / "notes.csv", young]
-    for path in (old, export, *kept):
+    for path in (old, export, left_over, *kept):
         path.write_text("x")
         os.utime(path, (0, 0) if path is not young else (NOW.timestamp(), NOW.timestamp()))
 
     folders = {"reports": tmp_path / "reports", "exports": tmp_path / "exports"}
     removed = prune_files(folders, {"reports": 400, "exports": 30}, now=NOW)
 
-    assert removed == {"reports": 1, "exports": 1}
+    assert removed == {"reports": 1, "exports": 2}
     assert not old.exists()
     assert all(path.exists() for path in kept)
 

@@ -3,8 +3,9 @@
 import pytest
 
 from fixtures.persons import Persons
+from syrve.customers.roster import uncover_lost
 from syrve.privacy.errors import UnusableRequest
-from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune, uncover_lost
+from syrve.privacy.retention import KEEP_DAYS, add_partitions, keep_days, prune
 
 ORGANIZATION = "5f4e0004-0000-4000-8000-000000000001"
 
@@ -92,6 +93,24 @@ def old_and_young(persons: Persons, statement: str) -> None:
             ),
             "sync.check_result",
         ),
+        (
+            "alerts",
+            "insert into sync.alert (kind, subject, detail, began_at, ended_at) values ('dag_failing', AGE::text, 'x', AGE, AGE)",
+            "sync.alert",
+        ),
+        (
+            "audit",
+            "insert into sync.audit (user_id, user_name, action, done_at) values ('1', 'ops', 'resolve rejects', AGE)",
+            "sync.audit",
+        ),
+        (
+            "notifications",
+            (
+                "insert into wallet.notification (channel, as_of, opened_count, raised_count, amount_changed_count, closed_count, "
+                "passed_count, sent_at) values ('c', AGE, 1, 0, 0, 0, 0, AGE)"
+            ),
+            "wallet.notification",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) and value in KEEP_DAYS else "",
 )
@@ -111,6 +130,8 @@ def test_retention_that_is_unknown_or_too_short_is_refused() -> None:
         keep_days({"history": 30})
     with pytest.raises(UnusableRequest, match="runs must be kept at least 7 days"):
         keep_days({"runs": 1})
+    with pytest.raises(UnusableRequest, match="audit must be kept at least 365 days"):
+        keep_days({"audit": 364})
 
 
 def test_missing_partition_of_the_history_is_added(persons: Persons) -> None:

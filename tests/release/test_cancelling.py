@@ -2,6 +2,7 @@
 
 import signal
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -120,7 +121,7 @@ def test_two_runs_at_once_cancel_once(cloud: Releasing) -> None:
     cloud.purse.execute("update wallet.release set answer_until = now() - interval '1 second'")
     second = cloud.approved("run-b")
 
-    processes = [start_process(lambda each=each: cloud.release(each)) for each in (first, second, first)]
+    processes = [start_process(partial(cloud.release, each)) for each in (first, second, first)]
 
     assert [wait_for(each) for each in processes] == [0, 0, 0]
     assert (set(cloud.purse.holds), cloud.cancels) == ({"cancelled"}, 3)

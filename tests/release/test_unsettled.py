@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fixtures.releases import RELEASE_ALL, Releasing
+from fixtures.releases import Releasing
 from fixtures.wallets import Purse
 from release.test_after_reconcile import paid_as_in_the_reference_document, reconciled
+from syrve.release.question import RELEASE_ALL
 from syrve.wallet.errors import PaymentUnsettled
 
 NO_NEWS = "a release of the hold is not settled, and nothing has become known since"

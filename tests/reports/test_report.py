@@ -188,7 +188,7 @@ def test_finding_without_an_amount_is_counted_and_said(book: Book, report: Calla
 
     made = report()
 
-    assert (made.findings, made.at_risk) == (1, 0)
+    assert (made.findings, made.at_risk) == (1, Decimal(0))
     assert rows_of(made)[0]["amount_at_risk"] == ""
     assert "1 of the findings have no amount" in Page(page_of(made)).text
 

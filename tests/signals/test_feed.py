@@ -58,7 +58,8 @@ class Feeding:
         return self.control.put_order(self.organization_id, customer_id=customer["customer_id"], **order)
 
     def calls(self, operation: str) -> int:
-        return int(self.control.calls()["operations"].get(operation, {}).get("received", 0))
+        calls = self.control.calls()["operations"]
+        return calls[operation]["received"] if operation in calls else 0
 
     def age_bookmark(self, age: timedelta) -> None:
         self.syncing.execute("update sync.order_bookmark set read_at = now() - %s", age)

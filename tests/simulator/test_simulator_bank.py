@@ -42,7 +42,7 @@ class Till:
         customer = self.world.customer(self.organization, 0).copy()
         customer.wallets = (type(customer.wallets[0])("wallet", "Bonus", 1, Decimal(100)),)
         self.world.put(self.organization, 0, customer)
-        self.hold_ids = []
+        self.hold_ids: list[str] = []
 
     def do(self, what: Any, value: Any) -> None:
         """Carry a step out; what is refused changes nothing."""

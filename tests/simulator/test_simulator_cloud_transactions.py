@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
+from fixtures.simulator_calls import UNKNOWN_ID
+
 FIELDS = {
     "id", "revision", "organizationId", "type", "typeName", "sum", "balanceBefore", "balanceAfter", "posBalanceBefore", "walletId",
     "programId", "marketingCampaignId", "comment", "apiClientLogin", "loyaltyUser", "whenCreated", "whenCreatedOrder", "orderNumber",

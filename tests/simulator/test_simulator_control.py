@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import requests
 
+from fixtures.simulator_calls import UNKNOWN_ID
 from syrve_simulator.control import RawAnswer, SimulatorRefusedError
-
-UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 
 
 def customer_answer(number: Any, **fields: Any) -> Any:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
+from fixtures.simulator_calls import UNKNOWN_ID
 
 
 def create(api: Any, organization_id: Any, **fields: Any) -> Any:

@@ -48,7 +48,11 @@ def test_two_simulators_do_not_share_anything(simulator: InProcessSimulator, ses
 def test_reset_truncation_and_stall_reach_the_client_as_they_would_over_a_socket(
     simulator: InProcessSimulator, session: requests.Session
 ) -> None:
-    faults = [{"fault": "reset_after"}, {"fault": "truncate"}, {"fault": "stall", "stall_seconds": 30}]
+    faults: list[dict[str, object]] = [
+        {"fault": "reset_after"},
+        {"fault": "truncate"},
+        {"fault": "stall", "stall_seconds": 30},
+    ]
     simulator.control.set_faults([{"operation": "organizations", "count": 1} | fault for fault in faults])
 
     with pytest.raises(requests.ConnectionError):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
+from fixtures.simulator_calls import UNKNOWN_ID
 
 
 def info(api: Any, organization_id: Any, state: Any) -> Any:

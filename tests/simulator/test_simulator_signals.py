@@ -29,15 +29,23 @@ class Sending:
         self.url = f"http://127.0.0.1:{hook.port}/hook"
         api = Api(running.url)
         api.token = api.post("access_token", {"apiLogin": "demo-login"}).json()["token"]
-        settings = {"organizationId": self.organization_id, "webHooksUri": self.url, "authToken": "x" * 30}
+        settings: dict[str, Any] = {
+            "organizationId": self.organization_id,
+            "webHooksUri": self.url,
+            "authToken": "x" * 30,
+        }
         settings["webHooksFilter"] = {"deliveryOrderFilter": {"orderStatuses": ["Unconfirmed", "OnWay", "Closed"]}}
         assert api.post("webhooks/update_settings", settings).status_code == 200
 
     def place(self, number: int, **order: Any) -> dict[str, Any]:
         return self.control.put_order(self.organization_id, number=number, **order)
 
+    def events(self) -> list[Any]:
+        posted: list[Any] = list(self.hook.taken)
+        return [event for taken in posted if isinstance(taken, list) for event in taken]
+
     def numbers(self) -> list[int]:
-        return [event["eventInfo"]["order"]["number"] for taken in self.hook.taken for event in taken]  # type: ignore[index]
+        return [int(event["eventInfo"]["order"]["number"]) for event in self.events()]
 
     def wait(self, count: int) -> list[int]:
         """Return the numbers of the orders that were told of, once there are so many and no more wait."""
@@ -62,7 +70,7 @@ def test_order_in_a_wanted_state_is_told_and_others_are_not(sending: Sending) ->
         sending.place(1, order_id=order["id"], status=status)
 
     assert sending.wait(2) == [1, 1]
-    statuses = [taken[0]["eventInfo"]["order"]["status"] for taken in sending.hook.taken]  # type: ignore[index]
+    statuses = [event["eventInfo"]["order"]["status"] for event in sending.events()]
     assert statuses == ["Unconfirmed", "Closed"]
 
 
@@ -122,6 +130,6 @@ def test_closing_an_order_tells_of_its_balance(sending: Sending) -> None:
     )
 
     wait_until(lambda: len(sending.hook.taken) >= 2, "both have come")
-    (notification,) = [each for each in sending.hook.taken if isinstance(each, dict)]
+    (notification,) = (each for each in sending.hook.taken if isinstance(each, dict))
     assert (notification["walletId"], notification["balance"]) == (wallet_id, 70)
     assert notification["subscriptionPassword"] == "password-of-the-subscription"

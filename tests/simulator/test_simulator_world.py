@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from syrve_simulator import world as world_module
 from syrve_simulator.jsontext import decode, encode, exact
-from syrve_simulator.model import canonical
+from syrve_simulator.model import Customer, IdentityKind, canonical
 from syrve_simulator.population import Population
 from syrve_simulator.wire.reference import encode_customer
 from syrve_simulator.world import IdentityTakenError, UnknownCustomerError, World
@@ -23,9 +23,11 @@ def new_world() -> Any:
 
 _POPULATION = Population(seed=3, customers=BORN, organizations=1)
 _EVERYBODY = [_POPULATION.customer(ordinal, _POPULATION.organizations[0]) for ordinal in range(BORN)]
-phones = st.sampled_from([one.phone for one in _EVERYBODY] + [f"+7999000000{digit}" for digit in range(4)])
-tracks = st.sampled_from([card.track for one in _EVERYBODY for card in one.cards] + ["new-1", "new-2"])
-ids = st.sampled_from([one.customer_id for one in _EVERYBODY])
+PHONES = [one.phone for one in _EVERYBODY if one.phone] + [f"+7999000000{digit}" for digit in range(4)]
+TRACKS = [card.track for one in _EVERYBODY for card in one.cards] + ["new-1", "new-2"]
+IDS = [one.customer_id for one in _EVERYBODY]
+KEYS: list[tuple[IdentityKind, list[str]]] = [("phone", PHONES), ("card", TRACKS), ("id", IDS)]
+phones, tracks, ids = st.sampled_from(PHONES), st.sampled_from(TRACKS), st.sampled_from(IDS)
 upserts = st.fixed_dictionaries(
     {
         "customer_id": st.none() | ids,
@@ -64,8 +66,8 @@ def test_every_identity_leads_to_its_one_holder_after_any_changes(steps: Any) ->
         ordinal = world.resolve(organization, "id", customer.customer_id)
         assert decode(world.answer(organization, ordinal))["id"] == customer.customer_id
     assert len(world.page(organization, 0, 100)) == world.count(organization)
-    for kind, values in (("phone", phones), ("card", tracks), ("id", ids)):
-        for value in values.elements:
+    for kind, values in KEYS:
+        for value in values:
             ordinal = world.resolve(organization, kind, value)
             found = None if ordinal is None else world.customer(organization, ordinal).customer_id
             assert found == holders.get((kind, canonical(kind, value)))
@@ -84,8 +86,13 @@ def test_answer_follows_a_change_though_it_was_kept() -> None:
 
 def test_kept_answers_are_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world_module, "CACHED_ANSWERS", 2)
-    encoded = []
-    world = World(_POPULATION, lambda customer: encoded.append(customer.customer_id) or b"{}")
+    encoded: list[str] = []
+
+    def encode_and_note(customer: Customer) -> bytes:
+        encoded.append(customer.customer_id)
+        return b"{}"
+
+    world = World(_POPULATION, encode_and_note)
     (organization,) = world.organizations.values()
 
     for ordinal in (0, 1, 2, 2, 1, 0):

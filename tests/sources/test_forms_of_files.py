@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sources.forms_of_files import FORMS, ORGANIZATION, Table
+from sources.forms_of_files import FORMS, ORGANIZATION
+from sources.written_files import Table
 from syrve.crm.imports import CrmImport
 from syrve.customers.phones import to_e164
 from syrve.customers.roster import RosterImport

@@ -114,7 +114,10 @@ def as_csv(rows: Rows, separator: str, encoding: str, decimal_mark: str, end: st
     return text.getvalue().encode(encoding, "strict")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1251", "koi8-r", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1251", "koi8-r", "cp866", "mac_cyrillic", "cp1250", "cp1252"],
+)
 @given(
     rows=TABLES,
     separator=st.sampled_from([",", ";", "\t", "|"]),

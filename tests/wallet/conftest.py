@@ -1,5 +1,6 @@
 """Money in both dialects: the fixtures that tests of the ledger and of releases share."""
 
+from fixtures.campaigns import campaign
 from fixtures.wallet_fixtures import (
     banks,
     cloud,
@@ -11,4 +12,14 @@ from fixtures.wallet_fixtures import (
     warehouse_dsn,
 )
 
-__all__ = ["banks", "cloud", "cloud_purse", "purse", "reference", "reference_purse", "releasing", "warehouse_dsn"]
+__all__ = [
+    "banks",
+    "campaign",
+    "cloud",
+    "cloud_purse",
+    "purse",
+    "reference",
+    "reference_purse",
+    "releasing",
+    "warehouse_dsn",
+]

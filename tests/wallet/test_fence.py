@@ -320,7 +320,7 @@ def test_restored_backup_sends_nothing_twice(
         running = fence_of(purse.warehouse)
         running.check()
         operation = purse.operation("topup", "1.00", key=key)
-        return purse.money(before_call=running.mark).execute(purse.ledger.plan(operation).operation_id).state
+        return str(purse.money(before_call=running.mark).execute(purse.ledger.plan(operation).operation_id).state)
 
     database = remade_database
     dump = str(tmp_path / "warehouse.dump")

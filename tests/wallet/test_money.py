@@ -205,3 +205,19 @@ def test_hold_whose_id_nobody_knows_can_not_be_cancelled_and_nothing_is_sent(ref
     assert (cancelled.state, cancelled.evidence) == ("rejected", {"reason": "hold_id_unknown"})
     assert reference_purse.received == Counter({"wallet_hold": 1})
     assert reference_purse.open_in_ledger() == 1
+
+
+def test_call_whose_mark_failed_in_any_way_was_not_sent(purse: Purse) -> None:
+    """What is asked right before the call may fail by an error of its storage that nobody foresaw."""
+
+    def fail() -> None:
+        raise OSError("the storage is gone")
+
+    planned = purse.plan("topup")
+
+    with pytest.raises(OSError, match="storage"):
+        purse.money(before_call=fail).execute(planned.operation_id)
+
+    assert purse.received == {}
+    assert purse.states(planned.operation_id) == ["planned", "sent", "rejected"]
+    assert purse.ledger.state(planned.operation_id).may_be_tried_again

@@ -1,7 +1,9 @@
 """A payment whose hold was cancelled before its order was reported is a finding until somebody reports it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,9 +15,27 @@ from syrve.wallet.orders import record_order
 from syrve.wallet.payment import Payment, PaymentRequest
 
 
-def payment(purse: Purse, payment_id: str = "") -> Payment:
+class Died(BaseException):
+    """The process is gone: nothing of it runs any more."""
+
+
+def die_at(step: str) -> Callable[[str], None]:
+    """End the process at its first step of that name."""
+
+    def die(name: str) -> None:
+        if name == step:
+            raise Died
+
+    return die
+
+
+def release_hold(purse: Purse) -> None:
+    purse.do("cancel_hold", "30.00", hold_id=purse.value("select hold_id::text from wallet.hold"))
+
+
+def payment(purse: Purse, payment_id: str = "", **options: Any) -> Payment:
     whose = (purse.organization_id, purse.customer_id, purse.wallet_id)
-    return Payment(purse.money(), PaymentRequest(*whose, Decimal("30.00"), "order-1", payment_id))
+    return Payment(purse.money(**options), PaymentRequest(*whose, Decimal("30.00"), "order-1", payment_id))
 
 
 def released(purse: Purse) -> Payment:
@@ -23,7 +43,7 @@ def released(purse: Purse) -> Payment:
     begun = payment(purse)
     with begun.locked():
         begun.begin()
-    purse.do("cancel_hold", "30.00", hold_id=purse.value("select hold_id::text from wallet.hold"))
+    release_hold(purse)
     return begun
 
 
@@ -135,3 +155,20 @@ def test_amount_that_others_reported_outlasts_our_own_report(purse: Purse) -> No
     expected, unpaid = purse.rows("select expected, unpaid from wallet.order_balance")[0]
     assert (expected, unpaid) == (Decimal("60.00"), Decimal("30.00"))
     assert found(purse, minutes=61) == {"completed_order_unpaid"}
+
+
+@pytest.mark.parametrize("step", ["chargeoff planned", "cancel_hold planned"])
+def test_paid_payment_leaves_nothing_planned(purse: Purse, step: str) -> None:
+    """Its process died before a call that is never needed: a release gave the hold back meanwhile."""
+    with pytest.raises(Died), payment(purse, step=die_at(step)):
+        pass
+    assert purse.value("select count(*) from wallet.operation_state where state = 'planned'") == 1
+    release_hold(purse)
+
+    pay(purse, "")
+
+    assert purse.balance == Decimal("70.00")
+    assert purse.rows("select kind, evidence ->> 'reason' from wallet.operation_state where state = 'rejected'") == [
+        (step.removesuffix(" planned"), "dropped")
+    ]
+    assert found(purse, minutes=3 * 24 * 60) == set()

@@ -5,9 +5,13 @@ from decimal import Decimal
 
 import pytest
 
+from fixtures.pulls import IMPATIENT
 from fixtures.wallets import Purse
+from syrve.api.client import SyrveClient
 from syrve.wallet.operations import Kind, OperationState
 from syrve.wallet.settings import WalletSettings
+from syrve.wallet.transactions import TransactionsImport
+from syrve.warehouse.runs import TaskKey
 
 MOVES: tuple[Kind, ...] = ("topup", "chargeoff")
 
@@ -188,3 +192,19 @@ def test_evidence_holds_amounts_as_text(purse: Purse) -> None:
 
     assert kept
     assert all(isinstance(evidence["balance_before"], str) for (evidence,) in kept)
+
+
+def test_row_of_the_hold_does_not_reopen_its_charge(cloud_purse: Purse) -> None:
+    """The charge never arrived, as the balance shows; that its hold began was known when the charge was sent."""
+    purse = cloud_purse
+    purse.simulator.control.set_switches(hold_transaction_type=36, balance_shows_held_money=False)
+    hold = purse.do("hold", order_id="7")
+    charge = lost(purse, "chargeoff", "reset_before", hold_id=hold.operation_id, order_id="7")
+    assert purse.settler().settle(charge.operation_id).operation.is_by_balance
+
+    with SyrveClient(purse.config, backoff=IMPATIENT, keeps_connection=False) as client:
+        job = TransactionsImport(purse.warehouse, client, key=TaskKey("run", "report"))
+        assert job.run([purse.organization_id], customers=100).changed == 1
+
+    known = purse.ledger.state(charge.operation_id)
+    assert (known.state, known.basis) == ("rejected", "balance")

@@ -85,7 +85,7 @@ def _database() -> dict[str, Any]:
 
 
 def _dataset(name: str, title: str, statement: str, columns: Described) -> dict[str, Any]:
-    described = [
+    described: list[dict[str, Any]] = [
         {
             "column_name": column,
             "verbose_name": None,

@@ -12,43 +12,7 @@ import pytest
 from fixtures.targets import CARD, NOBODY, PEOPLE, PHONE, RELATIONS, ROLES, Target
 from syrve.warehouse.grants import SCHEMAS, roles
 from warehouse import roles_table
-
-DEFINERS = {
-    "analytics.order_balance_of(uuid,text)",
-    "crm.note_membership_edit()",
-    "crm.prune_push(integer,integer,integer)",
-    "crm.retry_row(bigint)",
-    "privacy.add_erased_identity(uuid,uuid,text,text)",
-    "privacy.drop_erased_identities()",
-    "privacy.drop_erased_signals()",
-    "privacy.erase(uuid)",
-    "privacy.erase_returned()",
-    "privacy.is_erased(uuid,text,text)",
-    "privacy.names_erased(uuid,text)",
-    "privacy.prune_unanswered(integer)",
-    "privacy.receipt(uuid)",
-    "privacy.refuse_erased_customers()",
-    "privacy.refuse_erased_wishes()",
-    "privacy.remember(jsonb)",
-    "privacy.scrub_rejects()",
-    "sync.decide_breaker(bigint,text,timestamp with time zone,text)",
-    "sync.drop_held_back(bigint)",
-    "sync.explain_due(uuid,text)",
-    "sync.let_through(bigint)",
-    "sync.prune_backfills(integer,integer)",
-    "sync.prune_breakers(integer,integer)",
-    "sync.prune_check_results(integer,integer)",
-    "syrve.add_partitions(integer)",
-    "wallet.follow_holds()",
-    "wallet.follow_unsettled()",
-    "wallet.follow_orders(uuid)",
-    "wallet.keep_finding_version()",
-    "wallet.touch_by_event()",
-    "wallet.touch_by_order()",
-    "wallet.touch_by_payment()",
-}
-"""Functions that run as the owner; each says why beside it. Another one needs a reason that stands up here."""
-
+from warehouse.definers import DEFINERS
 
 HANG_ON_A_TRIGGER = """
     create type pg_temp.e as enum ('1');
@@ -347,4 +311,5 @@ def test_ops_asks_about_what_it_has_at_hand_only(target: Target) -> None:
 
 
 def test_no_limit_of_time_is_set_for_log_ins(target: Target) -> None:
-    assert all(target.run(role, "select current_setting('statement_timeout')") == [("0",)] for role in PEOPLE)
+    limits = "select current_setting('statement_timeout'), rolconnlimit from pg_roles where rolname = current_user"
+    assert all(target.run(role, limits) == [("0", -1)] for role in PEOPLE)

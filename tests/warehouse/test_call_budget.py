@@ -300,7 +300,7 @@ LEFT_BEHIND = "next_at, next_bulk_at, next_backfill_at, priority_at, pull_at"
 
 
 @pytest.mark.parametrize("options", [{"bulk": False}, {"bulk": True}, {"bulk": True, "backfill": True}], ids=str)
-def test_moments_left_in_the_future_bind_nobody_for_long(syncing: Syncing, options: dict[str, bool]) -> None:
+def test_moments_left_in_the_future_bind_nobody_for_long(syncing: Syncing, options: dict[str, Any]) -> None:
     names = LEFT_BEHIND.split(", ")
     with CallBudget(syncing.warehouse, account="test", per_minute={"customer": 600}, **options) as taker:
         taker.take("customer", 1)

@@ -17,11 +17,11 @@ from msgspec import Meta
 
 from syrve.api.fields import MAX_TEXT_LENGTH, calendar_day, exact_number, is_no_date, utc_moment
 from syrve.api.models import Card, Category, Customer, Sex, WalletBalance
+from syrve.identifiers import UUID_PATTERN
 from syrve.values import storable_json, storable_text
 
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_Uuid = Annotated[str, Meta(pattern=rf"^{_UUID}\Z")]
-_UuidOrEmpty = Annotated[str, Meta(pattern=rf"^({_UUID})?\Z")]
+_Uuid = Annotated[str, Meta(pattern=rf"^{UUID_PATTERN}\Z")]
+_UuidOrEmpty = Annotated[str, Meta(pattern=rf"^({UUID_PATTERN})?\Z")]
 _Text = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
 _SmallInt = Annotated[int, Meta(gt=-(2**31), lt=2**31)]
 
@@ -139,31 +139,38 @@ def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Cu
         consent_from=_moment(consent_from, time_zone),
         consent_to=_moment(consent_to, time_zone),
         is_deleted=bool(read.is_deleted),
-        wallets=tuple(
-            [
-                WalletBalance(each.id, _text(each.name), each.type, _balance(each.balance))
-                for each in _in_order(read.wallet_balances)
-            ]
-        ),
-        cards=tuple(
-            [
-                Card(
-                    each.id,
-                    _text(each.track),
-                    _text(each.number),
-                    _moment(each.valid_to_date, time_zone),
-                )
-                for each in _in_order(read.cards)
-            ]
-        ),
-        categories=tuple(
-            [
-                Category(each.id, _text(each.name), each.is_active, each.is_default_for_new_guests)
-                for each in _in_order(read.categories)
-            ]
-        ),
+        wallets=_wallets(read),
+        cards=_cards(read, time_zone),
+        categories=_categories(read),
         extra=unmodelled(record),
         absent=absent_lists(record),
+    )
+
+
+def _wallets(read: _Record) -> tuple[WalletBalance, ...]:
+    return tuple(
+        [
+            WalletBalance(each.id, _text(each.name), each.type, _balance(each.balance))
+            for each in _in_order(read.wallet_balances)
+        ]
+    )
+
+
+def _cards(read: _Record, time_zone: tzinfo) -> tuple[Card, ...]:
+    return tuple(
+        [
+            Card(each.id, _text(each.track), _text(each.number), _moment(each.valid_to_date, time_zone))
+            for each in _in_order(read.cards)
+        ]
+    )
+
+
+def _categories(read: _Record) -> tuple[Category, ...]:
+    return tuple(
+        [
+            Category(each.id, _text(each.name), each.is_active, each.is_default_for_new_guests)
+            for each in _in_order(read.categories)
+        ]
     )
 
 

@@ -41,7 +41,8 @@ COLUMNS = Columns(
 """All but the organization is of one person: a query of a form types none of it."""
 _CLEARABLE = frozenset({"name", "surname", "middle_name", "email"})
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-_FIRST_BIRTHDAY = date(1900, 1, 1)
+_FIRST_BIRTHDAY = date(1900, 1, 2)
+"""The day before is what databases write for no date."""
 
 
 class RowReader:

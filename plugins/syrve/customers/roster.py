@@ -98,3 +98,10 @@ def crm_rows(warehouse: Warehouse) -> Iterator[dict[str, Any]]:
         while rows := cursor.fetchmany(CHUNK_ROWS):
             yield from (dict(zip(("organization_id", "id", "phone"), row, strict=True)) for row in rows)
         cursor.close()
+
+
+def uncover_lost(warehouse: Warehouse) -> int:
+    """Make identities due whose customer is looked up under no other one (`sql/roster/cover.sql`), and return how many."""
+    with warehouse.transaction("uncover identities") as cursor:
+        cursor.execute(sql("roster/uncover_lost.sql"))
+        return int(fetch_one(cursor)[0])

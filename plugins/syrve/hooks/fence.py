@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syrve.hooks.setting import setting
 from syrve.hooks.storage import reports_folder
+from syrve.whole_files import put_whole
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -103,19 +102,11 @@ class FileMark:
             raise PlaceUnreachable(f"{self.name} ({type(problem).__name__})") from problem
 
     def write(self, mark: Mapping[str, object]) -> None:
-        """Write the file, whole or not at all: an object store shows a file once it is complete, a folder by renaming it."""
+        """Write the file, whole or not at all."""
         from syrve.wallet.fence import PlaceUnreachable
 
-        text = json.dumps(mark, sort_keys=True)
         try:
-            if self._path.protocol not in ("", "file", "local"):
-                self._path.write_text(text, encoding="utf-8")
-                return
-            target = Path(self._path.path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-            part.write_text(text, encoding="utf-8")
-            part.replace(target)
+            put_whole(self._path, json.dumps(mark, sort_keys=True).encode())
         except Exception as problem:  # each storage has errors of its own
             raise PlaceUnreachable(f"{self.name} ({type(problem).__name__})") from problem
 

@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import AssetAlias, BaseOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import AssetAlias, BaseOperator, BaseOperatorLink
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
 from syrve.operators import assets
+from syrve.operators.links import SyrvePageLink, SyrveRejectsLink
 from syrve.operators.metrics import Meter
 from syrve.operators.run_words import leave_run_words
 
@@ -51,6 +52,7 @@ class WarehouseOperator(BaseOperator):
     reads: ClassVar[Sequence[str]] = ()
     writes: ClassVar[Sequence[str]] = ()
     template_fields: Sequence[str] = ("warehouse_conn_id",)
+    operator_extra_links: Collection[BaseOperatorLink] = (SyrvePageLink(), SyrveRejectsLink())
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -61,6 +63,14 @@ class WarehouseOperator(BaseOperator):
         super().__init__(**kwargs)
         self.warehouse_conn_id = warehouse_conn_id
         self._url: URL | None = None
+
+    def pre_execute(self, context: Context) -> None:
+        """Let the index of a mapped task name its organization: `{{ organization_name | default(task.organization_id) }}`."""
+        super().pre_execute(context)
+        organization_id, map_index = getattr(self, "organization_id", None), context["ti"].map_index
+        if organization_id and map_index is not None and map_index >= 0:
+            name = organization_name(self.warehouse_conn_id, str(organization_id))
+            context["organization_name"] = name or str(organization_id)  # type: ignore[typeddict-unknown-key]
 
     def warehouse(self) -> Warehouse:
         """Return the warehouse."""
@@ -125,6 +135,21 @@ class SyrveOperator(WarehouseOperator):
         )
         self.publish(context, {assets.ORGANIZATION.name} if written else (), {"changed": written})
         return organizations
+
+
+def organization_name(warehouse_conn_id: str, organization_id: str) -> str | None:
+    """Return the name of an organization; None if it is not known, or the warehouse is away: a name is no reason to fail."""
+    from syrve.warehouse.errors import WarehouseError
+
+    query = "select name from syrve.organization where organization_id::text = %s"
+    try:
+        with open_warehouse(warehouse_conn_id).transaction("read the name of an organization") as cursor:
+            cursor.execute(query, (organization_id,))
+            row = cursor.fetchone()
+    except (WarehouseError, AirflowNotFoundException) as error:
+        log.info("The index of this task shows an id: %s", error)
+        return None
+    return str(row[0]) if row and row[0] else None
 
 
 def task_key(context: Context) -> TaskKey:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
-import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +15,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.hooks.storage import reports_folder
 from syrve.operators.base import WarehouseOperator
 from syrve.operators.findings import is_past, moment_of
+from syrve.operators.links import SyrveReportLink
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.optional import MissingExtra, require_extra
+from syrve.whole_files import SHOWN, put_whole
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from syrve.reports.report import Report
 
@@ -40,6 +40,8 @@ class SyrveFindingsReportOperator(WarehouseOperator):
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "path", "path_conn_id", "url", "rows", "days")
     reads = ("wallet.finding", "wallet.finding_version", "wallet.finding_evaluation")
+
+    operator_extra_links: Collection[BaseOperatorLink] = (*WarehouseOperator.operator_extra_links, SyrveReportLink())
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class SyrveFindingsReportOperator(WarehouseOperator):
             )
             folder = reports_folder(self.path, self.path_conn_id)
             for name, file in report.files.items():
-                put(file, folder / name)
+                put_whole(folder / name, file, mode=SHOWN)
         return self._told(report, folder)
 
     def _told(self, report: Report, folder: ObjectStoragePath) -> dict[str, Any]:
@@ -93,6 +95,7 @@ class SyrveFindingsReportOperator(WarehouseOperator):
         html = str(folder / report.html_name)
         link = f"{base.rstrip('/')}/{report.html_name}" if base else html
         log.info("%d finding(s) are open; the report is %s", report.findings, link)
+        self.report_link = link
         return {
             "csv": str(folder / report.csv_name),
             "html": html,
@@ -160,22 +163,3 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         )
         told = tell(warehouse, channels, occasion)
         return {channel: dict(counts) for channel, counts in told.sent.items()}
-
-
-def put(file: Path, place: ObjectStoragePath) -> None:
-    """Bring a file to its place, whole or not at all: object stores show a file once it is complete, a folder by renaming it."""
-    if place.protocol in ("", "file", "local"):
-        target = Path(place.path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-        try:
-            shutil.copyfile(file, part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-        return
-    try:
-        place.fs.put_file(str(file), place.path)
-    except FileNotFoundError:
-        place.fs.makedirs(place.parent.path, exist_ok=True)
-        place.fs.put_file(str(file), place.path)

@@ -14,6 +14,8 @@ from syrve.operators.rendered import as_flag, as_text
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_FILE_FORMAT = "What the file is like"
+TECHNICAL = "Technical: may stay as they are"
 FORMAT_FIELDS = ("encoding", "separator", "header_row", "sheet", "decimal_mark", "null_words", "columns")
 UUID = {"type": "string", "format": "uuid"}
 PREVIEW, SEND, IMPORT = "Preview", "Send", "Import"
@@ -71,7 +73,7 @@ def organization_ids(hint: str = "") -> dict[str, Param]:
             type=["null", "array"],
             items=UUID,
             title="Organizations",
-            description=f"Ids, one a line; empty means all that the connection gives. {hint}".strip(),
+            description=f"Ids, one per line; empty means all that the connection gives. {hint}".strip(),
         )
     }
 
@@ -92,9 +94,14 @@ def limit(what: str, everybody: str) -> dict[str, Param]:
 def shards(what: str, shard_size: int) -> dict[str, Param]:
     """Ask how the work is shared out to mapped tasks."""
     return {
-        "shard_size": Param(shard_size, type="integer", minimum=1, title=f"{what} a shard"),
+        "shard_size": Param(shard_size, type="integer", minimum=1, title=f"{what} per shard", section=TECHNICAL),
         "max_shards": Param(
-            settings.MAX_SHARDS, type="integer", minimum=1, maximum=100, title="Shards an organization"
+            settings.MAX_SHARDS,
+            type="integer",
+            minimum=1,
+            maximum=100,
+            title="Shards per organization",
+            section=TECHNICAL,
         ),
     }
 
@@ -107,7 +114,8 @@ def batch_size() -> dict[str, Param]:
             type="integer",
             minimum=1,
             maximum=5_000,
-            title="Identities a batch",
+            title="Identities per batch",
+            section=TECHNICAL,
             description="What a task has leased at once, at most some minutes of the budget; a commit holds half of it.",
         )
     }
@@ -157,7 +165,11 @@ FILE_FORMAT = {name: f"{{{{ params.{name} }}}}" for name in FORMAT_FIELDS}
 
 
 def _file_format() -> dict[str, Param]:
-    words: dict[str, Any] = {"type": ["null", "string"], "section": "What the file is like"}
+    return _shape_of_file() | _meaning_of_cells()
+
+
+def _shape_of_file() -> dict[str, Param]:
+    words: dict[str, Any] = {"type": ["null", "string"], "section": _FILE_FORMAT}
     return {
         "encoding": Param(
             None,
@@ -169,7 +181,7 @@ def _file_format() -> dict[str, Param]:
             None,
             type=["null", "string"],
             enum=[None, ",", ";", "tab", "|"],
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Separator",
             description="Of CSV. Empty: the one that gives known headings.",
         ),
@@ -178,16 +190,21 @@ def _file_format() -> dict[str, Param]:
             type=["null", "integer"],
             minimum=1,
             maximum=1_000,
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Row of the headings",
             description="Empty: the one with the most known headings among the first 20.",
         ),
         "sheet": Param(None, **words, title="Sheet", description="Of Excel. Empty: the one that has known headings."),
+    }
+
+
+def _meaning_of_cells() -> dict[str, Param]:
+    return {
         "decimal_mark": Param(
             None,
             type=["null", "string"],
             enum=[None, ".", ","],
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Decimal mark",
             description="Empty: amounts that can be read in two ways, such as 1,000, are rejected.",
         ),
@@ -195,14 +212,14 @@ def _file_format() -> dict[str, Param]:
             None,
             type=["null", "array"],
             items={"type": "string"},
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Words for an empty cell",
-            description="One a line, such as NULL. Empty: only an empty cell is empty, and rows with NULL are rejected.",
+            description="One per line, such as NULL. Empty: only an empty cell is empty, and rows with NULL are rejected.",
         ),
         "columns": Param(
             None,
             type=["null", "object"],
-            section="What the file is like",
+            section=_FILE_FORMAT,
             title="Columns",
             description='Headings of the file that are not known: {"Телефон гостя": "phone"}; null leaves a column alone.',
         ),

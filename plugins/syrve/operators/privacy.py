@@ -222,15 +222,15 @@ class SyrveExportCustomerOperator(WarehouseOperator):
         from syrve.hooks.storage import reports_folder
         from syrve.privacy.errors import UnusableRequest
         from syrve.privacy.export import export_customer
+        from syrve.whole_files import put_whole
 
         organization_id, customer_id = as_text(self.organization_id), as_text(self.customer_id)
         if organization_id is None or customer_id is None:
             raise UnusableRequest("export a customer: fill organization_id and customer_id")
         found = export_customer(self.warehouse(), organization_id, customer_id)
         folder = reports_folder(self.path, self.path_conn_id, default="exports")
-        folder.mkdir(parents=True, exist_ok=True)
         name = f"{uuid4()}.json"
-        (folder / name).write_text(json.dumps(found, ensure_ascii=False, indent=2, sort_keys=True), encoding="utf-8")
+        put_whole(folder / name, json.dumps(found, ensure_ascii=False, indent=2, sort_keys=True).encode())
         log.info("What is held about the customer is in %s; hand it out, then delete it", name)
         return {"file": name, "rows": {table: len(rows) for table, rows in found.items()}}
 
@@ -251,10 +251,11 @@ class SyrveMaintenanceOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Forget again whom a restore brought back, then prune."""
+        from syrve.customers.roster import uncover_lost
         from syrve.privacy.errors import UnreadableReceipts
         from syrve.privacy.old_files import prune_files
         from syrve.privacy.receipts import forget_again
-        from syrve.privacy.retention import add_partitions, keep_days, prune, uncover_lost
+        from syrve.privacy.retention import add_partitions, keep_days, prune
 
         warehouse = self.warehouse()
         taken_back, returned, unreadable = forget_again(warehouse, receipts_folder())

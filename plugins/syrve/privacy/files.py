@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any
 
+from syrve.identifiers import UUID_PATTERN
 from syrve.optional import is_installed, require_extra
 from syrve.sources.bad_rows import SUFFIX
 from syrve.sources.errors import UnusableSource
 from syrve.sources.excel import UNREADABLE, open_workbook
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
+from syrve.whole_files import SHOWN, put_whole
 
 _LINES = 2_000
 _BATCH_ROWS = 10_000
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_ID = re.compile(UUID_PATTERN, re.IGNORECASE)
 _NOBODY = "erased"
 _PACKED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".xls", ".ods", ".pdf", ".docx")
 
@@ -100,7 +102,8 @@ def _rewrite(search: _Search, path: Any) -> bool:
     text = path.read_text(encoding="utf-8")
     erased = search.erased_ids(_ID.findall(text))
     if erased:
-        path.write_text(_ID.sub(lambda found: _NOBODY if found[0] in erased else found[0], text), encoding="utf-8")
+        rewritten = _ID.sub(lambda found: _NOBODY if found[0] in erased else found[0], text)
+        put_whole(path, rewritten.encode(), mode=SHOWN)
     return bool(erased)
 
 

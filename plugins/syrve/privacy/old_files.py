@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from syrve.identifiers import UUID_PATTERN
+
 _OURS = {
     "reports": re.compile(r"findings-\d{8}T\d{6}Z-[0-9a-f]{8}\.(csv|html)"),
-    "exports": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.json"),
+    "exports": re.compile(rf"{UUID_PATTERN}\.json"),
 }
 """Names that the operators give: nothing else in the folders is touched."""
+_PART = re.compile(r"\.[0-9a-f]{32}\.part")
+"""What `syrve.whole_files` leaves of a file whose writer was killed."""
 
 
 def prune_files(
@@ -27,7 +31,8 @@ def prune_files(
         oldest = moment - timedelta(days=keep_days[kind])
         removed[kind] = 0
         for path in list(folder.rglob("*")) if folder.exists() else ():
-            if _OURS[kind].fullmatch(path.name) and path.is_file() and _written_at(path) < oldest:
+            is_ours = _OURS[kind].fullmatch(path.name) or _PART.fullmatch(path.name)
+            if is_ours and path.is_file() and _written_at(path) < oldest:
                 path.unlink(missing_ok=True)
                 removed[kind] += 1
     return removed

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
-from pathlib import Path
 from typing import Any
 
 from syrve.warehouse.database import Warehouse, fetch_one
 from syrve.warehouse.errors import WarehouseError
+from syrve.whole_files import put_whole
 
 log = logging.getLogger(__name__)
 
@@ -27,19 +26,8 @@ def write_receipts(warehouse: Warehouse, run_id: str, folder: Any) -> int:
         receipts = cursor.fetchall()
     folder.mkdir(parents=True, exist_ok=True)
     for erasure_id, receipt in receipts:
-        _write(folder / f"{erasure_id}.json", json.dumps(receipt, indent=2, sort_keys=True))
+        put_whole(folder / f"{erasure_id}.json", json.dumps(receipt, indent=2, sort_keys=True).encode())
     return len(receipts)
-
-
-def _write(path: Any, text: str) -> None:
-    """Write a file whole or not at all: an object store shows one once it is complete, a folder by renaming it."""
-    if getattr(path, "protocol", "file") not in ("", "file", "local"):
-        path.write_text(text)
-        return
-    target = Path(getattr(path, "path", path))
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    part.write_text(text)
-    part.replace(target)
 
 
 def forget_again(warehouse: Warehouse, folder: Any) -> tuple[int, int, int]:

@@ -22,12 +22,16 @@ KEEP_DAYS = {
     "breaker_counts": 90,
     "breakers": 365,
     "check_results": 365,
+    "alerts": 365,
+    "notifications": 365,
+    "audit": 730,
     "reports": 400,
     "exports": 30,
 }
 """Days that rows and files are kept, by kind. Not among them: the mirror, history, the ledger, findings, approvals, receipts."""
 
 LEAST_DAYS = 7
+LEAST_DAYS_OF_THE_AUDIT = 365
 BATCH_ROWS = 10_000
 _STATEMENTS = (
     "runs",
@@ -40,6 +44,9 @@ _STATEMENTS = (
     "breaker_counts",
     "breakers",
     "check_results",
+    "alerts",
+    "notifications",
+    "audit",
 )
 
 
@@ -51,6 +58,8 @@ def keep_days(given: Mapping[str, int]) -> dict[str, int]:
     short = sorted(kind for kind, days in given.items() if int(days) < LEAST_DAYS)
     if short:
         raise UnusableRequest(f"retention: {', '.join(short)} must be kept at least {LEAST_DAYS} days")
+    if int(given.get("audit", LEAST_DAYS_OF_THE_AUDIT)) < LEAST_DAYS_OF_THE_AUDIT:
+        raise UnusableRequest(f"retention: audit must be kept at least {LEAST_DAYS_OF_THE_AUDIT} days")
     return KEEP_DAYS | {kind: int(days) for kind, days in given.items()}
 
 
@@ -79,11 +88,4 @@ def add_partitions(warehouse: Warehouse) -> int:
     """Add the history's partitions of the next years; returns how many were missing."""
     with warehouse.transaction("add partitions") as cursor:
         cursor.execute("select syrve.add_partitions()")
-        return int(fetch_one(cursor)[0])
-
-
-def uncover_lost(warehouse: Warehouse) -> int:
-    """Make identities due whose customer is looked up under no other one (`sql/roster/cover.sql`), and return how many."""
-    with warehouse.transaction("uncover identities") as cursor:
-        cursor.execute(sql("roster/uncover_lost.sql"))
         return int(fetch_one(cursor)[0])

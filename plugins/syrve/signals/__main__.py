@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from uuid import UUID
 
-from syrve.signals.secret_book import add_secret, retire_secrets
+from syrve.signals.secret_book import USES, Use, add_secret, retire_secrets
 from syrve.signals.secrets import MIN_SECRET_LENGTH, new_secret
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_environment
@@ -29,8 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "serve":
             return _serve(warehouse, options)
         if options.command == "secret":
-            return _secret(warehouse, str(options.organization), from_stdin=options.stdin)
-        retired = retire_secrets(warehouse, str(options.organization), in_seconds=options.in_seconds)
+            return _secret(warehouse, str(options.organization), used_for=options.used_for, from_stdin=options.stdin)
+        retired = retire_secrets(
+            warehouse, str(options.organization), used_for=options.used_for, in_seconds=options.in_seconds
+        )
         print(f"{retired} secret(s) are refused from then on")
     except WarehouseError as error:
         print(error, file=sys.stderr)
@@ -47,9 +49,17 @@ def _parser() -> argparse.ArgumentParser:
     secret = commands.add_parser("secret", help="make a secret for an organization and print it once")
     secret.add_argument("organization", type=UUID, help="id of the organization")
     secret.add_argument("--stdin", action="store_true", help="take the secret from standard input instead")
-    retire = commands.add_parser("retire", help="refuse the secrets of an organization but for the newest")
+    retire = commands.add_parser("retire", help="refuse the secrets of an organization for one use, but for the newest")
     retire.add_argument("organization", type=UUID, help="id of the organization")
     retire.add_argument("--in-seconds", type=int, default=0, help="how long they stay good (default: 0)")
+    for command in (secret, retire):
+        command.add_argument(
+            "--for",
+            dest="used_for",
+            choices=USES,
+            default=USES[0],
+            help="what has the secret: webhooks of orders (default), or notifications of balances",
+        )
     return parser
 
 
@@ -61,12 +71,12 @@ def _serve(warehouse: Warehouse, options: argparse.Namespace) -> int:
     return 0
 
 
-def _secret(warehouse: Warehouse, organization_id: str, *, from_stdin: bool) -> int:
+def _secret(warehouse: Warehouse, organization_id: str, *, used_for: Use, from_stdin: bool) -> int:
     secret = sys.stdin.readline().strip() if from_stdin else new_secret()
     if len(secret) < MIN_SECRET_LENGTH:
         print(f"a secret has at least {MIN_SECRET_LENGTH} characters; without --stdin one is made", file=sys.stderr)
         return 2
-    add_secret(warehouse, organization_id, secret)
+    add_secret(warehouse, organization_id, secret, used_for=used_for)
     if not from_stdin:
         print(secret)
     return 0

@@ -6,6 +6,7 @@ A proxy in front would have them; the receiver does not rely on one.
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -15,7 +16,12 @@ MAX_CONNECTIONS = 2_000
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose head is too large or does not come, and one beyond `MAX_CONNECTIONS`."""
+    """Closes a connection whose head is too large or does not come.
+
+    Beyond `MAX_CONNECTIONS` a new one takes the place of the one that has been without a request for longest.
+    """
+
+    _without_request: ClassVar[dict[BoundedProtocol, None]] = {}
 
     _head_bytes = 0
     _in_head = True
@@ -25,13 +31,16 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for the first head."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            transport.close()
-            return
+            longest = next(iter(self._without_request), self)
+            longest._stop_waiting()
+            longest.transport.close()
+            if longest is self:
+                return
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._stop_timer()
+        self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -52,17 +61,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """End the head."""
         self._in_head = False
-        self._stop_timer()
+        self._stop_waiting()
         super().on_headers_complete()
 
+    def on_response_complete(self) -> None:
+        """Begin to be without a request again."""
+        super().on_response_complete()
+        if self.cycle is not None and self.cycle.response_complete and not self.transport.is_closing():
+            self._without_request[self] = None
+
     def _await_head(self) -> None:
-        self._stop_timer()
+        self._stop_waiting()
+        self._without_request[self] = None
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
         self.transport.close()
 
-    def _stop_timer(self) -> None:
+    def _stop_waiting(self) -> None:
+        self._without_request.pop(self, None)
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

@@ -1,15 +1,19 @@
-"""How much the receiver takes: sizes, times and rates, all bounded."""
+"""How much the receiver takes: sizes, times and rates, all bounded. Who is not proven takes no place from who is."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+
+from syrve.signals.errors import Refused
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverLimits:
-    """Sizes are bytes. `events_per_second` is that of one organization; `requests_at_once` counts all under way.
+    """Sizes are bytes. `events_per_second` is that of one organization; `requests_at_once` counts those of proven senders.
 
     `secrets_seconds` is how soon a secret that was made or retired counts.
     """
@@ -21,6 +25,8 @@ class ReceiverLimits:
     unproven_read_seconds: float = 5.0
     events_per_second: float = 2_000.0
     requests_at_once: int = 500
+    unproven_at_once: int = 200
+    """Bodies under way of senders who are not proven yet: beyond it the newest takes the place of the slowest."""
     secrets_seconds: float = 30.0
 
 
@@ -44,3 +50,52 @@ class Rate:
             return False
         self._left -= count
         return True
+
+
+class AtOnce:
+    """Lets so many through at once."""
+
+    __slots__ = ("_most", "_under_way")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count one more, or raise `Refused`."""
+        if self._under_way >= self._most:
+            raise Refused(503, "too many requests at once", closes=True)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+
+class Places:
+    """Lets so many wait at once; a newcomer takes the place of who waits longest, for whom the time is then over.
+
+    So whoever sends at once is served, however many others send slowly or nothing.
+    """
+
+    __slots__ = ("_count", "_waiting")
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._waiting: dict[asyncio.Timeout, None] = {}
+
+    @asynccontextmanager
+    async def one(self, seconds: float) -> AsyncIterator[None]:
+        """Wait inside for so long at most; then, or as soon as another needs the place, raises `TimeoutError`."""
+        if len(self._waiting) >= self._count:
+            longest = next(iter(self._waiting))
+            del self._waiting[longest]
+            if not longest.expired():
+                longest.reschedule(asyncio.get_running_loop().time())
+        async with asyncio.timeout(seconds) as limit:
+            self._waiting[limit] = None
+            try:
+                yield
+            finally:
+                self._waiting.pop(limit, None)

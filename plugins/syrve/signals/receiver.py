@@ -18,8 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from syrve.signals.errors import Overloaded, Refused, UnreadableBody
 from syrve.signals.events import Event, Item, items_of, password_of, read_events
-from syrve.signals.keeping import Received
-from syrve.signals.limits import Rate, ReceiverLimits
+from syrve.signals.limits import AtOnce, Places, Rate, ReceiverLimits
 from syrve.signals.secrets import Secrets, secret_in_header
 from syrve.signals.store import Keeps
 from syrve.warehouse.errors import WarehouseError
@@ -33,6 +32,7 @@ HEALTH_SECONDS = 1.0
 EVENTS_READ_AT_ONCE = 20
 """More of them are read beside the event loop, so that others are answered meanwhile."""
 NO_SECRET = "there is no secret, or an unknown one"  # noqa: S105
+TOO_SLOW = "the body did not come in time"
 
 
 class Receiver:
@@ -57,18 +57,16 @@ class Receiver:
         self._asked_until = -math.inf
         self._is_healthy = False
         self._rates: dict[str, Rate] = {}
-        self._under_way = 0
+        self._finding_out = AtOnce(self._limits.requests_at_once)
+        self._proven = AtOnce(self._limits.requests_at_once)
+        self._places = Places(self._limits.unproven_at_once)
         self.counts: Counter[str] = Counter()
         self._counted_until = clock()
 
     async def receive(self, request: Request) -> Response:
         """Answer one request: 200 once its events are committed."""
-        if self._under_way >= self._limits.requests_at_once:
-            return self._answer(Refused(503, "too many requests at once", closes=True))
-        self._under_way += 1
         try:
-            events = await self._proven_events(request)
-            await self._store.keep(events)
+            kept = await self._take_in(request)
         except Refused as refused:
             return self._answer(refused)
         except Overloaded:
@@ -76,9 +74,7 @@ class Receiver:
         except WarehouseError as error:
             log.warning("Signals could not be kept; their senders were asked to repeat them: %s", error)
             return self._answer(Refused(503, "the warehouse does not answer"))
-        finally:
-            self._under_way -= 1
-        self._count("kept", len(events))
+        self._count("kept", kept)
         # A new one for each request: middleware of the api-server changes the headers of the answer that it is given.
         return JSONResponse({"status": "kept"})
 
@@ -96,21 +92,34 @@ class Receiver:
             return JSONResponse({"status": "the warehouse does not answer"}, status_code=503)
         return JSONResponse({"status": "ok"})
 
-    async def _proven_events(self, request: Request) -> Received:
+    async def _take_in(self, request: Request) -> int:
+        """Keep the events of a request and return how many; nothing of one who is not proven counts among those who are."""
         secret = secret_in_header(request.headers.get("authorization"))
-        secrets = await self._known_secrets()
+        with self._finding_out.one():
+            secrets = await self._known_secrets()
         allowed = secrets.organizations_of(secret)
         if secret is not None and not allowed:
             raise Refused(401, "the secret is unknown", closes=True)
-        body = await self._body(request, is_proven=bool(allowed))
-        try:
-            items = items_of(body)
-        except UnreadableBody as problem:
-            raise Refused(400 if allowed else 401, str(problem) if allowed else NO_SECRET) from None
-        # Nothing of an event is read before its sender is proven: to read a thousand phones takes seconds.
-        speaks_for = [allowed or secrets.organizations_of(password_of(each)) for each in items]
+        if allowed:
+            with self._proven.one():
+                items = self._items(await self._proven_body(request), is_proven=True)
+                return await self._keep(items, [allowed] * len(items))
+        items = self._items(await self._unproven_body(request), is_proven=False)
+        speaks_for = [secrets.organizations_of(password_of(each)) for each in items]
         if not all(speaks_for):
             raise Refused(401, NO_SECRET, closes=True)
+        with self._proven.one():
+            return await self._keep(items, speaks_for)
+
+    @staticmethod
+    def _items(body: bytes, *, is_proven: bool) -> list[Item]:
+        try:
+            return items_of(body)
+        except UnreadableBody as problem:
+            raise Refused(400 if is_proven else 401, str(problem) if is_proven else NO_SECRET) from None
+
+    async def _keep(self, items: list[Item], speaks_for: list[frozenset[str]]) -> int:
+        """Keep events of proven senders; to read a thousand phones takes seconds, so nothing of an event is read before."""
         try:
             events = await self._read(items)
         except UnreadableBody as problem:
@@ -119,31 +128,27 @@ class Receiver:
         for organization_id, count in Counter(organization_id for organization_id, _ in received).items():
             if not self._rate(organization_id).takes(count):
                 raise Refused(429, "too many events of this organization")
-        return received
+        await self._store.keep(received)
+        return len(received)
 
     async def _read(self, items: Sequence[Item]) -> list[Event]:
         if len(items) <= EVENTS_READ_AT_ONCE:
             return read_events(items, region=self._region)
         return await asyncio.to_thread(read_events, items, region=self._region)
 
-    async def _body(self, request: Request, *, is_proven: bool) -> bytes:
-        limits = self._limits
-        most = limits.max_body_bytes if is_proven else limits.max_unproven_body_bytes
-        announced = request.headers.get("content-length", "0")
-        if not announced.isdigit() or int(announced) > most:
-            raise Refused(413, "the body is too large", closes=True)
-        body = bytearray()
+    async def _proven_body(self, request: Request) -> bytes:
         try:
-            async with asyncio.timeout(limits.read_seconds if is_proven else limits.unproven_read_seconds):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > most:
-                        raise Refused(413, "the body is too large", closes=True)
+            async with asyncio.timeout(self._limits.read_seconds):
+                return await _body(request, self._limits.max_body_bytes)
         except TimeoutError:
-            raise Refused(408, "the body did not come in time", closes=True) from None
-        except ClientDisconnect:
-            raise Refused(400, "the sender went away", closes=True) from None
-        return bytes(body)
+            raise Refused(408, TOO_SLOW, closes=True) from None
+
+    async def _unproven_body(self, request: Request) -> bytes:
+        try:
+            async with self._places.one(self._limits.unproven_read_seconds):
+                return await _body(request, self._limits.max_unproven_body_bytes)
+        except TimeoutError:
+            raise Refused(408, TOO_SLOW, closes=True) from None
 
     async def _known_secrets(self) -> Secrets:
         """Return the secrets in force; while the warehouse is away, those that were known last."""
@@ -180,6 +185,21 @@ class Receiver:
             log.info(
                 "Signals since the start: %s", ", ".join(f"{name} {n:,}" for name, n in sorted(self.counts.items()))
             )
+
+
+async def _body(request: Request, most: int) -> bytes:
+    announced = request.headers.get("content-length", "0")
+    if not announced.isdigit() or int(announced) > most:
+        raise Refused(413, "the body is too large", closes=True)
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                raise Refused(413, "the body is too large", closes=True)
+    except ClientDisconnect:
+        raise Refused(400, "the sender went away", closes=True) from None
+    return bytes(body)
 
 
 def _organization(event: Event, allowed: frozenset[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import IO
@@ -18,6 +19,8 @@ from syrve.sources.source import BadLine, Chunk, Facts, Line, tabulate
 SEPARATORS = (",", ";", "\t", "|")
 HEADER_WITHIN_LINES = 20
 _NO_SEPARATOR = "\x1f"
+_ANY_SEPARATOR = "\x1e"
+"""For the rows under a single heading: no file says which of them it would be, so each of them ends a field."""
 
 
 def csv_chunks(
@@ -42,7 +45,8 @@ def csv_chunks(
         raise UnusableSource(f"the file has more than {limits.max_columns} columns")
     facts.separator = None if separator == _NO_SEPARATOR else separator
     facts.header_line = header_line
-    body = (line for line in records(separator) if _number(line) > header_line)
+    splitting = _ANY_SEPARATOR if separator == _NO_SEPARATOR else separator
+    body = (line for line in records(splitting) if _number(line) > header_line)
     matched = columns.match(headings, file_format.columns)
     yield from tabulate(matched, _fitted(body, headings), columns, file_format, facts, limits=limits)
 
@@ -56,7 +60,7 @@ def split_records(lines: Iterable[str], separator: str, limits: Limits = LIMITS)
         if not number:
             return
         if '"' not in line:
-            yield number, line.rstrip("\r\n").split(separator)
+            yield number, _split(line.rstrip("\r\n"), separator)
             continue
         fields = _parse(line, separator)
         if isinstance(fields, list):
@@ -65,6 +69,10 @@ def split_records(lines: Iterable[str], separator: str, limits: Limits = LIMITS)
             yield from _quoted(number, line, separator, numbered, waiting, limits)
         else:
             yield BadLine(number, "a quote is neither doubled nor at the end of its field", (line.rstrip("\r\n"),))
+
+
+def _split(text: str, separator: str) -> list[str]:
+    return re.split("[,;\t|]", text) if separator == _ANY_SEPARATOR else text.split(separator)
 
 
 def _quoted(

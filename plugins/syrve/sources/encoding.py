@@ -27,6 +27,14 @@ _MARKS = (
 )
 _CYRILLIC = ("cp1251", "koi8_r", "cp866", "mac_cyrillic", "iso8859_5")
 _OTHERS = ("cp1252", "cp1250", "cp1254", "cp1253", "cp1257")
+_SIBLINGS = {
+    "cp1252": "iso8859_15",
+    "cp1250": "iso8859_2",
+    "cp1254": "iso8859_9",
+    "cp1253": "iso8859_7",
+    "cp1257": "iso8859_13",
+}
+"""The ISO encodings that share most letters with those of Windows: headings are often the same bytes in both, and rows are not."""
 _HEAD_BYTES = 1 << 16
 _HEAD_LINES = 20
 _BETWEEN_HEADINGS = re.compile(r"[,;\t|\"]+")
@@ -104,11 +112,36 @@ def _one_byte(file: IO[bytes], recognized: Callable[[Sequence[str]], int]) -> st
     if len(best) > 1:  # the small letters of some are the same, so they differ by the rows only
         ranked = sorted(((_likelihood(sample, codec) or -math.inf, codec) for codec in best), reverse=True)
         best = [ranked[0][1]] if ranked[0][0] - ranked[1][0] >= _CERTAIN else []
+    if best and best[0] in _SIBLINGS:
+        sibling = _SIBLINGS[best[0]]
+        if _headings_in(head, sibling, recognized) == proven[best[0]]:
+            best = _told_apart(_high_bytes(file), best[0], sibling)
     if best:
         return best[0]
     raise UnusableSource(
         f"the file is not UTF-8, and its encoding is in doubt{_guesses(sample)}: state the encoding in the form, or save it as UTF-8"
     )
+
+
+def _high_bytes(file: IO[bytes]) -> bytes:
+    """Return each byte of the file that is not ASCII, once."""
+    found: set[int] = set()
+    while piece := file.read(_STEP_BYTES):
+        found.update(piece)
+    file.seek(0)
+    return bytes(sorted(each for each in found if each > 0x7F))
+
+
+def _told_apart(high: bytes, *pair: str) -> list[str]:
+    """Return the one of two encodings in which no byte that they read differently is a sign where the other has a letter; [] in doubt."""
+    first, second = (high.decode(codec, "replace") for codec in pair)
+    differ = [each for each in zip(first, second, strict=True) if each[0] != each[1]]
+    likely = [
+        codec
+        for codec, read in zip(pair, zip(*differ, strict=True), strict=False)
+        if all(each.isalpha() or each in _USUAL_SIGNS for each in read)
+    ]
+    return [pair[0]] if not differ else likely if len(likely) == 1 else []
 
 
 def _refuse_damaged_utf_8(file: IO[bytes], sample: bytes) -> None:

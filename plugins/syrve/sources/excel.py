@@ -16,7 +16,7 @@ from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Deadline, Limits
-from syrve.sources.row import BadCell
+from syrve.sources.row import SPREADSHEET_ERROR, BadCell
 from syrve.sources.source import BadLine, Chunk, Facts, Line, tabulate
 
 HEADER_WITHIN_ROWS = 20
@@ -144,7 +144,7 @@ class _Book:
 def _value(cell: Any) -> Any:
     value = cell.value
     if value is None or isinstance(value, str | bool | datetime | date):
-        return BadCell("holds an error of the spreadsheet, such as #N/A") if cell.data_type == "e" else value
+        return BadCell(SPREADSHEET_ERROR) if cell.data_type == "e" else _as_typed(value)
     if isinstance(value, int | float):
         # A spreadsheet keeps 15 digits and shows no more: 0.30000000000000004 is 0.3 there.
         if abs(value) >= 10**_MAX_DIGITS:
@@ -152,6 +152,15 @@ def _value(cell: Any) -> Any:
         number = Decimal(f"{value:.{_MAX_DIGITS}g}")
         return _as_shown(int(number), cell) if number == number.to_integral_value() else number
     return BadCell(f"holds a {type(value).__name__}, not a text, number or date")
+
+
+def _as_typed(value: Any) -> Any:
+    """Return a text with the characters that the format of the file writes as `_x000D_`."""
+    if not isinstance(value, str) or "_x" not in value:
+        return value
+    from openpyxl.utils.escape import unescape
+
+    return unescape(value)
 
 
 def _as_shown(number: int, cell: Any) -> int | str:
@@ -219,6 +228,10 @@ def _find_header(book: _Book, columns: Columns, file_format: FileFormat) -> tupl
         raise UnusableSource(f"{len(found)} sheets of the file name columns; state the sheet in the form")
     if found:
         return found[0]
+    if not book.all_sheets():
+        raise UnusableSource(
+            "no sheet of the file can be read; save it as Excel Workbook (.xlsx), not as Strict Open XML, or as .csv"
+        )
     if empty:
         raise UnusableSource("the file must begin with a line of column names")
     columns.check(set())

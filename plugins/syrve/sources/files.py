@@ -18,7 +18,7 @@ from syrve.sources.spool import spool
 SUFFIXES = (".csv", ".csv.gz", ".parquet", ".xlsx")
 _OTHERS = {
     b"PK\x03\x04": ("a zip archive, as .xlsx is", (".xlsx",)),
-    b"\xd0\xcf\x11\xe0": ("an old Excel file (.xls)", ()),
+    b"\xd0\xcf\x11\xe0": ("an old Excel file (.xls), or one with a password", ()),
     b"PAR1": ("a Parquet file", (".parquet",)),
     b"\x1f\x8b": ("a gzip file", (".csv.gz",)),
     b"%PDF": ("a PDF", ()),

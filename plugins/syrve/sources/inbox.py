@@ -6,13 +6,14 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO
 from urllib.parse import urlsplit
 
 from syrve.sources.errors import UnusableSource
+from syrve.whole_files import write_whole
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _NEVER = frozenset({"http", "https", "ftp", "data", "memory", "jar", "zip", "tar", "github", "git"})
@@ -156,19 +157,9 @@ def open_local(places: Sequence[Found]) -> tuple[Found, IO[bytes]] | None:
 
 def write_beside(found: Found, suffix: str, pieces: Iterable[bytes]) -> bool:
     """Write a file beside a local one, as a whole or not at all; return whether the folder can be written."""
-    name, partial = f"{found.name}{suffix}", f".{found.name}{suffix}.{os.getpid()}"
     try:
         with _folder_of(found) as folder:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            try:
-                with os.fdopen(os.open(partial, flags, 0o640, dir_fd=folder), "wb") as file:
-                    for piece in pieces:
-                        file.write(piece)
-                os.replace(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except OSError:
-                with suppress(OSError):
-                    os.unlink(partial, dir_fd=folder)
-                raise
+            write_whole(folder, f"{found.name}{suffix}", pieces)
     except OSError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Reads the rows of one SELECT on any SQL database: as it is written, in a read-only transaction, within a time."""
+"""Reads the rows of one SELECT on any SQL database: its text unchanged, in a read-only transaction, within a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _Result = CursorResult[tuple[object, ...]]
 class QuerySource:
     """The rows of a query; the engine is the caller's, who disposes of it.
 
-    `listed_only` is for queries that anybody types: whom they name must come from a table or view.
+    `listed_only` is for queries that anybody types: whom they name, and what they report as facts, must come from a table or view as it is
+    there, and they call harmless functions only (for facts none).
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The transaction of a query: read only, within a time, and with the settings that it began with, whatever the query sets."""
+"""The transaction of a query: read only, within a time, and with the settings that it began with, also if the query sets others."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ MAX_TEXT_LENGTH = 1_000
 MAX_CODE_LENGTH = 200
 _FLOAT_INTEGERS = 10**15
 """Binary numbers hold whole numbers of up to 15 digits whatever wrote them; spreadsheets round the rest."""
+SPREADSHEET_ERROR = "holds an error of the spreadsheet, such as #N/A"
 _UNSTATED_NULLS = frozenset({"NULL", "\\N"})
 
 
@@ -61,6 +62,8 @@ class Row:
 
     def text(self, name: str, *, needed: bool = False, max_length: int = MAX_TEXT_LENGTH) -> str | None:
         """Return a text, None if it is empty."""
+        if isinstance(self.cells.get(name), date):
+            raise BadRow(f"{name} is a date, as spreadsheets make of some texts; store the column as text")
         found = self._read(name, self._as_text)
         if found is None and needed:
             raise BadRow(f"{name} is missing")
@@ -180,6 +183,8 @@ class Row:
             return None
         if found in _UNSTATED_NULLS:
             raise BadRow("holds the word NULL or \\N; state in the form that it means an empty cell, or empty it")
+        if values.is_error(found):
+            raise BadRow(SPREADSHEET_ERROR)
         return found
 
     def _as_number(self, value: Any) -> Decimal | None:

@@ -33,11 +33,25 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?P<group>[ .,'])\d{3})(?:(?P=group)\d{3}
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+", re.ASCII)
 _DECIMAL_TAIL = re.compile(r"\d+[.,]0+", re.ASCII)
 _MIDNIGHT = re.compile(r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?)?")
+_ERRORS = re.compile(
+    r"#(?:N/A|N/D!?|Н/Д|VALUE!|ЗНАЧ!|ARG!|REF!|ССЫЛКА!|ADR!|(?:DIV|ДЕЛ|DZIEL)/0!|NUM!|ЧИСЛО!|LICZBA!|NAME\?|ИМЯ\?|NAZWA\?|NULL!|ПУСТО!|ZERO!|#+)"
+    r"|Err:\d{3}|Ошибка:\d{3}"
+)
+"""What spreadsheets show for a cell without a value, in English, Russian and Polish; `###` for one that is too narrow."""
+_PAIRS = "".join(bytes([each]).decode("cp1251", "ignore") for each in range(0x80, 0xC0))
+_PAIRS_1252 = "".join(bytes([each]).decode("cp1252", "ignore") for each in range(0x80, 0xC0)) + "".join(
+    map(chr, range(0x80, 0xA0))
+)
+_DECODED_TWICE = re.compile(f"(?:[РС][{re.escape(_PAIRS)}]){{2}}|(?:[ÐÑ][{re.escape(_PAIRS_1252)}]){{2}}")
+"""Two letters of Russian in UTF-8 that were read as windows-1251 or windows-1252."""
 _JOINERS = "\u200c\u200d"
 _UNTYPED = re.compile(
     r"[^\S ]|[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f]"
     r"|[\ufeff\ufffc\ufffd\ud800-\udfff]"
 )
+
+
+_LOST = "holds characters that were lost when the text was decoded; export it again as UTF-8"
 
 
 def clean_text(text: str) -> str:
@@ -48,7 +62,11 @@ def clean_text(text: str) -> str:
     """
     text = text.strip()
     if text.isascii() and text.isprintable():
+        if text[:2] == "??" and not text.strip("? .,-"):
+            raise BadRow(_LOST)
         return text
+    if _DECODED_TWICE.search(text):
+        raise BadRow(_LOST)
     if not _UNTYPED.search(text):
         return text.strip(_JOINERS).strip()
     return "".join(_treated(character) for character in text).strip().strip(_JOINERS).strip()
@@ -58,7 +76,7 @@ def _treated(character: str) -> str:
     if character in _JOINERS or not _UNTYPED.match(character):
         return character
     if character == "\ufffd" or unicodedata.category(character) == "Cs":
-        raise BadRow("holds characters that were lost when the text was decoded; export it again as UTF-8")
+        raise BadRow(_LOST)
     return " " if character.isspace() else ""
 
 
@@ -154,6 +172,11 @@ def in_utc(moment: datetime) -> datetime:
 def is_no_date(text: str) -> bool:
     """Whether a text is what software writes for no date, such as `01.01.0001 0:00:00`."""
     return text[:10] in _NO_DATES and _MIDNIGHT.fullmatch(text[10:]) is not None
+
+
+def is_error(text: str) -> bool:
+    """Whether a text is what a spreadsheet shows where a cell has no value, such as `#N/A`."""
+    return _ERRORS.fullmatch(text) is not None
 
 
 def word_of(text: str, words: Mapping[str, T]) -> T:

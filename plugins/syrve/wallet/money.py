@@ -25,7 +25,6 @@ from syrve.api.errors import (
 )
 from syrve.api.money_answers import effect_of
 from syrve.values import without_float_noise
-from syrve.wallet.errors import WalletError
 from syrve.wallet.ledger import NAMED_ANOTHER_HOLD, Ledger, named_another_hold
 from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
 from syrve.wallet.settings import WalletSettings
@@ -51,9 +50,8 @@ class Money:
     """Carries operations of the ledger out; safe to use from any number of processes at once.
 
     The client must use a fresh connection for each call: one that the service closed meanwhile would leave an outcome unknown for nothing.
-    `before_call` is called when a call is in the ledger and about to be made; where it raises a `WalletError` or `WarehouseError`, the
-    call is not made, and the ledger says so. `step` is called with the name of each step as it is done, for tests that end the process
-    there.
+    `before_call` is called when a call is in the ledger and about to be made; where it raises, the call is not made, and the ledger says
+    so. `step` is called with the name of each step as it is done, for tests that end the process there.
     """
 
     def __init__(
@@ -164,7 +162,7 @@ class Money:
     def _call(self, operation: OperationState, hold_id: str | None) -> _Outcome:
         try:
             self._before_call()
-        except (WalletError, WarehouseError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call is not made
             return _Outcome("rejected", {"reason": "not_sent", "error": type(error).__name__}, error=error)
         try:
             made = self._send(operation, hold_id)

@@ -161,6 +161,8 @@ class Payment:
         with self._steps.alone_with(hold):
             self._steps.settle_what_is_unknown()
             self.result = self._collect(hold)
+            if self.result.is_paid and not self.result.hold_is_open:
+                self._steps.drop_what_is_planned("the payment is paid and its hold is over")
         return self.result
 
     def fail(self) -> PaymentResult:

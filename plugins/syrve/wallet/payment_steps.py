@@ -111,3 +111,11 @@ class PaymentSteps:
             known = self.latest(step)
             if known is not None and (known.state in ("sent", "unknown") or known.is_by_balance):
                 Settler(self._money).settle(known.operation_id)
+
+    def drop_what_is_planned(self, why: str) -> None:
+        """Give up what earlier processes of this payment planned and nobody will send any more."""
+        steps: tuple[Step, ...] = ("charge", "charge_after_cancel", "cancel")
+        for step in steps:
+            known = self.latest(step)
+            if known is not None and known.state == "planned":
+                self._ledger.drop(known.operation_id, why)

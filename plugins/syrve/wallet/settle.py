@@ -6,7 +6,7 @@ Under the dialect `cloud` the transactions report shows our operation by its mar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from syrve.api.errors import UnsupportedByDialect
 from syrve.api.models import Transaction
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Basis, OperationState, State, marked_operations
+from syrve.wallet.report_rows import keep, markers_of
 from syrve.wallet.reported import change_of, may_be
 from syrve.warehouse.database import Connection, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
@@ -125,6 +126,8 @@ class Settler:
             }
             if operation.kind == "hold":
                 evidence["transaction_id"] = operation.operation_id
+            elif operation.kind != "cancel_hold" and len(reported) > 1:
+                self._keep(operation, reported, connection)
             return _Finding("confirmed", "report", evidence)
         return self._by_balance(operation, sent_at, sent, connection, balance_shows_success=False)
 
@@ -138,6 +141,14 @@ class Settler:
             operation.organization_id, customer_id, sent_at - skew, self._clock() + skew
         )
         return [each for each in report if self._is_ours(operation, each)]
+
+    def _keep(self, operation: OperationState, reported: Sequence[Transaction], connection: Connection) -> None:
+        """Keep the rows that all name one operation: the rule `operation_moved_twice` finds them."""
+        assert operation.customer_id is not None
+        with transaction(connection, "keep rows that name one operation") as cursor:
+            markers = markers_of(cursor, reported)
+            for each in sorted(reported, key=lambda row: row.revision):
+                keep(cursor, operation.organization_id, operation.customer_id, each, markers)
 
     def _is_ours(self, operation: OperationState, reported: Transaction) -> bool:
         if reported.wallet_id is not None and operation.wallet_id not in (None, reported.wallet_id):

@@ -12,6 +12,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from syrve.wallet.operations import State, is_uuid
+from syrve.whole_files import put_whole
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +43,9 @@ class Spool:
             "evidence": dict(outcome.evidence),
             "correlation_id": outcome.correlation_id,
         }
-        path = self._path(operation_id)
-        draft = path.with_suffix(f".{os.getpid()}")
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(json.dumps(content))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
+            put_whole(self._path(operation_id), json.dumps(content).encode(), mode=0o600)
         except OSError as problem:
             log.error("The outcome of operation %s can't be kept on this machine: %s", operation_id, problem.strerror)
             return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,8 +18,9 @@ from decimal import Decimal
 from syrve.api.client import SyrveClient
 from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
-from syrve.wallet.operations import Kind, Operation, marked_operations
-from syrve.wallet.reported import change_of, may_be
+from syrve.wallet.operations import Kind, Operation
+from syrve.wallet.report_rows import Markers, keep, marked, markers_of
+from syrve.wallet.reported import change_of
 from syrve.wallet.settings import WalletSettings
 from syrve.wallet.take_in import Told, prepare, take_in
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
@@ -32,23 +33,6 @@ SOURCE = "transactions"
 PAYMENT_TYPES, PAYMENT_NAMES = frozenset({8}), frozenset({"PayFromWallet"})
 REFILL_NAMES = frozenset(
     {"RefillWallet", "RefillWalletFromOrder", "RefillWalletFromApi", "AutomaticRefillWallet", "WelcomeBonus"}
-)
-
-Markers = Mapping[str, tuple[Kind, Decimal | None]]
-"""Kind and amount of operations of the ledger, by their ids."""
-
-_KEPT = (
-    "transaction_id",
-    "wallet_id",
-    "revision",
-    "type",
-    "type_name",
-    "amount",
-    "balance_before",
-    "balance_after",
-    "order_number",
-    "pos_order_id",
-    "created_at",
 )
 
 
@@ -116,8 +100,9 @@ class TransactionsImport:
         stats = self._client.stats.take()
         counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
         with transaction(connection, "take transactions in") as cursor:
-            markers = _markers(cursor, found)
-            fresh = [each for each in found if _keep(cursor, organization_id, customer_id, each, markers)]
+            markers = markers_of(cursor, found)
+            kept = [keep(cursor, organization_id, customer_id, each, markers) for each in found]
+            fresh = [each for each, row in zip(found, kept, strict=True) if row.is_new and not row.is_repeated]
             holds = _holds(cursor, organization_id, customer_id)
             payments = _known_payments(cursor, organization_id, customer_id)
             told = []
@@ -132,8 +117,8 @@ class TransactionsImport:
                 "set revision = greatest(excluded.revision, transaction_bookmark.revision), read_at = clock_timestamp()",
                 (organization_id, customer_id, newest),
             )
-            counts.found, counts.changed = len(found), len(fresh)
-            counts.unchanged = len(found) - len(fresh)
+            counts.found, counts.changed = len(found), sum(row.is_new for row in kept)
+            counts.unchanged = counts.found - counts.changed
             counts.seconds = time.monotonic() - started
             add_counts(cursor, self._key, counts)
         return counts
@@ -148,30 +133,6 @@ class TransactionsImport:
                 payments.remove(each)
                 return True
         return False
-
-
-def _markers(cursor: Cursor, found: Sequence[Transaction]) -> Markers:
-    """Return the operations of the ledger that the comments name; other ids in them mean something to others."""
-    named = {marked for each in found for marked in marked_operations(each.comment)}
-    cursor.execute(
-        "select operation_id::text, kind, amount from wallet.operation where operation_id = any(%s::uuid[])",
-        (sorted(named),),
-    )
-    return {operation_id: (kind, amount) for operation_id, kind, amount in cursor.fetchall()}
-
-
-def _marked(reported: Transaction, markers: Markers) -> list[str]:
-    """Return the operations of the ledger that a row names and may be."""
-    named = [each for each in marked_operations(reported.comment) if each in markers]
-    return [each for each in named if may_be(*markers[each], reported)]
-
-
-def _keep(cursor: Cursor, organization_id: str, customer_id: str, reported: Transaction, markers: Markers) -> bool:
-    marked = _marked(reported, markers)
-    values = {"organization_id": organization_id, "customer_id": customer_id}
-    values |= {name: getattr(reported, name) for name in _KEPT}
-    cursor.execute(sql("wallet/transaction.sql"), values | {"marked_operation_id": marked[-1] if marked else None})
-    return cursor.fetchone() is not None
 
 
 def _holds(cursor: Cursor, organization_id: str, customer_id: str) -> list[_Hold]:
@@ -210,16 +171,16 @@ def _told(
     if not reported.amount or reported.created_at is None:
         return None
     amount = abs(reported.amount)
-    marked = _marked(reported, markers)
+    named = marked(reported, markers)
     change = change_of(reported)
-    ours = next((each for each in holds if each.hold_id in marked), None)
+    ours = next((each for each in holds if each.hold_id in named), None)
     kind: Kind
     hold_id: str | None = None
     if ours is not None:
         if change != ours.amount or reported.transaction_id == ours.transaction_id:
             return None
         kind, hold_id = "cancel_hold", ours.hold_id
-    elif marked or reported.transaction_id in {each.transaction_id for each in holds}:
+    elif named or reported.transaction_id in {each.transaction_id for each in holds}:
         return None
     elif _is_payment(reported):
         kind = "chargeoff"

@@ -39,7 +39,7 @@ with judged as (
                         and roster.outcome = 'not_found'
                 )
                 then 'Syrve knows no customer with this id'
-            when not wished.birthday between date '1900-01-01' and current_date then 'birthday is not a possible one'
+            when not wished.birthday between date '1900-01-02' and current_date then 'birthday is not a possible one'
             when greatest(length(wished.name), length(wished.surname), length(wished.middle_name), length(wished.email)) > 1000
                 then 'a text is longer than 1,000 characters'
             when

@@ -1,0 +1,82 @@
+"""Keeps rows of Syrve's transactions report in the warehouse, each with the operation of the ledger that its comment names.
+
+An operation is sent once, so one row is it: the first that may be. A further row that may be it as well repeats it, and is nobody's proof:
+the money moved again, or the same movement was reported twice. `wallet.repeated_transaction` decides which, and a rule finds both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from syrve.api.models import Transaction
+from syrve.wallet.operations import Kind, marked_operations
+from syrve.wallet.reported import change_of, may_be
+from syrve.warehouse.database import Cursor
+from syrve.warehouse.sql_files import sql
+
+Markers = Mapping[str, tuple[Kind, Decimal | None]]
+"""Kind and amount of operations of the ledger, by their ids."""
+Part = Literal["movement", "beginning", "end"]
+
+_KEPT = (
+    "transaction_id",
+    "wallet_id",
+    "revision",
+    "type",
+    "type_name",
+    "amount",
+    "balance_before",
+    "balance_after",
+    "order_number",
+    "pos_order_id",
+    "created_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Whether a row is new to the warehouse, and whether another row is the operation that it names."""
+
+    is_new: bool
+    is_repeated: bool
+
+
+def markers_of(cursor: Cursor, found: Sequence[Transaction]) -> Markers:
+    """Return the operations of the ledger that the comments name; other ids in them mean something to others."""
+    named = {marked for each in found for marked in marked_operations(each.comment)}
+    cursor.execute(
+        "select operation_id::text, kind, amount from wallet.operation where operation_id = any(%s::uuid[])",
+        (sorted(named),),
+    )
+    return {operation_id: (kind, amount) for operation_id, kind, amount in cursor.fetchall()}
+
+
+def marked(reported: Transaction, markers: Markers) -> list[str]:
+    """Return the operations of the ledger that a row names and may be."""
+    named = [each for each in marked_operations(reported.comment) if each in markers]
+    return [each for each in named if may_be(*markers[each], reported)]
+
+
+def keep(cursor: Cursor, organization_id: str, customer_id: str, reported: Transaction, markers: Markers) -> Kept:
+    """Write a row of the report down, once."""
+    named = marked(reported, markers)
+    values: dict[str, Any] = {"organization_id": organization_id, "customer_id": customer_id}
+    values |= {name: getattr(reported, name) for name in _KEPT}
+    values["marked_operation_id"] = named[-1] if named else None
+    values["marked_part"] = _part(markers[named[-1]][0], reported) if named else None
+    cursor.execute(sql("wallet/transaction.sql"), values)
+    row = cursor.fetchone()
+    return Kept(row is not None, row is not None and row[0])
+
+
+def _part(kind: Kind, reported: Transaction) -> Part | None:
+    """Return what of an operation a row shows; the beginning and the end of a hold carry one comment."""
+    if kind != "hold":
+        return "movement"
+    change = change_of(reported)
+    if not change:
+        return None
+    return "end" if change > 0 else "beginning"

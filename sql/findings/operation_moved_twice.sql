@@ -1,0 +1,43 @@
+-- rule: operation_moved_twice
+-- meaning: Syrve's transactions report has a further row with the marker, amount and direction of an operation of ours, which was sent once. If the
+--   row has balances of its own, the money moved a second time, whoever moved it: critical. If it has the balances of another row of that
+--   operation, or none, it may be the same movement reported twice: then nobody knows, and a person looks.
+-- severity: high
+-- what to do: Look at the wallet's movements in the back office. If there was a second one, import it with the transaction's id as its key, and
+--   give back what the guest should not have paid. If there was none, import that key with the state rejected.
+-- blind to: Customers without an open hold, unless settling an operation reads their report. The beginning and the end of a hold whose row does
+--   not change the balance.
+select
+    'operation:' || operation.operation_id as subject,
+    operation.organization_id,
+    operation.customer_id,
+    operation.wallet_id,
+    case when operation.kind = 'hold' then operation.operation_id else operation.hold_id end as hold_id,
+    sum(operation.amount) as amount_at_risk,
+    case when bool_or(repeated.is_second_movement) then 'critical' else %(severity)s end as severity,
+    jsonb_build_object(
+        'kind', operation.kind,
+        'source', operation.source,
+        'order_id', operation.order_id,
+        'amount', operation.amount,
+        'transactions', jsonb_agg(
+            jsonb_build_object(
+                'transaction_id', repeated.transaction_id,
+                'created_at', repeated.created_at,
+                'is_second_movement', repeated.is_second_movement
+            )
+            order by repeated.created_at, repeated.transaction_id
+        )
+    ) as evidence
+from wallet.repeated_transaction as repeated
+inner join wallet.operation as operation on repeated.operation_id = operation.operation_id
+where
+    repeated.organization_id = %(organization_id)s
+    and repeated.created_at <= %(as_of)s
+    -- Whoever looked reports it under the transaction's id, as what it was or as rejected.
+    and not exists (
+        select
+        from wallet.operation as told
+        where told.idempotency_key = repeated.transaction_id::text and starts_with(told.source, 'import:')
+    )
+group by operation.operation_id;

@@ -1,0 +1,91 @@
+"""Secrets of senders: each use has its own newest one, and a sender of the other use loses nothing."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from signals.shapes import ONE, TWO
+from syrve.signals.__main__ import main
+from syrve.signals.secret_book import add_secret, hashes_of, retire_secrets
+from syrve.signals.secrets import hash_of
+from syrve.warehouse.database import Warehouse
+
+OLD, NEW, OTHER = (f"{name}-secret-of-an-organization" for name in ("old", "new", "other"))
+
+
+def good(warehouse: Warehouse, organization_id: str = ONE) -> set[str]:
+    hashes = hashes_of(warehouse, organization_id)
+    return {secret for secret in (OLD, NEW, OTHER) if hash_of(secret) in hashes}
+
+
+def test_retiring_webhooks_leaves_notifications(warehouse: Warehouse) -> None:
+    add_secret(warehouse, ONE, OTHER, used_for="notifications")
+    add_secret(warehouse, ONE, OLD)
+    add_secret(warehouse, TWO, OLD)
+    add_secret(warehouse, ONE, NEW)
+
+    assert retire_secrets(warehouse, ONE) == 1
+    assert good(warehouse) == {NEW, OTHER}
+    assert good(warehouse, TWO) == {OLD}
+    assert retire_secrets(warehouse, ONE, used_for="notifications") == 0
+    assert good(warehouse) == {NEW, OTHER}
+
+
+def test_secret_that_comes_into_force_again_is_the_newest(warehouse: Warehouse) -> None:
+    add_secret(warehouse, ONE, OLD)
+    add_secret(warehouse, ONE, NEW)
+    retire_secrets(warehouse, ONE)
+    add_secret(warehouse, ONE, OLD)
+
+    assert retire_secrets(warehouse, ONE) == 1
+    assert good(warehouse) == {OLD}
+
+
+def test_retired_secret_stays_good_for_the_time_that_is_given(warehouse: Warehouse) -> None:
+    add_secret(warehouse, ONE, OLD)
+    add_secret(warehouse, ONE, NEW)
+
+    assert retire_secrets(warehouse, ONE, in_seconds=600) == 1
+    assert good(warehouse) == {OLD, NEW}
+    assert retire_secrets(warehouse, ONE) == 1
+    assert good(warehouse) == {NEW}
+
+
+def test_commands_say_what_a_secret_is_for(
+    warehouse: Warehouse,
+    make_login: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loader = warehouse.url.set(username=make_login("syrve_loader"), drivername="postgresql")
+    monkeypatch.setenv("SYRVE_SIGNALS_DSN", loader.render_as_string(hide_password=False))
+
+    def run(*arguments: str) -> str:
+        assert main(arguments) == 0
+        return capsys.readouterr().out.strip()
+
+    secrets = {run("secret", ONE, "--for", "notifications"), run("secret", ONE)}
+    newest = run("secret", ONE)
+
+    assert run("retire", ONE) == "1 secret(s) are refused from then on"
+    hashes = hashes_of(warehouse, ONE)
+    assert len(hashes) == 2
+    assert hash_of(newest) in hashes
+    assert len(hashes & {hash_of(each) for each in secrets}) == 1
+
+
+def test_nobody_states_when_a_secret_was_made(
+    warehouse_dsn: str, make_login: Callable[[str], str], warehouse: Warehouse
+) -> None:
+    add_secret(warehouse, ONE, OLD)
+    login: Any = warehouse.url.set(username=make_login("syrve_loader"), drivername="postgresql")
+    with (
+        closing(psycopg2.connect(login.render_as_string(hide_password=False))) as connection,
+        connection.cursor() as cursor,
+        pytest.raises(psycopg2.errors.InsufficientPrivilege),
+    ):
+        cursor.execute("update sync.signal_secret set made_at = now()")
