@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.ground import ground
+from benchmarks.bench_server import bench_server
 from benchmarks.measure import CLIENTS, OWN_ENVIRONMENT, Promise, run_client, say
 from syrve_simulator.process import start_simulator
 
@@ -31,7 +31,7 @@ def run(*, quick: bool) -> list[Promise]:
         f"{count:,} look-ups under a budget of {PER_MINUTE:,} a minute, {LATENCY_MS} ms latency, {PROCESSES} processes"
     )
     with (
-        ground() as here,
+        bench_server() as here,
         start_simulator(customers=count, organizations=1, seed=11, dialect="cloud", latency_ms=LATENCY_MS) as simulator,
         limiter(simulator.url, PER_MINUTE, here.home / "port") as gateway,
     ):

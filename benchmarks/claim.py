@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg2
 
+from benchmarks.bench_server import BenchServer, bench_server, execute
 from benchmarks.clients.ours_roster import BATCH_SIZE, Roster
-from benchmarks.ground import Ground, execute, ground
 from benchmarks.measure import Figures, Promise, say
 from benchmarks.population import organization_id
 from syrve.customers.refit import refit
@@ -76,7 +76,7 @@ def run(*, quick: bool) -> list[Promise]:
     """Fill both rosters, claim in turn, and return how the times compare."""
     small, large, claims, plannings = QUICK if quick else FULL
     figures = Figures()
-    with ground() as here:
+    with bench_server() as here:
         sizes = [_filled(here, size) for size in (small, large)]
         try:
             _claims(figures, sizes, claims)
@@ -167,7 +167,7 @@ def _times(figures: Figures, sizes: list[Sized], name: str, number: int, work: C
                 say("first", f"{name}, {each.name}", f"{1000 * figures.values[each.name, name][0]:8.2f} ms")
 
 
-def _filled(here: Ground, size: int) -> Sized:
+def _filled(here: BenchServer, size: int) -> Sized:
     """Make a roster of six organizations, of which four have half due; some are leased, by a live task or by a dead one.
 
     Secondary indexes are made after the rows.

@@ -5,7 +5,7 @@ import sys
 
 import psycopg2
 
-from benchmarks.ground import Ground, execute, fill_roster, ground, written
+from benchmarks.bench_server import BenchServer, bench_server, execute, fill_roster, written
 from benchmarks.measure import CLIENTS, Figures, Promise, run_client, say
 from syrve_simulator.process import SimulatorProcess, start_simulator
 
@@ -26,7 +26,7 @@ def run(*, quick: bool) -> list[Promise]:
     count = QUICK if quick else FULL
     figures = Figures()
     with (
-        ground() as here,
+        bench_server() as here,
         start_simulator(customers=count, organizations=1, seed=11, dialect="cloud", lookup_log=False) as simulator,
     ):
         organization_id = simulator.control.organizations()[0]["organization_id"]
@@ -49,7 +49,7 @@ def run(*, quick: bool) -> list[Promise]:
 
 
 def _pull(
-    here: Ground, simulator: SimulatorProcess, dsn: str, organization_id: str, name: str, figures: Figures
+    here: BenchServer, simulator: SimulatorProcess, dsn: str, organization_id: str, name: str, figures: Figures
 ) -> None:
     work = here.home / "work.json"
     work.write_text(json.dumps({"url": simulator.url, "dsn": dsn, "scopes": [organization_id], "concurrency": 64}))

@@ -5,7 +5,7 @@ A row costs a call and six commits; threads wait for the calls of others. Promis
 
 from psycopg2.extras import execute_values
 
-from benchmarks.ground import Ground, ground
+from benchmarks.bench_server import BenchServer, bench_server
 from benchmarks.measure import Promise
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
@@ -37,12 +37,12 @@ def run(*, quick: bool) -> list[Promise]:
     """Send the same edits one at a time and as a task does, and return how the speeds compare."""
     rows = QUICK if quick else FULL
     usual = PushSettings().max_concurrency
-    with ground() as here, start_simulator(customers=rows, organizations=1, seed=3) as simulator:
+    with bench_server() as here, start_simulator(customers=rows, organizations=1, seed=3) as simulator:
         alone, together = (_customers_per_second(here, simulator, rows, number) for number in (1, usual))
     return [Promise(f"crm_apply, {usual} customers at once to one, at {LATENCY_MS} ms a call", together / alone, 5.0)]
 
 
-def _customers_per_second(here: Ground, simulator: SimulatorProcess, rows: int, max_concurrency: int) -> float:
+def _customers_per_second(here: BenchServer, simulator: SimulatorProcess, rows: int, max_concurrency: int) -> float:
     warehouse = Warehouse(url_from_text(here.fresh_database("crm_apply", migrated=True)))
     control, key = simulator.control, TaskKey("bench", "apply")
     control.reset_switches()

@@ -8,7 +8,7 @@ import statistics
 import time
 from uuid import UUID
 
-from benchmarks.ground import ground
+from benchmarks.bench_server import bench_server
 from benchmarks.measure import Promise
 from syrve.api.dialects import dialect_named
 from syrve.crm.plan import PlanScope, PushPlan, PushPlanner
@@ -47,7 +47,7 @@ analyze crm.customer
 def run(*, quick: bool) -> list[Promise]:
     """Plan over a CRM of which nothing, everything and a thousandth is new, and return the promise's check."""
     rows = QUICK if quick else FULL
-    with ground() as here:
+    with bench_server() as here:
         warehouse = Warehouse(url_from_text(here.fresh_database("crm_plan", migrated=True)))
         with warehouse.transaction("fill") as cursor:
             cursor.execute(FILL, {"organization_id": ORGANIZATION_ID, "rows": rows})

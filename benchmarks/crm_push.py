@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from psycopg2.extras import execute_values
 
-from benchmarks.ground import Ground, ground
+from benchmarks.bench_server import BenchServer, bench_server
 from benchmarks.measure import (
     CLIENTS,
     OWN_ENVIRONMENT,
@@ -50,7 +50,7 @@ def run(*, quick: bool) -> list[Promise]:
     ways = {"ours": threads, loop: 1, threaded: threads}
     figures = Figures()
     print(f"A push of {rows:,} edited customers, {LATENCY_MS} ms a call")
-    with ground() as here, start_simulator(customers=rows, organizations=1, seed=3, dialect="cloud") as simulator:
+    with bench_server() as here, start_simulator(customers=rows, organizations=1, seed=3, dialect="cloud") as simulator:
         simulator.control.set_switches(latency_ms=LATENCY_MS)
         for number in range(rounds):
             for name in in_turn(list(ways), number):
@@ -63,7 +63,9 @@ def run(*, quick: bool) -> list[Promise]:
     ]
 
 
-def _measure(here: Ground, simulator: SimulatorProcess, figures: Figures, number: int, name: str, threads: int) -> None:
+def _measure(
+    here: BenchServer, simulator: SimulatorProcess, figures: Figures, number: int, name: str, threads: int
+) -> None:
     [organization] = simulator.control.organizations()
     organization_id = organization["organization_id"]
     people = [

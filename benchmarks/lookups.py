@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.ground import ground
+from benchmarks.bench_server import bench_server
 from benchmarks.measure import CLIENTS, Figures, Promise, TooSlowError, in_turn, run_client, say
 from benchmarks.peers import PYIIKO, python_with
 from syrve_simulator.process import start_simulator
@@ -20,7 +20,7 @@ def run(*, quick: bool) -> list[Promise]:
     peer = PYIIKO[0]
     figures = Figures()
     with (
-        ground() as here,
+        bench_server() as here,
         start_simulator(customers=customers, organizations=1, seed=11, dialect="cloud", lookup_log=False) as simulator,
     ):
         organization_id = simulator.control.organizations()[0]["organization_id"]

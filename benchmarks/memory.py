@@ -3,7 +3,7 @@
 import json
 import sys
 
-from benchmarks.ground import fill_roster, ground
+from benchmarks.bench_server import bench_server, fill_roster
 from benchmarks.measure import CLIENTS, Figures, Promise, run_client, say
 from syrve_simulator.population.identity import Draw, Identities
 from syrve_simulator.process import start_simulator
@@ -20,7 +20,7 @@ def run(*, quick: bool) -> list[Promise]:
     print(f"Peak memory of one process that pulls {few:,} and {many:,} customers")
     figures = Figures()
     with (
-        ground() as here,
+        bench_server() as here,
         start_simulator(customers=many, organizations=1, seed=SEED, dialect="cloud", lookup_log=False) as simulator,
     ):
         organization_id = simulator.control.organizations()[0]["organization_id"]

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 
 from benchmarks import population
-from benchmarks.ground import Ground, Writes, execute, ground, peer_dsn, scalar, written
+from benchmarks.bench_server import BenchServer, Writes, bench_server, execute, peer_dsn, scalar, written
 from benchmarks.measure import (
     CLIENTS,
     OWN_ENVIRONMENT,
@@ -51,14 +51,14 @@ class Contestant:
     migrated: bool = False
     environment: Mapping[str, str] | None = None
     is_peer: bool = False
-    set_up: Callable[[Ground, str], dict[str, Any]] | None = None
+    set_up: Callable[[BenchServer, str], dict[str, Any]] | None = None
 
 
 def run(*, quick: bool) -> list[Promise]:
     """Measure, print each load's figures, and return what was promised of them."""
     count, tuning_count, rounds = QUICK if quick else FULL
     figures = Figures()
-    with ground() as here:
+    with bench_server() as here:
         texts = _rows_as_text(here, count)
         dlt_best = _tuned(here, "dlt", tuning_count)
         pandas_best = _tuned(here, "pandas", tuning_count)
@@ -128,7 +128,7 @@ def _promises(figures: Figures, count: int, dlt: str, pandas: str) -> list[Promi
 
 
 def _three_loads(
-    here: Ground, who: Contestant, count: int, figures: Figures, number: int | str, bound_seconds: float
+    here: BenchServer, who: Contestant, count: int, figures: Figures, number: int | str, bound_seconds: float
 ) -> None:
     dsn = here.fresh_database("contestant", migrated=who.migrated)
     more = who.set_up(here, dsn) if who.set_up else {}
@@ -212,13 +212,13 @@ def _peer(kind: str, name: str) -> Contestant:
     return Contestant(name, command, schemas, environment=PEER_ENVIRONMENT, is_peer=True, set_up=_peer_folder)
 
 
-def _peer_folder(here: Ground, dsn: str) -> dict[str, Any]:
+def _peer_folder(here: BenchServer, dsn: str) -> dict[str, Any]:
     """A pipeline's state lives as long as its database."""
     number = len(list(here.home.glob("pipelines-*")))
     return {"dsn": peer_dsn(dsn), "pipelines_dir": str(here.folder(f"pipelines-{number}"))}
 
 
-def _tuned(here: Ground, kind: str, count: int) -> str:
+def _tuned(here: BenchServer, kind: str, count: int) -> str:
     """Let every variant of a peer do the three loads once and return the name of the fastest."""
     print(f"Which settings suit {kind} best? {count:,} customers, three loads each")
     trial = Figures()
@@ -232,7 +232,7 @@ def _tuned(here: Ground, kind: str, count: int) -> str:
     return best
 
 
-def _rows_as_text(here: Ground, count: int) -> dict[str, str]:
+def _rows_as_text(here: BenchServer, count: int) -> dict[str, str]:
     """Let ours load once and keep the rows as COPY writes them: the raw contestant then loads the very same rows."""
     dsn = here.fresh_database("contestant", migrated=True)
     work = here.home / "work.json"
@@ -253,13 +253,13 @@ def _rows_as_text(here: Ground, count: int) -> dict[str, str]:
 def _raw(texts: dict[str, str]) -> list[Contestant]:
     command = (sys.executable, str(CLIENTS / "raw_copy.py"), "WORK")
 
-    def keyed(_: Ground, dsn: str) -> dict[str, Any]:
+    def keyed(_: BenchServer, dsn: str) -> dict[str, Any]:
         execute(dsn, "create schema raw")
         for table, (_columns, key) in population.TABLES.items():
             execute(dsn, f"create table raw.{table} (like syrve.{table}, primary key ({', '.join(key)}))")
         return {"texts": texts}
 
-    def indexed(_: Ground, dsn: str) -> dict[str, Any]:
+    def indexed(_: BenchServer, dsn: str) -> dict[str, Any]:
         execute(
             dsn,
             "create schema raw",

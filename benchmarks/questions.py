@@ -6,7 +6,7 @@ import time
 
 import psycopg2
 
-from benchmarks.ground import execute, ground
+from benchmarks.bench_server import bench_server, execute
 from benchmarks.measure import ROOT, Promise
 from syrve.customers.daily_balance import keep_daily_balance
 from syrve.warehouse.database import Warehouse
@@ -124,7 +124,7 @@ FILL = (
 def run(*, quick: bool) -> list[Promise]:
     """Fill a warehouse, ask, and return the median of each question."""
     customers = QUICK_CUSTOMERS if quick else CUSTOMERS
-    with ground() as here:
+    with bench_server() as here:
         dsn = here.fresh_database("questions", migrated=True)
         started = time.monotonic()
         execute(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg2
 
-from benchmarks.ground import Ground, execute, ground, scalar
+from benchmarks.bench_server import BenchServer, bench_server, execute, scalar
 from benchmarks.measure import Figures, Promise, say
 from syrve.findings.reconcile import reconcile
 from syrve.findings.thresholds import Thresholds
@@ -153,7 +153,7 @@ def run(*, quick: bool) -> list[Promise]:
     """Fill both ledgers, work out some hours over each in turn, and return how the times compare."""
     small, large, hours = QUICK if quick else FULL
     figures = Figures()
-    with ground() as here:
+    with bench_server() as here:
         ledgers = [_filled(here, size, recent=small) for size in (small, large)]
         for hour in range(hours):
             for each in ledgers:
@@ -176,7 +176,7 @@ def _slowest(figures: Figures, size: int) -> float:
     return max(figures.largest(f"{size:,}", name) for name in ("first", "later"))
 
 
-def _work_out(here: Ground, figures: Figures, ledger: Ledger, hour: int) -> None:
+def _work_out(here: BenchServer, figures: Figures, ledger: Ledger, hour: int) -> None:
     """Work out one hour; the first one finds everything, later ones what is new."""
     cpu_seconds, started = here.cpu_seconds(), time.monotonic()
     warehouse = Warehouse(url_from_text(ledger.dsn))
@@ -196,7 +196,7 @@ def _work_out(here: Ground, figures: Figures, ledger: Ledger, hour: int) -> None
     )
 
 
-def _filled(here: Ground, size: int, *, recent: int) -> Ledger:
+def _filled(here: BenchServer, size: int, *, recent: int) -> Ledger:
     """Fill the ledger's tables past its triggers; keys and indexes are made after the rows, statistics last."""
     started = time.monotonic()
     dsn = here.fresh_database(f"ledger_{size}", migrated=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import psycopg2
 
-from benchmarks.ground import ground
+from benchmarks.bench_server import bench_server
 from benchmarks.measure import Promise
 from syrve.signals.secret_book import add_secret
 from syrve.signals.secrets import new_secret
@@ -145,7 +145,7 @@ def let_in(dsn: str) -> None:
 def run(*, quick: bool) -> list[Promise]:
     """One minute at 1,000 a second into one process; sender, receiver and Postgres share the machine."""
     seconds = 3 if quick else 60
-    with ground() as here:
+    with bench_server() as here:
         dsn = here.fresh_database("signals", migrated=True)
         let_in(dsn)
         receiver = ReceiverProcess(dsn, here.home / "receiver.log")

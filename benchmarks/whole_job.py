@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.ground import Ground, fill_roster, ground, peer_dsn
+from benchmarks.bench_server import BenchServer, bench_server, fill_roster, peer_dsn
 from benchmarks.measure import (
     CLIENTS,
     OWN_ENVIRONMENT,
@@ -36,7 +36,7 @@ THREADS_WITHOUT_LATENCY = 8  # more only wait for the interpreter's lock
 class Job:
     """What all contestants of one setting are given."""
 
-    here: Ground
+    here: BenchServer
     simulator: SimulatorProcess
     organization_id: str
     phones: list[str]
@@ -53,7 +53,7 @@ def run(*, quick: bool) -> list[Promise]:
     count, tuning_count, rounds = QUICK if quick else FULL
     promises = []
     with (
-        ground() as here,
+        bench_server() as here,
         start_simulator(customers=count, organizations=1, seed=11, dialect="cloud", lookup_log=False) as simulator,
     ):
         organization_id = simulator.control.organizations()[0]["organization_id"]

@@ -70,7 +70,7 @@ with DAG(
             items=forms.UUID,
             maxItems=1_000,
             title="Customer ids",
-            description="For source ids: one a line. Never phones or cards, for Airflow keeps what is typed here: use a file or a query.",
+            description="For source ids: one per line. Never phones or cards, for Airflow keeps what is typed here: use a file or a query.",
         ),
         **forms.file_or_query("guests.csv", hint="Write no phone into it."),
         "not_refreshed_since": Param(

@@ -67,7 +67,7 @@ with DAG(
             type=["null", "array"],
             items=forms.UUID,
             title="Organizations",
-            description="Ids, one a line; empty means all that the ledger knows.",
+            description="Ids, one per line; empty means all that the ledger knows.",
         ),
         "thresholds": Param(
             settings.finding_thresholds(),

@@ -98,7 +98,7 @@ with DAG(
             items=forms.UUID,
             maxItems=100,
             title="Findings",
-            description="Ids of wallet.finding, one a line: these, whatever their rule, severity and age.",
+            description="Ids of wallet.finding, one per line: these, whatever their rule, severity and age.",
         ),
         "max_holds": Param(
             20,

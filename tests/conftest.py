@@ -27,7 +27,7 @@ MARKERS = {
     "tests/e2e/": "e2e",
     "tests/devstack/test_stack_for_real": "e2e",
     "tests/findings/test_simulation": "seeded",
-    "tests/benchmarks/test_benchmarks_ground": "slow",
+    "tests/benchmarks/test_benchmarks_server": "slow",
     "tests/compose/test_image_healthcheck": "slow",
     "tests/crm/test_push_converges": "slow",
     "tests/crm/test_push_under_faults": "slow",

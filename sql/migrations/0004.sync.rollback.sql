@@ -1,5 +1,6 @@
 drop function sync.let_through(bigint);
 drop function sync.drop_held_back(bigint);
+drop function sync.carry_out_decision(bigint, text);
 drop function sync.make_held_back_due(bigint);
 drop table sync.held_back;
 drop table sync.breaker;

@@ -500,13 +500,30 @@ as $$
 $$;
 comment on function sync.make_held_back_due(bigint) is 'Makes every identity that a breaker holds due now, in key order as every other writer of the roster.';
 
+create function sync.carry_out_decision(breaker bigint, decision text) returns bigint
+language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    due bigint := sync.make_held_back_due($1);
+begin
+    case $2
+        when 'let_through' then
+            update sync.held_back as held set let_through_at = now() where held.breaker_id = $1;
+        when 'dropped' then
+            delete from sync.held_back as held where held.breaker_id = $1;
+    end case;
+    return due;
+end
+$$;
+comment on function sync.carry_out_decision(bigint, text) is
+'Does with what a breaker holds back what was decided. Called by the functions that decide, as the owner. Returns how many are due.';
+
 -- As the owner, because operations may decide, and may neither name another as who did, nor write breakers, held rows or the roster.
 create function sync.let_through(breaker bigint) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    due bigint;
 begin
     update sync.breaker as known
     set decision = 'let_through', decided_at = now(), decided_by = session_user
@@ -514,9 +531,7 @@ begin
     if not found then
         raise exception 'breaker % is not undecided; see sync.breaker', breaker using errcode = 'no_data_found';
     end if;
-    due := sync.make_held_back_due(breaker);
-    update sync.held_back as held set let_through_at = now() where held.breaker_id = breaker;
-    return due;
+    return sync.carry_out_decision(breaker, 'let_through');
 end
 $$;
 comment on function sync.let_through(bigint) is
@@ -527,8 +542,6 @@ create function sync.drop_held_back(breaker bigint) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-    due bigint;
 begin
     update sync.breaker as known
     set decision = 'dropped', decided_at = now(), decided_by = session_user
@@ -536,9 +549,7 @@ begin
     if not found then
         raise exception 'breaker % is not undecided; see sync.breaker', breaker using errcode = 'no_data_found';
     end if;
-    due := sync.make_held_back_due(breaker);
-    delete from sync.held_back as held where held.breaker_id = breaker;
-    return due;
+    return sync.carry_out_decision(breaker, 'dropped');
 end
 $$;
 comment on function sync.drop_held_back(bigint) is

@@ -161,7 +161,6 @@ declare
     approval record;
     known sync.breaker%rowtype;
     kept bigint;
-    due bigint;
 begin
     select asked.approval_id into approval
     from sync.approval_state as asked
@@ -195,13 +194,7 @@ begin
         update sync.held_back as held set breaker_id = known.breaker_id where held.breaker_id = $1 and held.held_at > $3;
         update crm.push_held_back as held set breaker_id = known.breaker_id where held.breaker_id = $1 and held.held_at > $3;
     end if;
-    due := sync.make_held_back_due($1);
-    if $2 = 'let_through' then
-        update sync.held_back as held set let_through_at = now() where held.breaker_id = $1;
-    else
-        delete from sync.held_back as held where held.breaker_id = $1;
-    end if;
-    return due;
+    return sync.carry_out_decision($1, $2);
 end
 $$;
 comment on function sync.decide_breaker(bigint, text, timestamptz, text) is

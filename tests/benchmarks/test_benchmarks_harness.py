@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg2.extensions
 import pytest
+from benchmarks.bench_server import peer_dsn
 from benchmarks.clients.limiter import WINDOW_SECONDS, Limiter
-from benchmarks.ground import peer_dsn
 from benchmarks.measure import ClientFailedError, Figures, Promise, TooSlowError, in_turn, run_client
 from hypothesis import given
 from hypothesis import strategies as st

@@ -191,3 +191,19 @@ def test_analysts_see_every_column_or_a_reason_is_stated(warehouse: Warehouse, e
         shown = {name for (name,) in cursor.fetchall()}
 
     assert of_the_mirror(warehouse, entity) - shown == NOT_SHOWN_TO_ANALYSTS.get(entity, {}).keys()
+
+
+FOR_JOINS_ONLY = {"phone", "is_current"}
+"""Columns of the masked views that serve other views."""
+KEPT_BY_HISTORY_ALONE = {"deleted_at", "merged_into", "first_seen_at", "checked_at", "changed_at"}
+"""What is so now, and no part of a version."""
+
+
+@pytest.mark.parametrize("entity", ["customer", "card"])
+def test_analysts_views_show_what_the_masked_view_has(warehouse: Warehouse, entity: str) -> None:
+    masked = columns(warehouse, f"secret.{entity}_masked") - FOR_JOINS_ONLY
+
+    assert masked - columns(warehouse, f"analytics.{entity}_history") - KEPT_BY_HISTORY_ALONE == set()
+    present = {"card_valid_to": "valid_to"}
+    shown = {present.get(name, name) for name in masked - {"valid_from", "valid_to"}}
+    assert shown - columns(warehouse, f"analytics.{entity}") == set()

@@ -128,7 +128,7 @@ group by 1
 
 
 @dataclass
-class Stage:
+class Mergers:
     """A warehouse, two connections that merge, and an organization of the example's own."""
 
     warehouse: Warehouse
@@ -195,19 +195,19 @@ VIEWS = {
 
 
 @pytest.fixture
-def new_stage(warehouse: Warehouse) -> Iterator[Callable[[], Stage]]:
+def new_mergers(warehouse: Warehouse) -> Iterator[Callable[[], Mergers]]:
     with ExitStack() as stack:
         connections = [stack.enter_context(warehouse.connect()) for _ in range(3)]
         for each in connections:
             prepare_staging(each)
-        yield lambda: Stage(warehouse, connections)
+        yield lambda: Mergers(warehouse, connections)
 
 
-def merge_both(stage: Stage, first: list[LookupResult], second: list[LookupResult], *, first_crashes: bool) -> None:
+def merge_both(mergers: Mergers, first: list[LookupResult], second: list[LookupResult], *, first_crashes: bool) -> None:
     """Merge a batch while another one is open, which then commits or is lost."""
-    one, two = stage.connections[:2]
+    one, two = mergers.connections[:2]
     take_leases(two, [each.lookup for each in second], 1001)
-    stage.merge(first, 0)
+    mergers.merge(first, 0)
 
     def follow() -> None:
         with transaction(two, "merge") as cursor:
@@ -215,7 +215,7 @@ def merge_both(stage: Stage, first: list[LookupResult], second: list[LookupResul
 
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(follow)
-        wait_until(lambda: following.done() or blocked_by_others(stage.warehouse, two))
+        wait_until(lambda: following.done() or blocked_by_others(mergers.warehouse, two))
         if first_crashes:
             one.rollback()
         else:
@@ -232,51 +232,51 @@ def apart(first: list[LookupResult], second: list[LookupResult]) -> list[LookupR
 @PATIENT
 @given(schedule=st.lists(steps, min_size=1, max_size=7))
 def test_mirror_is_the_newest_answer_and_history_replays_to_it(
-    new_stage: Callable[[], Stage], schedule: list[Any]
+    new_mergers: Callable[[], Mergers], schedule: list[Any]
 ) -> None:
-    stage, model = new_stage(), AnswerModel()
+    mergers, model = new_mergers(), AnswerModel()
     for kind, batch, other in schedule:
-        answers = stage.answers(batch)
+        answers = mergers.answers(batch)
         if kind in ("both", "first crashes"):
-            following = apart(answers, stage.answers(other))
-            merge_both(stage, answers, following, first_crashes=kind == "first crashes")
+            following = apart(answers, mergers.answers(other))
+            merge_both(mergers, answers, following, first_crashes=kind == "first crashes")
             if kind == "both":
                 model.play(answers)
             model.play(following)
             continue
-        stage.merge(answers)
+        mergers.merge(answers)
         if kind == "crash":
-            stage.connections[0].rollback()
+            mergers.connections[0].rollback()
             continue
-        stage.connections[0].commit()
+        mergers.connections[0].commit()
         model.play(answers)
         if kind == "repeat":
-            stage.merge(answers, 1)
-            stage.connections[1].commit()
+            mergers.merge(answers, 1)
+            mergers.connections[1].commit()
             model.play(answers)
 
     for name in TABLES:
-        assert stage.history(name) == model.history[name]
-    assert stage.digests() == {key: known.digest for key, known in model.known.items()}
-    told = dict(rows(stage.warehouse, TOLD_AT, organization=stage.organization_id))
+        assert mergers.history(name) == model.history[name]
+    assert mergers.digests() == {key: known.digest for key, known in model.known.items()}
+    told = dict(rows(mergers.warehouse, TOLD_AT, organization=mergers.organization_id))
     assert told == {key: known.told_at for key, known in model.known.items()}
     leased = "select count(*) from sync.roster where organization_id = %s and lease is not null"
     if not any(kind in ("crash", "first crashes") for kind, *_ in schedule):
-        assert rows(stage.warehouse, leased, stage.organization_id) == [(0,)]
+        assert rows(mergers.warehouse, leased, mergers.organization_id) == [(0,)]
 
 
 @settings(PATIENT, max_examples=40, phases=[Phase.generate])  # no race can be played twice, so nothing can be shrunk
 @given(lanes=st.tuples(*[st.lists(batches, min_size=1, max_size=4)] * 3), are_known=st.booleans())
 def test_three_at_once_never_fail_and_end_with_the_newest_answer(
-    new_stage: Callable[[], Stage], lanes: Sequence[list[list[Said]]], are_known: bool
+    new_mergers: Callable[[], Mergers], lanes: Sequence[list[list[Said]]], are_known: bool
 ) -> None:
     """Three connections merge as fast as they can; each has identities of its own, all share the customers."""
-    stage, newest = new_stage(), AnswerModel()
+    mergers, newest = new_mergers(), AnswerModel()
     every: list[LookupResult] = []
     if are_known:
-        first = [result(stage.here(by_id(number)), customer(number), YEAR_ENDS) for number in NUMBERS]
-        stage.merge(first)
-        stage.connections[0].commit()
+        first = [result(mergers.here(by_id(number)), customer(number), YEAR_ENDS) for number in NUMBERS]
+        mergers.merge(first)
+        mergers.connections[0].commit()
         every += first
     tick = timedelta(microseconds=1)
     work: list[list[list[LookupResult]]] = []
@@ -285,7 +285,7 @@ def test_three_at_once_never_fail_and_end_with_the_newest_answer(
         for batch in lane:
             usable = [each for each in batch if each.lookup.kind == kind and (are_known or each.miss is not NOT_FOUND)]
             answers = [
-                replace(each, received_at=each.received_at + tick * len(every)) for each in stage.answers(usable)
+                replace(each, received_at=each.received_at + tick * len(every)) for each in mergers.answers(usable)
             ]
             every += answers
             mine.append(answers)
@@ -295,8 +295,8 @@ def test_three_at_once_never_fail_and_end_with_the_newest_answer(
     def run(number: int) -> None:
         start.wait(PATIENCE_SECONDS)
         for batch in work[number]:
-            stage.merge(batch, number)
-            stage.connections[number].commit()
+            mergers.merge(batch, number)
+            mergers.connections[number].commit()
 
     with ThreadPoolExecutor(3) as pool:
         for running in [pool.submit(run, number) for number in range(3)]:
@@ -304,11 +304,11 @@ def test_three_at_once_never_fail_and_end_with_the_newest_answer(
 
     for each in sorted(every, key=lambda answer: answer.received_at):
         newest.play([each])
-    assert stage.digests() == {key: known.digest for key, known in newest.known.items()}
+    assert mergers.digests() == {key: known.digest for key, known in newest.known.items()}
     for name in TABLES:
-        assert current(stage.history(name), newest) == current(newest.history[name], newest)
+        assert current(mergers.history(name), newest) == current(newest.history[name], newest)
     moments = {each.received_at for each in every}
-    for versions in stage.history("customer").values():
+    for versions in mergers.history("customer").values():
         assert all(before[2] == after[1] for before, after in pairwise(versions)), "no gap"
         assert {version[1] for version in versions} <= moments
 

@@ -23,7 +23,7 @@ SKEWS = [timedelta(), timedelta(seconds=90), timedelta(hours=-1), timedelta(days
 
 
 @dataclass
-class Story:
+class PullScenario:
     """What happens at Syrve and here, in an order that chance decides."""
 
     syncing: Syncing
@@ -92,49 +92,51 @@ def own_simulator() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture
-def tell(own_simulator: SimulatorProcess, warehouse: Warehouse) -> Callable[[int], Story]:
+def make_scenario(own_simulator: SimulatorProcess, warehouse: Warehouse) -> Callable[[int], PullScenario]:
     own_simulator.control.clear_faults()
     config = SyrveConfig(base_url=own_simulator.url, api_login="demo-login")
     syncing = Syncing(own_simulator, warehouse, config, settings=PullSettings(batch_size=40))
 
-    def begin(seed: int) -> Story:
+    def begin(seed: int) -> PullScenario:
         guests = [each["customer_id"] for each in syncing.customers(GUESTS)]
         syncing.add(id=guests)
         syncing.pull()
-        return Story(syncing, random.Random(seed), guests)
+        return PullScenario(syncing, random.Random(seed), guests)
 
     return begin
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_mirror_converges_to_syrve_whatever_happens_meanwhile(tell: Callable[[int], Story], seed: int) -> None:
-    story = tell(seed)
+def test_mirror_converges_to_syrve_whatever_happens_meanwhile(
+    make_scenario: Callable[[int], PullScenario], seed: int
+) -> None:
+    scenario = make_scenario(seed)
     acts = [
-        story.other_writer_changes_a_customer,
-        story.other_writer_changes_a_customer,
-        story.syrve_forgets_a_customer,
-        story.nobody_is_found,
-        story.service_is_well,
-        story.service_fails_half_of_the_time,
-        story.pull,
-        story.pull,
-        story.pull,
-        story.person_decides,
+        scenario.other_writer_changes_a_customer,
+        scenario.other_writer_changes_a_customer,
+        scenario.syrve_forgets_a_customer,
+        scenario.nobody_is_found,
+        scenario.service_is_well,
+        scenario.service_fails_half_of_the_time,
+        scenario.pull,
+        scenario.pull,
+        scenario.pull,
+        scenario.person_decides,
     ]
     for _ in range(STEPS):
-        before = story.deleted
-        act = story.chance.choice(acts)
+        before = scenario.deleted
+        act = scenario.chance.choice(acts)
         act()
-        wrongly = story.deleted - story.gone - before
-        assert len(wrongly) <= story.syncing.settings.breaker.at_least, "one run deletes no more than it may"
-        assert story.syncing.value("select coalesce(bool_and(fetched_at <= now()), true) from syrve.customer")
+        wrongly = scenario.deleted - scenario.gone - before
+        assert len(wrongly) <= scenario.syncing.settings.breaker.at_least, "one run deletes no more than it may"
+        assert scenario.syncing.value("select coalesce(bool_and(fetched_at <= now()), true) from syrve.customer")
 
-    story.heal()
+    scenario.heal()
 
-    assert story.deleted == story.gone
-    known = dict(story.syncing.rows("select customer_id::text, surname from syrve.customer"))
-    assert {one: known[one] for one in story.surnames if one not in story.gone} == {
-        one: surname for one, surname in story.surnames.items() if one not in story.gone
+    assert scenario.deleted == scenario.gone
+    known = dict(scenario.syncing.rows("select customer_id::text, surname from syrve.customer"))
+    assert {one: known[one] for one in scenario.surnames if one not in scenario.gone} == {
+        one: surname for one, surname in scenario.surnames.items() if one not in scenario.gone
     }
-    assert story.syncing.value("select count(*) from sync.held_back") == 0
-    assert story.syncing.value("select count(*) from sync.breaker where decision is null") == 0
+    assert scenario.syncing.value("select count(*) from sync.held_back") == 0
+    assert scenario.syncing.value("select count(*) from sync.breaker where decision is null") == 0

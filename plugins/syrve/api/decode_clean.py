@@ -17,11 +17,11 @@ from msgspec import Meta
 
 from syrve.api.fields import MAX_TEXT_LENGTH, calendar_day, exact_number, is_no_date, utc_moment
 from syrve.api.models import Card, Category, Customer, Sex, WalletBalance
+from syrve.identifiers import UUID_PATTERN
 from syrve.values import storable_json, storable_text
 
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_Uuid = Annotated[str, Meta(pattern=rf"^{_UUID}\Z")]
-_UuidOrEmpty = Annotated[str, Meta(pattern=rf"^({_UUID})?\Z")]
+_Uuid = Annotated[str, Meta(pattern=rf"^{UUID_PATTERN}\Z")]
+_UuidOrEmpty = Annotated[str, Meta(pattern=rf"^({UUID_PATTERN})?\Z")]
 _Text = Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
 _SmallInt = Annotated[int, Meta(gt=-(2**31), lt=2**31)]
 

@@ -15,12 +15,13 @@ from uuid import UUID
 
 from syrve.api.models import FieldProblem
 from syrve.errors import SyrveProviderError
+from syrve.identifiers import UUID_PATTERN
 from syrve.values import MAX_NUMBER_DIGITS, storable_text
 
 T = TypeVar("T")
 MAX_TEXT_LENGTH = 1_000
 _KEPT_VALUE_LENGTH = 200
-_CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_CANONICAL_UUID = re.compile(UUID_PATTERN)
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 

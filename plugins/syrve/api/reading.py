@@ -15,9 +15,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from syrve.api.decode import parse_json
+from syrve.identifiers import UUID_PATTERN
 
 _SAFE_CODE = re.compile(r"(?=.{3,60}$)[A-Z][A-Za-z]*(?:_[A-Za-z]+)+")
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(UUID_PATTERN, re.IGNORECASE)
 _PAGE = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|\?xml|h1|center|!--)", re.IGNORECASE)
 _MISSING_RIGHT = re.compile(r"right\s+(\S+)\s+is not allowed", re.IGNORECASE)
 _TROUBLE = re.compile(

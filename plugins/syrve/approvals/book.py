@@ -11,6 +11,7 @@ from typing import Literal
 from syrve.approvals.errors import AnswerNotCounted, LimitExceeded, NotApproved
 from syrve.approvals.rules import DAY_SECONDS, ApproverRules, MoneyLimits, User
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
+from syrve.warehouse.locks import lock_until_end
 from syrve.warehouse.sql_files import sql
 
 Kind = Literal["topup", "release", "crm_push", "erasure", "breaker"]
@@ -190,7 +191,7 @@ class ApprovalBook:
 
 def check_limits(cursor: Cursor, kind: Kind, amount: Decimal, limits: MoneyLimits) -> None:
     """Raise `LimitExceeded` where an amount is above the limit of a run, or above what is left of the day's; one transaction at a time."""
-    cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"approvals of {kind}",))
+    lock_until_end(cursor, f"approvals of {kind}")
     problem = limits.run_problem(amount) or limits.day_problem(amount, approved_lately(cursor, kind))
     if problem is not None:
         raise LimitExceeded(f"{kind}: {problem}; nothing is sent")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,8 @@ from syrve.findings.rules import COLUMNS, Rule, all_rules
 from syrve.findings.thresholds import Limits, Thresholds
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
-from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
+from syrve.warehouse.errors import WarehouseError
+from syrve.warehouse.locks import alone
 from syrve.warehouse.sql_files import sql
 
 log = logging.getLogger(__name__)
@@ -118,25 +119,15 @@ def _one(
     return result
 
 
-@contextmanager
-def _alone(connection: Connection, organization_id: str) -> Iterator[None]:
-    """Keep every other run off this organization; a run that dies frees it, since Postgres drops its connection."""
-    key = f"{_LOCK_CLASS}.{organization_id}"
-    try:
-        with transaction(connection, "wait for the other run at this organization") as cursor:
-            cursor.execute("select set_config('lock_timeout', %s, true)", (f"{LOCK_WAIT_SECONDS:.0f}s",))
-            cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (key,))
-    except WarehouseUnavailable:
-        raise WarehouseUnavailable(
-            f"another run has been at the findings of {organization_id} for {LOCK_WAIT_SECONDS:.0f} seconds; try again"
-        ) from None
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.rollback()
-            with transaction(connection, "let other runs at this organization") as cursor:
-                cursor.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
+def _alone(connection: Connection, organization_id: str) -> AbstractContextManager[None]:
+    """Keep every other run off this organization."""
+    return alone(
+        connection,
+        f"{_LOCK_CLASS}.{organization_id}",
+        wait_seconds=LOCK_WAIT_SECONDS,
+        place="this organization",
+        busy=f"another run has been at the findings of {organization_id} for {LOCK_WAIT_SECONDS:.0f} seconds; try again",
+    )
 
 
 def _evaluate(

@@ -14,14 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from syrve.findings.errors import MalformedRule
 from syrve.findings.thresholds import LIMIT_NAMES
+from syrve.severity import SEVERITIES, Severity
 from syrve.warehouse.sql_files import sql_folder
 
-Severity = Literal["low", "medium", "high", "critical"]
-SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 COLUMNS = (
     "subject",
     "organization_id",

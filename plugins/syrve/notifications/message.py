@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from syrve.reports.cells import id_only, money
+from syrve.severity import SEVERITIES
 
 if TYPE_CHECKING:
     from syrve.notifications.channels import Kind
 
-SEVERITIES = ("low", "medium", "high", "critical")
 MOST_GROUPS = 30
 """Groups beyond these are told as one line."""
 ChangeKind = Literal["opened", "raised", "amount_changed", "closed", "passed"]

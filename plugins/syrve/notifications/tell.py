@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from syrve.notifications.errors import ChannelFailed
 from syrve.notifications.message import Change, OpenGroup, word_message
+from syrve.warehouse import locks
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
-from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.sql_files import sql
 
 if TYPE_CHECKING:
@@ -136,22 +136,12 @@ def _write(connection: Connection, asked: dict[str, Any], changes: Sequence[Chan
         cursor.execute(sql("notify/told.sql"), asked | rows)
 
 
-@contextmanager
-def alone(connection: Connection, channel: str) -> Iterator[None]:
-    """Keep every other run off this channel; a run that dies frees it, since Postgres drops its connection."""
-    key = f"syrve.notifications.{channel}"
-    try:
-        with transaction(connection, "wait for the other run at this channel") as cursor:
-            cursor.execute("select set_config('lock_timeout', %s, true)", (f"{LOCK_WAIT_SECONDS:.0f}s",))
-            cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (key,))
-    except WarehouseUnavailable:
-        raise WarehouseUnavailable(
-            f"another run has been telling {channel} for {LOCK_WAIT_SECONDS:.0f} seconds; try again"
-        ) from None
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.rollback()
-            with transaction(connection, "let other runs at this channel") as cursor:
-                cursor.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (key,))
+def alone(connection: Connection, channel: str) -> AbstractContextManager[None]:
+    """Keep every other run off this channel."""
+    return locks.alone(
+        connection,
+        f"syrve.notifications.{channel}",
+        wait_seconds=LOCK_WAIT_SECONDS,
+        place="this channel",
+        busy=f"another run has been telling {channel} for {LOCK_WAIT_SECONDS:.0f} seconds; try again",
+    )

@@ -73,7 +73,7 @@ def organization_ids(hint: str = "") -> dict[str, Param]:
             type=["null", "array"],
             items=UUID,
             title="Organizations",
-            description=f"Ids, one a line; empty means all that the connection gives. {hint}".strip(),
+            description=f"Ids, one per line; empty means all that the connection gives. {hint}".strip(),
         )
     }
 
@@ -214,7 +214,7 @@ def _meaning_of_cells() -> dict[str, Param]:
             items={"type": "string"},
             section=_FILE_FORMAT,
             title="Words for an empty cell",
-            description="One a line, such as NULL. Empty: only an empty cell is empty, and rows with NULL are rejected.",
+            description="One per line, such as NULL. Empty: only an empty cell is empty, and rows with NULL are rejected.",
         ),
         "columns": Param(
             None,

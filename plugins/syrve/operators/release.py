@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from syrve import severity
 from syrve.hooks.wallet import SyrveWalletHook
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, run_of, task_key, told
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_ANSWER_HOURS = 24.0
-RULES, DEFAULT_RULES, SEVERITIES = policy.RULES, policy.DEFAULT_RULES, policy.SEVERITIES
+RULES, DEFAULT_RULES, SEVERITIES = policy.RULES, policy.DEFAULT_RULES, severity.SEVERITIES
 
 
 class SyrvePlanReleaseOperator(SyrveOperator):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any
 
+from syrve.identifiers import UUID_PATTERN
 from syrve.optional import is_installed, require_extra
 from syrve.sources.bad_rows import SUFFIX
 from syrve.sources.errors import UnusableSource
@@ -22,7 +23,7 @@ from syrve.whole_files import SHOWN, put_whole
 
 _LINES = 2_000
 _BATCH_ROWS = 10_000
-_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_ID = re.compile(UUID_PATTERN, re.IGNORECASE)
 _NOBODY = "erased"
 _PACKED = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".xls", ".ods", ".pdf", ".docx")
 

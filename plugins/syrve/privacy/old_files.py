@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from syrve.identifiers import UUID_PATTERN
+
 _OURS = {
     "reports": re.compile(r"findings-\d{8}T\d{6}Z-[0-9a-f]{8}\.(csv|html)"),
-    "exports": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.json"),
+    "exports": re.compile(rf"{UUID_PATTERN}\.json"),
 }
 """Names that the operators give: nothing else in the folders is touched."""
 _PART = re.compile(r"\.[0-9a-f]{32}\.part")

@@ -16,6 +16,7 @@ from syrve.release.policy import DEFAULT_RULES, RULES, severities_from
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Cursor, Warehouse, transaction
 from syrve.warehouse.errors import warehouse_errors
+from syrve.warehouse.locks import lock_until_end
 from syrve.warehouse.sql_files import sql
 
 MOST_HOLDS = 100
@@ -113,7 +114,7 @@ class ReleasePlanner:
 
     def _choose(self, cursor: Cursor, choice: ReleaseChoice, *, dry_run: bool) -> ReleasePlan:
         # Two runs that choose at once must not both ask about a hold: the second waits, and then sees the first one's question.
-        cursor.execute("select pg_advisory_xact_lock(hashtextextended('wallet.release', 0))")
+        lock_until_end(cursor, "wallet.release")
         cursor.execute(
             sql("release/candidates.sql"),
             {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from syrve.severity import SEVERITIES
+
 DEFAULT_RULES = ("charged_hold_open", "order_failed_hold_open")
 """By the ledger nobody needs these holds any more."""
 
@@ -11,8 +13,6 @@ RULES = (*DEFAULT_RULES, "duplicate_hold", "stale_hold", "hold_without_order", "
 The others are asked about only where they are chosen: of two holds the order service may know the second, a long order may still use its
 hold, an order may only be late, a hold may never have been made. A cancellation whose outcome is unknown is settled, and no other is sent.
 """
-
-SEVERITIES = ("low", "medium", "high", "critical")
 
 
 def severities_from(lowest: str) -> list[str]:

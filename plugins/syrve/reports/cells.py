@@ -9,11 +9,13 @@ from typing import Any
 
 import simplejson
 
+from syrve.identifiers import UUID_PATTERN
+
 WITHHELD = "(withheld)"
 """Stands for a text that does not look like an id, such as a name or a phone in the evidence of a rule of one's own."""
 # The first character keeps out what begins a formula: = + - @ and white space.
 _LIKE_AN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#|-]*")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UUID = re.compile(UUID_PATTERN, re.IGNORECASE)
 # A phone in one piece has 10 to 15 digits with its area or country code. In groups it is only recognised alone: dates and
 # numbers of receipts are written in groups too.
 _PHONE_DIGITS = re.compile(r"(?<![0-9a-zA-Z])[0-9]{10,15}(?![0-9a-zA-Z])")

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from syrve.reports.cells import AGES, age_text, id_only, money, time_text
 from syrve.reports.charts import Bar, Day, opened_and_closed, stacked_bars
 from syrve.reports.gather import Gathered
-from syrve.reports.tally import SEVERITIES, Tally
+from syrve.reports.tally import GRAVEST_FIRST, Tally
 
 TEMPLATES = Path(__file__).parent / "templates"
 AGE_COLOURS = ("age-1", "age-2", "age-3", "age-4")
@@ -120,14 +120,14 @@ def _findings(tally: Tally, rules: Mapping[str, RuleText]) -> dict[str, Any]:
     names = sorted(set(tally.sums["rule"]) & set(rules))
     return {
         "ages": list(zip(AGES, AGE_COLOURS, strict=True)),
-        "severities": [(severity, severity) for severity in SEVERITIES],
+        "severities": [(severity, severity) for severity in GRAVEST_FIRST],
         "by_rule": _amounts(by_rule, tally.counts("rule")),
         "by_organization": _amounts(by_organization, tally.counts("organization_id")),
         "more_organizations": f"“{OTHERS}” are {more:,} organizations; the CSV has each." if more else "",
         "risk_chart": _bars(by_rule, AGE_COLOURS, name="risk", title="Money at risk by rule and age"),
         "organization_chart": _bars(
             by_organization,
-            SEVERITIES,
+            GRAVEST_FIRST,
             name="organizations",
             title="Money at risk by organization and severity",
             label_length=8,

@@ -8,9 +8,9 @@ from decimal import Decimal
 import pandas as pd
 
 from syrve.reports.cells import AGES, age_of
+from syrve.severity import SEVERITIES
 
-SEVERITIES = ("critical", "high", "medium", "low")
-"""The gravest first."""
+GRAVEST_FIRST = SEVERITIES[::-1]
 _KEYS = ["rule", "age", "organization_id", "severity"]
 
 
@@ -60,7 +60,7 @@ class Tally:
 
     def table(self, rows: str, columns: str, value: str) -> pd.DataFrame:
         """Return sums of `value` (`amount` or `once`) by two keys, the largest row first; missing ones are zero."""
-        order = AGES if columns == "age" else SEVERITIES
+        order = AGES if columns == "age" else GRAVEST_FIRST
         if self.sums.empty:
             return pd.DataFrame(columns=list(order), dtype=object)
         summed = self.sums.groupby([rows, columns])[value].sum().unstack(columns)
@@ -70,7 +70,7 @@ class Tally:
 
 
 def _gravest(rows: pd.DataFrame, top: int) -> pd.DataFrame:
-    rank = {severity: place for place, severity in enumerate(SEVERITIES)}
+    rank = {severity: place for place, severity in enumerate(GRAVEST_FIRST)}
     order = pd.DataFrame(
         {
             "severity": rows["severity"].map(rank),

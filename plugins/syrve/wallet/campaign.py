@@ -14,6 +14,7 @@ from syrve.approvals.digest import digest_of
 from syrve.wallet.errors import UnusableOperation
 from syrve.wallet.operations import NOTHING_MOVED_TRY_AGAIN, Operation
 from syrve.warehouse.database import Cursor
+from syrve.warehouse.locks import lock_until_end
 from syrve.warehouse.sql_files import sql
 
 CREDITED_LATELY_DAYS = 30
@@ -164,7 +165,7 @@ def digest_of_rows(campaign: str, rows: Iterable[CampaignRow]) -> str:
 
 def lock_campaign(cursor: Cursor, campaign: str) -> None:
     """Keep other runs off the campaign's versions until the transaction ends."""
-    cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (source_of(campaign),))
+    lock_until_end(cursor, source_of(campaign))
 
 
 def latest_version(cursor: Cursor, campaign: str) -> Version:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +16,7 @@ from syrve.wallet.errors import LedgerConflict, LedgerFenced, WalletError
 from syrve.wallet.operations import Basis, Operation, OperationState, State
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
-from syrve.warehouse.errors import WarehouseUnavailable, warehouse_errors
+from syrve.warehouse.locks import drop_lock, take_lock
 from syrve.warehouse.sql_files import sql
 
 NAMED_ANOTHER_HOLD = "answer_names_another_hold"
@@ -198,14 +198,14 @@ class Ledger:
         """
         if connection is None:
             with self.warehouse.connect() as own:
-                _lock(own, what, wait_seconds)
+                take_lock(own, f"wallet {what}", wait_seconds=wait_seconds, place=what)
                 yield own
             return
-        _lock(connection, what, wait_seconds)
+        take_lock(connection, f"wallet {what}", wait_seconds=wait_seconds, place=what)
         try:
             yield connection
         finally:
-            _unlock(connection, what)
+            drop_lock(connection, f"wallet {what}", place=what)
 
     @contextmanager
     def alone_with_hold(
@@ -305,20 +305,3 @@ class Ledger:
 def named_another_hold(answered_id: str) -> dict[str, str]:
     """Return the evidence of an answer to a hold that can't be this hold's: whether it was made is not known."""
     return {"reason": NAMED_ANOTHER_HOLD, "answered_id": answered_id}
-
-
-def _lock(connection: Connection, what: str, wait_seconds: float) -> None:
-    with transaction(connection, f"wait for another process at {what}") as cursor:
-        milliseconds = max(1, int(wait_seconds * 1000))
-        cursor.execute("select set_config('lock_timeout', %s, true)", (f"{milliseconds}ms",))
-        cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (f"wallet {what}",))
-
-
-def _unlock(connection: Connection, what: str) -> None:
-    """Give a lock up; with a connection that is gone, it is gone too."""
-    if connection.closed:
-        return
-    with suppress(WarehouseUnavailable), warehouse_errors("end what is left of a transaction"):
-        connection.rollback()
-        with transaction(connection, f"let other processes at {what}") as cursor:
-            cursor.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (f"wallet {what}",))

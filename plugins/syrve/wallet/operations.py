@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
+from syrve.identifiers import UUID_PATTERN
 from syrve.values import storable_text
 from syrve.wallet.errors import UnusableOperation
 
@@ -23,7 +24,7 @@ STATES: tuple[State, ...] = ("planned", "sent", "confirmed", "rejected", "unknow
 
 MAX_TEXT_LENGTH = 200
 MAX_AMOUNT_DIGITS = 18
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile(UUID_PATTERN, re.IGNORECASE)
 _LIKE_A_PHONE = re.compile(r"\d(?:[\s().-]{0,2}\d){9,}")
 
 NOTHING_MOVED_TRY_AGAIN = frozenset(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.limits import BreakerSettings, Tally
+from syrve.warehouse.locks import lock_until_end
 from syrve.warehouse.runs import TaskKey
 from syrve.warehouse.sql_files import sql
 
@@ -49,9 +50,7 @@ def count_change(
     count the same wait until this transaction is over: so call it before rows are locked that they might hold.
     """
     if any(affected.values()):
-        cursor.execute(
-            "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"breaker {organization_id} {key.run_id} {kind}",)
-        )
+        lock_until_end(cursor, f"breaker {organization_id} {key.run_id} {kind}")
     values = _key(organization_id, kind, key) | {
         "task": key.task,
         "map_index": key.map_index,

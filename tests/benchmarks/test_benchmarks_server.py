@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from benchmarks.ground import Ground, Writes, execute, ground, scalar, written
+from benchmarks.bench_server import BenchServer, Writes, bench_server, execute, scalar, written
 from benchmarks.measure import CLIENTS, run_client
 
 from benchmarks import population
@@ -15,12 +15,12 @@ COUNT = 200
 
 
 @pytest.fixture(scope="module")
-def here() -> Iterator[Ground]:
-    with ground() as made:
+def here() -> Iterator[BenchServer]:
+    with bench_server() as made:
         yield made
 
 
-def merge(here: Ground, dsn: str, load: dict[str, Any]) -> tuple[dict[str, Any], Writes]:
+def merge(here: BenchServer, dsn: str, load: dict[str, Any]) -> tuple[dict[str, Any], Writes]:
     work = here.home / "work.json"
     work.write_text(json.dumps({"count": COUNT, "seed": 5, "load": load, "dsn": dsn}))
     with written(here, dsn, ["syrve"]) as writes:

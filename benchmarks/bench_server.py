@@ -23,7 +23,7 @@ ROW_VERSIONS = """
 """
 
 
-class Ground:
+class BenchServer:
     """One server with its disk writes as in production; a database for each contestant and round."""
 
     def __init__(self, server: PostgresServer, home: Path) -> None:
@@ -66,7 +66,7 @@ class Ground:
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
+def bench_server() -> Iterator[BenchServer]:
     """Run a server for one benchmark and remove it in the end."""
     with tempfile.TemporaryDirectory(prefix="syrve-bench-") as folder:
         home = Path(folder)
@@ -74,7 +74,7 @@ def ground() -> Iterator[Ground]:
         server = PostgresServer(home / "postgres", home / "postgres.log", durable=True)
         server.start()
         try:
-            yield Ground(server, home)
+            yield BenchServer(server, home)
         finally:
             server.stop(grace_seconds=10)
             server.remove()
@@ -91,7 +91,7 @@ class Writes:
 
 
 @contextmanager
-def written(here: Ground, dsn: str, schemas: list[str]) -> Iterator[Writes]:
+def written(here: BenchServer, dsn: str, schemas: list[str]) -> Iterator[Writes]:
     """Measure what the block writes, from a checkpoint on; the block's sessions must have ended with it."""
     execute(dsn, "vacuum (analyze)", "checkpoint")
     writes = Writes()
