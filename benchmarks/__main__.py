@@ -28,6 +28,7 @@ NAMES = (
     "crm_push",
     "reconcile",
     "questions",
+    "page",
 )
 LIMIT_MINUTES = 29.0
 

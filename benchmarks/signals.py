@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import psutil
 import psycopg2
 
 from benchmarks.bench_server import bench_server
@@ -64,6 +65,12 @@ class ReceiverProcess:
         self.url = self.process.stdout.readline().decode().split()[-1]
         self.process.stdout.close()
         self._port = int(self.url.split(":")[2].split("/")[0])
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it has spent so far."""
+        assert self.process is not None
+        times = psutil.Process(self.process.pid).cpu_times()
+        return times.user + times.system
 
     def kill(self) -> None:
         """End it as a machine does that loses power."""
@@ -152,12 +159,18 @@ def run(*, quick: bool) -> list[Promise]:
         receiver.start()
         try:
             asyncio.run(send(receiver.url, 200, 400))  # so that nothing is measured for the first time
+            before, started = (receiver.cpu_seconds(), here.cpu_seconds()), time.perf_counter()
             load = asyncio.run(send(receiver.url, 1_000, 1_000 * seconds))
+            took = time.perf_counter() - started
+            spent = [now - then for now, then in zip((receiver.cpu_seconds(), here.cpu_seconds()), before, strict=True)]
         finally:
             receiver.stop()
         found = kept(dsn)
     lost = len(load.taken - set(found))
     print(f"  {len(load.taken):,} taken, {lost} lost, {load.repeats} repeats")
+    thousands = len(load.taken) / 1_000
+    print(f"  {len(load.taken) / took:,.0f} a second of 1,000 that were due")
+    print(f"  processor seconds per 1,000: receiver {spent[0] / thousands:.3f}, Postgres {spent[1] / thousands:.3f}")
     print(f"  median {1000 * load.percentile(0.5):.1f} ms, 99th percentile {1000 * load.percentile(0.99):.1f} ms")
     return [
         Promise("signals lost at 1,000 a second", float(lost), 0.0, at_least=False, unit=""),

@@ -37,6 +37,7 @@ with DAG(
         listen_seconds=settings.SIGNALS_LISTEN_SECONDS,
         pool=settings.POOL,
         outlets=[
+            assets.ORGANIZATION,
             assets.CUSTOMER,
             assets.WALLET_BALANCE,
             assets.CARD,

@@ -401,6 +401,7 @@ create table sync.breaker_count (
     counted_at timestamptz not null default now(),
     primary key (organization_id, run_id, kind, field, task, map_index)
 );
+create index breaker_count_of_day on sync.breaker_count (organization_id, kind, counted_at);
 comment on table sync.breaker_count is 'How many customers each task of a run looked at or would write, and how many of them a change of one kind concerned.';
 comment on column sync.breaker_count.organization_id is 'Organization concerned.';
 comment on column sync.breaker_count.run_id is 'Airflow''s run id.';

@@ -27,9 +27,10 @@ select
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(lower(person.email), 'UTF8'))), 'hex') as email_hash,
     case
         when person.birthday is null then null
-        when extract(year from age(person.birthday)) < 25 then 'under 25'
-        when extract(year from age(person.birthday)) < 45 then '25-44'
-        when extract(year from age(person.birthday)) < 65 then '45-64'
+        -- By years alone: a band that changed on a birthday would tell it to whoever looks each day.
+        when extract(year from now()) - extract(year from person.birthday) < 25 then 'under 25'
+        when extract(year from now()) - extract(year from person.birthday) < 45 then '25-44'
+        when extract(year from now()) - extract(year from person.birthday) < 65 then '45-64'
         else '65 and over'
     end as age_band,
     person.sex,
@@ -139,7 +140,7 @@ comment on column secret.customer_masked.phone_masked is 'Begin of the phone''s 
 comment on column secret.customer_masked.phone_hash is 'Keyed hash of the phone (E.164): equal for equal phones, also across organizations.';
 comment on column secret.customer_masked.email_masked is 'Three stars if there is an e-mail address, else null.';
 comment on column secret.customer_masked.email_hash is 'Keyed hash of the e-mail address in lower case.';
-comment on column secret.customer_masked.age_band is 'Age today, in bands of twenty years; null without a birthday.';
+comment on column secret.customer_masked.age_band is 'Age that is reached this year, in bands of twenty years, so that no change tells a birthday; null without one.';
 comment on column secret.customer_masked.has_consent is 'Whether the consent to process personal data is in force now; null if none is known.';
 comment on column secret.customer_masked.deleted_at is 'Answer that first showed the customer deleted, after the last one that did not; null while not deleted.';
 comment on column secret.customer_masked.merged_into is

@@ -1,10 +1,13 @@
 -- The organizations of each account with what was promised to them and what is known of them, the budget of their account, and what other work took of
--- it in the last day: it comes first. Where several accounts share the warehouse, each bears its part of that by its budget.
+-- it in the last day: it comes first. Guests come by the week, so what signals took is the mean of seven days. Where several accounts share the
+-- warehouse, each bears its part of that by its budget.
 with other_work as (
-    select coalesce(sum(calls), 0)::double precision as calls
+    select
+        coalesce(sum(case when task like 'syrve\_signals.%%' then calls / 7.0 when updated_at > now() - interval '1 day' then calls end), 0)::double precision
+            as calls
     from sync.run
     where
-        updated_at > now() - interval '1 day'
+        updated_at > now() - interval '7 days'
         and task like any(array['syrve\_balances.%%', 'syrve\_backfill.%%', 'syrve\_crm\_push.%%', 'syrve\_signals.%%'])
 ),
 

@@ -120,7 +120,9 @@ class Pulls(RuleBasedStateMachine):
 
     @initialize()
     def meet(self) -> None:
-        self.chain.execute("truncate sync.roster, sync.held_back, sync.breaker, sync.reject, syrve.customer cascade")
+        self.chain.execute(
+            "truncate sync.roster, sync.held_back, sync.breaker, sync.breaker_count, sync.reject, syrve.customer cascade"
+        )
         self.service = Service()
         self.meanwhile: list[Callable[[], None]] = []
         self.runs = 0
@@ -216,7 +218,7 @@ class Pulls(RuleBasedStateMachine):
         if not hasattr(self, "service"):
             return
         self.service.finds_nobody, self.service.broken, self.meanwhile = False, {}, []
-        for _ in range(5):
+        for _ in range(8):  # a day loses two, until a decision begins it anew
             self.everybody_is_due()
             self.pull(0)
             self.person_decides("let_through")

@@ -179,12 +179,20 @@ def test_reject_that_names_an_erased_person_is_not_kept(persons: Persons) -> Non
 
 def test_signal_about_an_erased_person_is_not_kept(persons: Persons) -> None:
     persons.known_in_every_way()
+    waiting = "select count(*) from sync.signal where taken_at is null"
+    assert persons.rows(waiting) == [(2,)], "by both keys, and by the phone alone"
     persons.erase()
+    assert persons.rows(waiting) == [(0,)]
 
     persons.report()
+    assert persons.rows(waiting) == [(0,)]
 
-    assert persons.rows("select kind from sync.signal where identity_value is null") == []
-    assert "wallet.notified_movement" not in persons.traces()
+    persons.execute(
+        "insert into sync.signal (content_key, organization_id, kind, event_type, channel, customer_id) "
+        "values (sha256('other'), %s, 'balance', 'balance', 'webhook', gen_random_uuid())",
+        persons.organization_id,
+    )
+    assert persons.rows(waiting) == [(1,)], "that of another person is"
 
 
 @pytest.mark.parametrize(

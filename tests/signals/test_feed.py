@@ -3,20 +3,21 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from fixtures.pulls import Syncing
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
-from syrve.api.errors import UnsupportedByDialect
+from syrve.api.errors import Rejected, UnsupportedByDialect
 from syrve.organizations import write_organizations
 from syrve.signals.errors import SignalError
-from syrve.signals.feed import FeedRead, OrderFeed
+from syrve.signals.feed import GUARANTEED, PAD, FeedRead, OrderFeed
 from syrve.signals.secret_book import hashes_of
 from syrve.signals.secrets import hash_of
 from syrve.signals.set_webhooks import WebhookSetup
-from syrve.signals.webhooks import WebhooksTaken, merged_filter
+from syrve.signals.webhooks import WANTED, WebhooksTaken, merged_filter
 from syrve.signals.work import SignalWork
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.process import SimulatorProcess, start_simulator
@@ -26,7 +27,7 @@ URL = "https://receiver.example.com/syrve-signals/events"
 
 @pytest.fixture(scope="module")
 def live_service() -> Iterator[SimulatorProcess]:
-    with start_simulator(customers=40, seed=7, dialect="cloud") as process:
+    with start_simulator(customers=40, seed=7, dialect="cloud", record_requests=True) as process:
         yield process
 
 
@@ -127,7 +128,7 @@ def test_feed_that_breaks_off_keeps_its_place(feeding: Feeding) -> None:
     feeding.place()
     feeding.control.set_faults([{"operation": "orders_by_date", "fault": "status", "status": 400, "after": 3}])
 
-    with pytest.raises(Exception, match="orders_by_date"):
+    with pytest.raises(Rejected, match="orders_by_date"):
         feeding.read()
 
     assert feeding.syncing.value("select count(*) from sync.order_bookmark") == 0
@@ -194,8 +195,11 @@ def test_address_that_could_leak_is_refused(feeding: Feeding, url: str) -> None:
         )
 
 
-def test_filter_of_odd_shape_is_completed(feeding: Feeding) -> None:
-    assert merged_filter({"tableOrderFilter": None, "x": 1})["x"] == 1
+def test_filter_of_odd_shape_is_completed() -> None:
+    merged = merged_filter({"tableOrderFilter": None, "x": 1})
+
+    assert merged == {"x": 1, **WANTED}
+    assert merged["tableOrderFilter"] == {"orderStatuses": ["New", "Bill", "Closed", "Deleted"], "errors": True}
 
 
 def test_moment_of_an_order_is_that_of_its_last_change(feeding: Feeding) -> None:
@@ -211,8 +215,14 @@ def test_organizations_clock_decides_the_windows(feeding: Feeding) -> None:
         write_organizations(
             feeding.syncing.warehouse, client.organizations(), time_zone="Asia/Vladivostok", account="a"
         )
-    order = feeding.place()
+    before = len(feeding.control.recorded_requests("orders_by_date"))
+    zone = ZoneInfo("Asia/Vladivostok")
+    now = datetime.now(zone)
 
     feeding.read()
 
-    assert feeding.syncing.value("select count(*) from sync.signal where order_id = %s", order["id"]) == 1
+    asked = [each["body"] for each in feeding.control.recorded_requests("orders_by_date")[before:]]
+    first = datetime.strptime(asked[0]["deliveryDateFrom"], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=zone)
+    last = datetime.strptime(asked[-1]["deliveryDateTo"], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=zone)
+    assert abs(first - (now - GUARANTEED - PAD)) < timedelta(minutes=30)
+    assert abs(last - (now + PAD)) < timedelta(minutes=30)

@@ -153,12 +153,27 @@ def test_masked_customers_are_alike_in_groups(syncing: Syncing, analyst: Warehou
         (90, "65 and over"),
     ],
 )
-def test_age_band_is_that_of_today(syncing: Syncing, analyst: Warehouse, years: int, band: str) -> None:
+def test_age_band_is_that_of_this_year(syncing: Syncing, analyst: Warehouse, years: int, band: str) -> None:
     [customer] = syncing.customers(1)
     syncing.add(phone=[customer["phone"]])
     syncing.pull()
     with syncing.warehouse.transaction("set the birthday") as cursor:
         cursor.execute("update syrve.customer set birthday = current_date - make_interval(years => %s)", (years,))
+
+    assert rows(analyst, "select age_band from analytics.customer") == [(band,)]
+
+
+@pytest.mark.parametrize(("day", "years", "band"), [("12-31", 25, "25-44"), ("01-01", 24, "under 25")])
+def test_age_band_tells_no_birthday_by_changing(
+    syncing: Syncing, analyst: Warehouse, day: str, years: int, band: str
+) -> None:
+    [customer] = syncing.customers(1)
+    syncing.add(phone=[customer["phone"]])
+    syncing.pull()
+    with syncing.warehouse.transaction("set the birthday") as cursor:
+        cursor.execute(
+            "update syrve.customer set birthday = (extract(year from now()) - %s || '-' || %s)::date", (years, day)
+        )
 
     assert rows(analyst, "select age_band from analytics.customer") == [(band,)]
 

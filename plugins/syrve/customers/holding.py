@@ -80,6 +80,8 @@ def _breaker(
     if not gone:
         return None
     tripped = breaker.has_tripped(cursor, key.run_id, organization_id, "customers_gone")
-    if tripped is not None or not tally.is_too_much:
+    if tripped is not None:
         return tripped
-    return breaker.trip(cursor, key, organization_id, "customers_gone", tally)
+    of_day = breaker.tally_of_day(cursor, organization_id, "customers_gone", settings)
+    too_much = next((each for each in (tally, of_day) if each.is_too_much), None)
+    return None if too_much is None else breaker.trip(cursor, key, organization_id, "customers_gone", too_much)

@@ -123,10 +123,13 @@ class SyrveFollowSignalsOperator(SyrveOperator):
 
         config, warehouse = self.syrve().config(), self.warehouse()
         refuse_without_orders(config)
+        work = SignalWork(warehouse)
+        if self.pulls and not work.knows_organizations(config.login_fingerprint):
+            self.refreshed_organizations(context)
         pulled, meter = Counts(), Meter(context)
         with ExitStack() as stack:
             pull = self._puller(config, warehouse, task_key(context), stack, pulled, meter) if self.pulls else _nothing
-            listener = Listener(SignalWork(warehouse), pull, account=config.login_fingerprint)
+            listener = Listener(work, pull, account=config.login_fingerprint)
             done = listener.listen(as_number(self.listen_seconds) or 0)
         counts = done.as_dict()
         log.info("%s", ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items()))

@@ -33,7 +33,6 @@ EVENTS_READ_AT_ONCE = 20
 """More of them are read beside the event loop, so that others are answered meanwhile."""
 NO_SECRET = "there is no secret, or an unknown one"  # noqa: S105
 TOO_SLOW = "the body did not come in time"
-_KEPT = JSONResponse({"status": "kept"})
 
 
 class Receiver:
@@ -76,7 +75,8 @@ class Receiver:
             log.warning("Signals could not be kept; their senders were asked to repeat them: %s", error)
             return self._answer(Refused(503, "the warehouse does not answer"))
         self._count("kept", kept)
-        return _KEPT
+        # A new one for each request: middleware of the api-server changes the headers of the answer that it is given.
+        return JSONResponse({"status": "kept"})
 
     async def health(self) -> Response:
         """Say whether the warehouse could be reached within the last second."""

@@ -76,6 +76,12 @@ class SignalWork:
                 if evaluated < self._batch_signals:
                     return total
 
+    def knows_organizations(self, account: str) -> bool:
+        """Tell whether the organizations of an account (`login_fingerprint`) have been listed, and those of all signals that wait."""
+        with self._warehouse.transaction("look for organizations of signals") as cursor:
+            cursor.execute(sql("signals/knows_organizations.sql"), {"account": account})
+            return bool(fetch_one(cursor)[0])
+
     def organizations_due(self, account: str) -> list[str]:
         """Return the organizations of an account (`login_fingerprint`) with customers whom signals made due."""
         with self._warehouse.transaction("look for customers that signals made due") as cursor:

@@ -1,4 +1,4 @@
-"""Breakers: whether one run changes too many customers of an organization at once, whichever of its tasks does it.
+"""Breakers: whether a run, or all runs of a day, change too many customers of an organization, whichever task does it.
 
 Each task counts into a row of its own, so tasks do not wait for each other while nothing is wrong. `kind` names the change
 (`customers_gone`, `field_changed`, `push`), `field` the field where the kind has one. What is held back, and how, is the caller's matter.
@@ -17,6 +17,8 @@ from syrve.warehouse.runs import TaskKey
 from syrve.warehouse.sql_files import sql
 
 Kind = Literal["customers_gone", "field_changed", "push"]
+OF_A_DAY: frozenset[Kind] = frozenset({"customers_gone"})
+"""Kinds that are also judged by the day: a wrong answer for a tenth is little in each of many small runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,12 @@ def count_change(
     """Count inside the caller's transaction and return what the run has come to, by field.
 
     `affected` is customers by field, with "" as the field where the kind has none. Where some are affected, other tasks of the run that
-    count the same wait until this transaction is over: so call it before rows are locked that they might hold.
+    count the same wait until this transaction is over, of every run if the kind is one of `OF_A_DAY`: so call it before rows are locked
+    that they might hold.
     """
     if any(affected.values()):
-        lock_until_end(cursor, f"breaker {organization_id} {key.run_id} {kind}")
+        scope = "" if kind in OF_A_DAY else key.run_id
+        lock_until_end(cursor, f"breaker {organization_id} {scope} {kind}")
     values = _key(organization_id, kind, key) | {
         "task": key.task,
         "map_index": key.map_index,
@@ -63,6 +67,13 @@ def count_change(
         Tally(field, int(looked), int(affected), settings.allowed(int(looked)))
         for field, looked, affected in cursor.fetchall()
     ]
+
+
+def tally_of_day(cursor: Cursor, organization_id: str, kind: Kind, settings: BreakerSettings) -> Tally:
+    """Return what all runs of the last 24 hours have come to, since a breaker was let through or recovered from; count first."""
+    cursor.execute(sql("breaker/day.sql"), {"organization_id": organization_id, "kind": kind})
+    looked, affected = (int(each) for each in fetch_one(cursor))
+    return Tally("", looked, affected, settings.allowed(looked))
 
 
 def trip(cursor: Cursor, key: TaskKey, organization_id: str, kind: Kind, tally: Tally) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BreakerSettings:
-    """At most `share` of the customers that a run looks at may change in one way, or `at_least` if that is more."""
+    """At most `share` of the customers that a run looks at may change in one way, or `at_least` if that is more; see `breaker.OF_A_DAY`."""
 
     share: float = 0.02
     at_least: int = 20
