@@ -17,8 +17,9 @@ from benchmarks.bench_server import bench_server, execute
 from benchmarks.measure import Promise
 from syrve.customers.refit import read_accounts
 from syrve.customers.settings import PullSettings
-from syrve.customers.what_if import outlooks
+from syrve.customers.what_if import CALLS_PER_DAY, outlooks
 from syrve.ui.store import READ_TIMEOUT_MS, Reading
+from syrve.ui.views.freshness import FACTORS, SAMPLE_IDENTITIES
 from syrve.warehouse.database import Cursor
 
 CUSTOMERS, QUICK_CUSTOMERS = 1_000_000, 10_000
@@ -128,8 +129,9 @@ def _backfill(read: Reading, _: Cursor) -> None:
 def _freshness(read: Reading, cursor: Cursor) -> None:
     read.rows("freshness")
     read.rows("policies")
-    for account in read_accounts(cursor, PullSettings(), take_evidence=False).values():
-        outlooks(account, [account.calls_per_day / 1440])
+    accounts = read_accounts(cursor, PullSettings(), take_evidence=False, sample_identities=SAMPLE_IDENTITIES)
+    for account in accounts.values():
+        outlooks(account, [account.calls_per_day / CALLS_PER_DAY * factor for factor in FACTORS])
 
 
 def _runs(read: Reading, _: Cursor) -> None:

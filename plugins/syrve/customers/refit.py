@@ -53,14 +53,17 @@ def refit(cursor: Cursor, settings: PullSettings | None = None) -> dict[str, Out
     return outlooks
 
 
-def read_accounts(cursor: Cursor, settings: PullSettings, *, take_evidence: bool) -> dict[str, Account]:
+def read_accounts(
+    cursor: Cursor, settings: PullSettings, *, take_evidence: bool, sample_identities: int = SAMPLE_IDENTITIES
+) -> dict[str, Account]:
     """Read the organizations of each account with a budget and what is learned of them, as it is now.
 
-    With `take_evidence` that of the batches since is used up: the caller stores the fits.
+    With `take_evidence` that of the batches since is used up: the caller stores the fits. About `sample_identities` of the roster are
+    read, or all of it up to twice as many.
     """
     cursor.execute(sql("roster/supply.sql"))
     supply = cursor.fetchall()
-    cells, overdue = _cells(cursor)
+    cells, overdue = _cells(cursor, sample_identities)
     evidence: dict[str, _Evidence] = {}
     if take_evidence:
         cursor.execute(sql("roster/evidence.sql"), {"organization_ids": [row[0] for row in supply]})
@@ -92,10 +95,10 @@ def _learned(fitted: list[Any], cells: list[Cell], evidence: _Evidence | None) -
     return learn(known, cells, observed, expected, age_days or 0.0, signals)
 
 
-def _cells(cursor: Cursor) -> tuple[defaultdict[str, list[Cell]], defaultdict[str, float]]:
+def _cells(cursor: Cursor, sample_identities: int) -> tuple[defaultdict[str, list[Cell]], defaultdict[str, float]]:
     cursor.execute("select reltuples from pg_class where oid = 'sync.roster'::regclass")
     size = float(fetch_one(cursor)[0])
-    percent = 100.0 if size <= 2 * SAMPLE_IDENTITIES else 100.0 * SAMPLE_IDENTITIES / size
+    percent = 100.0 if size <= 2 * sample_identities else 100.0 * sample_identities / size
     cursor.execute(sql("roster/sample.sql"), {"percent": percent, "scale": 100.0 / percent})
     cells: defaultdict[str, list[Cell]] = defaultdict(list)
     overdue: defaultdict[str, float] = defaultdict(float)

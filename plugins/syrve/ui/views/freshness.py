@@ -18,6 +18,8 @@ from syrve.ui.render import page, span
 from syrve.ui.store import change, reading
 
 router = APIRouter()
+SAMPLE_IDENTITIES = 10_000
+"""Enough for bars on a page, and read in a tenth of the time that a fit takes."""
 FACTORS = (0.25, 0.5, 0.75, 1.5, 2.0, 3.0, 4.0)
 """What-if budgets, as shares of the present one."""
 BANDS = (
@@ -81,7 +83,7 @@ def _seconds(text: str, unit_seconds: int, name: str) -> int | None:
 def _what_if() -> list[dict[str, Any]]:
     with open_warehouse().transaction("read what budgets would buy") as cursor:
         cursor.execute("set transaction read only")
-        accounts = read_accounts(cursor, PullSettings(), take_evidence=False)
+        accounts = read_accounts(cursor, PullSettings(), take_evidence=False, sample_identities=SAMPLE_IDENTITIES)
     told = []
     for account in accounts.values():
         now = account.calls_per_day / CALLS_PER_DAY
