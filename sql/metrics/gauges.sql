@@ -22,6 +22,7 @@ select
     budget.coupon as budget__coupon__calls_per_minute,
     budget.transactions as budget__transactions__calls_per_minute,
     budget.dictionary as budget__dictionary__calls_per_minute,
+    budget.orders as budget__orders__calls_per_minute,
     budget.paused as budget__paused_families
 from (
     select
@@ -58,6 +59,7 @@ cross join (
         coalesce(sum(calls_per_minute) filter (where family = 'coupon'), 0) as coupon,
         coalesce(sum(calls_per_minute) filter (where family = 'transactions'), 0) as transactions,
         coalesce(sum(calls_per_minute) filter (where family = 'dictionary'), 0) as dictionary,
+        coalesce(sum(calls_per_minute) filter (where family = 'orders'), 0) as orders,
         count(*) filter (where paused_until > now()) as paused
     from sync.call_budget
 ) as budget;

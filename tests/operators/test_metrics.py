@@ -13,6 +13,7 @@ from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
 from fixtures.airflow import Running
+from syrve.api.endpoints import Family
 from syrve.operators.customers import SyrvePullCustomersOperator
 from syrve.operators.measure import SyrveMeasureOperator
 from syrve.operators.metrics import COUNTERS, GAUGES
@@ -93,6 +94,12 @@ def test_gauges_are_those_of_the_warehouse(running: Running, received: Received)
     assert found["syrve.freshness.identities_overdue"] == 2
     assert found["syrve.freshness.longest_overdue_seconds"] == pytest.approx(3600, abs=60)
     assert (found["syrve.rejects.open"], found["syrve.budget.customer.calls_per_minute"]) == (1, 90)
+
+
+def test_every_family_with_a_budget_has_its_gauge() -> None:
+    budgeted = {each.value for each in Family} - {Family.AUTH.value}
+
+    assert {name.split(".")[2] for name in GAUGES if name.endswith(".calls_per_minute")} == budgeted
 
 
 def test_page_of_the_metrics_names_each_of_them() -> None:

@@ -45,6 +45,7 @@ GAUGES = (
     "syrve.budget.coupon.calls_per_minute",
     "syrve.budget.transactions.calls_per_minute",
     "syrve.budget.dictionary.calls_per_minute",
+    "syrve.budget.orders.calls_per_minute",
     "syrve.budget.paused_families",
 )
 """Gauges over all organizations together, or of the worst of them; measured by `sql/metrics/gauges.sql`."""
