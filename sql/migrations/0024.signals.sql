@@ -61,7 +61,13 @@ create table sync.signal (
     evaluated_at timestamptz,
     looked_at timestamptz,
     led_to_change boolean,
-    check (taken_at is not null or (identity_value is null and is_followed is null and evaluated_at is null))
+    check (taken_at is not null or (identity_value is null and is_followed is null and evaluated_at is null)),
+    -- Whoever adds signals is reached from outside: what it is made to add stays small and in this world.
+    constraint signal_is_small check (
+        length(concat_ws('', event_type, phone, external_number, change_type, order_number)) <= 1000 and cardinality(field_names) <= 100
+        and length(array_to_string(field_names, '')) <= 10000
+    ),
+    constraint signal_has_a_time_of_this_world check (event_at between '2000-01-01' and '2200-01-01')
 );
 create index signal_waiting on sync.signal (signal_id) where taken_at is null;
 create index signal_followed on sync.signal (organization_id, identity_kind, identity_value) where is_followed and evaluated_at is null;

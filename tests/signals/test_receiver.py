@@ -104,6 +104,39 @@ def test_number_of_an_order_is_one_word_with_a_digit(
     assert numbers == [(kept, kept), (None, kept)]
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1900-01-01", "never"])
+def test_time_of_no_calendar_keeps_no_event_away(receiver: RunningReceiver, query: Query, time: str) -> None:
+    odd = {"eventType": "Odd", "organizationId": ONE, "eventTime": time}
+
+    assert receiver.post([odd], SECRET).status_code == 200
+
+    assert query("select event_type, event_at from sync.signal") == [("Odd", None)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("event_at", "infinity"),
+        ("event_at", "1900-01-01"),
+        ("order_number", "1" * 1001),
+        ("field_names", "{" + "a" * 10_001 + "}"),
+    ],
+)
+def test_login_of_the_receiver_adds_no_endless_value(
+    receiver_dsn: str, with_secrets: Warehouse, column: str, value: str
+) -> None:
+    add = (
+        f"insert into sync.signal (content_key, organization_id, kind, event_type, channel, {column}) "
+        "values (sha256('a'), %s, 'other', 'Odd', 'webhook', %s)"
+    )
+    with (
+        closing(psycopg2.connect(receiver_dsn)) as connection,
+        pytest.raises(psycopg2.errors.CheckViolation),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(add, (ONE, value))
+
+
 def test_nothing_is_read_of_an_event_before_its_sender_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     class Store:
         async def keep(self, events: Received) -> None:

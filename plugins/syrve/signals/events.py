@@ -278,6 +278,11 @@ def _content_key(item: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(text).digest()
 
 
+def _time(moment: datetime | None) -> str | None:
+    """Return a time of this world, as the database takes it; any other says nothing about when something happened."""
+    return moment.astimezone(UTC).isoformat() if moment and 2000 < moment.year < 2199 else None
+
+
 def rows(events: Sequence[tuple[str, Event]], *, channel: str) -> str:
     """Return events, each with its organization, as the JSON that `signals/receive.sql` reads, in the order of their keys.
 
@@ -294,7 +299,7 @@ def _row(organization_id: str, event: Event, channel: str) -> dict[str, Any]:
         "kind": event.kind,
         "event_type": event.event_type,
         "channel": channel,
-        "event_at": event.event_at.astimezone(UTC).isoformat() if event.event_at else None,
+        "event_at": _time(event.event_at),
         "customer_id": event.customer_id,
         "phone": event.phone,
         "order_id": event.order_id,
