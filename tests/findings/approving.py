@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from findings.own_payments import Died
-from findings.stage import Stage
+from findings.simulator_server import SimulatorServer
 from fixtures.pulls import IMPATIENT
 from fixtures.releases import Releasing
 from fixtures.wallets import AT_ONCE, Purse
@@ -45,24 +45,26 @@ Rows = frozenset[tuple[str, Decimal]]
 class DeskPurse(Purse):
     """A purse at a simulator in this process."""
 
-    stage: Stage
+    server: SimulatorServer
     step: Callable[[str], None]
 
     def money(self, **options: Any) -> Money:
         client = SyrveClient(self.config, backoff=IMPATIENT, keeps_connection=False, sleep=lambda seconds: None)
-        self.stage.reach(client._transport._session)
+        self.server.reach(client._transport._session)
         self.opened.append(client)
         return Money(self.ledger, client, settings=AT_ONCE, step=options.get("step", lambda name: None))
 
 
-def desk_purse(stage: Stage, warehouse: Warehouse) -> DeskPurse:
+def desk_purse(server: SimulatorServer, warehouse: Warehouse) -> DeskPurse:
     """A customer nobody has dealt with, who has 100.00 and is in the mirror."""
-    customer = next(stage.customers)
-    config = SyrveConfig(stage.url, "demo-login", dialect=stage.dialect, timeout_seconds=5)
+    customer = next(server.customers)
+    config = SyrveConfig(server.url, "demo-login", dialect=server.dialect, timeout_seconds=5)
     wallet_id = customer["wallets"][0]["id"]
-    purse = DeskPurse(stage, warehouse, config, organization=stage.organization_id, customer_id=customer["customer_id"])
-    purse.wallet_id, purse.stage = wallet_id, stage
-    stage.control.change_customer(stage.organization_id, purse.customer_id, balances={wallet_id: Decimal("100.00")})
+    purse = DeskPurse(
+        server, warehouse, config, organization=server.organization_id, customer_id=customer["customer_id"]
+    )
+    purse.wallet_id, purse.server = wallet_id, server
+    server.control.change_customer(server.organization_id, purse.customer_id, balances={wallet_id: Decimal("100.00")})
     purse.execute(
         "insert into syrve.customer (organization_id, customer_id, is_deleted, extra, first_seen_at, changed_at, fetched_at, "
         "profile_changed_at) values (%s, %s, false, '{}', now(), now(), now(), now())",
@@ -82,7 +84,7 @@ class Desk:
 
     seed: int
     rng: Random
-    stage: Stage
+    server: SimulatorServer
     warehouse: Warehouse
     problems: list[str] = field(default_factory=list)
     moved: int = 0
@@ -105,19 +107,19 @@ class Desk:
     @contextmanager
     def watched(self, operation: str, check: Callable[[dict[str, Any]], str | None]) -> Iterator[None]:
         """Check every call of the block, whether it was granted or not; what the product refuses to do is as well."""
-        before = len(self.stage.control.recorded_requests())
+        before = len(self.server.control.recorded_requests())
         if self.rng.random() < 0.2:
-            self.stage.control.set_faults([{"operation": operation, "count": 1} | self.rng.choice(FAULTS)])
+            self.server.control.set_faults([{"operation": operation, "count": 1} | self.rng.choice(FAULTS)])
         with suppress(Died, SyrveProviderError):
             yield
-        self.stage.control.clear_faults()
-        for call in self.stage.control.recorded_requests()[before:]:
+        self.server.control.clear_faults()
+        for call in self.server.control.recorded_requests()[before:]:
             if call["operation"] == operation:
                 self.moved += 1
                 problem = check(call["body"])
                 if problem is not None:
                     self.problems.append(
-                        f"seed {self.seed} ({self.stage.dialect}): {operation} {call['body']}: {problem}"
+                        f"seed {self.seed} ({self.server.dialect}): {operation} {call['body']}: {problem}"
                     )
 
 
@@ -135,7 +137,7 @@ class Campaigner(Desk):
 
     def play(self, steps: int) -> None:
         """Do something so many times, and send once more in each run."""
-        self.guests = [desk_purse(self.stage, self.warehouse) for _ in range(3)]
+        self.guests = [desk_purse(self.server, self.warehouse) for _ in range(3)]
         self.edit()
         for _ in range(steps):
             self.rng.choice([self.edit, self.approve, self.approve, self.send, self.send, self.give_up])()
@@ -187,7 +189,7 @@ class Campaigner(Desk):
                 edits_at = ""
                 self.rng.choice([self.edit, self.give_up])()
                 gone.update(self.approved.get((run, digest), frozenset()) - self.present)
-                marks.append(len(self.stage.control.recorded_requests()))
+                marks.append(len(self.server.control.recorded_requests()))
             if name == dies_at:
                 raise Died
 
@@ -199,7 +201,9 @@ class Campaigner(Desk):
             row = (str(body["customerId"]), Decimal(str(body["sum"])))
             if row not in self.approved.get((run, digest), frozenset()):
                 return "nobody approved this row in this run"
-            if row in gone and any(each["body"] == body for each in self.stage.control.recorded_requests()[marks[0] :]):
+            if row in gone and any(
+                each["body"] == body for each in self.server.control.recorded_requests()[marks[0] :]
+            ):
                 return "the list has lost this row"
             return None
 
@@ -207,7 +211,7 @@ class Campaigner(Desk):
             TopupRun(money, key=key, campaign=self.name, approvals=approvals).send(digest)
 
     def _list(self) -> TopupList:
-        organization_id = self.stage.organization_id
+        organization_id = self.server.organization_id
         key = TaskKey("plan", "plan")
         return TopupList(
             self.warehouse, key=key, campaign=self.name, to_e164=lambda phone: None, organization_id=organization_id
@@ -231,7 +235,7 @@ class Releaser(Desk):
 
     def play(self, steps: int) -> None:
         """Do something so many times, and release once more what each question allows."""
-        self.desk = Releasing(desk_purse(self.stage, self.warehouse))
+        self.desk = Releasing(desk_purse(self.server, self.warehouse))
         for _ in range(2):
             self.dangle()
         self.ask()
@@ -255,7 +259,7 @@ class Releaser(Desk):
         assert self.desk is not None
         run = self.run()
         choice: dict[str, Any] = {
-            "organization_ids": [self.stage.organization_id],
+            "organization_ids": [self.server.organization_id],
             "finding_ids": self.desk.findings,
         }
         plan = self.desk.plan(run, **choice)
@@ -294,13 +298,13 @@ class Releaser(Desk):
                 self.orders[hold_id], self.changed_at[hold_id] = state, self.now
             return
         is_open = [
-            each["transaction_id"] for each in self.stage.control.holds(customer_id=purse.customer_id, state="open")
+            each["transaction_id"] for each in self.server.control.holds(customer_id=purse.customer_id, state="open")
         ]
         transaction_id = self.desk.transaction_id(hold_id)
         if transaction_id not in is_open:
             return
         if what == "consumed":
-            self.stage.control.consume_hold(purse.organization_id, transaction_id)
+            self.server.control.consume_hold(purse.organization_id, transaction_id)
         else:
             self._cancel_by_another(transaction_id)
         if self.rng.random() < 0.6:
@@ -339,5 +343,5 @@ class Releaser(Desk):
     def _cancel_by_another(self, transaction_id: str) -> None:
         assert self.desk is not None
         with SyrveClient(self.desk.purse.config, backoff=IMPATIENT, keeps_connection=False) as client:
-            self.stage.reach(client._transport._session)
-            client.cancel_hold(self.stage.organization_id, transaction_id)
+            self.server.reach(client._transport._session)
+            client.cancel_hold(self.server.organization_id, transaction_id)

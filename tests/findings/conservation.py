@@ -5,18 +5,19 @@ from datetime import datetime
 from decimal import Decimal
 
 from findings.book import Book
+from findings.history import Flag
 from findings.own_payments import OwnPayment
-from findings.season import Season
-from findings.story import Flag
+from findings.simulation import Simulation
 
 
-def violations(season: Season, moment: datetime, got: Sequence[Flag]) -> str:
+def violations(simulation: Simulation, moment: datetime, got: Sequence[Flag]) -> str:
     """Say which orders of ours took too much, or another sum than they should without a finding as of the moment."""
-    assert season.book is not None
-    lines = [line for payment in season.own for line in _violations(season.book, payment, got)]
+    assert simulation.book is not None
+    lines = [line for payment in simulation.own for line in _violations(simulation.book, payment, got)]
     if lines:
         lines.insert(
-            0, f"seed {season.ground.seed} ({season.ground.dialect}, {season.ground.switches}), as of {moment}:"
+            0,
+            f"seed {simulation.world.seed} ({simulation.world.dialect}, {simulation.world.switches}), as of {moment}:",
         )
     return "\n".join(lines)
 

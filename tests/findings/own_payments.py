@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from findings.book import Book, BookCall
-from findings.ground import AT_ONCE, Ground, Purse, Wait
-from findings.story import Cancel, Charge, Hold, Planned
+from findings.history import Cancel, Charge, Hold, Planned
+from findings.world import AT_ONCE, Purse, Wait, World
 from syrve.api.errors import SyrveError
 from syrve.wallet.errors import PaymentRefused, PaymentUnsettled, WalletError
 from syrve.wallet.operations import marked_operations
@@ -54,7 +54,7 @@ class Attempt:
 class OwnPayment:
     """One payment from its first process to its last."""
 
-    ground: Ground
+    world: World
     order_id: str
     purse: Purse
     amount: Decimal
@@ -78,52 +78,52 @@ class OwnPayment:
 
     def run(self, faults: list[dict[str, object]], resumed_after: list[float]) -> Wait:
         """Begin the payment, and go on with it as often as somebody does."""
-        self.ground.control.set_faults(faults)
+        self.world.control.set_faults(faults)
         with self._denied():
             self._attempt(self.dies_at)
-        self.ground.control.clear_faults()
+        self.world.control.clear_faults()
         for seconds in resumed_after:
             yield seconds
             self._attempt(None)
-        if self.consumed_at is not None and (self.noted_at != [self.consumed_at] or self.ground.rng.random() < 0.5):
+        if self.consumed_at is not None and (self.noted_at != [self.consumed_at] or self.world.rng.random() < 0.5):
             yield from self._till_tells()
 
     @contextmanager
     def _denied(self) -> Iterator[None]:
         """Take a right away for the block, or the loyalty programme of the whole organization; mostly nothing."""
-        ground = self.ground
-        kind = ground.rng.choice(["right", "loyalty", *["nothing"] * 10])
-        rights = [ground.rng.choice(STRUCK)] if kind == "right" else []
-        closed = [ground.organization_id] if kind == "loyalty" else []
-        ground.control.set_switches(removed_rights=rights, organizations_without_loyalty=closed)
+        world = self.world
+        kind = world.rng.choice(["right", "loyalty", *["nothing"] * 10])
+        rights = [world.rng.choice(STRUCK)] if kind == "right" else []
+        closed = [world.organization_id] if kind == "loyalty" else []
+        world.control.set_switches(removed_rights=rights, organizations_without_loyalty=closed)
         yield
-        ground.control.set_switches(removed_rights=[], organizations_without_loyalty=[])
+        world.control.set_switches(removed_rights=[], organizations_without_loyalty=[])
 
     def _attempt(self, dies_at: str | None) -> None:
-        ground, attempt = self.ground, Attempt(self.ground.now)
+        world, attempt = self.world, Attempt(self.world.now)
         self.attempts.append(attempt)
 
         def step(name: str) -> None:
-            attempt.steps.append((name, ground.now))
+            attempt.steps.append((name, world.now))
             self._note(name)
-            if ground.rng.random() < 0.02:
-                ground.control.expire_tokens()
-            ground.time.advance(1)
-            ground.time.show_database()
+            if world.rng.random() < 0.02:
+                world.control.expire_tokens()
+            world.time.advance(1)
+            world.time.show_database()
             if name == dies_at:
                 attempt.died_at = name
                 raise Died
 
-        ground.time.show_database()
+        world.time.show_database()
         request = PaymentRequest(
-            ground.organization_id,
+            world.organization_id,
             self.purse.customer_id,
             self.purse.wallet_id,
             self.amount,
             self.order_id,
             payment_id=self.payment_id,
         )
-        payment = Payment(ground.money(step), request, policy=self.policy)
+        payment = Payment(world.money(step), request, policy=self.policy)
         is_begun = False
         with suppress(Died, WalletError, SyrveError, Refused, OrderOutcomeUnknown):
             try:
@@ -133,7 +133,7 @@ class OwnPayment:
                         self._process_order(payment, step)
             except (PaymentRefused, PaymentUnsettled):
                 if not is_begun and self._order_state() == "open":
-                    ground.story.says(self.order_id, "failed", ground.now, self.amount)  # it was not run
+                    world.history.says(self.order_id, "failed", world.now, self.amount)  # it was not run
                 raise
 
     def _process_order(self, payment: Payment, step: Callable[[str], None]) -> None:
@@ -146,22 +146,22 @@ class OwnPayment:
         step("order done")
 
     def _take_held_money(self, payment: Payment, step: Callable[[str], None]) -> None:
-        ground = self.ground
+        world = self.world
         is_taken = self.consumed_at is not None  # a till that is asked again takes no other hold of the guest
-        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open")[-1:] if not is_taken else []:
-            ground.control.consume_hold(ground.organization_id, hold["transaction_id"])
-            self.consumed_at, self.consumed_hold_id = ground.now, hold["transaction_id"]
-            if self.ground.rng.random() < 0.5:
+        for hold in world.control.holds(customer_id=self.purse.customer_id, state="open")[-1:] if not is_taken else []:
+            world.control.consume_hold(world.organization_id, hold["transaction_id"])
+            self.consumed_at, self.consumed_hold_id = world.now, hold["transaction_id"]
+            if self.world.rng.random() < 0.5:
                 step("held money taken")
         if self.consumed_at is not None:
-            self.noted_at.append(ground.now)
+            self.noted_at.append(world.now)
             payment.note_consumed(receipt="7")
 
     def _till_tells(self) -> Wait:
         assert self.consumed_at is not None
         assert self.consumed_hold_id is not None
         self.noted_at.append(self.consumed_at)
-        self.ground.tell(
+        self.world.tell(
             "chargeoff",
             at=self.consumed_at,
             key=f"till-{self.order_id}",
@@ -176,37 +176,37 @@ class OwnPayment:
 
     def _note(self, step: str) -> None:
         """Write the order service's record of the order."""
-        story, now, state = self.ground.story, self.ground.now, self._order_state()
+        history, now, state = self.world.history, self.world.now, self._order_state()
         if step == "order opened" and state is None:
-            story.says(self.order_id, "open", now, self.amount)
+            history.says(self.order_id, "open", now, self.amount)
         elif step == "order completed" and state != "completed":
-            story.says(self.order_id, "completed", now, self.amount)
+            history.says(self.order_id, "completed", now, self.amount)
         elif step == "order failed" or (step == "cancel_hold planned" and state == "open"):
-            story.says(self.order_id, "failed", now, self.amount)  # or not run, since the hold's outcome is unknown
+            history.says(self.order_id, "failed", now, self.amount)  # or not run, since the hold's outcome is unknown
 
     def _order_state(self) -> str | None:
-        known = self.ground.story.order(self.order_id, self.ground.now)
+        known = self.world.history.order(self.order_id, self.world.now)
         return None if known is None else known[1]
 
     # what can be known of it
 
-    def tell_story(self, book: Book) -> None:
-        """Add to the story what the simulator's book says of this payment, each with when a process of ours could know."""
-        self.ground.story.planned += self._planned()
+    def write_history(self, book: Book) -> None:
+        """Add to the history what the simulator's book says of this payment, each with when a process of ours could know."""
+        self.world.history.planned += self._planned()
         holds = [self._hold(book, each) for each in self._sent("hold")]
-        self.ground.story.holds += holds
+        self.world.history.holds += holds
         made = [each for each in holds if each.refused_at is None]
         assert len(made) <= 1, "one payment never has two holds"
         if not made:
             return
         (hold,) = made
-        self.ground.story.payments.append(hold)
+        self.world.history.payments.append(hold)
         hold.cancels = [self._cancel(book, each, hold) for each in self._sent("cancel_hold")]
         charges = [self._charge(book, each, hold) for each in self._sent("chargeoff")]
-        self.ground.story.charges += charges
+        self.world.history.charges += charges
         for noted_at in self.noted_at:
             hold.consumed_at = min(noted_at, hold.consumed_at or noted_at)
-            self.ground.story.charges.append(self._a_charge(None, hold, noted_at, noted_at, consumes=True))
+            self.world.history.charges.append(self._a_charge(None, hold, noted_at, noted_at, consumes=True))
 
     def _planned(self) -> Iterator[Planned]:
         """What a process wrote down before it died, and when another sent it."""
@@ -246,12 +246,12 @@ class OwnPayment:
         (marker,) = marked_operations(call.body["comment"]) if call else (None,)
         hold = Hold(marker, self.purse.customer_id, self.purse.wallet_id, self.amount, self.order_id, sent.at)
         made = book.hold_with(marker) if marker else None
-        shown = made is not None and self._is_shown(needs_free_money=self.ground.dialect == "reference")
+        shown = made is not None and self._is_shown(needs_free_money=self.world.dialect == "reference")
         hold.granted_at, hold.refused_at = self._known(
             book, sent, call, made.opened_at if made else None, shown=shown, absence_shows=False
         )
         was_answered = call is not None and call.answer == "granted" and sent.recorded_at is not None
-        hold.id_is_known = was_answered or self.ground.dialect == "cloud"
+        hold.id_is_known = was_answered or self.world.dialect == "cloud"
         return hold
 
     def _cancel(self, book: Book, sent: "Sent", hold: Hold) -> Cancel:
@@ -298,8 +298,8 @@ class OwnPayment:
             return (sent.recorded_at, None) if call.answer == "granted" else (None, sent.recorded_at)
         for look_at in self._looks(book, sent):
             is_soon = (look_at - sent.at).total_seconds() <= AT_ONCE.balance_window_seconds
-            if self.ground.dialect == "cloud":
-                if happened_at is not None and shown and look_at >= happened_at + self.ground.visible_after:
+            if self.world.dialect == "cloud":
+                if happened_at is not None and shown and look_at >= happened_at + self.world.visible_after:
                     return look_at, None
             elif happened_at is not None and shown and is_soon:
                 return look_at, None
@@ -309,14 +309,14 @@ class OwnPayment:
 
     def _is_shown(self, *, needs_free_money: bool) -> bool:
         """Whether Syrve shows a hold or its end: in the report of `cloud`, or by the balance, which may have held money in it."""
-        switches = self.ground.switches
+        switches = self.world.switches
         if needs_free_money and switches.get("balance_shows_held_money"):
             return False
-        return self.ground.dialect == "reference" or switches.get("hold_transaction_type", 36) is not None
+        return self.world.dialect == "reference" or switches.get("hold_transaction_type", 36) is not None
 
     def _looks(self, book: Book, sent: "Sent") -> list[datetime]:
         """When somebody looked for evidence: by the report under `cloud`; else right after the call, and when the payment was resumed."""
-        if self.ground.dialect == "cloud":
+        if self.world.dialect == "cloud":
             since = sent.at - timedelta(seconds=AT_ONCE.clock_skew_seconds)
             return [
                 call.received_at

@@ -10,8 +10,8 @@ from uuid import UUID
 import requests
 
 from findings.book import Answer
-from findings.ground import Ground, Purse, Wait
-from findings.story import Cancel, Charge, Contested, Hold
+from findings.history import Cancel, Charge, Contested, Hold
+from findings.world import Purse, Wait, World
 
 _QUARTER, _HOUR, _DAY = 900.0, 3600.0, 86400.0
 MISTAKE = "mistake-"
@@ -41,10 +41,10 @@ class Order:
 class Service:
     """Pays orders from wallets by calls of its own."""
 
-    def __init__(self, ground: Ground, *, fault_probability: float = 0.12) -> None:
-        self._ground = ground
+    def __init__(self, world: World, *, fault_probability: float = 0.12) -> None:
+        self._world = world
         self._fault_probability = fault_probability
-        self._session = ground.session()
+        self._session = world.session()
         self._numbers = 0
         self.unwritten: list[str] = []
         """Comments of holds of which the service knows no id, so that it can tell nobody."""
@@ -74,7 +74,7 @@ class Service:
 
     def muddle_through(self, order: Order) -> Wait:
         """Hold none, one or two times, charge none, one or two times, and end the holds in one way or another, or never."""
-        ground, rng = self._ground, self._ground.rng
+        world, rng = self._world, self._world.rng
         if rng.random() < 0.75:
             self.tell_order(order, "open")
         for _ in range(rng.choice([0, 1, 1, 1, 1, 2])):
@@ -86,7 +86,7 @@ class Service:
             self.tell_order(order, rng.choice(["completed", "completed", "failed", "cancelled"]))
         charges = rng.choice([0, 0, 1, 1, 2]) if order.told_order_id is not None else 0
         for _ in range(charges):
-            amount = ground.amount() if rng.random() < 0.3 else order.amount
+            amount = world.amount() if rng.random() < 0.3 else order.amount
             named = rng.choice(order.holds) if order.holds and rng.random() < 0.3 else None
             try:
                 self.charge(order, amount, names=named)
@@ -102,16 +102,16 @@ class Service:
 
     def be_watched(self, order: Order) -> Wait:
         """Hold, and let others look at the balance between movements that are told, and some that are not."""
-        ground, rng, purse = self._ground, self._ground.rng, order.purse
-        ground.look(purse)
+        world, rng, purse = self._world, self._world.rng, order.purse
+        world.look(purse)
         yield _QUARTER
         hold = self.hold(order)
-        self.top_up(order, ground.amount())  # a look that shows nothing new leaves no trace, and a hold may show or not
+        self.top_up(order, world.amount())  # a look that shows nothing new leaves no trace, and a hold may show or not
         yield _QUARTER
-        ground.look(purse)
+        world.look(purse)
         for _ in range(rng.choice([1, 2, 3])):
             yield _QUARTER
-            amount = ground.amount()
+            amount = world.amount()
             what = rng.choice(["topup", "charge", "silent", "nothing"])
             if what == "topup":
                 self.top_up(order, amount)
@@ -120,19 +120,19 @@ class Service:
                     self.charge(order, amount)
             elif what == "silent":
                 amount *= rng.choice([1, -1])
-                ground.control.add_transaction(
-                    ground.organization_id, purse.customer_id, purse.wallet_id, amount, type_name="Correction", type=9
+                world.control.add_transaction(
+                    world.organization_id, purse.customer_id, purse.wallet_id, amount, type_name="Correction", type=9
                 )
             yield _QUARTER
-            ground.look(purse)
+            world.look(purse)
             if what == "silent":
-                ground.story.silent.append((purse.customer_id, purse.wallet_id, amount, ground.now))
+                world.history.silent.append((purse.customer_id, purse.wallet_id, amount, world.now))
         if hold is not None and rng.random() < 0.3:
             yield _DAY
             self.cancel(order, hold)
 
     def _end(self, order: Order, hold: Hold) -> Wait:
-        way = self._ground.rng.choice(["never", "cancel", "cancel", "twice", "till", "till"])
+        way = self._world.rng.choice(["never", "cancel", "cancel", "twice", "till", "till"])
         if way in ("cancel", "twice"):
             self.cancel(order, hold)
         if way == "twice":
@@ -146,16 +146,16 @@ class Service:
     def order(self, purse: Purse) -> Order:
         """A new order of a wallet."""
         self._numbers += 1
-        order_id = f"{self._ground.seed}-{self._numbers}"
-        told = order_id if self._ground.rng.random() < 0.9 else None
-        return Order(order_id, purse, self._ground.amount(), told)
+        order_id = f"{self._world.seed}-{self._numbers}"
+        told = order_id if self._world.rng.random() < 0.9 else None
+        return Order(order_id, purse, self._world.amount(), told)
 
     def hold(self, order: Order) -> Hold | None:
         """Set the sum aside and tell of it; None where the service ends up without the hold's id."""
-        ground = self._ground
-        chosen = str(UUID(int=ground.rng.getrandbits(128), version=4)) if ground.dialect == "cloud" else None
+        world = self._world
+        chosen = str(UUID(int=world.rng.getrandbits(128), version=4)) if world.dialect == "cloud" else None
         body = {"sum": float(order.amount), "comment": f"Order {order.order_id}", "transactionId": chosen}
-        sent_at = ground.now
+        sent_at = world.now
         answer, content = self._call("wallet_hold", "customer/wallet/hold", order, body)
         hold_id = content.get("transactionId") if answer == "granted" else chosen
         if hold_id is None:
@@ -165,36 +165,36 @@ class Service:
         hold = Hold(hold_id, order.purse.customer_id, order.purse.wallet_id, order.amount, order.told_order_id, sent_at)
         fields = self._whose(order) | {"hold_id": hold_id, "amount": order.amount, "order_id": order.told_order_id}
         hold.granted_at, hold.refused_at = self._tell("hold", answer, sent_at, fields)
-        ground.story.holds.append(hold)
+        world.history.holds.append(hold)
         if answer != "refused":
             order.holds.append(hold)
-        ground.time.advance(1)  # the next one is later, whichever of the two tells when it was sent
+        world.time.advance(1)  # the next one is later, whichever of the two tells when it was sent
         return hold
 
     def charge(self, order: Order, amount: Decimal, *, names: Hold | None = None, comment: str = "Order") -> None:
         """Take a sum and tell of it. Raises `CallFailed`."""
-        ground = self._ground
+        world = self._world
         key = order.key("charge")
-        sent_at = ground.now
+        sent_at = world.now
         body = {"sum": float(amount), "comment": comment}
         answer, _ = self._call("wallet_chargeoff", "customer/wallet/chargeoff", order, body)
         fields = self._whose(order) | {"key": key, "amount": amount, "order_id": order.told_order_id}
         fields["hold_id"] = None if names is None else names.hold_id
         known = self._tell("chargeoff", answer, sent_at, fields)
         whose = (order.purse.customer_id, order.purse.wallet_id, amount, order.told_order_id)
-        ground.story.charges.append(Charge(key, *whose, sent_at, *known, names))
+        world.history.charges.append(Charge(key, *whose, sent_at, *known, names))
         if answer != "granted":
             raise CallFailed
 
     def top_up(self, order: Order, amount: Decimal) -> None:
         """Add a sum and tell of it."""
-        sent_at = self._ground.now
+        sent_at = self._world.now
         answer, _ = self._call("wallet_topup", "customer/wallet/topup", order, {"sum": float(amount)})
         self._tell("topup", answer, sent_at, self._whose(order) | {"key": order.key("topup"), "amount": amount})
 
     def cancel(self, order: Order, hold: Hold) -> None:
         """Give the money back, and tell of it."""
-        sent_at = self._ground.now
+        sent_at = self._world.now
         body = {"transactionId": hold.hold_id}
         answer, _ = self._call("wallet_cancel_hold", "customer/wallet/cancel_hold", order, body)
         fields = {"hold_id": hold.hold_id, "key": order.key("cancel"), "order_id": order.told_order_id}
@@ -202,7 +202,7 @@ class Service:
 
     def mistake(self, order: Order, hold: Hold) -> None:
         """Report of a hold, rarely, that it was cancelled, with another customer, wallet or amount: the clerk meant another."""
-        ground, rng = self._ground, self._ground.mistakes
+        world, rng = self._world, self._world.mistakes
         if rng.random() > 0.08:
             return
         other = str(UUID(int=rng.getrandbits(128), version=4))
@@ -211,87 +211,87 @@ class Service:
         fields: dict[str, Any] = self._whose(order) | {"hold_id": hold.hold_id, "amount": hold.amount} | wrong
         row = {
             "record": "cancel_hold",
-            "organization_id": ground.organization_id,
-            "occurred_at": ground.now.isoformat(),
+            "organization_id": world.organization_id,
+            "occurred_at": world.now.isoformat(),
         }
         row |= {name: str(value) for name, value in fields.items()} | {"key": f"{MISTAKE}{hold.hold_id}"}
-        for records in rng.choice([[ground.records], [ground.late], [ground.records, ground.late]]):
+        for records in rng.choice([[world.records], [world.late], [world.records, world.late]]):
             records.append(row)
-        ground.story.contested.append(Contested(hold, ground.now))
+        world.history.contested.append(Contested(hold, world.now))
 
     def consume(self, order: Order, hold: Hold) -> Wait:
         """Let a till take the held money where it is still there; the till tells of it."""
-        ground = self._ground
-        known = ground.control.holds(customer_id=hold.customer_id, state="open")
+        world = self._world
+        known = world.control.holds(customer_id=hold.customer_id, state="open")
         if hold.hold_id not in {each["transaction_id"] for each in known} or hold.hold_id is None:
             return
-        ground.control.consume_hold(ground.organization_id, hold.hold_id)
-        hold.consumed_at = ground.now
+        world.control.consume_hold(world.organization_id, hold.hold_id)
+        hold.consumed_at = world.now
         key = order.key("till")
         fields = self._whose(order) | {"key": key, "amount": hold.amount, "order_id": order.told_order_id}
-        ground.tell("chargeoff", hold_id=hold.hold_id, consumes_hold=True, **fields)
+        world.tell("chargeoff", hold_id=hold.hold_id, consumes_hold=True, **fields)
         whose = (hold.customer_id, hold.wallet_id, hold.amount, hold.order_id)
-        ground.story.charges.append(Charge(key, *whose, ground.now, ground.now, None, hold, consumes=True))
+        world.history.charges.append(Charge(key, *whose, world.now, world.now, None, hold, consumes=True))
         yield 0.0
 
     def tell_order(self, order: Order, state: str, amount: Decimal | None = None) -> None:
         """Tell of the order's state; one whose id is told of nowhere else is told of all the same."""
-        self._ground.tell("order", order_id=order.order_id, state=state, amount=amount)
-        self._ground.story.says(order.order_id, state, self._ground.now, amount)
+        self._world.tell("order", order_id=order.order_id, state=state, amount=amount)
+        self._world.history.says(order.order_id, state, self._world.now, amount)
 
     def _tell(
         self, record: str, answer: Answer, sent_at: datetime, fields: dict[str, Any]
     ) -> tuple[datetime | None, datetime | None]:
         """Tell of a call as far as its caller knows: when it was sent, and what came of it; returns when it was granted or refused."""
-        ground = self._ground
-        begins = ground.rng.random() < 0.4
+        world = self._world
+        begins = world.rng.random() < 0.4
         if begins:
-            ground.tell(record, at=sent_at, state="sent", **fields)
+            world.tell(record, at=sent_at, state="sent", **fields)
         if answer == "unclear":
-            if not begins or ground.rng.random() < 0.5:
-                ground.tell(record, state="unknown", **fields)
+            if not begins or world.rng.random() < 0.5:
+                world.tell(record, state="unknown", **fields)
             return self._back_office_says(record, fields)
-        ground.tell(record, state="confirmed" if answer == "granted" else "rejected", **fields)
-        return (ground.now, None) if answer == "granted" else (None, ground.now)
+        world.tell(record, state="confirmed" if answer == "granted" else "rejected", **fields)
+        return (world.now, None) if answer == "granted" else (None, world.now)
 
     def _back_office_says(self, record: str, fields: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
         """Let somebody look up days later what became of a hold, and tell of it."""
-        ground = self._ground
-        if record != "hold" or ground.rng.random() < 0.5:
+        world = self._world
+        if record != "hold" or world.rng.random() < 0.5:
             return None, None
-        was_made = any(each["transaction_id"] == fields["hold_id"] for each in ground.control.holds())
-        known_at = ground.now + timedelta(days=ground.rng.choice([1, 3, 20]))
-        ground.tell(record, at=known_at, state="confirmed" if was_made else "rejected", **fields)
+        was_made = any(each["transaction_id"] == fields["hold_id"] for each in world.control.holds())
+        known_at = world.now + timedelta(days=world.rng.choice([1, 3, 20]))
+        world.tell(record, at=known_at, state="confirmed" if was_made else "rejected", **fields)
         return (known_at, None) if was_made else (None, known_at)
 
     def _whose(self, order: Order) -> dict[str, Any]:
         return {"customer_id": order.purse.customer_id, "wallet_id": order.purse.wallet_id}
 
     def _a_while(self) -> float:
-        return self._ground.rng.choice([_QUARTER, _QUARTER, 3 * _QUARTER, 3 * _HOUR, _DAY, 3 * _DAY])
+        return self._world.rng.choice([_QUARTER, _QUARTER, 3 * _QUARTER, 3 * _HOUR, _DAY, 3 * _DAY])
 
     def _call(self, operation: str, path: str, order: Order, body: dict[str, Any]) -> tuple[Answer, dict[str, Any]]:
-        ground = self._ground
-        whose = {"organizationId": ground.organization_id, "customerId": order.purse.customer_id}
+        world = self._world
+        whose = {"organizationId": world.organization_id, "customerId": order.purse.customer_id}
         whose["walletId"] = order.purse.wallet_id
-        is_struck = ground.rng.random() < self._fault_probability
+        is_struck = world.rng.random() < self._fault_probability
         if is_struck:
-            ground.control.set_faults([{"operation": operation, "count": 1} | ground.fault()])
+            world.control.set_faults([{"operation": operation, "count": 1} | world.fault()])
         try:
             return self._post(f"loyalty/iiko/{path}", whose | body)
         finally:
-            ground.time.advance(1)
+            world.time.advance(1)
             if is_struck:
-                ground.control.clear_faults()
+                world.control.clear_faults()
 
     def _post(self, path: str, body: dict[str, Any]) -> tuple[Answer, dict[str, Any]]:
         try:
             if "Authorization" not in self._session.headers:
                 login = {"apiLogin": "demo-login"}
-                token = self._session.post(f"{self._ground.url}/api/1/access_token", json=login).json()["token"]
+                token = self._session.post(f"{self._world.url}/api/1/access_token", json=login).json()["token"]
                 self._session.headers["Authorization"] = f"Bearer {token}"
             response = self._session.post(
-                f"{self._ground.url}/api/1/{path}", json=body, timeout=self._ground.patience_seconds
+                f"{self._world.url}/api/1/{path}", json=body, timeout=self._world.patience_seconds
             )
             content = response.json()
         except requests.RequestException:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import pytest
 
 from findings.approving import Campaigner, Desk, Releaser
-from findings.stage import stages_without_a_socket
+from findings.simulator_server import servers_in_process
 from findings.virtual_time import KeptConnections
 from syrve.approvals.book import Approval, ApprovalBook, Content
 from syrve.release.record import ReleaseBook
@@ -27,11 +27,11 @@ def kept(emptied_warehouse_dsn: str) -> Iterator[Warehouse]:
 
 
 def play(kind: type[D], first: int, warehouse: Warehouse, count: int = BATCH) -> list[D]:
-    stages = stages_without_a_socket(first)
+    servers = servers_in_process(first)
     desks = []
     for seed in range(first, first + count):
         rng = Random(seed)
-        desk = kind(seed, rng, rng.choice(stages), warehouse)
+        desk = kind(seed, rng, rng.choice(servers), warehouse)
         desk.play(STEPS)
         desks.append(desk)
     return desks
@@ -45,7 +45,7 @@ def test_every_credit_was_in_the_list_that_was_approved(first: int, kept: Wareho
     assert sum(desk.moved for desk in desks) > BATCH / 2, "these seeds send something"
     for desk in desks:
         for guest in desk.guests:
-            credited = list(desk.stage.control.transactions(customer_id=guest.customer_id))
+            credited = list(desk.server.control.transactions(customer_id=guest.customer_id))
             assert len(credited) <= 1, f"seed {desk.seed}: one campaign credits a guest once"
 
 

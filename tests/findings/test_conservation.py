@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from findings.adversity import hard_order
 from findings.book import read_book
-from findings.season import BEGIN, MOMENTS, bring_in
-from findings.stage import found, stages_without_a_socket, work_out
+from findings.hard_orders import hard_order
+from findings.simulation import BEGIN, MOMENTS, bring_in
+from findings.simulator_server import found, servers_in_process, work_out
 from findings.virtual_time import KeptConnections, VirtualTime, virtual_warehouse
 from syrve.warehouse.database import Warehouse
 
@@ -42,32 +42,32 @@ def orders_of_findings(warehouse: Warehouse) -> set[str]:
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
 def test_no_order_takes_more_or_less_unseen(first: int, time: VirtualTime, kept_connections: Warehouse) -> None:
-    stages = stages_without_a_socket(first, organizations=2)
-    seasons, orders = [], []
+    servers = servers_in_process(first, organizations=2)
+    simulations, orders = [], []
     for seed in range(first, first + BATCH):
         rng = Random(seed)
-        season = rng.choice(stages).season(seed, rng, time, kept_connections)
-        ground = season.ground
+        simulation = rng.choice(servers).simulation(seed, rng, time, kept_connections)
+        world = simulation.world
         with time.beginning_at(BEGIN):
-            ground.control.set_switches(**ground.switches, one_loyalty_network=True)
+            world.control.set_switches(**world.switches, one_loyalty_network=True)
             for number in range(ORDERS):
-                order = hard_order(ground, number)
-                for seconds in order.play(ground):
+                order = hard_order(world, number)
+                for seconds in order.play(world):
                     time.advance(seconds)
-                orders.append((season, order))
+                orders.append((simulation, order))
                 time.advance(86400.0)
-        seasons.append(season)
-    books = {stage.organization_id: read_book(stage.control, stage.organization_id) for stage in stages}
-    rows = [row for season in seasons for row in (*season.ground.records, *season.ground.late)]
+        simulations.append(simulation)
+    books = {server.organization_id: read_book(server.control, server.organization_id) for server in servers}
+    rows = [row for simulation in simulations for row in (*simulation.world.records, *simulation.world.late)]
     bring_in(kept_connections, "records", rows, Random(first))
-    work_out(stages, kept_connections, MOMENTS[-1:], "last")
+    work_out(servers, kept_connections, MOMENTS[-1:], "last")
 
-    flags = [flag for stage in stages for flag in found(kept_connections, stage.organization_id, MOMENTS[-1])]
+    flags = [flag for server in servers for flag in found(kept_connections, server.organization_id, MOMENTS[-1])]
     flagged = {flag.customer_id for flag in flags} | orders_of_findings(kept_connections)
     problems = [
-        f"seed {season.ground.seed} ({season.ground.dialect}): {problem}"
-        for season, order in orders
-        for problem in order.problems(books[season.ground.organization_id], flagged)
+        f"seed {simulation.world.seed} ({simulation.world.dialect}): {problem}"
+        for simulation, order in orders
+        for problem in order.problems(books[simulation.world.organization_id], flagged)
     ]
     assert not problems, "\n".join(problems)
     sent = sum((book.own_money_calls() for book in books.values()), Counter())

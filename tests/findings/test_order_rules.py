@@ -1,4 +1,4 @@
-"""Rules about orders as a whole: each story gives the one finding that it should, as of every moment, in any order of asking."""
+"""Rules about orders as a whole: each history gives the one finding that it should, as of every moment, in any order of asking."""
 
 from decimal import Decimal
 from itertools import permutations

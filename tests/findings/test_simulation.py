@@ -1,7 +1,8 @@
 """Months of payments by a faulty order service against the simulator: what is left dangling is flagged, and nothing else is.
 
-The truth is the simulator's own book, never our ledger (`truth`); a failure prints the seed. `season` says what happens, `stage` how it is
-compared. In-process seeds differ from served ones in the socket alone; both go through our client, ledger, payment and import.
+What is expected comes from the simulator's own book, never from our ledger (`expected`); a failure prints the seed. `simulation` says
+what happens, `simulator_server` how it is compared. In-process seeds differ from served ones in the socket alone; both go through our
+client, ledger, payment and import.
 """
 
 from collections import Counter
@@ -11,22 +12,22 @@ from random import Random
 
 import pytest
 
-from findings.season import BEGIN, MOMENTS, PLENTY, Season
+from findings.expected import NOT_PLAYED, RULES, expected
 from findings.service import Service
-from findings.stage import (
+from findings.simulation import BEGIN, MOMENTS, PLENTY, Simulation
+from findings.simulator_server import (
     LIMITS,
-    Stage,
+    SimulatorServer,
     blind,
     differences,
-    end_seasons,
+    end_simulations,
     found,
     import_records,
     read_report,
-    stages_over_http,
-    stages_without_a_socket,
+    servers_in_process,
+    servers_over_http,
     work_out,
 )
-from findings.truth import NOT_PLAYED, RULES, expected
 from findings.virtual_time import KeptConnections, VirtualTime, virtual_warehouse
 from syrve.findings.rules import all_rules
 from syrve.warehouse.database import Warehouse
@@ -57,36 +58,38 @@ def warehouse(emptied_warehouse_dsn: str, time: VirtualTime) -> Warehouse:
 
 
 @pytest.fixture(scope="module")
-def served_stages() -> Iterator[list[Stage]]:
-    with stages_over_http(SEEDS) as stages:
-        yield stages
+def served_over_http() -> Iterator[list[SimulatorServer]]:
+    with servers_over_http(SEEDS) as servers:
+        yield servers
 
 
-def play(seeds: Sequence[int], stages: Sequence[Stage], time: VirtualTime, warehouse: Warehouse) -> list[Season]:
+def play(
+    seeds: Sequence[int], servers: Sequence[SimulatorServer], time: VirtualTime, warehouse: Warehouse
+) -> list[Simulation]:
     """Play seeds in this process, one after another, each from the first day on."""
-    seasons = []
+    simulations = []
     for seed in seeds:
         rng = Random(seed)
-        season = rng.choice(stages).season(seed, rng, time, warehouse)
+        simulation = rng.choice(servers).simulation(seed, rng, time, warehouse)
         with time.beginning_at(BEGIN):
-            season.play(own_payments=1, orders=7)
-        seasons.append(season)
-    return seasons
+            simulation.play(own_payments=1, orders=7)
+        simulations.append(simulation)
+    return simulations
 
 
-def judge(seasons: Sequence[Season], stages: Sequence[Stage], warehouse: Warehouse) -> None:
+def judge(simulations: Sequence[Simulation], servers: Sequence[SimulatorServer], warehouse: Warehouse) -> None:
     """Import and reconcile, once more when the rest arrived late, and compare as of each moment."""
-    end_seasons(seasons, stages, warehouse)
-    import_records(seasons, "records", warehouse)
-    work_out(stages, warehouse, MOMENTS[2:4], "in time")
-    import_records(seasons, "late", warehouse)
-    work_out(stages, warehouse, MOMENTS, "late")
+    end_simulations(simulations, servers, warehouse)
+    import_records(simulations, "records", warehouse)
+    work_out(servers, warehouse, MOMENTS[2:4], "in time")
+    import_records(simulations, "late", warehouse)
+    work_out(servers, warehouse, MOMENTS, "late")
 
-    for season in seasons:
-        assert season.book is not None
-        sent = season.book.own_money_calls()
-        assert max(sent.values(), default=0) <= 1, f"seed {season.ground.seed}: a money call was sent twice: {sent}"
-    problems = differences(seasons, stages, warehouse)
+    for simulation in simulations:
+        assert simulation.book is not None
+        sent = simulation.book.own_money_calls()
+        assert max(sent.values(), default=0) <= 1, f"seed {simulation.world.seed}: a money call was sent twice: {sent}"
+    problems = differences(simulations, servers, warehouse)
     assert not problems, "\n".join(problems)
 
 
@@ -94,117 +97,117 @@ def judge(seasons: Sequence[Season], stages: Sequence[Stage], warehouse: Warehou
 def test_every_dangling_hold_is_flagged_and_nothing_else(
     first: int, time: VirtualTime, kept_connections: Warehouse, warehouse: Warehouse
 ) -> None:
-    stages = stages_without_a_socket(first)
+    servers = servers_in_process(first)
 
-    seasons = play(range(first, first + BATCH), stages, time, kept_connections)
+    simulations = play(range(first, first + BATCH), servers, time, kept_connections)
 
-    judge(seasons, stages, warehouse)
+    judge(simulations, servers, warehouse)
     wanted = Counter(
-        flag.rule for each in seasons for day in MOMENTS for flag in expected(each.ground.story, LIMITS, day)
+        flag.rule for each in simulations for day in MOMENTS for flag in expected(each.world.history, LIMITS, day)
     )
     assert set(wanted) == set(RULES), "these seeds give every rule something to find"
 
 
 @pytest.mark.parametrize("first", range(SEEDS, SEEDS + SERVED_SEEDS, SERVED_BATCH))
 def test_every_dangling_hold_is_flagged_over_real_http_and_connections_too(
-    first: int, time: VirtualTime, warehouse: Warehouse, served_stages: list[Stage]
+    first: int, time: VirtualTime, warehouse: Warehouse, served_over_http: list[SimulatorServer]
 ) -> None:
-    for stage in served_stages:
-        stage.control.reset_calls()
-        stage.looks.clear()
-    seasons = []
+    for server in served_over_http:
+        server.control.reset_calls()
+        server.looks.clear()
+    simulations = []
     for seed in range(first, first + SERVED_BATCH):
         rng = Random(seed)
-        season = rng.choice(served_stages).season(seed, rng, time, warehouse)
-        season.ground.patience_seconds, season.ground.stalls = SERVED_PATIENCE_SECONDS, seed % 6 == 0
-        time.control = season.ground.control
+        simulation = rng.choice(served_over_http).simulation(seed, rng, time, warehouse)
+        simulation.world.patience_seconds, simulation.world.stalls = SERVED_PATIENCE_SECONDS, seed % 6 == 0
+        time.control = simulation.world.control
         with time.beginning_at(BEGIN):
-            season.play(own_payments=2, orders=5)
-        season.ground.close()
-        seasons.append(season)
+            simulation.play(own_payments=2, orders=5)
+        simulation.world.close()
+        simulations.append(simulation)
 
-    judge(seasons, served_stages, warehouse)
+    judge(simulations, served_over_http, warehouse)
 
 
 @pytest.mark.parametrize("first", [1000])
 def test_what_syrve_reports_is_believed_and_closes_what_it_explains(
     first: int, time: VirtualTime, kept_connections: Warehouse, warehouse: Warehouse
 ) -> None:
-    _, cloud = stages_without_a_socket(first)
-    seasons = []
+    _, cloud = servers_in_process(first)
+    simulations = []
     for seed in range(first, first + BATCH):
-        season = cloud.season(seed, Random(seed), time, kept_connections)
-        if season.ground.switches["hold_transaction_type"] == PAYMENT_TYPE:
-            season.ground.switches["hold_transaction_type"] = (
+        simulation = cloud.simulation(seed, Random(seed), time, kept_connections)
+        if simulation.world.switches["hold_transaction_type"] == PAYMENT_TYPE:
+            simulation.world.switches["hold_transaction_type"] = (
                 36  # who pays at a till and who holds could not be told apart
             )
         with time.beginning_at(BEGIN):
-            season.play(own_payments=1, orders=7)
-        seasons.append(season)
+            simulation.play(own_payments=1, orders=7)
+        simulations.append(simulation)
     read_report(cloud, time, warehouse)  # of our own payments so far
-    end_seasons(seasons, [cloud], warehouse)
+    end_simulations(simulations, [cloud], warehouse)
     for part in ("records", "late"):
-        import_records(seasons, part, warehouse)
+        import_records(simulations, part, warehouse)
     work_out([cloud], warehouse, MOMENTS[-2:], "told")
 
     read_report(cloud, time, warehouse)
     work_out([cloud], warehouse, MOMENTS, "reported")
 
-    for season in seasons:
-        season.hear_report()
-    problems = differences(seasons, [cloud], warehouse)
+    for simulation in simulations:
+        simulation.hear_report()
+    problems = differences(simulations, [cloud], warehouse)
     assert not problems, "\n".join(problems)
 
 
 def test_simulation_notices_each_rule_that_is_blind(
     time: VirtualTime, kept_connections: Warehouse, warehouse: Warehouse
 ) -> None:
-    stages = stages_without_a_socket(0)
-    seasons = play(range(40), stages, time, kept_connections)
-    end_seasons(seasons, stages, warehouse)
+    servers = servers_in_process(0)
+    simulations = play(range(40), servers, time, kept_connections)
+    end_simulations(simulations, servers, warehouse)
     for part in ("records", "late"):
-        import_records(seasons, part, warehouse)
+        import_records(simulations, part, warehouse)
     wanted = Counter(
-        flag.rule for each in seasons for day in MOMENTS for flag in expected(each.ground.story, LIMITS, day)
+        flag.rule for each in simulations for day in MOMENTS for flag in expected(each.world.history, LIMITS, day)
     )
     assert set(wanted) | NOT_PLAYED == {rule.name for rule in all_rules()}
 
-    work_out(stages, warehouse, MOMENTS, "blind", rules=blind(*wanted))
+    work_out(servers, warehouse, MOMENTS, "blind", rules=blind(*wanted))
 
-    problems = "\n".join(differences(seasons, stages, warehouse))
+    problems = "\n".join(differences(simulations, servers, warehouse))
     missed = {rule: problems.count(f"missed   Flag(rule='{rule}'") for rule in wanted}
     assert missed == wanted, "each rule finds by itself, so each that is blind is noticed by what it should have found"
     assert "invented" not in problems
     assert "and no finding says so" in problems, "conservation is checked too"
 
 
-def test_truth_and_product_have_the_same_rules() -> None:
+def test_expectation_and_product_have_the_same_rules() -> None:
     assert set(RULES) | NOT_PLAYED == {rule.name for rule in all_rules()}
 
 
 @pytest.mark.parametrize("dialect", [0, 1], ids=["reference", "cloud"])
 def test_payment_flow_of_the_reference_document_run_by_a_third_party_is_caught_as_charged_hold_open(
-    dialect: int, time: VirtualTime, warehouse: Warehouse, served_stages: list[Stage]
+    dialect: int, time: VirtualTime, warehouse: Warehouse, served_over_http: list[SimulatorServer]
 ) -> None:
     """Hold, process the order, charge off the same sum: all three answered, and the guest's money is still set aside."""
-    stage = served_stages[dialect]
-    season = stage.season(dialect, Random(dialect), time, warehouse)
-    ground, time.control = season.ground, stage.control
+    server = served_over_http[dialect]
+    simulation = server.simulation(dialect, Random(dialect), time, warehouse)
+    world, time.control = simulation.world, server.control
     with time.beginning_at(BEGIN):
-        stage.control.reset_switches()
-        service = Service(ground, fault_probability=0)
-        order = service.order(ground.purse(PLENTY))
+        server.control.reset_switches()
+        service = Service(world, fault_probability=0)
+        order = service.order(world.purse(PLENTY))
         for seconds in service.pay_with_wallet(order, succeeds=True):
             time.advance(seconds)
         charged_at = time.now
-    import_records([season], "records", warehouse)
-    import_records([season], "late", warehouse)
+    import_records([simulation], "records", warehouse)
+    import_records([simulation], "late", warehouse)
 
-    work_out([stage], warehouse, [charged_at + timedelta(minutes=10), charged_at + timedelta(days=1)], "late")
+    work_out([server], warehouse, [charged_at + timedelta(minutes=10), charged_at + timedelta(days=1)], "late")
 
-    (hold,) = stage.control.holds(customer_id=order.purse.customer_id)
+    (hold,) = server.control.holds(customer_id=order.purse.customer_id)
     assert hold["state"] == "open"
-    assert found(warehouse, stage.organization_id, charged_at + timedelta(minutes=10)) == []
-    (flag,) = found(warehouse, stage.organization_id, charged_at + timedelta(days=1))
+    assert found(warehouse, server.organization_id, charged_at + timedelta(minutes=10)) == []
+    (flag,) = found(warehouse, server.organization_id, charged_at + timedelta(days=1))
     assert (flag.rule, flag.about, flag.amount) == ("charged_hold_open", hold["transaction_id"], order.amount)
-    ground.close()
+    world.close()

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from findings.ground import Ground, Purse, Wait
+from findings.history import Charge, Hold, Refund
 from findings.service import Order, Service
-from findings.story import Charge, Hold, Refund
+from findings.world import Purse, Wait, World
 from syrve_simulator.control import SimulatorRefusedError
 
 _QUARTER, _HOUR, _DAY = 900.0, 3600.0, 86400.0
@@ -16,13 +16,13 @@ MOST_SECONDS_OFF = 295.0
 class Tills:
     """The tills of one restaurant, and the order service that holds money for them."""
 
-    def __init__(self, ground: Ground, service: Service) -> None:
-        self._ground = ground
+    def __init__(self, world: World, service: Service) -> None:
+        self._world = world
         self._service = service
 
     def serve(self, order: Order, guests: list[Purse]) -> Wait:
         """Hold each guest's part, let the till take the parts, close the order, and maybe cancel it after all."""
-        rng = self._ground.rng
+        rng = self._world.rng
         parts = [self._part(order, guest, number) for number, guest in enumerate(guests)]
         total = sum((each.amount for each in parts), Decimal(0)) if rng.random() < 0.6 else None
         self._service.tell_order(order, "open", total)
@@ -43,35 +43,35 @@ class Tills:
             yield from self._take_back(order, parts, total)
 
     def _part(self, order: Order, guest: Purse, number: int) -> Order:
-        return Order(order.order_id, guest, self._ground.amount(), order.told_order_id, keys=100 * number)
+        return Order(order.order_id, guest, self._world.amount(), order.told_order_id, keys=100 * number)
 
     def _pay(self, part: Order, hold: Hold) -> None:
         """Let the till take a hold; it may refuse, or report what it did not do."""
-        ground, rng = self._ground, self._ground.rng
+        world, rng = self._world, self._world.rng
         off_seconds = rng.choice([0.0, 0.0, MOST_SECONDS_OFF, -MOST_SECONDS_OFF])
-        ground.control.set_switches(
+        world.control.set_switches(
             till_answer="refuses" if rng.random() < 0.15 else "consumes",
             till_clock_off_seconds=off_seconds,
             bonus_share=rng.choice([0, 0, 0.05, 1]),
         )
-        at = ground.now + timedelta(seconds=off_seconds)
+        at = world.now + timedelta(seconds=off_seconds)
         assert hold.hold_id is not None
         try:
-            ground.control.consume_hold(ground.organization_id, hold.hold_id)
+            world.control.consume_hold(world.organization_id, hold.hold_id)
         except SimulatorRefusedError:
             if rng.random() < 0.7:
                 return
             self._service.misreported.add(hold.hold_id)  # the till believes that it was paid, and says so
         finally:
-            ground.control.set_switches(till_answer="consumes", till_clock_off_seconds=0, bonus_share=0)
+            world.control.set_switches(till_answer="consumes", till_clock_off_seconds=0, bonus_share=0)
         self._report(part, hold, at)
         if rng.random() < 0.08:
             self._report(part, hold, at + timedelta(seconds=30))  # under another key, as a second payment
-        ground.time.advance(1)
+        world.time.advance(1)
 
     def _report(self, part: Order, hold: Hold, at: datetime) -> None:
-        ground, key = self._ground, part.key("till")
-        ground.tell(
+        world, key = self._world, part.key("till")
+        world.tell(
             "chargeoff",
             at=at,
             key=key,
@@ -84,34 +84,34 @@ class Tills:
         )
         hold.consumed_at = min(at, hold.consumed_at or at)
         whose = (hold.customer_id, hold.wallet_id, hold.amount, hold.order_id)
-        ground.story.charges.append(Charge(key, *whose, at, at, None, hold, consumes=True))
+        world.history.charges.append(Charge(key, *whose, at, at, None, hold, consumes=True))
 
     def _take_back(self, order: Order, parts: list[Order], total: Decimal | None) -> Wait:
         """Cancel an order that was paid, and give the money back: never, once or twice."""
-        ground, rng = self._ground, self._ground.rng
+        world, rng = self._world, self._world.rng
         self._service.tell_order(order, rng.choice(["cancelled", "failed"]), total)
         yield rng.choice([_QUARTER, 3 * _QUARTER, _DAY])
         times: Literal["never", "once", "twice"] = rng.choice(["never", "once", "once", "twice"])
-        ground.control.set_switches(till_refunds=times)
+        world.control.set_switches(till_refunds=times)
         for part in parts:
             for hold in part.holds:
                 try:
-                    report = ground.control.refund_hold(ground.organization_id, str(hold.hold_id))
+                    report = world.control.refund_hold(world.organization_id, str(hold.hold_id))
                 except SimulatorRefusedError:
                     continue
                 for _ in report["transactions"]:
                     self._refund(part, hold)
-        ground.control.set_switches(till_refunds="once")
+        world.control.set_switches(till_refunds="once")
 
     def _refund(self, part: Order, hold: Hold) -> None:
-        ground, purse = self._ground, part.purse
+        world, purse = self._world, part.purse
         fields: dict[str, Any] = {
             "customer_id": purse.customer_id,
             "wallet_id": purse.wallet_id,
             "amount": hold.amount,
         }
-        ground.tell("topup", key=part.key("refund"), order_id=part.told_order_id, **fields)
+        world.tell("topup", key=part.key("refund"), order_id=part.told_order_id, **fields)
         if part.told_order_id is not None:
             whose = (purse.customer_id, purse.wallet_id, hold.amount, part.told_order_id)
-            ground.story.refunds.append(Refund(*whose, ground.now, ground.now))
-        ground.time.advance(1)
+            world.history.refunds.append(Refund(*whose, world.now, world.now))
+        world.time.advance(1)

@@ -1,11 +1,11 @@
-"""What each rule about orders as a whole should say as of a moment, by the story alone."""
+"""What each rule about orders as a whole should say as of a moment, by the history alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from findings.story import Charge, Flag, Hold, Refund, Story
+from findings.history import Charge, Flag, History, Hold, Refund
 from syrve.findings.thresholds import Limits
 
 NOTHING = Decimal(0)
@@ -27,34 +27,34 @@ class OrderBalance:
     moved_at: datetime
 
 
-def completed_order_unpaid(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+def completed_order_unpaid(history: History, limits: Limits, moment: datetime) -> Iterator[Flag]:
     """The order went through, nothing is set aside for it any more, and less was taken than is due."""
-    for order_id, balance in _settled(story, limits, moment):
+    for order_id, balance in _settled(history, limits, moment):
         if balance.unpaid:
             yield _about("completed_order_unpaid", order_id, balance, balance.unpaid)
 
 
-def charged_order_cancelled(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+def charged_order_cancelled(history: History, limits: Limits, moment: datetime) -> Iterator[Flag]:
     """The order did not go through, and what was taken for it was not given back."""
-    for order_id, balance in _settled(story, limits, moment):
+    for order_id, balance in _settled(history, limits, moment):
         if balance.not_given_back:
             yield _about("charged_order_cancelled", order_id, balance, balance.not_given_back)
 
 
-def refund_exceeds_charge(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+def refund_exceeds_charge(history: History, limits: Limits, moment: datetime) -> Iterator[Flag]:
     """More was given back for an order than was taken."""
-    for order_id, balance in _settled(story, limits, moment):
+    for order_id, balance in _settled(history, limits, moment):
         if balance.refunded_too_much:
             yield _about("refund_exceeds_charge", order_id, balance, balance.refunded_too_much)
 
 
-def hold_ended_twice(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+def hold_ended_twice(history: History, limits: Limits, moment: datetime) -> Iterator[Flag]:
     """A hold was cancelled and consumed, or consumed twice by what one till reported."""
-    for hold in story.holds:
+    for hold in history.holds:
         if hold.sent_at > moment:
             continue
         cancelled = [each.granted_at for each in hold.cancels if each.granted_at and each.granted_at <= moment]
-        consumed = [each for each in story.charges_by(moment) if each.consumes and each.hold is hold]
+        consumed = [each for each in history.charges_by(moment) if each.consumes and each.hold is hold]
         by_tills = {each.key for each in consumed if not each.is_ours}
         if (cancelled and consumed) or len(by_tills) > 1:
             last_at = max([*cancelled, *(each.charged_at for each in consumed)])
@@ -62,10 +62,10 @@ def hold_ended_twice(story: Story, limits: Limits, moment: datetime) -> Iterator
                 yield Flag("hold_ended_twice", hold.customer_id, hold.wallet_id, hold.hold_id, hold.amount)
 
 
-def hold_end_contested(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+def hold_end_contested(history: History, limits: Limits, moment: datetime) -> Iterator[Flag]:
     """Somebody reported by mistake that a hold was cancelled, and nobody reports that it really was."""
     found: dict[int, Hold] = {}
-    for contested in story.contested:
+    for contested in history.contested:
         hold = contested.hold
         is_due = contested.reported_at <= moment - timedelta(seconds=limits.settle_grace_seconds)
         is_recent = contested.reported_at > moment - timedelta(seconds=limits.lookback_seconds)
@@ -76,30 +76,30 @@ def hold_end_contested(story: Story, limits: Limits, moment: datetime) -> Iterat
         yield Flag("hold_end_contested", hold.customer_id, hold.wallet_id, hold.hold_id, hold.amount)
 
 
-def operation_left_planned(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+def operation_left_planned(history: History, limits: Limits, moment: datetime) -> Iterator[Flag]:
     """One of our processes wrote an operation down and died, and none sent it or gave it up for too long."""
-    for planned in story.planned:
+    for planned in history.planned:
         is_due = planned.planned_at <= moment - timedelta(seconds=limits.planned_grace_seconds)
         if is_due and (planned.over_at is None or planned.over_at > moment):
             yield Flag("operation_left_planned", planned.customer_id, planned.wallet_id, None, planned.amount)
 
 
-def released_payment_unreported(story: Story, limits: Limits, moment: datetime) -> Iterator[Flag]:
+def released_payment_unreported(history: History, limits: Limits, moment: datetime) -> Iterator[Flag]:
     """The hold of a payment of ours was cancelled long ago, and nobody has said since what became of the order."""
-    for hold in story.payments:
+    for hold in history.payments:
         cancelled_at = min((each.granted_at for each in hold.cancels if each.granted_at), default=None)
-        order = story.order(hold.order_id, moment)
+        order = history.order(hold.order_id, moment)
         if cancelled_at is None or hold.over_at != cancelled_at or (order is not None and order[1] != "open"):
             continue
         if cancelled_at <= moment - timedelta(seconds=limits.report_grace_seconds):
             yield Flag("released_payment_unreported", hold.customer_id, hold.wallet_id, hold.hold_id, hold.amount)
 
 
-def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | None:
+def balance_of(history: History, order_id: str, moment: datetime) -> OrderBalance | None:
     """Add an order up; None where no money has to do with it."""
-    holds = [each for each in story.holds if each.order_id == order_id and each.was_made(moment)]
-    charges = [each for each in story.charges if _is_of(each, order_id) and each.sent_at <= moment]
-    refunds = [each for each in story.refunds if each.order_id == order_id and each.sent_at <= moment]
+    holds = [each for each in history.holds if each.order_id == order_id and each.was_made(moment)]
+    charges = [each for each in history.charges if _is_of(each, order_id) and each.sent_at <= moment]
+    refunds = [each for each in history.refunds if each.order_id == order_id and each.sent_at <= moment]
     if not (holds or charges or refunds):
         return None
     taken = [each for each in charges if _is_known(each.granted_at, moment)]
@@ -108,12 +108,12 @@ def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | 
     refunded = sum((each.amount for each in refunds if _is_known(each.granted_at, moment)), NOTHING)
     unknown = sum((each.amount for each in charges if _is_unknown(each, moment)), NOTHING)
     refund_is_unknown = any(_is_unknown(each, moment) for each in refunds)
-    known = story.order(order_id, moment)
+    known = history.order(order_id, moment)
     state = known[1] if known else None
     unpaid = not_given_back = refunded_too_much = NOTHING
     if state == "completed":
         covered = paid + unknown + _set_aside(holds, charges, moment)
-        unpaid = max(_due(story, order_id, moment, holds, covered), NOTHING)
+        unpaid = max(_due(history, order_id, moment, holds, covered), NOTHING)
     if state in ENDED_BADLY and not refund_is_unknown:
         not_given_back = max(paid - refunded, NOTHING)
     if not unknown and (state in ENDED_BADLY or paid):
@@ -136,11 +136,11 @@ def balance_of(story: Story, order_id: str, moment: datetime) -> OrderBalance | 
     )
 
 
-def _due(story: Story, order_id: str, moment: datetime, holds: list[Hold], covered: Decimal) -> Decimal:
+def _due(history: History, order_id: str, moment: datetime, holds: list[Hold], covered: Decimal) -> Decimal:
     """What is due beyond what is covered: paid, still set aside or unknown."""
     made = [each.amount for each in holds if each.was_granted(moment) or each.ended_otherwise(moment)]
     maybe = [each.amount for each in holds if each.may_be_open(moment) and not each.was_granted(moment)]
-    expected = story.order_amount(order_id, moment)
+    expected = history.order_amount(order_id, moment)
     if expected is not None:
         return min(expected, sum([*made, *maybe], NOTHING)) - covered
     return min(made, default=NOTHING) if not covered else NOTHING
@@ -169,11 +169,11 @@ def _consumed(taken: list[Charge]) -> Decimal:
     return sum(of_holds.values(), NOTHING)
 
 
-def _settled(story: Story, limits: Limits, moment: datetime) -> Iterator[tuple[str, OrderBalance]]:
-    everything: list[Hold | Charge | Refund] = [*story.holds, *story.charges, *story.refunds]
+def _settled(history: History, limits: Limits, moment: datetime) -> Iterator[tuple[str, OrderBalance]]:
+    everything: list[Hold | Charge | Refund] = [*history.holds, *history.charges, *history.refunds]
     known = {each.order_id for each in everything if each.order_id is not None}
     for order_id in sorted(known):
-        balance = balance_of(story, order_id, moment)
+        balance = balance_of(history, order_id, moment)
         if balance is not None and balance.moved_at <= moment - timedelta(seconds=limits.settle_grace_seconds):
             yield order_id, balance
 

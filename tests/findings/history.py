@@ -124,7 +124,7 @@ class Contested:
 
 
 @dataclass(slots=True)
-class Story:
+class History:
     """Everything of one organization; `silent` are movements that nobody told of, as (customer, wallet, sum, seen at)."""
 
     holds: list[Hold] = field(default_factory=list)

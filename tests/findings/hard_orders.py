@@ -7,9 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from findings.book import Book
-from findings.ground import Ground, Purse, Wait
+from findings.history import Cancel
 from findings.own_payments import CHARGE_POLICY, STEPS, STRUCK, TILL_POLICY, OwnPayment
-from findings.story import Cancel
+from findings.world import Purse, Wait, World
 from syrve.api.errors import SyrveError
 from syrve.wallet.payment import Payment
 
@@ -39,23 +39,23 @@ class HardPayment(OwnPayment):
 
     def _cancel_by_another(self) -> None:
         """Let a site cancel the hold, and maybe tell of it."""
-        ground = self.ground
-        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open"):
-            with ground.client() as client:
+        world = self.world
+        for hold in world.control.holds(customer_id=self.purse.customer_id, state="open"):
+            with world.client() as client:
                 with suppress(SyrveError):
-                    client.cancel_hold(ground.organization_id, hold["transaction_id"])
+                    client.cancel_hold(world.organization_id, hold["transaction_id"])
                 self.cancelled_by_others.append(hold["transaction_id"])
-            if ground.rng.random() < 0.5:
-                ground.tell("cancel_hold", key=f"site-{hold['transaction_id']}", hold_id=hold["transaction_id"])
+            if world.rng.random() < 0.5:
+                world.tell("cancel_hold", key=f"site-{hold['transaction_id']}", hold_id=hold["transaction_id"])
 
     def _move_by_another(self, step: str) -> None:
         """Move the same sum just after a call, so that the balance shows nothing of it, through any restaurant of the network."""
-        ground = self.ground
+        world = self.world
         sign = 1 if step.startswith("chargeoff") else -1 if step.startswith("cancel_hold") else 0
         if sign:
-            organization_id = ground.rng.choice([each["organization_id"] for each in ground.control.organizations()])
+            organization_id = world.rng.choice([each["organization_id"] for each in world.control.organizations()])
             whose = (self.purse.customer_id, self.purse.wallet_id)
-            ground.control.add_transaction(organization_id, *whose, sign * self.amount, type_name="Correction", type=9)
+            world.control.add_transaction(organization_id, *whose, sign * self.amount, type_name="Correction", type=9)
 
 
 @dataclass
@@ -68,17 +68,17 @@ class ReleasedPayment(OwnPayment):
         """Begin the payment, die, and let the site cancel the hold and tell of it."""
         self._attempt(self.dies_at)
         yield after_seconds
-        ground = self.ground
-        for hold in ground.control.holds(customer_id=self.purse.customer_id, state="open"):
-            with ground.client() as client:
-                client.cancel_hold(ground.organization_id, hold["transaction_id"])
-            self.released_at.append(ground.now)
-            ground.tell("cancel_hold", key=f"site-{self.order_id}", hold_id=hold["transaction_id"])
-            ground.time.advance(1)
+        world = self.world
+        for hold in world.control.holds(customer_id=self.purse.customer_id, state="open"):
+            with world.client() as client:
+                client.cancel_hold(world.organization_id, hold["transaction_id"])
+            self.released_at.append(world.now)
+            world.tell("cancel_hold", key=f"site-{self.order_id}", hold_id=hold["transaction_id"])
+            world.time.advance(1)
 
-    def tell_story(self, book: Book) -> None:
-        super().tell_story(book)
-        self.ground.story.payments[-1].cancels += [Cancel(at, at) for at in self.released_at]
+    def write_history(self, book: Book) -> None:
+        super().write_history(book)
+        self.world.history.payments[-1].cancels += [Cancel(at, at) for at in self.released_at]
 
 
 @dataclass
@@ -89,19 +89,19 @@ class HardOrder:
     kind: str
     payments: list[HardPayment] = field(default_factory=list)
 
-    def play(self, ground: Ground) -> Wait:
+    def play(self, world: World) -> Wait:
         """Run the payments; a failed one is begun again after another paid."""
-        rng = ground.rng
+        rng = world.rng
         for payment in self.payments:
-            ground.control.set_switches(bonus_share=rng.choice([0, 0.1, 1]))
+            world.control.set_switches(bonus_share=rng.choice([0, 0.1, 1]))
             faults = [
-                {"operation": rng.choice(STRUCK), "count": 1} | ground.fault() for _ in range(rng.choice([0, 1, 2]))
+                {"operation": rng.choice(STRUCK), "count": 1} | world.fault() for _ in range(rng.choice([0, 1, 2]))
             ]
             yield from payment.run(faults, list(rng.choice(_RESUMED)))
         if self.kind == "retried":
             yield 600.0
             self.payments[0]._attempt(None)
-        ground.control.set_switches(bonus_share=0)
+        world.control.set_switches(bonus_share=0)
 
     def problems(self, book: Book, found: set[str]) -> Iterator[str]:
         """Say where more was taken than the order comes to, or less without a finding about the order or the guest."""
@@ -128,23 +128,23 @@ def taken_from(book: Book, customer_id: str) -> Decimal:
     return sum((each.amount for each in ours), consumed)
 
 
-def hard_order(ground: Ground, number: int) -> HardOrder:
+def hard_order(world: World, number: int) -> HardOrder:
     """Draw an order."""
-    rng = ground.rng
-    order = HardOrder(f"hard-{ground.seed}-{number}", rng.choice(KINDS))
-    amount = ground.amount()
+    rng = world.rng
+    order = HardOrder(f"hard-{world.seed}-{number}", rng.choice(KINDS))
+    amount = world.amount()
     policy = rng.choice([CHARGE_POLICY, CHARGE_POLICY, TILL_POLICY])
-    purse = _purse(ground, amount)
+    purse = _purse(world, amount)
     outcome = rng.choice(["goes through"] * 4 + ["fails"])
     for place in range(1 if order.kind == "single" else 2):
         is_split = order.kind == "split"
         if is_split and place:
-            amount = ground.amount()
-            purse = _purse(ground, amount)
+            amount = world.amount()
+            purse = _purse(world, amount)
         is_first_try = order.kind == "retried" and not place
         order.payments.append(
             HardPayment(
-                ground,
+                world,
                 order.order_id,
                 purse,
                 amount,
@@ -159,5 +159,5 @@ def hard_order(ground: Ground, number: int) -> HardOrder:
     return order
 
 
-def _purse(ground: Ground, amount: Decimal) -> Purse:
-    return ground.purse(ground.rng.choice([amount * 10, amount * 2, amount * Decimal("1.5"), amount]))
+def _purse(world: World, amount: Decimal) -> Purse:
+    return world.purse(world.rng.choice([amount * 10, amount * 2, amount * Decimal("1.5"), amount]))

@@ -1,4 +1,4 @@
-"""Simulators with customers for many seasons, and what is compared once these are over."""
+"""Simulators with customers for many simulations, and what is compared once these are over."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,13 +11,13 @@ import requests
 
 from findings.book import read_book
 from findings.conservation import violations
-from findings.ground import AT_ONCE, Ground, Look
-from findings.season import MOMENTS, Season, any_switches, bring_in, keep_looks
+from findings.expected import CERTAIN_RULES, dangling, expected, name_of
+from findings.expected_of_orders import ORDER_RULES
+from findings.history import Flag
 from findings.service import MISTAKE
-from findings.story import Flag
-from findings.truth import CERTAIN_RULES, dangling, expected, name_of
-from findings.truth_orders import ORDER_RULES
+from findings.simulation import MOMENTS, Simulation, any_switches, bring_in, keep_looks
 from findings.virtual_time import VirtualTime
+from findings.world import AT_ONCE, Look, World
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.api.dialects import DIALECTS
@@ -41,8 +41,8 @@ _CUSTOMERS = 1000
 
 
 @dataclass
-class Stage:
-    """One simulator with the customers that no season has taken yet."""
+class SimulatorServer:
+    """One simulator with the customers that no simulation has taken yet."""
 
     dialect: str
     url: str
@@ -54,8 +54,8 @@ class Stage:
         self.looks: list[Look] = []
         self.customers = iter(self.control.customers_page(self.organization_id, limit=5000))
 
-    def season(self, seed: int, rng: Random, time: VirtualTime, warehouse: Warehouse) -> Season:
-        ground = Ground(
+    def simulation(self, seed: int, rng: Random, time: VirtualTime, warehouse: Warehouse) -> Simulation:
+        world = World(
             seed,
             rng,
             time,
@@ -69,10 +69,10 @@ class Stage:
             reach=self.reach,
             switches=any_switches(rng),
         )
-        return Season(ground)
+        return Simulation(world)
 
 
-def stages_without_a_socket(first: int, *, organizations: int = 1) -> list[Stage]:
+def servers_in_process(first: int, *, organizations: int = 1) -> list[SimulatorServer]:
     """A simulator of each dialect in this process."""
     simulators = [
         InProcessSimulator(
@@ -83,56 +83,59 @@ def stages_without_a_socket(first: int, *, organizations: int = 1) -> list[Stage
         for place, dialect in enumerate(DIALECTS)
     ]
     return [
-        Stage(dialect, each.url, each.control, each.reach) for dialect, each in zip(DIALECTS, simulators, strict=True)
+        SimulatorServer(dialect, each.url, each.control, each.reach)
+        for dialect, each in zip(DIALECTS, simulators, strict=True)
     ]
 
 
 @contextmanager
-def stages_over_http(first: int) -> Iterator[list[Stage]]:
+def servers_over_http(first: int) -> Iterator[list[SimulatorServer]]:
     """A simulator of each dialect in a process of its own."""
     with ExitStack() as stack:
-        stages = []
+        servers = []
         for seed, dialect in enumerate(DIALECTS, start=first):
             simulator = stack.enter_context(
                 start_simulator(seed=seed, dialect=dialect, customers=_CUSTOMERS, organizations=1, record_requests=True)
             )
-            stages.append(Stage(dialect, simulator.url, simulator.control, lambda session: None))
-        yield stages
+            servers.append(SimulatorServer(dialect, simulator.url, simulator.control, lambda session: None))
+        yield servers
 
 
-def end_seasons(seasons: Sequence[Season], stages: Sequence[Stage], warehouse: Warehouse) -> None:
-    """Finish the stories by the simulators' books, and write down what was seen of balances."""
-    books = {stage.organization_id: read_book(stage.control, stage.organization_id) for stage in stages}
-    for stage in stages:
-        keep_looks(warehouse, stage.organization_id, stage.looks)
-    for season in seasons:
-        season.end(books[season.ground.organization_id])
+def end_simulations(
+    simulations: Sequence[Simulation], servers: Sequence[SimulatorServer], warehouse: Warehouse
+) -> None:
+    """Finish the histories by the simulators' books, and write down what was seen of balances."""
+    books = {server.organization_id: read_book(server.control, server.organization_id) for server in servers}
+    for server in servers:
+        keep_looks(warehouse, server.organization_id, server.looks)
+    for simulation in simulations:
+        simulation.end(books[simulation.world.organization_id])
 
 
-def import_records(seasons: Sequence[Season], part: str, warehouse: Warehouse) -> None:
+def import_records(simulations: Sequence[Simulation], part: str, warehouse: Warehouse) -> None:
     """Import what was told in time (`records`) or `late`; nothing of it may be refused but what was told by mistake."""
-    rows = [row for season in seasons for row in getattr(season.ground, part)]
-    bring_in(warehouse, part, rows, seasons[0].ground.rng)
+    rows = [row for simulation in simulations for row in getattr(simulation.world, part)]
+    bring_in(warehouse, part, rows, simulations[0].world.rng)
     with warehouse.transaction("test") as cursor:
         cursor.execute("select reason from sync.reject where strpos(identity, %s) = 0", (MISTAKE,))
         assert cursor.fetchall() == []
 
 
-def read_report(stage: Stage, time: VirtualTime, warehouse: Warehouse) -> None:
+def read_report(server: SimulatorServer, time: VirtualTime, warehouse: Warehouse) -> None:
     """Read Syrve's transactions report, and look for evidence of what is unknown, as of the last day."""
-    config = SyrveConfig(stage.url, "demo-login", dialect=stage.dialect)
+    config = SyrveConfig(server.url, "demo-login", dialect=server.dialect)
     session = requests.Session()
-    stage.reach(session)
+    server.reach(session)
     with time.beginning_at(MOMENTS[-1]), SyrveClient(config, keeps_connection=False, session=session) as client:
         time.show_database()
         report = TransactionsImport(warehouse, client, key=TaskKey("report", "import"))
-        report.run([stage.organization_id], customers=_CUSTOMERS)
+        report.run([server.organization_id], customers=_CUSTOMERS)
         settler = Settler(Money(Ledger(warehouse), client, settings=AT_ONCE))
-        settle_unknown(settler, warehouse, [stage.organization_id], operations=10_000)
+        settle_unknown(settler, warehouse, [server.organization_id], operations=10_000)
 
 
 def work_out(
-    stages: Sequence[Stage],
+    servers: Sequence[SimulatorServer],
     warehouse: Warehouse,
     moments: Sequence[datetime],
     run: str,
@@ -141,7 +144,7 @@ def work_out(
     rules: Sequence[Rule] | None = None,
 ) -> None:
     """Reconcile all organizations as of each moment."""
-    organization_ids = [stage.organization_id for stage in stages]
+    organization_ids = [server.organization_id for server in servers]
     for moment in moments:
         reconcile(
             warehouse,
@@ -154,16 +157,19 @@ def work_out(
 
 
 def differences(
-    seasons: Sequence[Season], stages: Sequence[Stage], warehouse: Warehouse, moments: Sequence[datetime] = MOMENTS
+    simulations: Sequence[Simulation],
+    servers: Sequence[SimulatorServer],
+    warehouse: Warehouse,
+    moments: Sequence[datetime] = MOMENTS,
 ) -> list[str]:
     """Say of each seed what was missed, and what was invented; nothing where precision and recall of every rule are 1."""
     told = []
     for moment in moments:
-        got = [flag for stage in stages for flag in found(warehouse, stage.organization_id, moment)]
-        told += [compare(season, moment, got) for season in seasons]
+        got = [flag for server in servers for flag in found(warehouse, server.organization_id, moment)]
+        told += [compare(simulation, moment, got) for simulation in simulations]
         if moment == MOMENTS[-1]:
-            told += [violations(season, moment, got) for season in seasons]
-        known = {customer_id for season in seasons for customer_id in season.ground.purses}
+            told += [violations(simulation, moment, got) for simulation in simulations]
+        known = {customer_id for simulation in simulations for customer_id in simulation.world.purses}
         told += [f"invented {flag} of nobody, as of {moment}" for flag in got if flag.customer_id not in known]
     return [each for each in told if each]
 
@@ -196,21 +202,21 @@ def found(warehouse: Warehouse, organization_id: str, moment: datetime) -> list[
         return [Flag(*row) for row in cursor.fetchall()]
 
 
-def compare(season: Season, moment: datetime, got: Sequence[Flag]) -> str:
+def compare(simulation: Simulation, moment: datetime, got: Sequence[Flag]) -> str:
     """Say what was missed and what was invented of one seed; nothing where precision and recall are 1."""
-    ground = season.ground
-    wanted = Counter(_of_nobody(flag) for flag in expected(ground.story, LIMITS, moment))
-    mine = Counter(_of_nobody(flag) for flag in got if flag.customer_id in ground.purses)
+    world = simulation.world
+    wanted = Counter(_of_nobody(flag) for flag in expected(world.history, LIMITS, moment))
+    mine = Counter(_of_nobody(flag) for flag in got if flag.customer_id in world.purses)
     nameless = {flag._replace(about=None) for flag in wanted if flag.about is None}  # the call never arrived
     mine = Counter(
         flag if flag._replace(about=None) not in nameless else flag._replace(about=None) for flag in mine.elements()
     )
     missed, invented = wanted - mine, mine - wanted
-    lines = by_the_book(season, moment, mine)
+    lines = by_the_book(simulation, moment, mine)
     lines += [f"  missed   {flag}" for flag in missed.elements()]
     lines += [f"  invented {flag}" for flag in invented.elements()]
     if lines:
-        lines.insert(0, f"seed {ground.seed} ({ground.dialect}, {ground.switches}), as of {moment}:")
+        lines.insert(0, f"seed {world.seed} ({world.dialect}, {world.switches}), as of {moment}:")
     return "\n".join(lines)
 
 
@@ -219,19 +225,19 @@ def _of_nobody(flag: Flag) -> Flag:
     return flag._replace(customer_id="", wallet_id="") if flag.rule in ORDER_RULES else flag
 
 
-def by_the_book(season: Season, moment: datetime, got: Iterable[Flag]) -> list[str]:
+def by_the_book(simulation: Simulation, moment: datetime, got: Iterable[Flag]) -> list[str]:
     """Say what contradicts the simulator's list of holds itself, whatever we think that each rule should say."""
-    assert season.book is not None
-    assert season.service is not None
+    assert simulation.book is not None
+    assert simulation.service is not None
     flagged = {flag.about for flag in got}
-    left = dangling(season.book, season.ground.story, LIMITS, moment)
-    nobody_wrote_down = season.service.unwritten
+    left = dangling(simulation.book, simulation.world.history, LIMITS, moment)
+    nobody_wrote_down = simulation.service.unwritten
     lines = [
         f"  missed by all rules: {hold}"
         for name, hold in left.items()
-        if name not in flagged and hold.comment not in nobody_wrote_down and name not in season.service.misreported
+        if name not in flagged and hold.comment not in nobody_wrote_down and name not in simulation.service.misreported
     ]
-    nobody_can_tell = {hold.hold_id for hold in season.ground.story.holds if not hold.id_is_known}
-    still_open = {name_of(hold) for hold in season.book.holds if hold.is_open(moment)} | nobody_can_tell
+    nobody_can_tell = {hold.hold_id for hold in simulation.world.history.holds if not hold.id_is_known}
+    still_open = {name_of(hold) for hold in simulation.book.holds if hold.is_open(moment)} | nobody_can_tell
     certain = [flag for flag in got if flag.rule in CERTAIN_RULES]
     return lines + [f"  flagged, but not open: {flag}" for flag in certain if flag.about not in still_open]

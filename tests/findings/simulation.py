@@ -1,4 +1,4 @@
-"""A season of one organization: payments by us, by somebody else's order service and at tills, over three months, decided by a seed."""
+"""A simulation of one organization: payments by us, by somebody else's order service and at tills, over three months, decided by a seed."""
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from findings.adversity import ReleasedPayment
 from findings.book import Book
-from findings.ground import Ground, Look, Purse, Wait
+from findings.expected import name_of
+from findings.hard_orders import ReleasedPayment
+from findings.history import Cancel
 from findings.own_payments import CHARGE_POLICY, DEATHS, STRUCK, TILL_POLICY, OwnPayment
 from findings.service import Service
-from findings.story import Cancel
 from findings.tills import Tills
-from findings.truth import name_of
+from findings.world import Look, Purse, Wait, World
 from syrve.wallet.importing import WalletImport
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.runs import TaskKey
@@ -35,10 +35,10 @@ PLENTY = Decimal("100000.00")
 
 
 @dataclass
-class Season:
-    """One organization's season, once it is over."""
+class Simulation:
+    """One organization's simulation, once it is over."""
 
-    ground: Ground
+    world: World
     own: list[OwnPayment] = field(default_factory=list)
     service: Service | None = None
     careful_service: Service | None = None
@@ -46,10 +46,10 @@ class Season:
 
     def play(self, *, own_payments: int, orders: int) -> None:
         """Let everything happen."""
-        ground, rng = self.ground, self.ground.rng
-        ground.control.set_switches(**ground.switches)
-        self.service = Service(ground)
-        self.careful_service = Service(ground, fault_probability=0)
+        world, rng = self.world, self.world.rng
+        world.control.set_switches(**world.switches)
+        self.service = Service(world)
+        self.careful_service = Service(world, fault_probability=0)
         waiting: list[tuple[datetime, int, Wait]] = []
         for actor in [*self._own(own_payments), *self._orders(orders)]:
             day = BEGIN + timedelta(days=rng.randrange(DAYS), hours=rng.randrange(24))
@@ -59,26 +59,26 @@ class Season:
         heapq.heapify(waiting)
         while waiting:
             moment, number, actor = heapq.heappop(waiting)
-            if moment > ground.now:
-                ground.time.move_to(moment)
+            if moment > world.now:
+                world.time.move_to(moment)
             for seconds in actor:
-                heapq.heappush(waiting, (ground.now + timedelta(seconds=seconds), number, actor))
+                heapq.heappush(waiting, (world.now + timedelta(seconds=seconds), number, actor))
                 break
-        ground.time.move_to(MOMENTS[-1])
+        world.time.move_to(MOMENTS[-1])
 
     def _own(self, count: int) -> Iterator[Wait]:
-        rng = self.ground.rng
+        rng = self.world.rng
         for number in range(count):
-            amount = self.ground.amount()
-            if number == 0 and self.ground.seed % 25 == 5:
+            amount = self.world.amount()
+            if number == 0 and self.world.seed % 25 == 5:
                 yield self._released(amount)
                 continue
             balance = rng.choice([amount * 10, amount * 10, amount * 2, amount * Decimal("1.5"), amount])
             policy = rng.choice([CHARGE_POLICY, CHARGE_POLICY, TILL_POLICY])
             payment = OwnPayment(
-                self.ground,
-                order_id=f"own-{self.ground.seed}-{number}",
-                purse=self.ground.purse(balance),
+                self.world,
+                order_id=f"own-{self.world.seed}-{number}",
+                purse=self.world.purse(balance),
                 amount=amount,
                 policy=policy,
                 outcome=rng.choice(["goes through"] * 4 + ["fails", "nobody knows"]),
@@ -87,10 +87,9 @@ class Season:
             )
             self.own.append(payment)
             faults = [
-                {"operation": rng.choice(STRUCK), "count": 1} | self.ground.fault()
-                for _ in range(rng.choice([0, 1, 2]))
+                {"operation": rng.choice(STRUCK), "count": 1} | self.world.fault() for _ in range(rng.choice([0, 1, 2]))
             ]
-            if number == 0 and self.ground.seed % 25 == 0:
+            if number == 0 and self.world.seed % 25 == 0:
                 payment.dies_at, faults = "hold planned", []  # and nobody goes on with it
                 yield payment.run(faults, [])
                 continue
@@ -99,9 +98,9 @@ class Season:
 
     def _released(self, amount: Decimal) -> Wait:
         """A payment of ours that somebody releases and nobody reports."""
-        order_id, purse = f"own-{self.ground.seed}-0", self.ground.purse(amount * 10)
+        order_id, purse = f"own-{self.world.seed}-0", self.world.purse(amount * 10)
         payment = ReleasedPayment(
-            self.ground, order_id, purse, amount, CHARGE_POLICY, "goes through", "order done", takes_held_money=False
+            self.world, order_id, purse, amount, CHARGE_POLICY, "goes through", "order done", takes_held_money=False
         )
         self.own.append(payment)
         return payment.be_released(3 * 3600.0)
@@ -109,51 +108,51 @@ class Season:
     def _orders(self, count: int) -> Iterator[Wait]:
         assert self.service is not None
         assert self.careful_service is not None
-        rng = self.ground.rng
-        purses = [self.ground.purse(PLENTY) for _ in range(3)]
+        rng = self.world.rng
+        purses = [self.world.purse(PLENTY) for _ in range(3)]
         for _ in range(count):
             order = self.service.order(rng.choice(purses))
             if rng.random() < 0.15:
-                order.purse = self.ground.purse(PLENTY)
+                order.purse = self.world.purse(PLENTY)
                 yield self.careful_service.be_watched(order)
             elif rng.random() < 0.3:
-                yield Tills(self.ground, self.service).serve(order, rng.sample(purses, rng.choice([1, 1, 2, 3])))
+                yield Tills(self.world, self.service).serve(order, rng.sample(purses, rng.choice([1, 1, 2, 3])))
             elif rng.random() < 0.3:
                 yield self.service.pay_with_wallet(order, succeeds=rng.random() < 0.7)
             else:
                 yield self.service.muddle_through(order)
 
     def end(self, book: Book) -> None:
-        """Finish the story by the simulator's book; holds that ended by time are told of by somebody who saw it."""
-        ground = self.ground
-        self.book = book.of(ground.purses)
+        """Finish the history by the simulator's book; holds that ended by time are told of by somebody who saw it."""
+        world = self.world
+        self.book = book.of(world.purses)
         for payment in self.own:
-            payment.tell_story(self.book)
-        known = {each.hold_id: each for each in ground.story.holds}
+            payment.write_history(self.book)
+        known = {each.hold_id: each for each in world.history.holds}
         for hold in self.book.holds:
             if hold.state == "expired" and hold.ended_at is not None and name_of(hold) in known:
-                ground.tell("cancel_hold", at=hold.ended_at, hold_id=hold.hold_id, key=f"{hold.hold_id}-end")
+                world.tell("cancel_hold", at=hold.ended_at, hold_id=hold.hold_id, key=f"{hold.hold_id}-end")
                 if known[name_of(hold)].id_is_known:
                     known[name_of(hold)].cancels.append(Cancel(hold.ended_at, hold.ended_at))
 
     def hear_report(self) -> None:
-        """Let the story know what Syrve's transactions report tells of it by the last day, to whoever asks for it (`cloud`)."""
-        ground, book, last = self.ground, self.book, MOMENTS[-1]
+        """Let the history know what Syrve's transactions report tells of it by the last day, to whoever asks for it (`cloud`)."""
+        world, book, last = self.world, self.book, MOMENTS[-1]
         assert book is not None
-        tells_of_holds = ground.switches["hold_transaction_type"] is not None
-        is_read = {each.customer_id for each in ground.story.holds if each.may_be_open(last)}
-        for hold in ground.story.holds:
+        tells_of_holds = world.switches["hold_transaction_type"] is not None
+        is_read = {each.customer_id for each in world.history.holds if each.may_be_open(last)}
+        for hold in world.history.holds:
             made = next((each for each in book.holds if name_of(each) == hold.hold_id), None)
             if made is None or not tells_of_holds:
                 continue
             if "#" not in made.comment:
-                is_named = ground.switches["hold_id_is_transaction_id"]
+                is_named = world.switches["hold_id_is_transaction_id"]
                 if hold.granted_at is None and hold.refused_at is None and is_named:
                     hold.granted_at = last
-            elif made.state in ("cancelled", "expired") and not ground.switches["balance_shows_held_money"]:
+            elif made.state in ("cancelled", "expired") and not world.switches["balance_shows_held_money"]:
                 assert made.ended_at is not None
                 hold.cancels.append(Cancel(made.ended_at, made.ended_at))
-        ground.story.silent = [each for each in ground.story.silent if each[0] not in is_read]
+        world.history.silent = [each for each in world.history.silent if each[0] not in is_read]
 
 
 def bring_in(warehouse: Warehouse, run: str, rows: list[dict[str, Any]], rng: Random) -> int:

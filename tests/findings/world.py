@@ -1,4 +1,4 @@
-"""What the actors of a simulation stand on: one organization of a simulator, a warehouse, the virtual time, and the story being written."""
+"""What the actors of a simulation share: an organization of a simulator, a warehouse, the virtual time, and the history of it all."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from findings.story import Story
+from findings.history import History
 from findings.virtual_time import VirtualTime
 from fixtures.pulls import IMPATIENT
 from syrve.api.client import SyrveClient
@@ -59,7 +59,7 @@ class Look:
 
 
 @dataclass
-class Ground:
+class World:
     """One seed's world; `records` are rows of the import contract, those under `late` arrive after the first reconciliation."""
 
     seed: int
@@ -74,7 +74,7 @@ class Ground:
     looks: list[Look]
     reach: Callable[[requests.Session], None] = lambda session: None
     switches: dict[str, Any] = field(default_factory=dict)
-    story: Story = field(default_factory=Story)
+    history: History = field(default_factory=History)
     records: list[dict[str, Any]] = field(default_factory=list)
     late: list[dict[str, Any]] = field(default_factory=list)
     patience_seconds: float = 5.0
