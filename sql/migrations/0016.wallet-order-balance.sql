@@ -321,7 +321,15 @@ from (
     union
     select operation.organization_id, operation.order_id
     from wallet.operation as operation
-    where operation.order_id is not null and operation.source <> 'transactions'
+    where
+        operation.order_id is not null
+        and operation.source <> 'transactions'
+        -- An end that does not agree with its hold ends and takes nothing: its order is named by nothing, whichever of them arrived first.
+        and not exists (
+            select
+            from wallet.contested_ending as contested
+            where contested.source = operation.source and contested.idempotency_key = operation.idempotency_key
+        )
 ) as known
 cross join lateral wallet.order_balance_as_of('infinity', known.organization_id, known.order_id) as balance;
 comment on view wallet.order_balance is
