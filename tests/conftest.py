@@ -1,5 +1,7 @@
 """Fixtures for every test, and how the workers of pytest-xdist share the tests out."""
 
+import logging
+
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
@@ -18,6 +20,19 @@ pytest_plugins = [
     "fixtures.object_store",
     "fixtures.browser",
 ]
+
+
+@pytest.fixture(autouse=True)
+def warnings_are_heard() -> None:
+    """Let our warnings through, whatever an Airflow of an earlier test has set up for logging in this process."""
+    logging.disable(logging.NOTSET)
+    if logging.root.level > logging.WARNING:
+        logging.root.setLevel(logging.WARNING)
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and name.split(".")[0] == "syrve":
+            logger.disabled, logger.propagate = False, True
+            logger.setLevel(logging.NOTSET)
+
 
 SHARING = {"tests/e2e/": "one live Airflow"}
 """Folders whose files need the same expensive thing, and so the same worker."""

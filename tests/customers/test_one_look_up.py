@@ -99,7 +99,8 @@ def test_customer_whose_phone_moved_is_looked_up_by_id(known: Syncing) -> None:
 def test_card_that_the_answer_does_not_name_is_looked_up(known: Syncing) -> None:
     customer_id, _ = one(known)
     with known.client() as client:
-        track = known.value("select track from syrve.card where customer_id = %s", customer_id)
+        # Guests have cards of their own too, which the roster does not know.
+        track = known.value("select track from syrve.card where customer_id = %s and track ~ '^777'", customer_id)
         client.remove_card(known.organization_id, customer_id, track)
     known.make_due()
 

@@ -17,18 +17,6 @@ from syrve.hooks.syrve import SyrveHook
 PLACE = "https://syrve.example (connection syrve_default)"
 
 
-@pytest.fixture(autouse=True)
-def listening(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Let our warnings through, whatever an Airflow of an earlier test has set up for logging: it sets the root too."""
-    logging.disable(logging.NOTSET)
-    caplog.set_level(logging.WARNING)
-    for name, logger in list(logging.root.manager.loggerDict.items()):
-        if isinstance(logger, logging.Logger) and name.split(".")[0] == "syrve":
-            monkeypatch.setattr(logger, "disabled", False)
-            monkeypatch.setattr(logger, "propagate", True)
-            logger.setLevel(logging.NOTSET)
-
-
 @pytest.fixture
 def dead_host(set_connection: SetConnection) -> Iterator[str]:
     """A connection to a port that nobody listens on."""
