@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from syrve.notifications.sending import send_to_all
 from syrve.notifications.tell import alone
 from syrve.warehouse.database import Warehouse, transaction
 from syrve.warehouse.sql_files import sql
@@ -77,19 +78,10 @@ def tell_of_alerts(
             untold = [Alert(*row) for row in cursor.fetchall()]
         for each in untold:
             log.warning("%s: %s", "Well again" if each.ended_at else "Alert", _line(each))
-        if untold and _was_taken(channels, untold):
+        if untold and send_to_all(channels, *worded(untold), about="the alerts"):
             with transaction(connection, "note what people were told") as cursor:
                 cursor.execute(sql("alert/told.sql"), {"alert_ids": [each.alert_id for each in untold]})
     return Counter("ended" if each.ended_at else "began" for each in untold)
-
-
-def _was_taken(channels: Sequence[Channel], alerts: Sequence[Alert]) -> bool:
-    title, body, kind = worded(alerts)
-    taken = [channel.send(title, body, kind) for channel in channels]
-    for channel, was_taken in zip(channels, taken, strict=True):
-        if not was_taken:
-            log.warning("%s was not told of the alerts", channel.name)
-    return any(taken)
 
 
 def worded(alerts: Sequence[Alert]) -> tuple[str, str, Kind]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from syrve.notifications.channels import open_channels
-from syrve.notifications.errors import NotificationError
+from syrve.notifications.sending import send_through
 from syrve.warehouse.breaker import TrippedBreaker, give_back, take_unalerted
 from syrve.warehouse.database import Warehouse
 
@@ -29,26 +28,8 @@ def tell_of_breakers(warehouse: Warehouse, organization_id: str, *, conn_id: str
         return
     for each in breakers:
         log.warning("Breaker %d: %s", each.breaker_id, _line(each))
-    if not _was_taken(breakers, conn_id):
+    if not send_through(conn_id, *worded(breakers), "failure", about="the breaker"):
         give_back(warehouse, breakers)
-
-
-def _was_taken(breakers: Sequence[TrippedBreaker], conn_id: str) -> bool:
-    """Send one message about all; true where a channel took it, or where there is none to take it."""
-    title, body = worded(breakers)
-    try:
-        channels = open_channels(conn_id)
-    except NotificationError as error:
-        log.warning("Nobody is told of the breaker: %s", error)
-        return False
-    if not channels:
-        log.info("No connection %s: nobody is told of the breaker", conn_id)
-        return True
-    taken = [channel.send(title, body, "failure") for channel in channels]
-    for channel, was_taken in zip(channels, taken, strict=True):
-        if not was_taken:
-            log.warning("%s was not told of the breaker", channel.name)
-    return any(taken)
 
 
 def worded(breakers: Sequence[TrippedBreaker]) -> tuple[str, str]:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC
 
-from syrve.notifications.channels import Kind, open_channels
-from syrve.notifications.errors import NotificationError
+from syrve.notifications.channels import Kind
+from syrve.notifications.sending import send_through
 from syrve.signals.flow import FlowChange, give_back, take_untold
 from syrve.warehouse.database import Warehouse
 
@@ -24,26 +24,9 @@ def tell_of_signals(warehouse: Warehouse, *, conn_id: str) -> None:
         return
     for each in changes:
         log.warning("%s", _line(each))
-    if not _was_taken(changes, conn_id):
-        give_back(warehouse, changes)
-
-
-def _was_taken(changes: Sequence[FlowChange], conn_id: str) -> bool:
-    title, body = worded(changes)
-    try:
-        channels = open_channels(conn_id)
-    except NotificationError as error:
-        log.warning("Nobody is told of the signals: %s", error)
-        return False
-    if not channels:
-        log.info("No connection %s: nobody is told of the signals", conn_id)
-        return True
     kind: Kind = "failure" if any(each.has_stopped for each in changes) else "info"
-    taken = [channel.send(title, body, kind) for channel in channels]
-    for channel, was_taken in zip(channels, taken, strict=True):
-        if not was_taken:
-            log.warning("%s was not told of the signals", channel.name)
-    return any(taken)
+    if not send_through(conn_id, *worded(changes), kind, about="the signals"):
+        give_back(warehouse, changes)
 
 
 def worded(changes: Sequence[FlowChange]) -> tuple[str, str]:
