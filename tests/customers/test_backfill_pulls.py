@@ -1,7 +1,6 @@
 """Each identity of a backfill is looked up once and none is lost, whatever is killed, fails or runs beside it."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +11,16 @@ import psycopg2
 import pytest
 
 from fixtures.backfills import Filling, phones, rows
+from fixtures.waiting import wait_until
 from syrve.customers import backfill as backfill_module
 from syrve.customers.backfill import BackfillPlan, finish_backfill, read_progress
 from syrve.customers.pull import PullIncomplete, PullPoint
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
 from syrve_simulator.control import RawAnswer
 
+WAIT_FOR_A_LOCK = (
+    "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+)
 BREAK_THE_SECOND_STEP = """
 create function sync.break_off() returns trigger language plpgsql as $$
 begin
@@ -231,7 +234,7 @@ def test_choosing_gives_way_to_whoever_holds_rows_and_waits_for_them(
 
     with ThreadPoolExecutor(1) as tasks:
         planning = tasks.submit(filling.plan, force=True, frames=frames)
-        time.sleep(0.3)
+        wait_until(lambda: filling.syncing.value(WAIT_FOR_A_LOCK) > 0)
         # The other way round than the choosing goes: whoever waits longest would be the victim of a deadlock.
         held(other, [first])
         other.commit()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from syrve.approvals.book import Content
 from syrve.crm.errors import PushHeldBack, PushRefused
 from syrve.crm.plan import COUNTS, PushPlan, customers_of_plan
+from syrve.warehouse.breaker import HOW_TO_DECIDE
 from syrve.warehouse.database import Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
@@ -48,8 +49,7 @@ def check_held_back(plan: PushPlan) -> None:
     if plan.held_back:
         raise PushHeldBack(
             f"{plan.held_back:,} row(s) are held back: one field of more customers would change than may without a question. "
-            "Look at sync.breaker (kind push) and crm.push_held_back, then decide: select sync.let_through(breaker_id) or "
-            "sync.drop_held_back(breaker_id). All other rows were sent",
+            f"Look at sync.breaker (kind push) and crm.push_held_back, then {HOW_TO_DECIDE}. All other rows were sent",
             operation="push",
         )
 

@@ -23,6 +23,7 @@ from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.holding import CustomersHeldBack
 from syrve.customers.merge import merge_batch, prepare_batch
 from syrve.customers.settings import OUTAGE_BATCH_SIZE, PullSettings
+from syrve.warehouse.breaker import HOW_TO_DECIDE
 from syrve.warehouse.clock import WarehouseClock
 from syrve.warehouse.database import Connection, Warehouse, transaction
 from syrve.warehouse.leases import lease
@@ -196,8 +197,7 @@ class CustomerPull:
         told = (
             f"{total.held_back} of {total.requested} answers are held back for organization {organization_id}: Syrve says of more "
             "customers than is plausible that they are gone, or that their phones and cards are others' now. "
-            "Look at sync.breaker and sync.held_back, then decide: "
-            "select sync.let_through(breaker_id) or sync.drop_held_back(breaker_id)"
+            f"Look at sync.breaker and sync.held_back, then {HOW_TO_DECIDE}"
         )
         if self._newly_held:
             raise CustomersHeldBack(f"{told}. All other answers are committed", operation="customer_info")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from syrve.notifications.sending import send_through
-from syrve.warehouse.breaker import TrippedBreaker, give_back, take_unalerted
+from syrve.warehouse.breaker import HOW_TO_DECIDE, TrippedBreaker, give_back, take_unalerted
 from syrve.warehouse.database import Warehouse
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,7 @@ def worded(breakers: Sequence[TrippedBreaker]) -> tuple[str, str]:
     title = "Syrve: changes held back until a person decides" if held else "Syrve: many customers changed at once"
     lines = [_line(each) for each in breakers]
     if held:
-        lines.append(
-            "Decide in the warehouse: select sync.let_through(breaker_id) or select sync.drop_held_back(breaker_id)."
-        )
+        lines.append(f"To go on, {HOW_TO_DECIDE}.")
     return title, "\n".join(lines)
 
 

@@ -17,6 +17,11 @@ from syrve.warehouse.runs import TaskKey
 from syrve.warehouse.sql_files import sql
 
 Kind = Literal["customers_gone", "field_changed", "push"]
+HOW_TO_DECIDE = (
+    "decide with the DAG syrve_decide_breaker, or by SQL: select sync.let_through(breaker_id) or select "
+    "sync.drop_held_back(breaker_id)"
+)
+"""For the end of a message: the one place that says how a person decides."""
 OF_A_DAY: frozenset[Kind] = frozenset({"customers_gone"})
 """Kinds that are also judged by the day: a wrong answer for a tenth is little in each of many small runs."""
 
