@@ -24,6 +24,7 @@ CONNECT = (
     "Set the connection syrve_default, press Test below, then run syrve_customers once: it lists the organizations."
 )
 FILL = "Start syrve_roster_import with a file of phones, ids or cards from its inbox. Preview first."
+MOST_ALERTS = 20
 MOST_COUNTED = 10_000
 """Where counting stops: beyond it a person needs no exact number, and the page stays quick."""
 
@@ -63,6 +64,7 @@ def _known() -> dict[str, Any]:
             "tiles": _tiles(figures, fresh),
             "organizations": read.rows("organizations"),
             "budgets": _budgets(read),
+            "alerts": read.rows("alerts", most=MOST_ALERTS),
         }
 
 
