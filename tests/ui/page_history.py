@@ -141,9 +141,30 @@ def values_of(cursor: Any) -> dict[str, Any]:
     cursor.execute("select organization_id::text, customer_id::text from crm.customer order by crm_id limit 1")
     organization_id, customer_id = cursor.fetchone()
     return {
-        **{"most": 50, "most_counted": 1_000, "most_left": 1_000, "clear": False, "entity": None, "stage": None, "run_id": None},
-        **{"state": None, "field": "name", "plan_id": 1000, "crm_id": 1, "conflict_id": 1, "decision": "crm", "phone": None},
-        **{"organization_id": organization_id, "customer_id": customer_id, "finding_id": finding_id, "operation_id": hold_id},
+        **{
+            "most": 50,
+            "most_counted": 1_000,
+            "most_left": 1_000,
+            "clear": False,
+            "entity": None,
+            "stage": None,
+            "run_id": None,
+        },
+        **{
+            "state": None,
+            "field": "name",
+            "plan_id": 1000,
+            "crm_id": 1,
+            "conflict_id": 1,
+            "decision": "crm",
+            "phone": None,
+        },
+        **{
+            "organization_id": organization_id,
+            "customer_id": customer_id,
+            "finding_id": finding_id,
+            "operation_id": hold_id,
+        },
         **{"finding_ids": [finding_id], "reject_ids": [1], "run_ids": [f"r{number}" for number in range(16)]},
         **{"max_age_seconds": 86_400, "min_interval_seconds": 900},
         **{"user_id": "1", "user_name": "ops", "action": "look", "subject": Json({})},
