@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from psycopg2.extras import Json
-
 from benchmarks.page import fill
+from psycopg2.extras import Json
 
 PRESENT_CUSTOMERS = 2_000
 TIMES = 20
@@ -30,7 +29,10 @@ PRESENT = (
     insert into sync.run (run_id, task, map_index, updated_at)
     select 'm' || i, 'syrve_customers.pull', 0, now() - interval '20 days' - i * interval '1 minute' from generate_series(1, 1200) i
     """,
-    "update wallet.hold set order_id = 'order-of-a-finding' where hold_id = (select hold_id from wallet.finding order by finding_id limit 1)",
+    """
+    update wallet.hold set order_id = 'order-of-a-finding'
+    where hold_id = (select hold_id from wallet.finding order by finding_id limit 1)
+    """,
     """
     update wallet.operation set order_id = 'order-of-a-finding'
     where operation_id = (select hold_id from wallet.finding order by finding_id limit 1)
@@ -75,7 +77,8 @@ GROWN = {
         select md5('o' || i % 2)::uuid, 'kind' || i % 100, current_date - 20 - i / 100, 1 {_EACH}""",
     "crm.push_plan_summary": f"""
         insert into crm.push_plan_summary (
-            plan_id, planned_at, run_id, is_dry_run, fields, considered, creates, updates, memberships, conflicts, asking, refused, waiting, agreed
+            plan_id, planned_at, run_id, is_dry_run, fields, considered, creates, updates, memberships, conflicts, asking, refused, waiting,
+            agreed
         ) select 10000 + i, {_AGO}, 'old', true, '{{}}', 9, 9, 9, 9, 9, 9, 9, 9, 9 {_EACH}""",
     "crm.push_plan": f"""
         insert into crm.push_plan (plan_id, crm_id, organization_id, action, changes, edited_at, agreed_version, state)
@@ -102,9 +105,10 @@ GROWN = {
         ) select md5('old' || i)::uuid, md5('o1')::uuid, md5('gone' || i)::uuid, md5('w1')::uuid, 10, 'payment', false, 'confirmed', {_AGO},
             {_AGO}, 'cancelled' {_EACH}""",
     "wallet.finding": f"""
-        insert into wallet.finding (finding_id, rule, subject, organization_id, hold_id, severity, first_seen_at, last_seen_at, status, resolved_at)
-        select md5('old' || i)::uuid, 'stale_hold', 'old' || i, md5('o1')::uuid, md5('old' || i)::uuid, 'high', {_AGO}, {_AGO}, 'resolved', {_AGO}
-        {_EACH}""",
+        insert into wallet.finding (finding_id, rule, subject, organization_id, hold_id, severity, first_seen_at, last_seen_at, status,
+            resolved_at)
+        select md5('old' || i)::uuid, 'stale_hold', 'old' || i, md5('o1')::uuid, md5('old' || i)::uuid, 'high', {_AGO}, {_AGO},
+            'resolved', {_AGO} {_EACH}""",
     "wallet.finding_version": f"""
         insert into wallet.finding_version (finding_id, version, as_of, status, severity, reason)
         select md5('old' || i)::uuid, 1, {_AGO}, 'resolved', 'high', 'gone' {_EACH}""",
@@ -116,8 +120,8 @@ GROWN = {
         select md5('o1')::uuid, 'old-' || i, {_AGO}, 'completed' {_EACH}""",
     "wallet.release": f"""
         insert into wallet.release (
-            release_id, request_id, run_id, place, hold_id, transaction_id, organization_id, customer_id, wallet_id, amount, hold_state, opened_at,
-            rules, severity, findings, asked_at, answer_until
+            release_id, request_id, run_id, place, hold_id, transaction_id, organization_id, customer_id, wallet_id, amount, hold_state,
+            opened_at, rules, severity, findings, asked_at, answer_until
         ) select md5('old' || i)::uuid, md5('q' || i)::uuid, 'old', 1, md5('old' || i)::uuid, md5('old' || i)::uuid, md5('o1')::uuid,
             md5('gone' || i)::uuid, md5('w1')::uuid, 10, 'confirmed', {_AGO}, '{{stale_hold}}', 'high', '[1]', {_AGO}, {_AGO} {_EACH}""",
     "wallet.release_event": f"""
@@ -141,31 +145,31 @@ def values_of(cursor: Any) -> dict[str, Any]:
     cursor.execute("select organization_id::text, customer_id::text from crm.customer order by crm_id limit 1")
     organization_id, customer_id = cursor.fetchone()
     return {
-        **{
-            "most": 50,
-            "most_counted": 1_000,
-            "most_left": 1_000,
-            "clear": False,
-            "entity": None,
-            "stage": None,
-            "run_id": None,
-        },
-        **{
-            "state": None,
-            "field": "name",
-            "plan_id": 1000,
-            "crm_id": 1,
-            "conflict_id": 1,
-            "decision": "crm",
-            "phone": None,
-        },
-        **{
-            "organization_id": organization_id,
-            "customer_id": customer_id,
-            "finding_id": finding_id,
-            "operation_id": hold_id,
-        },
-        **{"finding_ids": [finding_id], "reject_ids": [1], "run_ids": [f"r{number}" for number in range(16)]},
-        **{"max_age_seconds": 86_400, "min_interval_seconds": 900},
-        **{"user_id": "1", "user_name": "ops", "action": "look", "subject": Json({})},
+        "most": 50,
+        "most_counted": 1_000,
+        "most_left": 1_000,
+        "clear": False,
+        "entity": None,
+        "stage": None,
+        "run_id": None,
+        "state": None,
+        "field": "name",
+        "plan_id": 1000,
+        "crm_id": 1,
+        "conflict_id": 1,
+        "decision": "crm",
+        "phone": None,
+        "organization_id": organization_id,
+        "customer_id": customer_id,
+        "finding_id": finding_id,
+        "operation_id": hold_id,
+        "finding_ids": [finding_id],
+        "reject_ids": [1],
+        "run_ids": [f"r{number}" for number in range(16)],
+        "max_age_seconds": 86_400,
+        "min_interval_seconds": 900,
+        "user_id": "1",
+        "user_name": "ops",
+        "action": "look",
+        "subject": Json({}),
     }
