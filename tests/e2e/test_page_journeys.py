@@ -135,5 +135,6 @@ def test_wrong_login_and_warehouse_down_are_told_in_words(airflow: Any, page: Br
         page.shoot("warehouse-down")
     finally:
         airflow.rows("alter database warehouse allow_connections true", database="postgres")
+    assert ["/syrve/inbox" in each for each in page.complaints()] == [True], "Chrome's own word on the status 503"
     page.open("inbox")
     assert "The warehouse does not answer" not in page.text()

@@ -78,6 +78,7 @@ def keep_dropped(filename: str, file: IO[bytes]) -> str:
         raise PageError(400, "There is no folder to put the file into", f"Nothing was started. {_NOWHERE}")
     name = f"dropped-{datetime.now(UTC):%m-%d}-{_letters()}{ending}"
     try:
+        folders[0].mkdir(parents=True, exist_ok=True)
         folder = os.open(folders[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             write_whole(folder, name, _pieces(file))

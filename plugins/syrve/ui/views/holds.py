@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from syrve.findings.rules import Rule, all_rules
 from syrve.reports.cells import AGES, age_of, age_text, id_only
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
@@ -37,7 +38,17 @@ async def holds(request: Request, person: PersonDep, started: str = "", evaluati
     found, run, evaluation = await asyncio.gather(
         run_in_threadpool(_read), started_run(api, RELEASE_DAG, started), started_run(api, RECONCILE_DAG, evaluating)
     )
-    return page(request, person, "holds", **found, ages=AGES, most_shown=MOST_SHOWN, run=run, evaluation=evaluation)
+    return page(
+        request,
+        person,
+        "holds",
+        **found,
+        ages=AGES,
+        most_shown=MOST_SHOWN,
+        run=run,
+        evaluation=evaluation,
+        meanings=_meanings(),
+    )
 
 
 def _read() -> dict[str, Any]:
@@ -62,7 +73,7 @@ def story(request: Request, person: PersonDep, finding_id: UUID) -> HTMLResponse
         events = read.rows("finding_story", finding_id=str(finding_id))
     for event in events:
         event["what"] = event["what"].replace("_", " ")
-    return page(request, person, "finding", finding=found[0], events=events)
+    return page(request, person, "finding", finding=found[0], events=events, meaning=_meanings().get(found[0]["rule"]))
 
 
 @router.post("/holds/evaluate")
@@ -129,6 +140,11 @@ def _keep(person: Person, finding_ids: list[str]) -> None:
         "acknowledge findings", person, "keep holds", "acknowledge",
         lambda rows: {"finding_ids": sorted(str(row["finding_id"]) for row in rows)}, finding_ids=finding_ids,
     )  # fmt: skip
+
+
+def _meanings() -> dict[str, Rule]:
+    """Return the rules by name; a finding of a rule that is gone has none."""
+    return {rule.name: rule for rule in all_rules()}
 
 
 def _by_rule(sums: list[Row]) -> list[dict[str, Any]]:

@@ -106,8 +106,8 @@ def _tiles(figures: Row, fresh: list[Row]) -> list[dict[str, str]]:
         _tile(
             "Money at risk",
             money(figures["at_risk"]),
-            f"{count(figures['findings'], MOST_COUNTED)} findings; {money(figures['held'])} held, "
-            f"{count(figures['holds'], MOST_COUNTED)} holds open",
+            f"findings: {count(figures['findings'], MOST_COUNTED)}; open holds: {count(figures['holds'], MOST_COUNTED)}, "
+            f"{money(figures['held'])} held",
             "holds",
             "bad" if figures["grave"] else _over(figures["findings"], 0),
         ),
