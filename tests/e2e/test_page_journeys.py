@@ -44,7 +44,9 @@ def test_dropped_file_is_previewed_started_stopped_and_continued(
     started_told(page, "20 look-ups")
     page.shoot("backfill-preview")
     last_run(airflow, names.BACKFILL_DAG)
-    (kept,) = [each for each in airflow.stack.paths.inbox.iterdir() if each.name.startswith("dropped-")]
+    (kept,) = [
+        each for each in (airflow.stack.paths.repository / "inbox").iterdir() if each.name.startswith("dropped-")
+    ]
 
     page.driver.find_element(By.NAME, "path").send_keys(kept.name)
     page.driver.find_element(By.NAME, "cap_per_minute").send_keys("1")
