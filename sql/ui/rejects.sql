@@ -9,7 +9,8 @@ select
         else repeat('*', greatest(length(identity) - 2, 0)) || right(identity, least(2, length(identity) / 2))
     end as identity,
     case when %(clear)s then left(payload::text, 500) end as payload,
-    case when jsonb_typeof(payload -> 'line') = 'number' then payload ->> 'line' end as line,
+    case when jsonb_typeof(payload -> 'received' -> 'line') = 'number' then payload -> 'received' ->> 'line' end as line,
+    case when stage = 'import' and jsonb_typeof(payload -> 'received' -> 'place') = 'string' then payload -> 'received' ->> 'place' end as place,
     organization_id::text as organization_id,
     occurrences,
     first_seen_at,

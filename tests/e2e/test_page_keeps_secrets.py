@@ -33,7 +33,7 @@ def planted(site: Site) -> None:
         site,
         "insert into sync.reject (run_id, entity, identity, stage, reason, payload) values ('r', 'roster', %s, 'import', 'planted', %s)"
         " on conflict do nothing returning 1",
-        *(PHONE, json.dumps(profile)),
+        *(PHONE, json.dumps({"received": profile})),
     )
     query(
         site,

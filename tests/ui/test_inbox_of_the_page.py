@@ -81,5 +81,5 @@ def test_form_that_names_no_file_names_none() -> None:
 
 def test_words_of_a_run_leave_out_what_people_wrote() -> None:
     assert told_in("Ask Ivan\n\nResult: 20 looked up. [See the rejects](http://x)") == "20 looked up."
-    assert told_in("Progress: 5 of 20") == "5 of 20"
+    assert told_in("Progress: 5 of 20") == "5 of 20."
     assert told_in("Ask Ivan") == ""

@@ -70,7 +70,8 @@ async def started_run(api: AirflowApi, dag_id: str, run_id: str) -> StartedRun |
 def told_in(note: str) -> str:
     """Return what the note says of the run's work, without what people wrote before it."""
     parts = [part for part in note.split("\n\n") if part.startswith((MARK, RESULT_MARK))]
-    return parts[-1].removeprefix(MARK).removeprefix(RESULT_MARK).partition(" [")[0] if parts else ""
+    told = parts[-1].removeprefix(MARK).removeprefix(RESULT_MARK).partition(" [")[0].strip() if parts else ""
+    return f"{told[:1].upper()}{told[1:].rstrip('.')}." if told else ""
 
 
 def show_started(request: Request, view: str, run_id: str) -> Response:

@@ -35,6 +35,7 @@ CSV_COLUMNS = (
     "reason",
     "identity",
     "line",
+    "place",
     "organization_id",
     "occurrences",
     "first_seen_at",
