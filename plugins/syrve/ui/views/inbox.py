@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import AirflowRefused, PageError
+from syrve.ui.question_body import body_parts
 from syrve.ui.render import page
 from syrve.ui.started import show_started, started_run
 from syrve.ui.store import Row, change, note, reading
@@ -134,7 +135,7 @@ async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
                     "task_id": task["task_id"],
                     "asked_at": each["created_at"],
                     "subject": each["subject"],
-                    "body": each.get("body") or "",
+                    "parts": body_parts(each.get("body") or ""),
                     "options": each["options"],
                     "multiple": bool(each.get("multiple")),
                 }
