@@ -170,7 +170,7 @@ def test_every_digit_is_seen_between_the_texts(number: int, parts: list[str]) ->
 
     seen = seen_number(number, "".join(parts))
 
-    text = str(seen) if isinstance(seen, int) or seen.text else ""
+    text = (seen.text or "") if isinstance(seen, FormattedNumber) else str(seen)
     digits = "".join(each for each in text if each.isdigit())
     assert digits.lstrip("0") == str(number).lstrip("0")
     assert len(digits) >= places.count("0")

@@ -72,13 +72,15 @@ def seen_number(number: int | Decimal, number_format: str) -> int | Decimal | Fo
     if number_format == _GENERAL:
         return number
     sections = _sections(number_format)
-    section = _section_of(number, sections) if sections else None
-    if section is not None and [each.kind for each in section.parts] in (["general"], ["at"]):
+    section = None if sections is None else _section_of(number, sections)
+    if sections is None or section is None:
+        return FormattedNumber(number, None, is_amount=False)
+    if [each.kind for each in section.parts] in (["general"], ["at"]):
         return number
-    text = None if section is None else _text(number, section, is_negative_section=_is_of_negatives(section, sections))
+    text = _text(number, section, is_negative_section=_is_of_negatives(section, sections))
     if text == str(number):
         return number
-    return FormattedNumber(number, text or None, section is not None and _is_amount(number, section, sections))
+    return FormattedNumber(number, text or None, _is_amount(number, section, sections))
 
 
 def seen_text(text: str, number_format: str) -> str | None:
