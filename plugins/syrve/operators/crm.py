@@ -1,4 +1,4 @@
-"""Operators of the CRM push: plan, apply, judge; and the import of wishes."""
+"""Operators of the CRM push: plan, apply, judge; and the import of desired states."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ class SyrvePushVerdictOperator(WarehouseOperator):
 
 
 class SyrveCrmImportOperator(SyrveOperator):
-    """Writes wishes from a file or a query into `crm.customer` and its memberships; returns the counts and the first bad rows.
+    """Writes desired states from a file or a query into `crm.customer` and its memberships; returns the counts and the first bad rows.
 
     A dry run counts the same and writes nothing. `path`, `query` and `file_format` are as in `SyrveRosterImportOperator`; the columns are
     in docs/crm-push.md.
