@@ -47,12 +47,7 @@ with DAG(
 ) as dag:
     SyrveCrmImportOperator(
         task_id="import_desired_states",
-        source="{{ params.source }}",
-        path="{{ params.path }}",
-        path_conn_id="{{ params.path_conn_id }}",
-        query="{{ params.query }}",
-        query_conn_id="{{ params.query_conn_id }}",
-        file_format=forms.FILE_FORMAT,
+        **forms.SOURCE_ARGUMENTS,
         organization_id="{{ params.organization_id }}",
         is_dry_run="{{ params.dry_run }}",
         outlets=[assets.CRM_CUSTOMER],
