@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.wallet import SyrveWalletHook
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, run_of, task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_text
 from syrve.operators.source_base import SourceOperator
 from syrve.operators.sources import report_bad_rows
+from syrve.operators.wallet import WalletOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -122,7 +122,7 @@ class SyrveTopupGateOperator(BaseOperator):
             raise AirflowSkipException("Nothing is left to send")
 
 
-class SyrveSendTopupOperator(SyrveOperator):
+class SyrveSendTopupOperator(WalletOperator):
     """Sends the rows of a campaign that this run has an approval of, each credited at most once; returns the counts."""
 
     template_fields: Sequence[str] = ("campaign", "digest")
@@ -134,7 +134,6 @@ class SyrveSendTopupOperator(SyrveOperator):
         *,
         campaign: str,
         digest: str,
-        amount_scale: int = settings.WALLET_SCALE,
         limits: MoneyLimits = settings.TOPUP_LIMITS,
         **kwargs: Any,
     ) -> None:
@@ -142,17 +141,13 @@ class SyrveSendTopupOperator(SyrveOperator):
         self.limits = limits
         self.campaign = campaign
         self.digest = digest
-        self.amount_scale = amount_scale
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the campaign."""
         from syrve.approvals.book import ApprovalBook
-        from syrve.wallet.settings import WalletSettings
         from syrve.wallet.topup import TopupRun
 
-        wallet_settings = WalletSettings(amount_scale=self.amount_scale)
-        hook = SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=wallet_settings)
-        with hook.money() as money:
+        with self.wallet().money() as money:
             approvals = ApprovalBook(money.ledger.warehouse, run_of(context))
             job = TopupRun(
                 money, key=task_key(context), campaign=str(self.campaign), approvals=approvals, limits=self.limits
