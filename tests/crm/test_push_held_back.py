@@ -22,6 +22,7 @@ def many(pushing: Pushing) -> Pushing:
     pushing.push()
     pushing.look_up()
     pushing.plan()
+    pushing.execute("update crm.push_plan set finished_at = finished_at - interval '25 hours'")
     pushing.push_settings = replace(pushing.push_settings, breaker=BreakerSettings(share=0.5, at_least=1))
     pushing.simulator.control.reset_calls()
     return pushing
