@@ -208,9 +208,9 @@ def test_a_port_in_use_is_passed_over_on_any_address() -> None:
             assert ports.free_port([taken]) != taken
 
 
-def test_a_wished_port_that_is_free_is_taken() -> None:
-    wished = ports.free_port()
-    assert ports.free_port([wished]) == wished
+def test_a_requested_port_that_is_free_is_taken() -> None:
+    requested = ports.free_port()
+    assert ports.free_port([requested]) == requested
 
 
 @pytest.fixture

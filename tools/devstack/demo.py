@@ -14,6 +14,7 @@ from devstack.airflow_api import ASKING, TaskState
 from devstack.console import Teller
 from devstack.counts import RunCounts, Warehouse
 from devstack.dag_runs import describe_failure, follow, start_run, wait_until_parsed
+from devstack.desired_states import ask_syrve, check_push, read_outcomes, write_desired_states
 from devstack.errors import StackError
 from devstack.processes import blaming_ended
 from devstack.purposes import DEMO
@@ -23,7 +24,6 @@ from devstack.site import RELEASE_ALL, check_findings, check_holds, read_finding
 from devstack.stack import Stack
 from devstack.state import StackState
 from devstack.visits import Visits, make_secret, send_webhooks
-from devstack.wishes import ask_syrve, check_push, read_outcomes, write_wishes
 from syrve_simulator.control import CustomerState, SimulatorControl, SimulatorRefusedError
 
 RUN_TIMEOUT_SECONDS = 240.0
@@ -109,7 +109,7 @@ class _Demo:
         self._show(landed)
         balances = self.warehouse.balances(change.organization_id, change.customer_id, change.wallet_id)
         check_second_run(second, first, change, balances)
-        self._push_wishes()
+        self._push_desired_states()
         self._reconcile(customers)
         self._hear_of_visits()
         self._conclude(first, second, change)
@@ -195,16 +195,18 @@ class _Demo:
         self.teller.say(f"in the simulator, one wallet of one customer goes from {change.before} to {change.after}")
         return change
 
-    def _push_wishes(self) -> None:
-        """Write wishes as a CRM would, push them, show what came of each, and check it against the simulated Syrve."""
-        wishes = write_wishes(self.warehouse)
-        self.teller.say(f"in crm.customer, plain SQL writes {len(wishes)} wishes: {', '.join(w.title for w in wishes)}")
+    def _push_desired_states(self) -> None:
+        """Write desired states as a CRM would, push them, show what came of each, and check it against the simulated Syrve."""
+        desired_states = write_desired_states(self.warehouse)
+        self.teller.say(
+            f"in crm.customer, plain SQL writes {len(desired_states)} desired states: {', '.join(each.title for each in desired_states)}"
+        )
         run_id = self._run(names.CRM_PUSH_DAG, {"dry_run": False})
-        outcomes = read_outcomes(self.warehouse, run_id, wishes)
+        outcomes = read_outcomes(self.warehouse, run_id, desired_states)
         self.teller.console.print()
         self.teller.console.print(push_table(outcomes))
         with asking_simulator():
-            answers = ask_syrve(self.simulator_url, names.API_LOGIN, wishes)
+            answers = ask_syrve(self.simulator_url, names.API_LOGIN, desired_states)
         check_push(outcomes, answers)
 
     def _reconcile(self, customers: list[CustomerState]) -> None:
@@ -268,8 +270,8 @@ class _Demo:
             f"syrve.wallet_balance_history. The other {second.unchanged:,} cost no row."
         )
         self.teller.paragraph(
-            "Then the CRM's wishes were compared with what Syrve has, and only what differed was sent. Another phone is not decided by a "
-            "machine: it waits in crm.conflict until somebody sets decision to crm or syrve. Syrve was asked, and has what was wished."
+            "Then the CRM's desired states were compared with what Syrve has, and only what differed was sent. Another phone is not "
+            "decided by a machine: it waits in crm.conflict until a person sets decision to crm or syrve. Look-ups show the rest in Syrve."
         )
         self.teller.paragraph(
             "And a site took two payments as many do: it held a guest's money and charged the sum besides, and it forgot the hold of an "

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from devstack.airflow_api import TaskState
 from devstack.counts import COUNTED, RunCounts
+from devstack.desired_states import DesiredStateOutcome
 from devstack.site import FindingRow
 from devstack.visits import Visits
-from devstack.wishes import WishOutcome
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ def runs_table(runs: Sequence[RunReport]) -> Table:
     return table
 
 
-def push_table(outcomes: Sequence[WishOutcome]) -> Table:
-    """Return what the CRM wished, what the push planned, and what came of it; no values."""
-    table = Table(title="What the CRM wished and what came of it", box=box.SIMPLE_HEAD, title_justify="left")
-    for heading in ("wish", "planned", "fields", "outcome", "conflict: who wins"):
+def push_table(outcomes: Sequence[DesiredStateOutcome]) -> Table:
+    """Return the CRM's desired states, what the push planned, and the outcome; no values."""
+    table = Table(title="What the CRM wants, and the outcome", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("desired state", "planned", "fields", "outcome", "conflict: who wins"):
         table.add_column(heading)
     for outcome in outcomes:
-        table.add_row(outcome.wish.title, *outcome.told)
+        table.add_row(outcome.desired.title, *outcome.result)
     return table
 
 

@@ -274,12 +274,12 @@ class _Start:
         return self._spawn(warehouse_migration_command(self.paths, self.environment | extra))
 
     def _choose_port(self) -> int:
-        wished = []
+        requested = []
         if self.purpose.preferred_port:
             last = self.paths.api_port.read_text() if self.paths.api_port.exists() else ""
-            wished = [int(last)] if last.isdigit() else [self.purpose.preferred_port]
-        port = ports.free_port(wished)
-        if wished:
+            requested = [int(last)] if last.isdigit() else [self.purpose.preferred_port]
+        port = ports.free_port(requested)
+        if requested:
             self.paths.api_port.write_text(str(port))
         return port
 
