@@ -66,15 +66,10 @@ with DAG(
 ) as dag:
     SyrveWalletImportOperator(
         task_id="import_records",
-        source="{{ params.source }}",
-        source_name="{{ params.source_name }}",
-        path="{{ params.path }}",
-        path_conn_id="{{ params.path_conn_id }}",
-        query="{{ params.query }}",
-        query_conn_id="{{ params.query_conn_id }}",
-        file_format=forms.FILE_FORMAT,
+        **forms.SOURCE_ARGUMENTS,
         organization_id="{{ params.organization_id }}",
         is_dry_run="{{ params.dry_run }}",
+        source_name="{{ params.source_name }}",
         outlets=[assets.OPERATION, assets.PAYMENT_ORDER],
     )
     SyrveTransactionsOperator(
