@@ -186,6 +186,7 @@ create table crm.push_held_back (
     crm_id bigint not null,
     key text not null,
     organization_id uuid not null,
+    customer_id uuid,
     breaker_id bigint not null references sync.breaker (breaker_id) on delete cascade,
     wanted text,
     held_at timestamptz not null default now(),
@@ -197,6 +198,7 @@ comment on table crm.push_held_back is
 comment on column crm.push_held_back.crm_id is 'The CRM''s number of the customer.';
 comment on column crm.push_held_back.key is 'Field; or category:ID, card:TRACK, program:ID.';
 comment on column crm.push_held_back.organization_id is 'Organization in which the customer is kept.';
+comment on column crm.push_held_back.customer_id is 'Syrve''s id of the customer whom it would change; a decision holds for this one only.';
 comment on column crm.push_held_back.breaker_id is 'Breaker that holds it, or held it.';
 comment on column crm.push_held_back.wanted is 'What the CRM wants there; a decision holds for this value only.';
 comment on column crm.push_held_back.held_at is 'When this breaker began to hold this value back: a decision counts for what it held when the person was asked.';

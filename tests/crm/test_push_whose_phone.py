@@ -145,6 +145,28 @@ def test_answer_of_a_pull_about_another_phone_links_no_row(pushing: Pushing) -> 
     assert pushing.in_syrve(other["customer_id"]).name == "Новое", "once Syrve says that the phone is theirs"
 
 
+# a customer of two organizations
+
+
+def test_customer_of_two_organizations_is_two_for_the_crm(pushing: Pushing) -> None:
+    control = pushing.simulator.control
+    here, there = (each["organization_id"] for each in control.organizations())
+    phones = {each["customer_id"]: each["phone"] for each in control.customers(here) if each["phone"]}
+    shared = next(each["customer_id"] for each in control.customers(there) if each["customer_id"] in phones)
+    with pushing.client() as client:
+        before = client.customer_by_id(there, shared)
+    pushing.set_desired(phone=phones[shared], name="Здесь")
+    pushing.set_desired(organization_id=there, phone=phones[shared], name="Там")
+    take(pushing, {"phone": phones[shared], "surname": "Здешняя"})
+
+    rounds(pushing, 3)
+
+    assert (pushing.in_syrve(shared).name, pushing.in_syrve(shared).surname) == ("Здесь", "Здешняя")
+    with pushing.client() as client:
+        assert client.customer_by_id(there, shared) == before, "the other organization was not planned"
+    assert desired_states(pushing, "customer_id::text, surname") == [(shared, "Здешняя"), (None, None)]
+
+
 # phones that were passed on
 
 

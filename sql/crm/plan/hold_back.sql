@@ -52,17 +52,21 @@ using staging_subject as subject
 where
     held.crm_id = subject.crm_id
     and subject.kind = 'update'
-    and not exists (
-        select 1
-        from staging_change as change
-        where change.crm_id = held.crm_id and change.key = held.key and (change.wanted is not distinct from held.wanted)
+    and (
+        (held.customer_id is distinct from subject.customer_id)
+        or not exists (
+            select 1
+            from staging_change as change
+            where change.crm_id = held.crm_id and change.key = held.key and (change.wanted is not distinct from held.wanted)
+        )
     );
 
-insert into crm.push_held_back as held (crm_id, key, organization_id, breaker_id, wanted)
+insert into crm.push_held_back as held (crm_id, key, organization_id, customer_id, breaker_id, wanted)
 select
     staged.crm_id,
     staged.key,
     subject.organization_id,
+    subject.customer_id,
     staged.breaker_id,
     staged.wanted
 from staging_held as staged
@@ -70,10 +74,11 @@ inner join staging_subject as subject on staged.crm_id = subject.crm_id
 order by staged.crm_id, staged.key
 on conflict (crm_id, key) do update
     set
+        customer_id = excluded.customer_id,
         breaker_id = excluded.breaker_id,
         wanted = excluded.wanted,
         held_at = now()
-    where (held.breaker_id, held.wanted) is distinct from (excluded.breaker_id, excluded.wanted);
+    where (held.customer_id, held.breaker_id, held.wanted) is distinct from (excluded.customer_id, excluded.breaker_id, excluded.wanted);
 
 -- A no to messages waits for no question about something else: it goes alone.
 update staging_change as change

@@ -5,6 +5,7 @@ update staging_change as change
 set is_let_through = true
 from crm.push_held_back as held
 inner join sync.breaker as breaker on held.breaker_id = breaker.breaker_id
+inner join staging_subject as subject on held.crm_id = subject.crm_id and (held.customer_id is not distinct from subject.customer_id)
 where
     held.crm_id = change.crm_id
     and held.key = change.key
@@ -17,6 +18,7 @@ update staging_change as change
 set is_sent = false
 from crm.push_held_back as held
 inner join sync.breaker as breaker on held.breaker_id = breaker.breaker_id
+inner join staging_subject as subject on held.crm_id = subject.crm_id and (held.customer_id is not distinct from subject.customer_id)
 where
     held.crm_id = change.crm_id
     and held.key = change.key

@@ -1,5 +1,5 @@
--- Phones that change hands between rows go in turn: Syrve refuses a phone that another customer still has. A row waits for the one that gives its
--- phone up. Where they wait for each other in a circle (two customers swap phones), the one with the lowest crm_id first steps aside, to a number
+-- Phones that change hands between rows of this plan go in turn: Syrve refuses a phone that another customer still has. A row waits for the one that
+-- gives its phone up. Where they wait for each other in a circle (two customers swap phones), the one with the lowest crm_id first steps aside, to a number
 -- of a range that is reserved for fiction and nobody has; the next plans bring all of them to what the CRM wants. A row that wants the phone of a
 -- customer who does not give it up waits in crm.push_blocked until they do, and the phone is looked up.
 with recursive waiting as (
@@ -95,3 +95,7 @@ where
     and change.key = 'phone'
     and blocked.reason is distinct from subject.reason
 on conflict do nothing;
+
+delete from staging_change as change
+using staging_subject as subject
+where change.crm_id = subject.crm_id and subject.kind in ('refused', 'waits');
