@@ -207,8 +207,8 @@ learned as materialized (
             when
                 exists (
                     select
-                    from crm.customer as wished
-                    where wished.organization_id = moments.organization_id and wished.customer_id = moments.customer_id
+                    from crm.customer as desired
+                    where desired.organization_id = moments.organization_id and desired.customer_id = moments.customer_id
                 )
                 then moments.crm_weight
         end as next_weight
