@@ -61,7 +61,11 @@ with looked as materialized (
         coalesce(extract(epoch from known.checked_at - known.changed_at) / 86400, 0)::double precision as days_since_change,
         known.changed_at,
         gap.days,
-        seen.order_days,
+        -- Days since the last order, if that came after the last look-up.
+        case
+            when staged.last_order_at > known.checked_at and staged.last_order_at <= staged.checked_at
+                then extract(epoch from staged.checked_at - staged.last_order_at)::double precision / 86400
+        end as order_days,
         coalesce(known.changes, 0) * gap.kept as changes,
         coalesce(known.exposure_days, 0) * gap.kept as exposure_days,
         (1 - gap.kept) / 0.0046209812037 as watched_days,
@@ -114,14 +118,6 @@ with looked as materialized (
             select greatest(60, extract(epoch from staged.checked_at - coalesce(known.checked_at, staged.checked_at))::double precision) / 86400 as days
         ) as elapsed
     ) as gap
-    -- Days since the last order, if that came after the last look-up.
-    cross join lateral (
-        select
-            case
-                when staged.last_order_at > known.checked_at and staged.last_order_at <= staged.checked_at
-                    then extract(epoch from staged.checked_at - staged.last_order_at)::double precision / 86400
-            end as order_days
-    ) as seen
 ),
 
 -- What was expected: a is the shape, b the days, of the customer's own distribution, after the days without a signal; unchanged is the probability that
