@@ -287,7 +287,7 @@ begin
                     when 'valid_from' then 'Time of the answer that began this version.'
                     when 'valid_to' then 'Time of the answer that ended it: by other content, or by no longer having it.'
                     when 'balance_after' then 'Balance of the answer that ended this version; null where that answer no longer had the wallet.'
-                    when 'card_valid_to' then 'Last moment of validity of the card itself: valid_to of syrve.card.'
+                    when 'card_valid_to' then 'Last moment of validity of the card itself, as valid_to of card.'
                     else col_description(format('syrve.%I', thing)::regclass, mirrored.attnum)
                 end as description
             from pg_class as history

@@ -138,7 +138,7 @@ as $$
         cross join regexp_split_to_table(plain.text, '[\s"'',;]+') as split (word)
         where char_length(split.word) between 6 and 128 and split.word ~ '\d'
         union
-        select split.word
+        select btrim(split.word, '.!')
         from plain
         cross join regexp_split_to_table(plain.text, '[][\s"'',:;<>(){}|=?%&/]+') as split (word)
         where char_length(split.word) between 6 and 128 and split.word ~ '\d'
@@ -150,6 +150,9 @@ as $$
         select found.words[1]
         from plain
         cross join regexp_matches(plain.text, '^card(?:_number)? (\S{1,128})') as found (words)
+        union
+        select runs.digits
+        from runs
     ),
 
     possible as (
@@ -877,7 +880,7 @@ $$;
 comment on function privacy.erase(uuid) is
 'Erases one person in one transaction, if its run has the approval; repeated, it returns the receipt.';
 
--- Statistics of the planner hold common values and samples of columns, of rows that are gone too.
+-- Statistics of the planner hold common values and samples of columns, of rows that are gone too; analyzing a table without rows leaves them as they are.
 -- As the owner, because only the owner of a table renews its statistics.
 create function privacy.renew_statistics() returns bigint
 language plpgsql security definer
@@ -885,27 +888,41 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     part record;
+    has_rows boolean;
     done bigint := 0;
 begin
     for part in
-        select format('%I.%I', namespace.nspname, relation.relname) as name
+        select
+            namespace.nspname,
+            relation.relname,
+            relation.relispartition,
+            known.stainherit,
+            array_agg(attribute.attname::text) as columns
         from pg_class as relation
         inner join pg_namespace as namespace on relation.relnamespace = namespace.oid
+        inner join pg_statistic as known on relation.oid = known.starelid
+        inner join pg_attribute as attribute on known.starelid = attribute.attrelid and known.staattnum = attribute.attnum
         where
             namespace.nspname in ('syrve', 'sync', 'crm', 'wallet', 'privacy')
             and relation.relkind in ('r', 'p')
-            and not relation.relispartition
-            and exists (select from pg_statistic as known where known.starelid = relation.oid)
-        order by relation.oid
+        group by namespace.nspname, relation.relname, relation.relispartition, known.stainherit
+        order by namespace.nspname, relation.relname
     loop
-        execute format('analyze %s', part.name);
-        done := done + 1;
+        execute format('select exists (select from %I.%I)', part.nspname, part.relname) into has_rows;
+        if has_rows and not part.relispartition then
+            execute format('analyze %I.%I', part.nspname, part.relname);
+            done := done + 1;
+        elsif not has_rows and current_setting('server_version_num')::integer >= 180000 then
+            execute 'select pg_clear_attribute_stats($1, $2, column_name, $3) from unnest($4::text[]) as column_name'
+            using part.nspname::text, part.relname::text, part.stainherit, part.columns;
+            done := done + 1;
+        end if;
     end loop;
     return done;
 end
 $$;
 comment on function privacy.renew_statistics() is
-'Analyzes the tables that have statistics, so that none of these shows a value of somebody who was erased; says how many.';
+'Analyzes the tables that have statistics, so that none shows a value of an erased person, and (Postgres 18) clears those of tables without rows; says how many.';
 
 -- Receipts outlive the warehouse: kept as files, they forget people again who came back with a restored backup.
 -- As the owner, because the DAGs read no hashes.

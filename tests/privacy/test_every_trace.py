@@ -89,6 +89,7 @@ class Traces:
                 (f"card_number {NUMBER}", {}),
                 ("line 1", {"card_track": TRACK}),
                 ("line 2", {"text": f"his card is {NUMBER}."}),
+                ("line 2", {"text": f"{NUMBER[:4]} {NUMBER[4:8]}-{NUMBER[8:]}"}),
                 ("line 3", {"text": f"write to {EMAIL}."}),
                 ("line 4", {"text": f"<mailto:{EMAIL.upper()}>|{NAME}"}),
                 ("line 5", {"text": f"email={EMAIL}&x"}),
@@ -150,7 +151,7 @@ def test_no_identifier_is_left_in_a_table_or_statistic(traces: Traces) -> None:
     traces.persons.execute("analyze")
 
     done = traces.persons.erase()
-    assert renew_statistics(traces.persons.warehouse) > 20
+    assert renew_statistics(traces.persons.warehouse) > 10
 
     assert done["people"] == 2, "the customer who was merged into the person goes too"
     assert traces.left() == {}

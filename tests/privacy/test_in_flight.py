@@ -22,7 +22,7 @@ WRITERS = {
     "values (sha256('late'), %(o)s, 'balance', 'balance', 'webhook', %(c)s, %(p)s)",
     "wish": "insert into crm.customer (organization_id, phone, name) values (%(o)s, %(p)s, 'late')",
     "campaign": "insert into wallet.campaign_row (campaign, version, row_key, organization_id, customer_id, wallet_id, amount) "
-    "values ('late', 1, 'late', %(o)s, %(c)s, %(c)s, 1)",
+    "values ('late', 1, 'late', %(o)s, %(c)s, gen_random_uuid(), 1)",
     "transactions report": "insert into wallet.transaction (organization_id, transaction_id, customer_id, revision, created_at) "
     "values (%(o)s, gen_random_uuid(), %(c)s, 1, now())",
     "movement of a signal": "insert into wallet.notified_movement (organization_id, content_key, customer_id, moved_at, received_at) "
@@ -59,7 +59,7 @@ def values_of(person: Persons) -> dict[str, str]:
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_what_is_being_written_is_erased_too(person: Persons, writer: str) -> None:
-    with other_session(person) as session, ThreadPoolExecutor(1) as working:
+    with ThreadPoolExecutor(1) as working, other_session(person) as session:
         session.cursor().execute(WRITERS[writer], values_of(person))
         erasing = working.submit(erase_people, person.warehouse, "erasure")
         wait_until(lambda: erasing.done() or person.rows(WAITING, r"privacy\.erase\(")[0][0] == 1)
@@ -72,10 +72,10 @@ def test_what_is_being_written_is_erased_too(person: Persons, writer: str) -> No
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_what_comes_during_an_erasure_does_not_stay(person: Persons, writer: str) -> None:
-    with other_session(person) as erasing, other_session(person) as session, ThreadPoolExecutor(1) as working:
+    with ThreadPoolExecutor(1) as working, other_session(person) as session, other_session(person) as erasing:
         erasing.cursor().execute("select privacy.erase(erasure_id) from privacy.erasure where run_id = 'erasure'")
         writing = working.submit(session.cursor().execute, WRITERS[writer], values_of(person))
-        wait_until(lambda: writing.done() or person.rows(WAITING, "late")[0][0] == 1)
+        wait_until(lambda: writing.done() or person.rows(WAITING, "^insert into")[0][0] == 1)
         erasing.commit()
         refusal = writing.exception()
         assert refusal is None or getattr(refusal, "pgcode", "") == "SY001"
