@@ -6,9 +6,13 @@ from uuid import uuid4
 import pytest
 
 from fixtures.persons import Persons
+from fixtures.pulls import phone_in
 from privacy.test_neighbours import add_customer, add_to_roster
 from syrve.privacy.erase import renew_statistics
 from syrve.privacy.export import export_customer
+from syrve.warehouse.database import transaction
+from syrve.warehouse.sql_files import sql
+from syrve.warehouse.staging import prepare_staging
 
 NAME, SURNAME, PATRONYMIC = "Xochiquetzalina", "Huitzilopochtova", "Tezcatlipocovna"
 EMAIL, TRACK, NUMBER, SHORT = "Xochi.Planted@example.com", "TRACK8841007", "7700441199", "1001"
@@ -210,3 +214,36 @@ def test_short_card_number_is_not_seen_in_amounts(persons: Persons, text: str) -
     assert persons.rows(asked, persons.organization_id, text) == [(False,)]
     for written in (f"card {SHORT} ; x", json.dumps({"card": SHORT}), json.dumps({"card_number": SHORT})):
         assert persons.rows(asked, persons.organization_id, written) == [(True,)]
+
+
+def test_later_pull_names_no_erased_referrer(persons: Persons) -> None:
+    persons.known_in_every_way()
+    persons.erase()
+    control, place = persons.purse.simulator.control, persons.purse.place + 1
+    (other,) = control.customers_page(persons.organization_id, offset=place, limit=1)
+    whose = (persons.organization_id, other["customer_id"])
+    persons.import_roster(phone_in(other))
+    control.change_customer(*whose, fields={"referrerId": persons.customer_id})
+    try:
+        assert persons.pull().changed == 1
+        assert persons.rows("select referrer_id from syrve.customer where customer_id = %s", whose[1]) == [(None,)]
+        assert persons.pull().changed == 0, "the same answer is no change"
+    finally:
+        control.change_customer(*whose, fields={"referrerId": None})
+    assert persons.traces() == {}
+
+
+def test_later_answer_about_a_coupon_names_no_erased_person(persons: Persons) -> None:
+    persons.known_in_every_way()
+    persons.erase()
+    with persons.warehouse.connect() as connection:
+        prepare_staging(connection)
+        with transaction(connection, "merge coupons") as cursor:
+            cursor.execute(
+                "insert into staging_coupon (organization_id, number, series_id, activated_by, verdict, checked_at) "
+                "select %s, place::text, gen_random_uuid(), said, 'used', now() from unnest(%s) with ordinality as one (said, place)",
+                (persons.organization_id, [f"till 3, {persons.phone}", "till 3"]),
+            )
+            cursor.execute(sql("merge/coupon.sql"))
+
+    assert persons.rows("select activated_by from syrve.coupon order by number") == [(None,), ("till 3",)]

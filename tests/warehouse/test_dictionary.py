@@ -49,7 +49,7 @@ def test_comments_of_views_name_nothing_closed_to_analysts(relations: list[Relat
     ]
 
     assert len(told) > 100
-    assert [each for each in told if re.search(r"\b(syrve|sync|crm|wallet|secret)\.[a-z]", each[1] or "")] == []
+    assert [each for each in told if re.search(r"(?<!/)\b(syrve|sync|crm|wallet|secret)\.[a-z]", each[1] or "")] == []
 
 
 def test_command_prints_what_the_pages_hold(
