@@ -16,7 +16,7 @@ DEFINERS = {
     "privacy.put_pseudonym()",
     "privacy.receipt(uuid)",
     "privacy.refuse_erased_customers()",
-    "privacy.refuse_erased_wishes()",
+    "privacy.refuse_erased_desired_states()",
     "privacy.remember(jsonb)",
     "privacy.renew_statistics()",
     "privacy.scrub_rejects()",
