@@ -13,8 +13,9 @@ import pytest
 
 from devstack.cli import REPOSITORY
 from devstack.dag_runs import start_run, wait_until_parsed
+from devstack.purposes import DEMO
 from devstack.settings import StackPaths
-from devstack.stack import DEMO, Stack
+from devstack.stack import Stack
 from e2e_support import wait_until
 from fixtures.channels import Webhook, open_webhook
 from syrve.notifications.late import tell_late_run
@@ -55,7 +56,7 @@ def slow_airflow(home: Path, webhook: Webhook) -> Iterator[Any]:
     connection = {"conn_type": "apprise", "extra": {"config": {"path": webhook.path}}}
     environ = os.environ | {"AIRFLOW_CONN_SYRVE_NOTIFICATIONS": json.dumps(connection)}
     stack = Stack(StackPaths(REPOSITORY, home / "stack", dags), environ, print)
-    state = stack.bring_up(replace(DEMO, components=(*DEMO.components, "triggerer")))
+    state = stack.bring_up(replace(DEMO, components=(*DEMO.components, "triggerer"), shows_live_service=False))
     try:
         yield stack.api(state)
     finally:

@@ -64,7 +64,9 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from airflow.sdk import Asset, AssetAlias, AsyncCallback, DeadlineAlert, DeadlineReference
+from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from syrve.approvals.rules import MoneyLimits
 from syrve.hooks.setting import setting
