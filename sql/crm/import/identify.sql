@@ -1,10 +1,11 @@
 -- Finds the row of each line: by crm_id, else by customer_id, else by phone; and takes the lines out that cannot have one, with the reason. A row
--- that has a customer is never given another: a line with another id is about another row, whatever its phone. Lines about one customer who has
--- no row yet get one number together, those that name only the phone too.
+-- that has a customer is never given another: a line with another id is about another row, whatever its phone. Nor does a
+-- phone find the row of a customer who has another one in Syrve by now, if it is another customer's there. Lines about one customer who has no row
+-- yet get one number together, those that name only the phone too.
 update staging_crm as staged
 set reason = 'the row with this crm_id is about another customer'
-from crm.customer as wished
-where wished.crm_id = staged.crm_id and wished.customer_id <> staged.customer_id;
+from crm.customer as desired
+where desired.crm_id = staged.crm_id and desired.customer_id <> staged.customer_id;
 
 update staging_crm as staged
 set reason = 'an earlier line gives this crm_id to another customer'
@@ -19,11 +20,11 @@ where
 update staging_crm as staged
 set
     crm_id = (
-        select wished.crm_id
-        from crm.customer as wished
-        left join crm.push_state as known on wished.crm_id = known.crm_id
-        where wished.organization_id = staged.organization_id and wished.customer_id = staged.customer_id
-        order by known.joined_to is not null, wished.crm_id
+        select desired.crm_id
+        from crm.customer as desired
+        left join crm.push_state as known on desired.crm_id = known.crm_id
+        where desired.organization_id = staged.organization_id and desired.customer_id = staged.customer_id
+        order by known.joined_to is not null, desired.crm_id
         limit 1
     )
 where staged.crm_id is null and staged.customer_id is not null and staged.reason is null;
@@ -31,9 +32,9 @@ where staged.crm_id is null and staged.customer_id is not null and staged.reason
 with matched as (
     select
         staged.line,
-        wished.crm_id,
-        wished.customer_id,
-        wished.joined_to
+        desired.crm_id,
+        desired.customer_id,
+        desired.joined_to
     from staging_crm as staged
     inner join lateral (
         select
@@ -54,11 +55,11 @@ with matched as (
             known.organization_id = staged.organization_id
             and known.phone = staged.phone
             and known.phone_read = %(region)s || ' ' || written.phone
-    ) as wished on true
+    ) as desired on true
     where
         staged.crm_id is null
         and staged.reason is null
-        and (staged.customer_id is null or wished.customer_id is null)
+        and (staged.customer_id is null or desired.customer_id is null)
 ),
 
 judged as (
@@ -77,6 +78,27 @@ set
     reason = case when judged.customers > 1 then 'rows about several customers have this phone: name the customer by id' end
 from judged
 where staged.line = judged.line;
+
+with passed_on as (
+    select staged.line
+    from staging_crm as staged
+    inner join crm.customer as desired on staged.crm_id = desired.crm_id
+    inner join syrve.customer as mirrored
+        on desired.organization_id = mirrored.organization_id and desired.customer_id = mirrored.customer_id
+    inner join syrve.customer as holder
+        on staged.organization_id = holder.organization_id and staged.phone = holder.phone
+    where
+        staged.is_by_phone
+        and staged.customer_id is null
+        and staged.reason is null
+        and mirrored.phone is distinct from staged.phone
+        and holder.customer_id <> desired.customer_id
+        and not holder.is_deleted
+)
+
+update staging_crm as staged
+set crm_id = null, reason = 'this phone is another customer''s in Syrve by now: name the customer by id'
+where staged.line in (select passed_on.line from passed_on);
 
 -- A row without a customer is given one: that of the first line. Lines with other ids are about other rows.
 update staging_crm as staged

@@ -1,26 +1,28 @@
 -- Writes the plan: the exact change of each customer, at most as many customers as the limit.
 with sent as (
     select
-        wish.crm_id,
+        change.crm_id,
         jsonb_object_agg(
-            wish.key,
-            jsonb_build_object('from', wish.actual, 'to', coalesce(wish.placeholder, wish.wanted))
+            change.key,
+            jsonb_build_object('from', change.actual, 'to', coalesce(change.placeholder, change.wanted))
             || case
-                when wish.field = 'card' then jsonb_build_object('number', coalesce(nullif(card.number, ''), card.track))
-                when wish.field in ('receives_promo', 'receives_order_status') then jsonb_build_object('expected', wish.mirrored)
+                when change.field = 'card' then jsonb_build_object('number', coalesce(nullif(card.number, ''), card.track))
+                when change.field in ('receives_promo', 'receives_order_status') then jsonb_build_object('expected', change.mirrored)
                 else '{}'
             end
         ) as changes,
-        bool_or(strpos(wish.key, ':') = 0) as has_fields
-    from staging_wish as wish
+        coalesce(array_agg(change.key order by change.key) filter (where change.is_let_through), '{}') as let_through,
+        bool_or(strpos(change.key, ':') = 0) as has_fields
+    from staging_change as change
     left join crm.customer_card as card
-        on wish.field = 'card' and wish.crm_id = card.crm_id and wish.key = 'card:' || card.track
-    where wish.is_sent
-    group by wish.crm_id
+        on change.field = 'card' and change.crm_id = card.crm_id and change.key = 'card:' || card.track
+    where change.is_sent
+    group by change.crm_id
 )
 
 insert into crm.push_plan (
-    plan_id, crm_id, organization_id, customer_id, phone, action, changes, edited_at, memberships_edited_at, agreed_version
+    plan_id, crm_id, organization_id, customer_id, phone, action, changes, edited_at, memberships_edited_at, agreed_version,
+    let_through
 )
 select
     %(plan_id)s as number_of_plan,
@@ -36,7 +38,8 @@ select
     sent.changes,
     subject.edited_at,
     subject.memberships_edited_at,
-    subject.agreed_version
+    subject.agreed_version,
+    sent.let_through
 from staging_subject as subject
 inner join sent on subject.crm_id = sent.crm_id
 where subject.kind in ('create', 'update')
