@@ -7,6 +7,7 @@ import sys
 import zipfile
 from importlib.metadata import requires
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pyarrow
@@ -140,7 +141,7 @@ def workbook_with(texts: bytes = b"", texts_name: str = "sharedStrings", **parts
     ],
     ids=["beside", "row", "between", "attributes", "text", "styles", "strings"],
 )
-def test_small_xlsx_that_needs_much_memory_is_refused(parts: dict[str, bytes]) -> None:
+def test_small_xlsx_that_needs_much_memory_is_refused(parts: dict[str, Any]) -> None:
     content = workbook_with(**parts)
     assert len(content) < 3_000_000
 

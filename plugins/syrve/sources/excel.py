@@ -81,7 +81,7 @@ def open_workbook(file: IO[bytes], *, formulas: bool = False, limits: Limits = L
     reader.archive.close()
     reader.archive = archive = BoundedArchive(file, limits)
     reader.read_manifest()
-    strings = reader.package.find(SHARED_STRINGS)
+    strings = reader.package.find(SHARED_STRINGS)  # type: ignore[no-untyped-call]
     if strings is not None:
         archive.admit_strings(strings.PartName[1:])
     try:
