@@ -101,15 +101,10 @@ with DAG(
 ) as dag:
     plan = SyrvePlanBackfillOperator(
         task_id="plan",
-        count_only="{{ params.dry_run }}",
+        is_dry_run="{{ params.dry_run }}",
         organization_ids="{{ params.organization_ids }}",
-        source="{{ params.source }}",
+        **forms.SOURCE_ARGUMENTS,
         customer_ids="{{ params.customer_ids }}",
-        path="{{ params.path }}",
-        path_conn_id="{{ params.path_conn_id }}",
-        query="{{ params.query }}",
-        query_conn_id="{{ params.query_conn_id }}",
-        file_format=forms.FILE_FORMAT,
         not_refreshed_since="{{ params.not_refreshed_since }}",
         force="{{ params.force }}",
         cap_per_minute="{{ params.cap_per_minute }}",

@@ -95,16 +95,11 @@ with DAG(
     plan = SyrvePlanTopupOperator(
         task_id="plan",
         campaign="{{ params.campaign }}",
-        source="{{ params.source }}",
-        path="{{ params.path }}",
-        path_conn_id="{{ params.path_conn_id }}",
-        query="{{ params.query }}",
-        query_conn_id="{{ params.query_conn_id }}",
-        file_format=forms.FILE_FORMAT,
+        **forms.SOURCE_ARGUMENTS,
         organization_id="{{ params.organization_id }}",
+        is_dry_run="{{ params.dry_run }}",
         wallet_type="{{ params.wallet_type }}",
         comment="{{ params.comment }}",
-        is_dry_run="{{ params.dry_run }}",
         give_up="{{ params.give_up }}",
     )
     gate = SyrveTopupGateOperator(

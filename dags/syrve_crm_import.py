@@ -1,5 +1,5 @@
 """
-### Import the CRM's wishes
+### Import the CRM's desired states
 
 Brings desired states into `crm.customer`, `crm.customer_category`, `crm.customer_card` and `crm.customer_program`, from a CSV, Parquet or
 Excel file of the inbox, or from a query; what these may look like is in `docs/files.md`. A CRM that writes these tables itself needs no
@@ -29,7 +29,7 @@ from syrve.operators.crm import SOURCES, SyrveCrmImportOperator
 with DAG(
     dag_id="syrve_crm_import",
     dag_display_name="Syrve: import CRM rows",
-    description="Brings wishes of the CRM from a file or a query",
+    description="Imports the CRM's desired states from a file or a query",
     doc_md=__doc__,
     schedule=None,
     catchup=False,
@@ -41,18 +41,13 @@ with DAG(
     params={
         **forms.preview_or_import(),
         **forms.source(SOURCES, "file"),
-        **forms.file_or_query("wishes.csv"),
+        **forms.file_or_query("desired_states.csv"),
         **forms.organization_of_rows(),
     },
 ) as dag:
     SyrveCrmImportOperator(
-        task_id="import_wishes",
-        source="{{ params.source }}",
-        path="{{ params.path }}",
-        path_conn_id="{{ params.path_conn_id }}",
-        query="{{ params.query }}",
-        query_conn_id="{{ params.query_conn_id }}",
-        file_format=forms.FILE_FORMAT,
+        task_id="import_desired_states",
+        **forms.SOURCE_ARGUMENTS,
         organization_id="{{ params.organization_id }}",
         is_dry_run="{{ params.dry_run }}",
         outlets=[assets.CRM_CUSTOMER],

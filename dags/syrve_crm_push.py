@@ -1,8 +1,8 @@
 """
-### Push the CRM's wishes to Syrve
+### Push the CRM's desired states to Syrve
 
 Compares `crm.customer` and its memberships with what was agreed and with the mirror, field by field, and sends what the CRM changed:
-`docs/crm-push.md` says how to write wishes, who wins where both sides changed something, and how to empty a field.
+`docs/crm-push.md` says how to write desired states, who wins where both sides changed something, and how to empty a field.
 
 **Tasks.** `plan` writes the exact changes into `crm.push_plan` and tells counts and field names in its log; `approve` asks a person when
 the plan is larger than `approval_customers` and passes otherwise; `apply` (mapped) sends a shard, a customer at a time; `publish` updates

@@ -68,14 +68,9 @@ with DAG(
     plan = SyrvePlanErasureOperator(
         task_id="plan",
         is_dry_run="{{ params.dry_run }}",
-        source="{{ params.source }}",
+        **forms.SOURCE_ARGUMENTS,
         organization_id="{{ params.organization_id }}",
         customer_ids="{{ params.customer_ids }}",
-        path="{{ params.path }}",
-        path_conn_id="{{ params.path_conn_id }}",
-        query="{{ params.query }}",
-        query_conn_id="{{ params.query_conn_id }}",
-        file_format=forms.FILE_FORMAT,
     )
     gate = SyrveErasureGateOperator(
         task_id="gate", is_to_be_asked="{{ ti.xcom_pull(task_ids='plan')['is_to_be_asked'] }}"

@@ -53,12 +53,7 @@ with DAG(
 ) as dag:
     SyrveRosterImportOperator(
         task_id="import_roster",
-        source="{{ params.source }}",
-        path="{{ params.path }}",
-        path_conn_id="{{ params.path_conn_id }}",
-        query="{{ params.query }}",
-        query_conn_id="{{ params.query_conn_id }}",
-        file_format=forms.FILE_FORMAT,
+        **forms.SOURCE_ARGUMENTS,
         organization_id="{{ params.organization_id }}",
         is_dry_run="{{ params.dry_run }}",
         priority="{{ params.priority }}",

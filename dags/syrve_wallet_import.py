@@ -6,7 +6,8 @@ Imports holds, charges, cancellations and order states that tills, sites and app
 contract in `docs/wallet.md`.
 
 **Tasks.** `import_records` reads the source of the form (by default that of `SYRVE_WALLET_IMPORT_SOURCE`; none: it is skipped);
-`read_transactions` reads so many customers, those read longest ago first (skipped under `reference`, which has no such report).
+`read_transactions` reads so many customers, those read longest ago first, and looks once at those whose money we moved an hour ago or more
+(skipped under `reference`, which has no such report).
 
 **Preview** by hand unless the form says *Import*: it counts, and writes nothing but the file of bad rows. By schedule it imports.
 
@@ -59,21 +60,16 @@ with DAG(
             minimum=1,
             maximum=100_000,
             title="Customers",
-            description="Whose transactions are read in a run, at most; each costs a call or more.",
+            description="Whose transactions are read in a run, at most, and as many again whose money we moved; each costs a call or more.",
         ),
     },
 ) as dag:
     SyrveWalletImportOperator(
         task_id="import_records",
-        source="{{ params.source }}",
-        source_name="{{ params.source_name }}",
-        path="{{ params.path }}",
-        path_conn_id="{{ params.path_conn_id }}",
-        query="{{ params.query }}",
-        query_conn_id="{{ params.query_conn_id }}",
-        file_format=forms.FILE_FORMAT,
+        **forms.SOURCE_ARGUMENTS,
         organization_id="{{ params.organization_id }}",
         is_dry_run="{{ params.dry_run }}",
+        source_name="{{ params.source_name }}",
         outlets=[assets.OPERATION, assets.PAYMENT_ORDER],
     )
     SyrveTransactionsOperator(

@@ -34,6 +34,7 @@ _OPERATORS = (
     "syrve.operators.release_approval",
     "syrve.operators.roster",
     "syrve.operators.signals",
+    "syrve.operators.source_base",
     "syrve.operators.topup",
     "syrve.operators.topup_approval",
     "syrve.operators.wallet",

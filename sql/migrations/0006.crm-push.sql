@@ -1,5 +1,5 @@
 -- depends: 0005.crm
--- How the wishes of the CRM get to Syrve: what both sides agreed on, plans, attempts, and what waits.
+-- How the desired states of the CRM get to Syrve: what both sides agreed on, plans, attempts, and what waits.
 
 create table crm.push_state (
     crm_id bigint primary key,
@@ -348,56 +348,56 @@ comment on function crm.written_text(text) is 'A text without white space and in
 -- What the CRM wants and what Syrve has, in the same terms: the two sides that a plan compares.
 create view crm.desired_state as
 select
-    wished.crm_id,
-    wished.organization_id,
-    wished.customer_id,
+    desired.crm_id,
+    desired.organization_id,
+    desired.customer_id,
     jsonb_strip_nulls(
         jsonb_build_object(
             'phone', known.phone,
-            'name', crm.written_text(wished.name),
-            'surname', crm.written_text(wished.surname),
-            'middle_name', crm.written_text(wished.middle_name),
-            'email', crm.written_text(wished.email),
-            'birthday', wished.birthday::text,
-            'sex', wished.sex,
-            'receives_order_status', wished.receives_order_status::text,
-            'receives_promo', wished.receives_promo::text
+            'name', crm.written_text(desired.name),
+            'surname', crm.written_text(desired.surname),
+            'middle_name', crm.written_text(desired.middle_name),
+            'email', crm.written_text(desired.email),
+            'birthday', desired.birthday::text,
+            'sex', desired.sex,
+            'receives_order_status', desired.receives_order_status::text,
+            'receives_promo', desired.receives_promo::text
         )
     )
     || case
-        when wished.clear = '{}' then '{}'
-        else coalesce((select jsonb_object_agg(cleared.field, null) from unnest(wished.clear) as cleared (field)), '{}')
+        when desired.clear = '{}' then '{}'
+        else coalesce((select jsonb_object_agg(cleared.field, null) from unnest(desired.clear) as cleared (field)), '{}')
     end
     || case
-        when wished.memberships_edited_at is null then '{}' -- kept by triggers: it never had a membership
+        when desired.memberships_edited_at is null then '{}' -- kept by triggers: it never had a membership
         else
             coalesce(
                 (
-                    select jsonb_object_agg('category:' || wish.category_id, wish.wanted::text)
-                    from crm.customer_category as wish
-                    where wish.crm_id = wished.crm_id
+                    select jsonb_object_agg('category:' || membership.category_id, membership.wanted::text)
+                    from crm.customer_category as membership
+                    where membership.crm_id = desired.crm_id
                 ),
                 '{}'
             )
             || coalesce(
                 (
-                    select jsonb_object_agg('card:' || wish.track, wish.wanted::text)
-                    from crm.customer_card as wish
-                    where wish.crm_id = wished.crm_id
+                    select jsonb_object_agg('card:' || membership.track, membership.wanted::text)
+                    from crm.customer_card as membership
+                    where membership.crm_id = desired.crm_id
                 ),
                 '{}'
             )
             || coalesce(
                 (
-                    select jsonb_object_agg('program:' || wish.program_id, 'true')
-                    from crm.customer_program as wish
-                    where wish.crm_id = wished.crm_id
+                    select jsonb_object_agg('program:' || membership.program_id, 'true')
+                    from crm.customer_program as membership
+                    where membership.crm_id = desired.crm_id
                 ),
                 '{}'
             )
     end as fields
-from crm.customer as wished
-left join crm.push_state as known on wished.crm_id = known.crm_id;
+from crm.customer as desired
+left join crm.push_state as known on desired.crm_id = known.crm_id;
 comment on view crm.desired_state is
 'What the CRM wants, as {field: value}: a field that is not there is not managed, null is to be emptied. Blank text counts as null.';
 comment on column crm.desired_state.crm_id is 'The CRM''s number of the customer.';

@@ -88,7 +88,7 @@ create index operation_charge on wallet.operation (organization_id, requested_at
 where kind = 'chargeoff' and source <> 'transactions';
 create index operation_recorded_at on wallet.operation using brin (recorded_at);
 comment on table wallet.operation is
-'Every wish to move money, ours (committed before the call) and others'' (imported); append-only. What came of it is in operation_event.';
+'Every intended money movement, ours (committed before the call) and others'' (imported); append-only. What came of it is in operation_event.';
 comment on column wallet.operation.operation_id is
 'Id made by us. Under the dialect cloud it is the hold''s id at Syrve too; an imported hold has Syrve''s id here.';
 comment on column wallet.operation.kind is 'hold, cancel_hold, topup or chargeoff.';
@@ -122,6 +122,8 @@ create table wallet.operation_event (
     primary key (operation_id, sequence),
     constraint operation_event_outcome_has_a_basis check ((basis is not null) = (state in ('confirmed', 'rejected')))
 );
+-- What we sent: only what was planned is sent second.
+create index operation_event_sent_at on wallet.operation_event (occurred_at) where state = 'sent' and sequence = 2;
 create index operation_event_recorded_at on wallet.operation_event using brin (recorded_at);
 comment on table wallet.operation_event is
 'What happened to each operation, in order; append-only. planned: written down. sent: about to be called, once. confirmed: the money moved. '

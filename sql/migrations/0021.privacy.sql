@@ -226,7 +226,7 @@ referencing new table as added
 for each statement execute function privacy.refuse_erased_customers();
 
 -- As the owner, because the CRM reads no hashes.
-create function privacy.refuse_erased_wishes() returns trigger
+create function privacy.refuse_erased_desired_states() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -241,12 +241,12 @@ begin
     return null;
 end
 $$;
-comment on function privacy.refuse_erased_wishes() is
+comment on function privacy.refuse_erased_desired_states() is
 'Refuses rows of the CRM about erased customers.';
 
 -- By row, so that an update of anything else costs nothing.
 create trigger erased_stay_away after insert or update of organization_id, customer_id, phone, email on crm.customer
-for each row execute function privacy.refuse_erased_wishes();
+for each row execute function privacy.refuse_erased_desired_states();
 
 -- As the owner, because whoever adds rejects reads no hashes.
 create function privacy.scrub_rejects() returns trigger

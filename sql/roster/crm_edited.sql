@@ -1,16 +1,16 @@
--- Makes the customers due whom the CRM has edited since they were last looked up, so that its wishes are compared with what is true now; locks
+-- Makes the customers due whom the CRM has edited since they were last looked up, so that its desired states are compared with what is true now; locks
 -- them in the order of the key, as merges do.
 with edited as materialized (
     select
         known.organization_id,
         known.identity_kind,
         known.identity_value
-    from crm.customer as wished
+    from crm.customer as desired
     inner join sync.roster as known
-        on wished.organization_id = known.organization_id and wished.customer_id = known.customer_id
+        on desired.organization_id = known.organization_id and desired.customer_id = known.customer_id
     where
-        wished.edited_at > now() - make_interval(secs => %(edited_within_seconds)s)
-        and wished.edited_at > known.checked_at
+        desired.edited_at > now() - make_interval(secs => %(edited_within_seconds)s)
+        and desired.edited_at > known.checked_at
         and known.due_at > now()
         and known.due_at < 'infinity'
     order by known.organization_id, known.identity_kind, known.identity_value

@@ -1,16 +1,16 @@
 -- Identities of the CRM's rows. A customer whom the roster finds already, under whatever identity, is looked up under that one alone.
 select
-    wished.organization_id::text as organization_id,
-    wished.customer_id::text as id,
-    wished.phone
-from crm.customer as wished
+    desired.organization_id::text as organization_id,
+    desired.customer_id::text as id,
+    desired.phone
+from crm.customer as desired
 where
     not exists (
         select 1
         from sync.roster as known
         where
-            known.organization_id = wished.organization_id
-            and known.customer_id = wished.customer_id
+            known.organization_id = desired.organization_id
+            and known.customer_id = desired.customer_id
             and known.outcome = 'found'
     )
-order by wished.crm_id;
+order by desired.crm_id;

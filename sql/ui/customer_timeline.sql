@@ -40,9 +40,9 @@ push as (
         null::numeric as amount,
         case when attempt.outcome = 'acknowledged' then 'good' when attempt.outcome in ('refused', 'failed') then 'bad' else 'none' end as status,
         attempt.push_id::text as id
-    from crm.customer as wished
-    inner join crm.push as attempt on wished.crm_id = attempt.crm_id
-    where wished.organization_id = %(organization_id)s::uuid and wished.customer_id = %(customer_id)s::uuid
+    from crm.customer as desired
+    inner join crm.push as attempt on desired.crm_id = attempt.crm_id
+    where desired.organization_id = %(organization_id)s::uuid and desired.customer_id = %(customer_id)s::uuid
     order by attempt.attempted_at desc
     limit %(most)s
 ),

@@ -35,7 +35,7 @@ class Crowd:
         pushing.pull()
         pushing.add(card=[track for (track,) in pushing.rows("select track from syrve.card")])
         for person in self.people:
-            pushing.wish_of(person, name="Н0", receives_promo=False)
+            pushing.set_desired_of(person, name="Н0", receives_promo=False)
         pushing.push()
 
     def force(self, _: int) -> None:
@@ -70,7 +70,7 @@ class Crowd:
             values = [value for known, value in shuffled if known == kind]
             self.pushing.add(**{kind: values, "priority": [number] * len(values)})
 
-    def import_wishes(self, number: int) -> None:
+    def import_desired_states(self, number: int) -> None:
         phones = [value for kind, value in self.pushing.rows(IDENTITIES) if kind == "phone"]
         rows = [{"phone": phone, "surname": f"Ф{number}"} for phone in phones]
         job = CrmImport(
@@ -100,7 +100,7 @@ class Crowd:
             self.plan,
             self.make_due,
             self.import_roster,
-            self.import_wishes,
+            self.import_desired_states,
             self.backfill,
         ]
 

@@ -1,4 +1,4 @@
-"""Wishes from files and queries: what lands, what is kept with a reason, and what a second import does."""
+"""Desired states from files and queries: what lands, what is kept with a reason, and what a second import does."""
 
 import io
 from typing import Any
@@ -22,7 +22,7 @@ def take(pushing: Pushing, *rows: dict[str, Any], organization_id: str | None = 
     return job.run([pd.DataFrame(rows, dtype="object")])
 
 
-def wishes(pushing: Pushing, columns: str) -> list[tuple[Any, ...]]:
+def desired_states(pushing: Pushing, columns: str) -> list[tuple[Any, ...]]:
     return pushing.rows(f"select {columns} from crm.customer order by crm_id")
 
 
@@ -32,12 +32,12 @@ def rejects(pushing: Pushing) -> list[str]:
     ]
 
 
-def test_rows_of_a_file_become_wishes_and_are_pushed(pushing: Pushing) -> None:
+def test_rows_of_a_file_become_desired_states_and_are_pushed(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
     content = f"phone;name;birthday;sex;receives_promo\n8{phone[2:]};Иван;1990-05-15;m;no\n".encode()
     job = CrmImport(pushing.warehouse, key=pushing.key("import"), region="RU", organization_id=pushing.organization_id)
 
-    counts = job.run(FileSource(io.BytesIO(content), "wishes.csv"))
+    counts = job.run(FileSource(io.BytesIO(content), "desired_states.csv"))
 
     assert (counts.requested, counts.changed, counts.rejected) == (1, 1, 0)
     assert pushing.push().changed == 1
@@ -65,14 +65,14 @@ def test_second_import_of_the_same_changes_nothing(pushing: Pushing) -> None:
 
 def test_empty_cell_leaves_the_field_and_a_row_is_found_by_any_of_its_keys(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Было", surname="Осталась", phone="8 975 000-00-77")
+    crm_id = pushing.set_desired_of(person, name="Было", surname="Осталась", phone="8 975 000-00-77")
     pushing.plan()
 
     take(pushing, {"phone": "+79750000077", "name": "Стало", "surname": ""})
-    assert wishes(pushing, "crm_id, name, surname, phone") == [(crm_id, "Стало", "Осталась", "+79750000077")]
+    assert desired_states(pushing, "crm_id, name, surname, phone") == [(crm_id, "Стало", "Осталась", "+79750000077")]
     take(pushing, {"id": person["customer_id"], "email": "a@example.com"})
     take(pushing, {"crm_id": crm_id, "middle_name": "Ивановна"})
-    assert wishes(pushing, "name, email, middle_name") == [("Стало", "a@example.com", "Ивановна")]
+    assert desired_states(pushing, "name, email, middle_name") == [("Стало", "a@example.com", "Ивановна")]
 
 
 def test_lines_about_one_new_customer_make_one_row(pushing: Pushing) -> None:
@@ -84,7 +84,7 @@ def test_lines_about_one_new_customer_make_one_row(pushing: Pushing) -> None:
         {"phone": phone, "name": "Второе", "card_track": "B", "card_number": "7"},
     )
 
-    assert wishes(pushing, "name") == [("Второе",)]
+    assert desired_states(pushing, "name") == [("Второе",)]
     assert pushing.rows("select track, number, wanted from crm.customer_card order by track") == [
         ("A", None, True),
         ("B", "7", True),
@@ -97,10 +97,10 @@ def test_membership_is_taken_away_and_a_field_emptied_by_words(pushing: Pushing)
 
     take(pushing, {"phone": phone, "clear": "email", "category_id": CATEGORY, "wanted": "no"})
 
-    assert wishes(pushing, "email, clear") == [(None, ["email"])]
+    assert desired_states(pushing, "email, clear") == [(None, ["email"])]
     assert pushing.rows("select wanted from crm.customer_category") == [(False,)]
     take(pushing, {"phone": phone, "email": "b@example.com"})
-    assert wishes(pushing, "email, clear") == [("b@example.com", [])], "a value takes the clearing back"
+    assert desired_states(pushing, "email, clear") == [("b@example.com", [])], "a value takes the clearing back"
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -132,7 +132,7 @@ def test_bad_row_is_kept_with_the_reason_and_the_others_land(
 
     assert (counts.rejected, counts.changed) == (1, 1)
     assert rejects(pushing) == [reason]
-    assert wishes(pushing, "name") == [("Хорошая",)]
+    assert desired_states(pushing, "name") == [("Хорошая",)]
 
 
 def test_source_that_names_no_customer_or_no_organization_is_unusable(pushing: Pushing) -> None:

@@ -10,7 +10,7 @@ from syrve.crm.settings import PushSettings
 def test_only_the_changed_fields_are_sent_by_id(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     known = pushing.in_syrve(person["customer_id"])
-    pushing.wish_of(person, phone=known.phone, name="Новое", birthday=date(1990, 5, 15))
+    pushing.set_desired_of(person, phone=known.phone, name="Новое", birthday=date(1990, 5, 15))
 
     counts = pushing.push()
 
@@ -20,7 +20,7 @@ def test_only_the_changed_fields_are_sent_by_id(pushing: Pushing) -> None:
 
 def test_attempt_is_on_record_with_names_and_without_values(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Секретное", email="secret@example.com")
+    crm_id = pushing.set_desired_of(person, name="Секретное", email="secret@example.com")
     plan = pushing.plan()
 
     pushing.apply(plan)
@@ -50,7 +50,7 @@ def correlation_ids(pushing: Pushing) -> list[tuple[str, str, str | None]]:
 def test_every_attempt_that_was_answered_has_the_correlation_id_of_that_answer(pushing: Pushing) -> None:
     pushing.mirrored(20)
     pushing.client_settings = {"call_deadline_seconds": 0.05}
-    crm_id = pushing.wish(phone=next(NEW_PHONES), name="Новый")
+    crm_id = pushing.set_desired(phone=next(NEW_PHONES), name="Новый")
     pushing.execute(
         "insert into crm.customer_category (crm_id, category_id) values (%s, %s)", crm_id, category_of(pushing)
     )
@@ -75,7 +75,7 @@ def test_every_attempt_that_was_answered_has_the_correlation_id_of_that_answer(p
 
 def test_refusal_has_the_correlation_id_that_syrve_gave_it(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     given = str(uuid4())
     body = f'{{"correlationId": "{given}", "errorDescription": "no", "error": "SOME_CODE"}}'
     fault(pushing, "create_or_update", "status", status=400, body=body)
@@ -87,8 +87,8 @@ def test_refusal_has_the_correlation_id_that_syrve_gave_it(pushing: Pushing) -> 
 
 def test_same_push_again_makes_no_call(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Новое")
-    pushing.wish(phone=next(NEW_PHONES), name="Новый")
+    pushing.set_desired_of(person, name="Новое")
+    pushing.set_desired(phone=next(NEW_PHONES), name="Новый")
     plan = pushing.plan()
     pushing.apply(plan)
     pushing.simulator.control.reset_calls()
@@ -102,7 +102,7 @@ def test_same_push_again_makes_no_call(pushing: Pushing) -> None:
 
 def test_own_push_does_not_come_back_as_a_change(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     pushing.push()
     for _ in range(2):
         pushing.plan()
@@ -112,7 +112,7 @@ def test_own_push_does_not_come_back_as_a_change(pushing: Pushing) -> None:
 
 def test_edit_before_the_push_has_been_seen_in_a_look_up_is_no_conflict(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Первое")
+    crm_id = pushing.set_desired_of(person, name="Первое")
     pushing.push()
     pushing.edit(crm_id, name="Второе")
 
@@ -126,7 +126,7 @@ def test_edit_before_the_push_has_been_seen_in_a_look_up_is_no_conflict(pushing:
 def test_practice_5_pushed_customer_is_due_for_a_look_up(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     pushing.execute("update sync.roster set due_at = now() + interval '1 day'")
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
 
     pushing.push()
 
@@ -142,7 +142,7 @@ def test_customer_known_by_phone_alone_is_due_under_that_identity_and_by_id_once
     pushing.add(phone=[person["phone"]])
     pushing.pull()
     pushing.execute("update sync.roster set due_at = now() + interval '1 day'")
-    crm_id = pushing.wish_of(person, name="Новое")
+    crm_id = pushing.set_desired_of(person, name="Новое")
     pushing.push()
     due = "select identity_kind, identity_value from sync.roster where due_at <= now() order by 1"
     assert pushing.rows(due) == [("phone", person["phone"])]
@@ -159,7 +159,7 @@ def test_customer_known_by_phone_alone_is_due_under_that_identity_and_by_id_once
 def test_read_back_that_does_not_show_the_change_is_a_finding_and_not_a_loop(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     before = pushing.in_syrve(person["customer_id"])
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     pushing.push()
     pushing.change_in_syrve(person, name=before.name)  # as a service would that acknowledged and did nothing
     pushing.look_up()
@@ -183,7 +183,7 @@ def test_read_back_that_does_not_show_the_change_is_a_finding_and_not_a_loop(pus
 def test_answer_that_may_be_older_than_the_push_is_no_finding(pushing: Pushing) -> None:
     pushing.push_settings = PushSettings(in_flight_seconds=60)
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     pushing.push()
     pushing.change_in_syrve(person, name="Касса")
     pushing.look_up()
@@ -194,7 +194,7 @@ def test_answer_that_may_be_older_than_the_push_is_no_finding(pushing: Pushing) 
 
 def test_row_that_the_crm_changed_since_the_plan_is_not_sent(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Первое")
+    crm_id = pushing.set_desired_of(person, name="Первое")
     plan = pushing.plan()
     pushing.edit(crm_id, name="Второе")
 
@@ -210,7 +210,7 @@ def test_row_that_the_crm_changed_since_the_plan_is_not_sent(pushing: Pushing) -
 
 def test_membership_that_the_crm_changed_since_the_plan_makes_the_row_stale(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Первое")
+    crm_id = pushing.set_desired_of(person, name="Первое")
     plan = pushing.plan()
     pushing.execute("insert into crm.customer_card (crm_id, track) values (%s, %s)", crm_id, f"T{uuid4().hex[:8]}")
 
@@ -220,7 +220,7 @@ def test_membership_that_the_crm_changed_since_the_plan_makes_the_row_stale(push
 
 def test_row_whose_mirror_moved_since_the_plan_is_not_sent(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Маркетинг")
+    pushing.set_desired_of(person, name="Маркетинг")
     plan = pushing.plan()
     pushing.change_in_syrve(person, name="Касса")
     pushing.look_up()
@@ -232,7 +232,7 @@ def test_row_whose_mirror_moved_since_the_plan_is_not_sent(pushing: Pushing) -> 
 
 def test_money_that_moved_since_the_plan_holds_no_row_up(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Маркетинг")
+    pushing.set_desired_of(person, name="Маркетинг")
     plan = pushing.plan()
     wallet_id = pushing.value("select wallet_id::text from syrve.wallet_balance limit 1")
     control = pushing.simulator.control
@@ -244,7 +244,7 @@ def test_money_that_moved_since_the_plan_holds_no_row_up(pushing: Pushing) -> No
 
 def test_edit_that_arrives_while_its_row_is_sent_is_planned_again(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Первое")
+    crm_id = pushing.set_desired_of(person, name="Первое")
     plan = pushing.plan()
     pushing.execute(
         f"""
@@ -269,7 +269,7 @@ def test_edit_that_arrives_while_its_row_is_sent_is_planned_again(pushing: Pushi
 def test_customers_are_sent_at_once_and_each_attempt_counts_its_own_requests(pushing: Pushing) -> None:
     people = pushing.mirrored(40)
     for number, person in enumerate(people):
-        pushing.wish_of(person, surname=f"Другая {number}")
+        pushing.set_desired_of(person, surname=f"Другая {number}")
     plan = pushing.plan()
     pushing.simulator.control.set_switches(latency_ms=100)
 
@@ -286,7 +286,7 @@ def test_customers_are_sent_at_once_and_each_attempt_counts_its_own_requests(pus
 def test_task_sends_no_more_at_once_than_the_connection_allows(pushing: Pushing) -> None:
     pushing.client_settings = {"max_concurrency": 1}
     for person in pushing.mirrored(6):
-        pushing.wish_of(person, surname="Другая")
+        pushing.set_desired_of(person, surname="Другая")
 
     assert pushing.push().changed == 6
 

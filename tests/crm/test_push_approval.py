@@ -20,7 +20,7 @@ ONE_MORE = (
 
 def planned(pushing: Pushing, people: int = 1) -> PushPlan:
     for number, person in enumerate(pushing.mirrored(people)):
-        pushing.wish_of(person, surname=f"Новая{number}")
+        pushing.set_desired_of(person, surname=f"Новая{number}")
     pushing.simulator.control.reset_calls()
     return pushing.plan()
 

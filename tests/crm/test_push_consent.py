@@ -27,7 +27,7 @@ def test_no_of_the_crm_is_sent_against_anything_but_a_no(pushing: Pushing, agree
     set_in_syrve(pushing, person, agreed)
     pushing.add(id=[person["customer_id"]])
     pushing.pull()
-    crm_id = pushing.wish_of(person, receives_promo=agreed)
+    crm_id = pushing.set_desired_of(person, receives_promo=agreed)
     pushing.plan()
     set_in_syrve(pushing, person, now)
     pushing.look_up()
@@ -45,7 +45,7 @@ def test_yes_is_not_sent_over_a_no_that_the_mirror_has_not_seen(pushing: Pushing
     set_in_syrve(pushing, person, None)
     pushing.add(id=[person["customer_id"]])
     pushing.pull()
-    pushing.wish_of(person, receives_promo=True)
+    pushing.set_desired_of(person, receives_promo=True)
     set_in_syrve(pushing, person, False)  # at the till, after the look-up
 
     counts = pushing.push()
@@ -80,7 +80,7 @@ def test_acknowledgement_beside_a_plan_is_not_lost(
     set_in_syrve(pushing, person, False)
     pushing.add(id=[person["customer_id"]])
     pushing.pull()
-    crm_id = pushing.wish_of(person, receives_promo=False)
+    crm_id = pushing.set_desired_of(person, receives_promo=False)
     pushing.plan()
     pushing.edit(crm_id, receives_promo=True)
     plan = pushing.plan()
@@ -96,7 +96,7 @@ def test_acknowledgement_beside_a_plan_is_not_lost(
 
 def test_row_whose_agreement_moved_since_the_plan_is_not_sent(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Имя")
+    crm_id = pushing.set_desired_of(person, name="Имя")
     plan = pushing.plan()
     pushing.execute("update crm.push_state set agreed_version = agreed_version + 1")
 
@@ -108,7 +108,7 @@ def test_row_whose_agreement_moved_since_the_plan_is_not_sent(pushing: Pushing) 
 
 def test_decision_made_while_a_plan_waits_counts(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Из CRM")
+    pushing.set_desired_of(person, name="Из CRM")
     plan = pushing.plan()
     pushing.execute("update crm.conflict set decision = 'syrve' where closed_at is null")
 
@@ -124,7 +124,7 @@ def test_look_up_before_a_push_is_no_answer_to_it(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     pushing.execute("update syrve.customer set fetched_at = now() + interval '1 minute'")
     pushing.execute("update sync.roster set checked_at = now() + interval '1 minute'")
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     pushing.push()
 
     plan = pushing.plan()
@@ -138,7 +138,7 @@ def test_look_up_before_a_push_is_no_answer_to_it(pushing: Pushing) -> None:
 
 def test_visit_makes_syrve_no_newer(cloud_pushing: Pushing) -> None:
     [person] = cloud_pushing.mirrored()
-    cloud_pushing.wish_of(person, name="Имя из CRM")
+    cloud_pushing.set_desired_of(person, name="Имя из CRM")
     cloud_pushing.change_in_syrve(person, lastProcessedOrderDate="2026-11-20 12:00:00.000", email="new@example.com")
     cloud_pushing.look_up()
 

@@ -59,7 +59,7 @@ class TwoSides(RuleBasedStateMachine):
             self.pushing.change_in_syrve(person, **dict(zip(ON_THE_WIRE.values(), AT_FIRST, strict=True)))
         self.pushing.add(id=[each["customer_id"] for each in self.people])
         self.pushing.pull()
-        self.crm_ids = [self.pushing.wish_of(person) for person in self.people]
+        self.crm_ids = [self.pushing.set_desired_of(person) for person in self.people]
         self.pushing.execute(  # the CRM takes over what Syrve has, so that both soon have something to change
             "update crm.customer set name = m.name, email = m.email, surname = m.surname, receives_promo = m.receives_promo"
             " from syrve.customer m where m.customer_id = crm.customer.customer_id"

@@ -11,7 +11,7 @@ from syrve_simulator.control import RawAnswer
 
 def test_practice_2_customer_who_is_not_found_is_created_by_phone_and_the_id_comes_back(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
-    crm_id = pushing.wish(phone=phone.replace("+7", "8 "), name="Новый", receives_promo=True)
+    crm_id = pushing.set_desired(phone=phone.replace("+7", "8 "), name="Новый", receives_promo=True)
 
     assert pushing.push().changed == 1
 
@@ -24,7 +24,7 @@ def test_practice_2_customer_who_is_not_found_is_created_by_phone_and_the_id_com
 
 def test_new_customer_whose_consent_the_crm_does_not_state_gets_no_promotions(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
-    pushing.wish(phone=phone)
+    pushing.set_desired(phone=phone)
 
     pushing.push()
 
@@ -32,7 +32,7 @@ def test_new_customer_whose_consent_the_crm_does_not_state_gets_no_promotions(pu
 
 
 def test_trap_6_no_id_of_our_own_is_sent_on_create(cloud_pushing: Pushing) -> None:
-    cloud_pushing.wish(phone=next(NEW_PHONES), surname="Новая")
+    cloud_pushing.set_desired(phone=next(NEW_PHONES), surname="Новая")
 
     cloud_pushing.push()
 
@@ -44,7 +44,7 @@ def test_trap_6_no_id_of_our_own_is_sent_on_create(cloud_pushing: Pushing) -> No
 def test_practice_1_and_trap_10_phones_are_sent_as_e164(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     phone = next(NEW_PHONES)
-    pushing.wish_of(person, phone=f"8 ({phone[2:5]}) {phone[5:8]}-{phone[8:]}")
+    pushing.set_desired_of(person, phone=f"8 ({phone[2:5]}) {phone[5:8]}-{phone[8:]}")
     pushing.execute("update syrve.customer set phone = null, phone_raw = null")
 
     pushing.push()
@@ -65,7 +65,7 @@ TROUBLE = [
 @pytest.mark.parametrize(("kind", "details"), TROUBLE, ids=lambda value: str(value))
 def test_trap_1_trouble_of_the_service_never_creates(pushing: Pushing, kind: str, details: dict[str, Any]) -> None:
     pushing.client_settings = {"call_deadline_seconds": 0.05}
-    pushing.wish(phone=next(NEW_PHONES))
+    pushing.set_desired(phone=next(NEW_PHONES))
     fault(pushing, "customer_info", kind, **details)
 
     assert pushing.push().failed == 1
@@ -77,7 +77,7 @@ def test_trap_1_trouble_of_the_service_never_creates(pushing: Pushing, kind: str
 
 def test_trap_1_answer_that_cannot_be_understood_never_creates(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
-    pushing.wish(phone=phone)
+    pushing.set_desired(phone=phone)
     pushing.simulator.control.put_raw_answers([RawAnswer(pushing.organization_id, phone, b'{"id": 7}')])
 
     assert pushing.push().rejected == 1
@@ -86,7 +86,7 @@ def test_trap_1_answer_that_cannot_be_understood_never_creates(pushing: Pushing)
 
 def test_trap_5_just_created_customer_is_looked_up_later_and_not_taken_for_deleted(pushing: Pushing) -> None:
     pushing.push_settings = PushSettings(retry_seconds=0, settle_seconds=30)
-    crm_id = pushing.wish(phone=next(NEW_PHONES), name="Новый")
+    crm_id = pushing.set_desired(phone=next(NEW_PHONES), name="Новый")
     pushing.push()
     assert pushing.rows("select due_at > now() + interval '20 seconds' from sync.roster") == [(True,)]
     pushing.edit(crm_id, name="Другой")
@@ -99,7 +99,7 @@ def test_customer_who_turns_out_to_exist_is_linked_and_compared_before_anything_
     known = pushing.in_syrve(person["customer_id"])
     pushing.execute("update crm.field_policy set policy = 'syrve' where field = 'surname'")
     try:
-        crm_id = pushing.wish(phone=person["phone"], name="Маркетинг", surname="Чужая")
+        crm_id = pushing.set_desired(phone=person["phone"], name="Маркетинг", surname="Чужая")
 
         counts = pushing.push()
 
@@ -118,7 +118,7 @@ def test_customer_who_turns_out_to_exist_is_linked_and_compared_before_anything_
 def test_lost_answer_to_a_creation_is_settled_by_look_up(pushing: Pushing, lost: str) -> None:
     before = count_customers(pushing)
     pushing.client_settings = {"call_deadline_seconds": 0.05}
-    crm_id = pushing.wish(phone=next(NEW_PHONES), name="Новый")
+    crm_id = pushing.set_desired(phone=next(NEW_PHONES), name="Новый")
     fault(pushing, "create_or_update", lost)
     assert pushing.push().failed == 1
     pushing.simulator.control.clear_faults()
@@ -137,7 +137,7 @@ def test_lost_creation_is_found_although_the_crm_wrote_another_phone_meanwhile(p
     before = count_customers(pushing)
     pushing.client_settings = {"call_deadline_seconds": 0.05}
     first, second = next(NEW_PHONES), next(NEW_PHONES)
-    crm_id = pushing.wish(phone=first, name="Новый")
+    crm_id = pushing.set_desired(phone=first, name="Новый")
     fault(pushing, "create_or_update", "reset_after")
     pushing.push()
     pushing.simulator.control.clear_faults()
@@ -161,7 +161,7 @@ def test_lost_creation_that_look_ups_may_not_show_yet_is_waited_for(pushing: Pus
     pushing.simulator.control.set_switches(new_customer_unknown_seconds=600)
     pushing.push_settings = PushSettings(retry_seconds=0, settle_seconds=600)
     pushing.client_settings = {"call_deadline_seconds": 0.05}
-    crm_id = pushing.wish(phone=next(NEW_PHONES), name="Новый")
+    crm_id = pushing.set_desired(phone=next(NEW_PHONES), name="Новый")
     fault(pushing, "create_or_update", "reset_after")
     pushing.push()
     pushing.simulator.control.clear_faults()

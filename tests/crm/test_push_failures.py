@@ -16,7 +16,7 @@ from syrve.warehouse.errors import WarehouseError
 
 def test_trap_2_missing_right_ends_the_task_at_once_and_loses_nothing(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     plan = pushing.plan()
     pushing.simulator.control.set_switches(removed_rights=["create_or_update"])
 
@@ -32,7 +32,7 @@ def test_trap_2_missing_right_ends_the_task_at_once_and_loses_nothing(pushing: P
 
 def test_refused_login_ends_the_task_at_once(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     pushing.client_settings = {"api_login": "nobody"}
 
     with pytest.raises(AuthenticationFailed):
@@ -41,7 +41,7 @@ def test_refused_login_ends_the_task_at_once(pushing: Pushing) -> None:
 
 def test_trap_13_organization_without_loyalty_says_so_and_keeps_its_rows_open(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     plan = pushing.plan()
     pushing.simulator.control.set_switches(organizations_without_loyalty=[pushing.organization_id])
 
@@ -55,7 +55,7 @@ def test_failures_are_retried_with_growing_waits(pushing: Pushing) -> None:
     pushing.push_settings = PushSettings(retry_seconds=100)
     pushing.client_settings = {"call_deadline_seconds": 0.05}
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Новое")
+    pushing.set_desired_of(person, name="Новое")
     fault(pushing, "create_or_update", "status", status=500)
     waits = []
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_failed_row_goes_at_once_when_its_data_change(pushing: Pushing) -> None:
     pushing.push_settings = PushSettings(retry_seconds=1000)
     pushing.client_settings = {"call_deadline_seconds": 0.05}
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Новое")
+    crm_id = pushing.set_desired_of(person, name="Новое")
     fault(pushing, "create_or_update", "status", status=500)
     pushing.push()
     pushing.simulator.control.clear_faults()
@@ -89,7 +89,7 @@ def refused_row(pushing: Pushing) -> tuple[int, str]:
     pushing.execute(
         "update syrve.customer set phone = null, phone_raw = null where customer_id = %s", one["customer_id"]
     )
-    return pushing.wish_of(one, phone=other["phone"], name="Новое"), one["customer_id"]
+    return pushing.set_desired_of(one, phone=other["phone"], name="Новое"), one["customer_id"]
 
 
 def test_rejected_row_is_retried_quarantined_visible_and_replayable_never_skipped_as_unchanged(
@@ -128,7 +128,7 @@ def test_blocked_row_goes_again_when_its_data_change_without_anybody_releasing_i
 
 def test_error_that_concerns_all_rows_stops_every_thread_and_keeps_what_was_acknowledged(pushing: Pushing) -> None:
     for person in pushing.mirrored(40):
-        pushing.wish_of(person, surname="Другая")
+        pushing.set_desired_of(person, surname="Другая")
     plan = pushing.plan()
     pushing.simulator.control.set_switches(removed_rights=["create_or_update"])
 
@@ -157,7 +157,7 @@ def test_row_that_a_person_lets_go_goes_at_once_and_is_counted_anew(pushing: Pus
 def test_refused_row_holds_up_no_other(pushing: Pushing) -> None:
     refused_row(pushing)
     for person in pushing.mirrored(3):
-        pushing.wish_of(person, surname="Другая")
+        pushing.set_desired_of(person, surname="Другая")
 
     counts = pushing.push()
 
@@ -167,7 +167,7 @@ def test_refused_row_holds_up_no_other(pushing: Pushing) -> None:
 def test_outage_ends_the_task_and_leaves_the_rest_open(pushing: Pushing) -> None:
     pushing.client_settings = {"call_deadline_seconds": 0.05}
     for person in pushing.mirrored(30):
-        pushing.wish_of(person, surname="Другая")
+        pushing.set_desired_of(person, surname="Другая")
     fault(pushing, "create_or_update", "status", status=503)
     plan = pushing.plan()
 
@@ -188,7 +188,7 @@ def test_outage_ends_the_task_and_leaves_the_rest_open(pushing: Pushing) -> None
 def test_broken_organization_holds_up_nobody_else(pushing: Pushing) -> None:
     first, second = (each["organization_id"] for each in pushing.simulator.control.organizations())
     for organization_id in (first, second):
-        pushing.wish(organization_id=organization_id, phone=next(NEW_PHONES))
+        pushing.set_desired(organization_id=organization_id, phone=next(NEW_PHONES))
     planner = PushPlanner(
         pushing.warehouse, key=pushing.key("plan"), capabilities=dialect_named("reference").capabilities, region="RU"
     )

@@ -17,7 +17,7 @@ def many(pushing: Pushing) -> Pushing:
     """Six customers of the CRM, agreed with Syrve, of whom three may change in one field at once."""
     pushing.push_settings = replace(IMPATIENT_PUSH, breaker=BreakerSettings(share=0.5, at_least=1))
     for person in pushing.mirrored(PEOPLE):
-        pushing.wish_of(person, surname="Фамилия", middle_name="Отчество")
+        pushing.set_desired_of(person, surname="Фамилия", middle_name="Отчество")
     pushing.push_settings = replace(pushing.push_settings, breaker=BreakerSettings(share=1.0))
     pushing.push()
     pushing.look_up()
@@ -122,7 +122,7 @@ def test_wrong_answer_for_everybody_creates_nobody(pushing: Pushing) -> None:
     pushing.simulator.control.set_switches(look_ups_find_nobody=True)
     pushing.look_up()
     for person in people:
-        pushing.wish(phone=person["phone"], name="Новый")
+        pushing.set_desired(phone=person["phone"], name="Новый")
     for _ in range(3):
         pushing.push()
         pushing.look_up()

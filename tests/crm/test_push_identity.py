@@ -16,7 +16,7 @@ def take(pushing: Pushing, *rows: dict[str, Any]) -> None:
     job.run([pd.DataFrame(rows, dtype="object")])
 
 
-def wishes(pushing: Pushing, columns: str) -> list[tuple[Any, ...]]:
+def desired_states(pushing: Pushing, columns: str) -> list[tuple[Any, ...]]:
     return pushing.rows(f"select {columns} from crm.customer order by crm_id")
 
 
@@ -39,11 +39,11 @@ def rounds(pushing: Pushing, number: int = 4) -> None:
 
 def test_line_with_another_id_leaves_the_row_of_its_phone_alone(pushing: Pushing) -> None:
     anna, boris = pushing.mirrored(2)
-    pushing.wish_of(anna, phone=anna["phone"], name="Анна", email="anna@example.com", birthday=date(1990, 1, 1))
+    pushing.set_desired_of(anna, phone=anna["phone"], name="Анна", email="anna@example.com", birthday=date(1990, 1, 1))
 
     take(pushing, {"customer_id": boris["customer_id"], "phone": anna["phone"], "name": "Борис"})
 
-    assert wishes(pushing, "customer_id::text, name, email") == [
+    assert desired_states(pushing, "customer_id::text, name, email") == [
         (anna["customer_id"], "Анна", "anna@example.com"),
         (boris["customer_id"], "Борис", None),
     ]
@@ -51,23 +51,23 @@ def test_line_with_another_id_leaves_the_row_of_its_phone_alone(pushing: Pushing
 
 def test_line_whose_crm_id_is_another_customers_is_rejected(pushing: Pushing) -> None:
     anna, boris = pushing.mirrored(2)
-    crm_id = pushing.wish_of(anna, name="Анна")
+    crm_id = pushing.set_desired_of(anna, name="Анна")
 
     take(pushing, {"crm_id": crm_id, "customer_id": boris["customer_id"], "name": "Борис"})
 
-    assert wishes(pushing, "customer_id::text, name") == [(anna["customer_id"], "Анна")]
+    assert desired_states(pushing, "customer_id::text, name") == [(anna["customer_id"], "Анна")]
     assert rejects(pushing) == ["the row with this crm_id is about another customer"]
 
 
 def test_line_by_phone_is_rejected_if_several_have_it(pushing: Pushing) -> None:
     anna, boris = pushing.mirrored(2)
     phone = next(NEW_PHONES)
-    pushing.wish_of(anna, phone=phone)
-    pushing.wish_of(boris, phone=phone)
+    pushing.set_desired_of(anna, phone=phone)
+    pushing.set_desired_of(boris, phone=phone)
 
     take(pushing, {"phone": phone, "name": "Кто-то"})
 
-    assert wishes(pushing, "name") == [(None,), (None,)]
+    assert desired_states(pushing, "name") == [(None,), (None,)]
     assert rejects(pushing) == ["rows about several customers have this phone: name the customer by id"]
 
 
@@ -80,13 +80,15 @@ def test_lines_by_id_and_by_phone_about_one_new_customer_are_one_row(pushing: Pu
         {"customer_id": anna["customer_id"], "phone": anna["phone"], "name": "Анна"},
     )
 
-    assert wishes(pushing, "customer_id::text, name, email") == [(anna["customer_id"], "Анна", "anna@example.com")]
+    assert desired_states(pushing, "customer_id::text, name, email") == [
+        (anna["customer_id"], "Анна", "anna@example.com")
+    ]
 
 
 def test_two_ids_under_one_phone_are_two_rows(pushing: Pushing) -> None:
     anna, boris = pushing.people(2)
     phone = next(NEW_PHONES)
-    pushing.wish(phone=phone, name="Кто-то")
+    pushing.set_desired(phone=phone, name="Кто-то")
 
     take(
         pushing,
@@ -94,7 +96,7 @@ def test_two_ids_under_one_phone_are_two_rows(pushing: Pushing) -> None:
         {"customer_id": boris["customer_id"], "phone": phone, "name": "Борис"},
     )
 
-    assert wishes(pushing, "customer_id::text, name") == [
+    assert desired_states(pushing, "customer_id::text, name") == [
         (anna["customer_id"], "Анна"),
         (boris["customer_id"], "Борис"),
     ]
@@ -102,11 +104,11 @@ def test_two_ids_under_one_phone_are_two_rows(pushing: Pushing) -> None:
 
 def test_line_finds_the_row_whose_phone_was_written_otherwise(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
-    pushing.wish(phone=f"8 {phone[2:5]} {phone[5:]}", name="Иван")
+    pushing.set_desired(phone=f"8 {phone[2:5]} {phone[5:]}", name="Иван")
 
     take(pushing, {"phone": phone, "email": "ivan@example.com"})
 
-    assert wishes(pushing, "name, email") == [("Иван", "ivan@example.com")]
+    assert desired_states(pushing, "name, email") == [("Иван", "ivan@example.com")]
 
 
 # links by phone
@@ -119,7 +121,9 @@ def test_row_linked_by_phone_is_looked_up_before_its_first_write(pushing: Pushin
     before = pushing.in_syrve(anna["customer_id"])
     pushing.change_in_syrve(anna, phone=next(NEW_PHONES))  # gives the number up,
     pushing.change_in_syrve(boris, phone=anna["phone"])  # and its next owner registers with it
-    crm_id = pushing.wish(phone=anna["phone"], name="Борис", email="boris@example.com", birthday=date(1980, 2, 3))
+    crm_id = pushing.set_desired(
+        phone=anna["phone"], name="Борис", email="boris@example.com", birthday=date(1980, 2, 3)
+    )
 
     pushing.push()
     assert pushing.value("select customer_id::text from crm.customer where crm_id = %s", crm_id) == boris["customer_id"]
@@ -133,7 +137,7 @@ def test_row_linked_by_phone_is_looked_up_before_its_first_write(pushing: Pushin
 
 def test_link_by_phone_is_confirmed_once_and_written(pushing: Pushing) -> None:
     [anna] = pushing.mirrored()
-    crm_id = pushing.wish(phone=anna["phone"], name="Маркетинг")
+    crm_id = pushing.set_desired(phone=anna["phone"], name="Маркетинг")
 
     assert pushing.push().changed == 1
     pushing.edit(crm_id, name="Продажи")
@@ -149,7 +153,7 @@ def test_link_by_phone_is_confirmed_once_and_written(pushing: Pushing) -> None:
 def test_link_by_a_phone_that_nobody_has_any_more_ends(pushing: Pushing) -> None:
     [anna] = pushing.mirrored()
     pushing.change_in_syrve(anna, phone=next(NEW_PHONES))
-    crm_id = pushing.wish(phone=anna["phone"], name="Борис")
+    crm_id = pushing.set_desired(phone=anna["phone"], name="Борис")
 
     assert pushing.push().changed == 0
     pushing.pull()
@@ -162,7 +166,7 @@ def test_link_by_a_phone_that_nobody_has_any_more_ends(pushing: Pushing) -> None
 def test_push_never_creates_over_a_phone_of_a_deleted_customer(pushing: Pushing) -> None:
     [anna] = pushing.mirrored()
     pushing.execute("update syrve.customer set is_deleted = true, fetched_at = now() - interval '1 hour'")
-    crm_id = pushing.wish(phone=anna["phone"], name="Новая")
+    crm_id = pushing.set_desired(phone=anna["phone"], name="Новая")
     assert (pushing.plan().creates, pushing.plan().waiting) == (0, 1)
 
     pushing.simulator.control.remove_customer(pushing.organization_id, anna["customer_id"])
@@ -180,10 +184,10 @@ def test_push_never_creates_over_a_phone_of_a_deleted_customer(pushing: Pushing)
 
 def test_joined_row_gives_what_is_written_into_it_later(pushing: Pushing) -> None:
     [anna] = pushing.mirrored()
-    first = pushing.wish_of(anna, name="Один", receives_promo=False)
-    second = pushing.wish_of(anna, surname="Вторая", receives_promo=True)
+    first = pushing.set_desired_of(anna, name="Один", receives_promo=False)
+    second = pushing.set_desired_of(anna, surname="Вторая", receives_promo=True)
     rounds(pushing, 2)
-    assert wishes(pushing, "name, surname, receives_promo")[0] == ("Один", "Вторая", False), "a no stays"
+    assert desired_states(pushing, "name, surname, receives_promo")[0] == ("Один", "Вторая", False), "a no stays"
 
     pushing.edit(second, email="anna@example.com")
     rounds(pushing, 2)
@@ -204,9 +208,9 @@ def test_joined_row_gives_what_is_written_into_it_later(pushing: Pushing) -> Non
 
 def test_row_about_a_taken_phone_is_joined_once_looked_up(pushing: Pushing) -> None:
     [anna] = pushing.mirrored()
-    pushing.wish_of(anna, name="Анна")
+    pushing.set_desired_of(anna, name="Анна")
     pushing.push()
-    pushing.wish(phone=anna["phone"], email="anna@example.com")
+    pushing.set_desired(phone=anna["phone"], email="anna@example.com")
 
     rounds(pushing)
 
@@ -218,7 +222,7 @@ def test_row_about_a_taken_phone_is_joined_once_looked_up(pushing: Pushing) -> N
 def test_customers_who_pass_phones_round_get_them(pushing: Pushing, number: int) -> None:
     people = pushing.mirrored(number)
     phones = [person["phone"] for person in people]
-    crm_ids = [pushing.wish_of(person, phone=person["phone"]) for person in people]
+    crm_ids = [pushing.set_desired_of(person, phone=person["phone"]) for person in people]
     pushing.plan()
     wanted = phones[1:] + phones[:1]
     for crm_id, phone in zip(crm_ids, wanted, strict=True):
@@ -233,7 +237,7 @@ def test_customers_who_pass_phones_round_get_them(pushing: Pushing, number: int)
 
 def test_merged_customer_is_followed_to_who_has_the_phone(pushing: Pushing) -> None:
     gone, kept = pushing.mirrored(2)
-    crm_id = pushing.wish_of(gone, name="Имя", phone=gone["phone"])
+    crm_id = pushing.set_desired_of(gone, name="Имя", phone=gone["phone"])
     pushing.push()
     pushing.look_up()
     pushing.simulator.control.remove_customer(pushing.organization_id, gone["customer_id"])
@@ -243,7 +247,7 @@ def test_merged_customer_is_followed_to_who_has_the_phone(pushing: Pushing) -> N
 
     rounds(pushing)
 
-    assert wishes(pushing, "customer_id::text") == [(kept["customer_id"],)]
+    assert desired_states(pushing, "customer_id::text") == [(kept["customer_id"],)]
     assert pushing.in_syrve(kept["customer_id"]).name == "Новое имя"
     assert blocked(pushing) == {}
 
@@ -253,7 +257,7 @@ def test_merged_customer_is_followed_to_who_has_the_phone(pushing: Pushing) -> N
 
 @pytest.mark.parametrize("phone", ["8900123456", "80291234567", "00 995 555 12 34 56", "+9001234567"])
 def test_nobody_is_created_under_a_number_that_nobody_can_have(pushing: Pushing, phone: str) -> None:
-    crm_id = pushing.wish(phone=phone, name="Новый")
+    crm_id = pushing.set_desired(phone=phone, name="Новый")
 
     pushing.push()
 
@@ -263,7 +267,7 @@ def test_nobody_is_created_under_a_number_that_nobody_can_have(pushing: Pushing,
 
 def test_phone_is_not_changed_to_a_number_that_nobody_can_have(pushing: Pushing) -> None:
     [anna] = pushing.mirrored()
-    crm_id = pushing.wish_of(anna, phone=anna["phone"])
+    crm_id = pushing.set_desired_of(anna, phone=anna["phone"])
     pushing.plan()
     pushing.edit(crm_id, phone="8900123456")
 
@@ -278,7 +282,7 @@ def test_phone_that_is_no_number_in_syrve_is_asked_about(pushing: Pushing) -> No
     pushing.change_in_syrve(person, phone="+7495123")
     pushing.add(id=[person["customer_id"]])
     pushing.pull()
-    pushing.wish_of(person, phone=next(NEW_PHONES))
+    pushing.set_desired_of(person, phone=next(NEW_PHONES))
 
     plan = pushing.plan()
 
@@ -289,7 +293,7 @@ def test_phone_that_is_no_number_in_syrve_is_asked_about(pushing: Pushing) -> No
 @pytest.mark.parametrize("blank", ["\u00a0", "\t", "\n", "\u200b"])
 def test_invisible_text_is_not_managed(pushing: Pushing, blank: str) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name=blank, surname=f"{blank}Фамилия{blank}")
+    pushing.set_desired_of(person, name=blank, surname=f"{blank}Фамилия{blank}")
 
     pushing.push()
 
@@ -299,7 +303,7 @@ def test_invisible_text_is_not_managed(pushing: Pushing, blank: str) -> None:
 def test_customer_of_the_crm_is_looked_up_under_one_identity(pushing: Pushing) -> None:
     people = pushing.people(5)
     for person in people:
-        pushing.wish(phone=person["phone"])
+        pushing.set_desired(phone=person["phone"])
 
     def take_over() -> None:
         job = RosterImport(pushing.warehouse, key=pushing.key("roster"), source="crm", region="RU")

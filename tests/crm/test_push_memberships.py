@@ -8,7 +8,7 @@ from fixtures.pushes import NEW_PHONES, Pushing, category_of, fault, received
 def test_trap_5_membership_of_a_customer_not_known_yet_is_tried_again(pushing: Pushing) -> None:
     pushing.mirrored(5)
     category_id = category_of(pushing)
-    crm_id = pushing.wish(phone=next(NEW_PHONES))
+    crm_id = pushing.set_desired(phone=next(NEW_PHONES))
     pushing.execute("insert into crm.customer_category (crm_id, category_id) values (%s, %s)", crm_id, category_id)
     unknown = '{"code": "Transport_WrongCustomerId", "errorCode": "Customer_CustomerNotFound"}'
     fault(pushing, "category_add", "status", status=400, body=unknown)
@@ -27,7 +27,7 @@ def test_trap_8_answer_to_joining_a_programme_is_taken_for_no_wallet_and_no_cust
     wallets = cloud_pushing.rows("select wallet_id, balance from syrve.wallet_balance order by wallet_id")
     with cloud_pushing.client() as client:
         program_id = client.programs(cloud_pushing.organization_id)[0].program_id
-    crm_id = cloud_pushing.wish_of(person)
+    crm_id = cloud_pushing.set_desired_of(person)
     cloud_pushing.execute("insert into crm.customer_program (crm_id, program_id) values (%s, %s)", crm_id, program_id)
 
     cloud_pushing.push()
@@ -45,7 +45,7 @@ def test_memberships_follow_their_customer(cloud_pushing: Pushing) -> None:
     with pushing.client() as client:
         program_id = client.programs(pushing.organization_id)[0].program_id
     track = f"T{uuid4().hex[:10]}"
-    crm_id = pushing.wish(phone=next(NEW_PHONES), name="Новый")
+    crm_id = pushing.set_desired(phone=next(NEW_PHONES), name="Новый")
     pushing.execute("insert into crm.customer_card (crm_id, track, number) values (%s, %s, '000777')", crm_id, track)
     pushing.execute("insert into crm.customer_category (crm_id, category_id) values (%s, %s)", crm_id, category_id)
     pushing.execute("insert into crm.customer_program (crm_id, program_id) values (%s, %s)", crm_id, program_id)
@@ -78,7 +78,7 @@ def test_taking_out_of_a_category_is_refused_under_the_reference_dialect(pushing
     [(customer_id, category_id)] = pushing.rows(
         "select customer_id::text, category_id::text from syrve.customer_category limit 1"
     )
-    crm_id = pushing.wish(customer_id=customer_id)
+    crm_id = pushing.set_desired(customer_id=customer_id)
     pushing.execute(
         "insert into crm.customer_category (crm_id, category_id, wanted) values (%s, %s, false)", crm_id, category_id
     )
@@ -93,7 +93,7 @@ def test_taking_out_of_a_category_is_refused_under_the_reference_dialect(pushing
 def test_removal_of_a_card_whose_answer_was_lost_counts_as_done(pushing: Pushing) -> None:
     pushing.mirrored(10)
     [(customer_id, track)] = pushing.rows("select customer_id::text, track from syrve.card limit 1")
-    crm_id = pushing.wish(customer_id=customer_id)
+    crm_id = pushing.set_desired(customer_id=customer_id)
     pushing.execute("insert into crm.customer_card (crm_id, track, wanted) values (%s, %s, false)", crm_id, track)
     pushing.client_settings = {"call_deadline_seconds": 0.05}
     fault(pushing, "card_remove", "reset_after")
@@ -106,7 +106,7 @@ def test_removal_of_a_card_whose_answer_was_lost_counts_as_done(pushing: Pushing
 
 def test_acknowledged_part_of_a_row_is_not_sent_again(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Новое")
+    crm_id = pushing.set_desired_of(person, name="Новое")
     pushing.execute("insert into crm.customer_card (crm_id, track) values (%s, %s)", crm_id, f"T{uuid4().hex[:10]}")
     pushing.client_settings = {"call_deadline_seconds": 0.05}
     fault(pushing, "card_add", "status", status=500)

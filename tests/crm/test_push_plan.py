@@ -15,7 +15,7 @@ def blocked(pushing: Pushing) -> dict[int, str]:
 def test_equal_values_become_agreed_without_a_call(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     known = pushing.in_syrve(person["customer_id"])
-    crm_id = pushing.wish_of(person, phone=known.phone, name=known.name, surname=known.surname)
+    crm_id = pushing.set_desired_of(person, phone=known.phone, name=known.name, surname=known.surname)
     pushing.simulator.control.reset_calls()
 
     plan = pushing.plan()
@@ -32,7 +32,7 @@ def test_equal_values_become_agreed_without_a_call(pushing: Pushing) -> None:
 
 def test_null_and_blank_fields_are_not_managed(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="  ", email=None)
+    pushing.set_desired_of(person, name="  ", email=None)
 
     assert pushing.plan().size == 0
 
@@ -71,8 +71,8 @@ UNFIT: list[tuple[dict[str, Any], str]] = [
 
 
 def test_unfit_rows_are_refused_with_the_reason_and_the_others_go_on(pushing: Pushing) -> None:
-    expected = {pushing.wish(**columns): reason for columns, reason in UNFIT}
-    good = pushing.wish(phone=next(NEW_PHONES), name="Ivan")
+    expected = {pushing.set_desired(**columns): reason for columns, reason in UNFIT}
+    good = pushing.set_desired(phone=next(NEW_PHONES), name="Ivan")
 
     plan = pushing.plan()
 
@@ -85,7 +85,7 @@ def test_unfit_rows_are_refused_with_the_reason_and_the_others_go_on(pushing: Pu
 
 
 def test_refused_row_goes_again_when_its_data_change_or_it_is_released(pushing: Pushing) -> None:
-    crm_id = pushing.wish(phone="not a phone")
+    crm_id = pushing.set_desired(phone="not a phone")
     pushing.plan()
 
     assert pushing.plan(release_blocked=True).refused == 1
@@ -98,10 +98,10 @@ def test_refused_row_goes_again_when_its_data_change_or_it_is_released(pushing: 
 
 def test_two_rows_about_one_customer_do_not_fight(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    first = pushing.wish_of(person, name="Один")
-    second = pushing.wish_of(person, name="Два")
+    first = pushing.set_desired_of(person, name="Один")
+    second = pushing.set_desired_of(person, name="Два")
     phone = next(NEW_PHONES)
-    third, fourth = pushing.wish(phone=phone), pushing.wish(phone=phone)
+    third, fourth = pushing.set_desired(phone=phone), pushing.set_desired(phone=phone)
 
     plan = pushing.plan()
 
@@ -115,7 +115,7 @@ def test_two_rows_about_one_customer_do_not_fight(pushing: Pushing) -> None:
 def test_row_without_an_id_finds_its_customer_in_the_mirror_by_phone(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
     national = person["phone"].replace("+7", "8", 1)
-    crm_id = pushing.wish(phone=national, name="Маркетинг")
+    crm_id = pushing.set_desired(phone=national, name="Маркетинг")
 
     plan = pushing.plan()
 
@@ -127,7 +127,7 @@ def test_row_without_an_id_finds_its_customer_in_the_mirror_by_phone(pushing: Pu
 
 def test_customer_who_is_not_mirrored_yet_waits_for_a_look_up_that_is_asked_for(pushing: Pushing) -> None:
     [person] = pushing.people()
-    pushing.wish_of(person, name="Маркетинг")
+    pushing.set_desired_of(person, name="Маркетинг")
 
     assert (pushing.plan().waiting, pushing.plan().size) == (1, 0)
 
@@ -136,7 +136,7 @@ def test_customer_who_is_not_mirrored_yet_waits_for_a_look_up_that_is_asked_for(
 
 
 def test_id_that_syrve_does_not_know_is_refused_once_looked_up(pushing: Pushing) -> None:
-    pushing.wish(customer_id=NOTHING, name="Маркетинг")
+    pushing.set_desired(customer_id=NOTHING, name="Маркетинг")
     assert pushing.plan().waiting == 1
 
     pushing.pull()
@@ -147,7 +147,7 @@ def test_id_that_syrve_does_not_know_is_refused_once_looked_up(pushing: Pushing)
 
 def test_deleted_customer_is_not_pushed(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, name="Маркетинг")
+    pushing.set_desired_of(person, name="Маркетинг")
     pushing.simulator.control.remove_customer(pushing.organization_id, person["customer_id"])
     pushing.look_up()
 
@@ -186,7 +186,7 @@ def test_clearing_empties_the_field_under_cloud_and_keeps_to_the_agreement(cloud
 def test_order_status_consent_is_refused_under_cloud_which_has_no_such_field(cloud_pushing: Pushing) -> None:
     [person] = cloud_pushing.mirrored()
     known = cloud_pushing.in_syrve(person["customer_id"])
-    crm_id = cloud_pushing.wish_of(person, receives_order_status=False)
+    crm_id = cloud_pushing.set_desired_of(person, receives_order_status=False)
     cloud_pushing.execute("update syrve.customer set receives_order_status = true")
 
     assert cloud_pushing.plan().refused == 1
@@ -218,7 +218,7 @@ def test_row_that_names_another_customer_starts_without_an_agreement(pushing: Pu
 
 
 def test_limit_bounds_the_customers_of_a_plan(pushing: Pushing) -> None:
-    crm_ids = [pushing.wish(phone=next(NEW_PHONES)) for _ in range(5)]
+    crm_ids = [pushing.set_desired(phone=next(NEW_PHONES)) for _ in range(5)]
 
     plan = pushing.plan(limit=2)
 
@@ -242,7 +242,7 @@ def test_deleted_rows_of_the_crm_leave_nothing_behind(pushing: Pushing) -> None:
 
 def test_plan_tells_counts_and_field_names_and_no_values(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Секретное")
+    crm_id = pushing.set_desired_of(person, name="Секретное")
     pushing.execute("insert into crm.customer_card (crm_id, track) values (%s, 'TRACK77')", crm_id)
 
     told = pushing.plan().told()

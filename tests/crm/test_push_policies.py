@@ -83,7 +83,7 @@ def test_decision_holds_only_for_the_values_that_the_person_saw(pushing: Pushing
 def test_what_syrve_had_when_first_looked_up_has_no_age_and_counts_as_older(pushing: Pushing) -> None:
     [person] = pushing.people()
     pushing.change_in_syrve(person, name="Касса")
-    crm_id = pushing.wish_of(person, name="Маркетинг")
+    crm_id = pushing.set_desired_of(person, name="Маркетинг")
     pushing.add(id=[person["customer_id"]])
     pushing.pull()
 
@@ -96,7 +96,7 @@ def test_nothing_agreed_yet_and_different_goes_by_the_policy_and_empty_is_filled
     pushing.add(id=[person["customer_id"]])
     pushing.pull()
     policy(pushing, "name", "syrve")
-    crm_id = pushing.wish_of(person, name="Маркетинг", email="new@example.com")
+    crm_id = pushing.set_desired_of(person, name="Маркетинг", email="new@example.com")
 
     plan = pushing.plan()
 
@@ -112,7 +112,7 @@ def test_consent_that_was_never_agreed_goes_to_the_narrower(
     pushing.change_in_syrve(person, shouldReceivePromoActionsInfo=has)
     pushing.add(id=[person["customer_id"]])
     pushing.pull()
-    pushing.wish_of(person, receives_promo=wanted)
+    pushing.set_desired_of(person, receives_promo=wanted)
 
     assert pushing.plan().fields == ({"receives_promo": 1} if sent else {})
 

@@ -24,7 +24,7 @@ def left(pushing: Pushing) -> tuple[int, int, int]:
 
 def pushed(pushing: Pushing, number: int = 1) -> None:
     for person in pushing.mirrored(number):
-        pushing.wish_of(person, middle_name="Новое")
+        pushing.set_desired_of(person, middle_name="Новое")
     assert pushing.push().changed == number
     pushing.execute("delete from crm.conflict")
 
@@ -32,7 +32,7 @@ def pushed(pushing: Pushing, number: int = 1) -> None:
 def test_rows_of_plans_go_before_the_attempts_and_both_in_batches(pushing: Pushing) -> None:
     pushed(pushing, 5)
     age(pushing, 31)
-    pushing.wish(phone=next(NEW_PHONES))
+    pushing.set_desired(phone=next(NEW_PHONES))
     pushing.plan()
 
     assert prune_push(pushing.warehouse, PushRetention(batch_rows=2)) == Pruned(plan_rows=5)
@@ -62,7 +62,7 @@ def test_row_that_waits_for_a_person_keeps_its_plan_and_attempts_until_it_is_rel
     pushing.execute(
         "update syrve.customer set phone = null, phone_raw = null where customer_id = %s", one["customer_id"]
     )
-    pushing.wish_of(one, phone=other["phone"])
+    pushing.set_desired_of(one, phone=other["phone"])
     for _ in range(3):
         assert pushing.push().rejected == 1
     age(pushing, 400)
@@ -74,7 +74,7 @@ def test_row_that_waits_for_a_person_keeps_its_plan_and_attempts_until_it_is_rel
 
 def test_call_that_a_killed_task_left_behind_is_written_down_however_late(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, surname="Другая")
+    pushing.set_desired_of(person, surname="Другая")
     pushing.plan()
     pushing.execute(
         """
@@ -94,7 +94,7 @@ def test_call_that_a_killed_task_left_behind_is_written_down_however_late(pushin
 
 def test_row_that_is_being_sent_is_not_taken_away(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    pushing.wish_of(person, surname="Другая")
+    pushing.set_desired_of(person, surname="Другая")
     pushing.plan()
     age(pushing, 400)
     pushing.execute("update crm.push_state set lease = 1, leased_until = now() + interval '1 minute'")

@@ -159,7 +159,7 @@ def _judge_record(crowd: Pushing, calls: Any) -> None:
 def test_two_pushes_at_once_do_not_send_the_same_row_twice(pushing: Pushing) -> None:
     people = pushing.mirrored(60)
     for number, person in enumerate(people):
-        pushing.wish_of(person, name=f"Имя {number}")
+        pushing.set_desired_of(person, name=f"Имя {number}")
     one, two = pushing.plan(), pushing.plan()
     pushing.simulator.control.set_switches(latency_ms=5)
     done: list[Any] = []
@@ -179,7 +179,7 @@ def test_two_pushes_at_once_do_not_send_the_same_row_twice(pushing: Pushing) -> 
 
 def test_rows_of_a_task_that_died_are_free_at_once(pushing: Pushing) -> None:
     for person in pushing.mirrored(3):
-        pushing.wish_of(person, name="Имя")
+        pushing.set_desired_of(person, name="Имя")
     plan = pushing.plan()
     dead_lease = 2**31 - 2
     pushing.execute("update crm.push_state set lease = %s, leased_until = now() + interval '1 hour'", dead_lease)
@@ -197,7 +197,7 @@ def test_rows_of_a_task_that_died_are_free_at_once(pushing: Pushing) -> None:
 
 def test_acknowledgement_that_a_dead_task_had_only_written_down_is_not_sent_again(pushing: Pushing) -> None:
     [person] = pushing.mirrored()
-    crm_id = pushing.wish_of(person, name="Имя")
+    crm_id = pushing.set_desired_of(person, name="Имя")
     plan = pushing.plan()
     pushing.execute(
         """

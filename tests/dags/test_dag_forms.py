@@ -25,8 +25,8 @@ def test_every_parameter_of_the_form_reaches_a_task(dag: DAG) -> None:
     from syrve.operators import forms
 
     text = Path(dag.fileloc).read_text()
-    if "file_format=forms.FILE_FORMAT" in text:
-        text += "".join(forms.FILE_FORMAT.values())
+    if "**forms.SOURCE_ARGUMENTS" in text:
+        text += str(forms.SOURCE_ARGUMENTS)
 
     for name in dag.params:
         assert f"{{{{ params.{name} }}}}" in text

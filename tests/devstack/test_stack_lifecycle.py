@@ -17,9 +17,10 @@ from devstack.airflow_api import AirflowApi
 from devstack.console import Teller
 from devstack.errors import StackError
 from devstack.processes import ProcessRecord
+from devstack.purposes import DEMO, RUN, UP, Purpose
 from devstack.settings import StackPaths
 from devstack.signals import Interrupted, held_back, raise_on_interruption
-from devstack.stack import DEMO, RUN, UP, Purpose, Stack
+from devstack.stack import Stack
 from devstack.state import StackState
 from fixtures.stack_fakes import FakeAirflow, dag
 
@@ -207,9 +208,9 @@ def test_a_port_in_use_is_passed_over_on_any_address() -> None:
             assert ports.free_port([taken]) != taken
 
 
-def test_a_wished_port_that_is_free_is_taken() -> None:
-    wished = ports.free_port()
-    assert ports.free_port([wished]) == wished
+def test_a_requested_port_that_is_free_is_taken() -> None:
+    requested = ports.free_port()
+    assert ports.free_port([requested]) == requested
 
 
 @pytest.fixture

@@ -27,10 +27,10 @@ CANARIES = {
     "broken customer's name": "Brokencanary",
     "coupon": "CANARY-COUPON-77",
     "phone typed into the form": "+79757770002",
-    "wished name": "Канареечкин",
-    "wished e-mail": "canary.wish@example.com",
-    "wished phone": "+79757779012",
-    "wished card": "CANARYTRACK77",
+    "desired name": "Канареечкин",
+    "desired e-mail": "canary.desired@example.com",
+    "desired phone": "+79757779012",
+    "desired card": "CANARYTRACK77",
     "api login": names.API_LOGIN,
 }
 EXPECTED = {
@@ -41,7 +41,7 @@ EXPECTED = {
     "coupons": "success",
     "backfill from a file": "success",
     "backfill of typed phones": "refused",
-    "wishes": "success",
+    "desired states": "success",
     "push": "success",
     "refused push": "failed",
     "push without right": "failed",
@@ -94,7 +94,7 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
         file.unlink()
     assert outcomes == EXPECTED
     assert airflow.rows("select name, email from syrve.customer where customer_id = %s", CUSTOMER_ID) == [
-        (CANARIES["wished name"], CANARIES["e-mail"])
+        (CANARIES["desired name"], CANARIES["e-mail"])
     ], "the canaries did go through"
     assert airflow.rows(
         "select count(*) > 0 from sync.reject where identity like %s", f"%{CANARIES['unusable phone']}%"
@@ -186,29 +186,29 @@ def _outcome_of_typing_a_phone(airflow: Any, organization_id: str) -> str:
 
 
 def _push_everything(airflow: Any, organization_id: str) -> dict[str, str]:
-    """Import wishes and push them: a new customer, one refused before any call, one refused by Syrve, and a right that is missing."""
-    wishes = airflow.stack.paths.inbox / "wishes.csv"
-    wishes.write_text(
+    """Import desired states and push them: a new customer, one refused before any call, one refused by Syrve, and a missing right."""
+    desired_states = airflow.stack.paths.inbox / "desired_states.csv"
+    desired_states.write_text(
         "phone,id,name,email,card_track\n"
-        f"{CANARIES['wished phone']},,{CANARIES['wished name']},{CANARIES['wished e-mail']},{CANARIES['wished card']}\n"
-        f"{CANARIES['phone']},,{CANARIES['wished name']},,\n"
-        f"{CANARIES['unusable phone']},,{CANARIES['wished name']},,\n"
+        f"{CANARIES['desired phone']},,{CANARIES['desired name']},{CANARIES['desired e-mail']},{CANARIES['desired card']}\n"
+        f"{CANARIES['phone']},,{CANARIES['desired name']},,\n"
+        f"{CANARIES['unusable phone']},,{CANARIES['desired name']},,\n"
     )
     push = {"dry_run": False, "max_refused_share": 0}
     done = {
-        "wishes": airflow.run(names.CRM_IMPORT_DAG, path=wishes.name, organization_id=organization_id, dry_run=False)[
-            0
-        ],
+        "desired states": airflow.run(
+            names.CRM_IMPORT_DAG, path=desired_states.name, organization_id=organization_id, dry_run=False
+        )[0],
         "push": airflow.run(names.CRM_PUSH_DAG, **push)[0],
     }
-    wishes.unlink()
+    desired_states.unlink()
     assert airflow.rows("select count(*) from crm.push where outcome = 'acknowledged'")[0][0] >= 3, (
-        "the wishes did go through"
+        "the desired states did go through"
     )
     statement = "insert into crm.customer (organization_id, phone, name) values (%s, %s, %s)"
-    airflow.rows(statement, organization_id, CANARIES["unusable phone"], CANARIES["wished name"])
+    airflow.rows(statement, organization_id, CANARIES["unusable phone"], CANARIES["desired name"])
     done["refused push"] = airflow.run(names.CRM_PUSH_DAG, **push)[0]
-    airflow.rows("update crm.customer set surname = %s where customer_id = %s", CANARIES["wished name"], CUSTOMER_ID)
+    airflow.rows("update crm.customer set surname = %s where customer_id = %s", CANARIES["desired name"], CUSTOMER_ID)
     airflow.simulator.set_switches(removed_rights=["create_or_update"])
     done["push without right"] = airflow.run(names.CRM_PUSH_DAG, **push)[0]
     airflow.simulator.set_switches(removed_rights=[])

@@ -23,7 +23,7 @@ def push_answered(airflow: Any, answer: str) -> Any:
     return run
 
 
-def test_wishes_are_imported_shown_approved_pushed_and_read_back(airflow: Any) -> None:
+def test_desired_states_are_imported_approved_and_pushed(airflow: Any) -> None:
     people = airflow.fresh(customers=20)
     organization_id = airflow.simulator.organizations()[0]["organization_id"]
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"

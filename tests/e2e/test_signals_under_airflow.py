@@ -21,8 +21,9 @@ from devstack.cli import REPOSITORY
 from devstack.components import airflow_command, wait_for_airflow
 from devstack.dag_runs import start_run, wait_until_parsed
 from devstack.processes import spawn, stop
+from devstack.purposes import DEMO
 from devstack.settings import StackPaths
-from devstack.stack import DEMO, Stack
+from devstack.stack import Stack
 from devstack.state import StackState
 from e2e_support import wait_until
 from syrve.api.client import SyrveClient
@@ -35,7 +36,7 @@ from syrve_simulator.process import SimulatorProcess, start_simulator
 
 SIGNALS_DAG = "syrve_signals"
 SECRET = "secret-of-the-live-service-000001"
-ON_DEMAND = replace(DEMO, uses_own_connections=True)
+ON_DEMAND = replace(DEMO, uses_own_connections=True, shows_live_service=False)
 
 
 @dataclass

@@ -23,7 +23,7 @@ CANARY = "+79757776655"
 
 
 def plan(running: Running, **params: Any) -> Any:
-    return running.execute(SyrvePlanBackfillOperator, task_id="plan", **({"count_only": False} | params))
+    return running.execute(SyrvePlanBackfillOperator, task_id="plan", **({"is_dry_run": False} | params))
 
 
 def test_dry_run_says_how_many_look_ups_and_how_long_and_writes_nothing(
@@ -34,7 +34,7 @@ def test_dry_run_says_how_many_look_ups_and_how_long_and_writes_nothing(
     syncing.execute("delete from sync.run")
     caplog.set_level(logging.INFO)
 
-    shards = plan(running, count_only="True", force="True", cap_per_minute="60")
+    shards = plan(running, is_dry_run="True", force="True", cap_per_minute="60")
 
     assert shards == []
     assert f"({syncing.organization_id}): 90 look-ups" in caplog.text
@@ -50,10 +50,10 @@ def test_dry_run_reckons_with_the_budget_in_force(running: Running, caplog: pyte
     syncing = running.syncing
     syncing.add(phone=[each["phone"] for each in syncing.customers(10)])
     caplog.set_level(logging.INFO)
-    plan(running, count_only=True, force=True)
+    plan(running, is_dry_run=True, force=True)
     syncing.execute("update sync.call_budget set calls_per_minute = 20 where family = 'customer'")
 
-    plan(running, count_only=True, force=True, cap_per_minute=50)
+    plan(running, is_dry_run=True, force=True, cap_per_minute=50)
 
     assert "10 look-ups in 1 organization(s), at least 0:00:30 at 20 a minute" in caplog.text
 
@@ -189,12 +189,12 @@ def test_file_and_query_are_read_as_those_of_a_roster_import(
         ),
     ],
 )
-@pytest.mark.parametrize("count_only", [True, False])
+@pytest.mark.parametrize("is_dry_run", [True, False])
 def test_form_that_makes_no_sense_is_refused_in_a_dry_run_too(
-    running: Running, params: dict[str, Any], told: str, count_only: bool
+    running: Running, params: dict[str, Any], told: str, is_dry_run: bool
 ) -> None:
     with pytest.raises(UnusableSource, match=told):
-        plan(running, count_only=count_only, **params)
+        plan(running, is_dry_run=is_dry_run, **params)
 
 
 def test_organization_that_the_login_does_not_see_is_refused(running: Running) -> None:

@@ -25,7 +25,7 @@ from syrve.operators.forms import reads_as_dry_run
 SECRET = "Секретное"
 
 
-def wish(running: Running, **columns: Any) -> int:
+def set_desired(running: Running, **columns: Any) -> int:
     columns = {"organization_id": running.syncing.organization_id} | columns
     names, marks = ", ".join(columns), ", ".join(["%s"] * len(columns))
     crm_id = running.syncing.value(
@@ -66,7 +66,7 @@ def test_run_by_hand_only_looks_unless_its_form_says_otherwise(flag: Any, run_ty
 def test_plan_apply_and_verdict_push_and_log_no_value(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for person in mirrored(running, 5):
-        wish(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
+        set_desired(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
 
     shards = running.execute(SyrvePlanPushOperator, is_dry_run=False, shard_size="2", max_shards="2")
     assert running.execute(SyrveApprovePushOperator, approval_customers="5") is None
@@ -92,7 +92,7 @@ def test_plan_apply_and_verdict_push_and_log_no_value(running: Running, caplog: 
 def test_dry_run_writes_the_plan_and_sends_nothing(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     [person] = mirrored(running, 1)
-    wish(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
+    set_desired(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
     running.syncing.simulator.control.reset_calls()
 
     assert running.execute(SyrvePlanPushOperator, is_dry_run=True) == []
@@ -113,7 +113,7 @@ def test_large_plan_asks_a_person_with_counts_and_field_names(
         "airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **details: asked.update(details)
     )
     for person in mirrored(running, 2):
-        wish(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
+        set_desired(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
     running.execute(SyrvePlanPushOperator, is_dry_run=False)
     monkeypatch.setattr(
         "fixtures.airflow.task_context",
@@ -136,7 +136,7 @@ def test_large_plan_asks_a_person_with_counts_and_field_names(
 
 def test_plan_that_nobody_approved_is_not_sent(running: Running) -> None:
     [person] = mirrored(running, 1)
-    wish(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
+    set_desired(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
     [shard] = running.execute(SyrvePlanPushOperator, is_dry_run=False)
     running.syncing.simulator.control.reset_calls()
 
@@ -156,7 +156,7 @@ def test_plan_that_nobody_approved_is_not_sent(running: Running) -> None:
 def test_run_whose_rows_were_all_refused_is_not_green(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     for _ in range(3):
-        wish(running, name=SECRET)
+        set_desired(running, name=SECRET)
     running.execute(SyrvePlanPushOperator, is_dry_run=False)
 
     with pytest.raises(PushRefused, match="3 of 3") as caught:
@@ -171,7 +171,7 @@ def test_run_whose_rows_were_all_refused_is_not_green(running: Running, caplog: 
 def test_organizations_that_the_login_does_not_see_are_told(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     unseen = "5f4e0008-0000-4000-8000-000000000001"
-    wish(running, organization_id=unseen, phone="+79750000001")
+    set_desired(running, organization_id=unseen, phone="+79750000001")
 
     assert running.execute(SyrvePlanPushOperator, is_dry_run=False) == []
 
@@ -180,7 +180,7 @@ def test_organizations_that_the_login_does_not_see_are_told(running: Running, ca
 
 def test_organization_without_loyalty_is_passed_over_with_a_finding(running: Running) -> None:
     [person] = mirrored(running, 1)
-    wish(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
+    set_desired(running, customer_id=person["customer_id"], surname=f"{SECRET} {uuid4()}")
     [shard] = running.execute(SyrvePlanPushOperator, is_dry_run=False)
     running.execute(SyrveApprovePushOperator)
     running.syncing.simulator.control.set_switches(organizations_without_loyalty=[running.syncing.organization_id])
@@ -194,7 +194,7 @@ def test_organization_without_loyalty_is_passed_over_with_a_finding(running: Run
 def test_import_skips_itself_where_nothing_changed_so_that_the_push_is_not_woken(
     running: Running, tmp_path: Path
 ) -> None:
-    file = tmp_path / "wishes.csv"
+    file = tmp_path / "desired_states.csv"
     file.write_text(f"organization_id,phone,name\n{running.syncing.organization_id},+79750000001,Иван\n")
 
     assert running.execute(SyrveCrmImportOperator, path=file.as_uri())["changed"] == 1

@@ -37,7 +37,6 @@ SETTINGS_IN_RENDERED_FIELDS = {
     "choice",
     "comment",
     "conn_id",
-    "count_only",
     "customer_id",
     "customers",
     "days",

@@ -89,11 +89,11 @@ def test_operators_move_money_once_a_task_instance(purse: Purse, run: Any) -> No
     assert set(purse.received.values()) == {1}
 
 
-def test_mapped_tasks_and_keys_are_different_wishes(purse: Purse, run: Any) -> None:
+def test_mapped_tasks_and_keys_are_different_operations(purse: Purse, run: Any) -> None:
     for number in range(2):
         run(SyrveTopupOperator, task_id="topup", map_index=number, **whose(purse))
     for task_id in ("a", "b"):
-        run(SyrveTopupOperator, task_id=task_id, key="the same wish", **whose(purse))
+        run(SyrveTopupOperator, task_id=task_id, key="the same operation", **whose(purse))
 
     assert purse.balance == Decimal("130.00")
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy
 
 from fixtures.queries import phones
-from syrve.crm.import_rows import COLUMNS as WISHES
+from syrve.crm.import_rows import COLUMNS as CRM_COLUMNS
 from syrve.sources.errors import UnreadableSource, UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS
@@ -202,7 +202,7 @@ def test_query_of_a_form_types_no_card_either(reader: sqlalchemy.Engine, query: 
 
 
 def read(engine: sqlalchemy.Engine, query: str) -> int:
-    return sum(len(chunk.rows) for chunk in QuerySource(engine, query, listed_only=True).chunks(WISHES))
+    return sum(len(chunk.rows) for chunk in QuerySource(engine, query, listed_only=True).chunks(CRM_COLUMNS))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_query_of_a_form_reads_rows_as_a_list_has_them(reader: sqlalchemy.Engine
 
 
 @pytest.mark.parametrize("typed", ["customer_id", "crm_id", "category_id", "clear", "wanted"])
-def test_wish_of_a_form_is_of_the_list_in_all_its_parts(reader: sqlalchemy.Engine, typed: str) -> None:
+def test_query_of_a_form_is_of_the_list_in_all_its_parts(reader: sqlalchemy.Engine, typed: str) -> None:
     with pytest.raises(UnusableSource, match=f"^{typed} of the query must be a column of a table or view"):
         read(reader, f"select phone, null as {typed} from source.list")
 
@@ -318,7 +318,7 @@ def test_query_of_a_form_guesses_nothing_of_a_person(reader: sqlalchemy.Engine, 
     guessing = QuerySource(reader, f"select phone, {guess} from source.guest", listed_only=True)
 
     with pytest.raises(UnusableSource, match="must be a column of a table or view"):
-        next(guessing.chunks(WISHES))
+        next(guessing.chunks(CRM_COLUMNS))
 
 
 def test_query_of_a_form_names_whom_a_view_lists(reader: sqlalchemy.Engine) -> None:

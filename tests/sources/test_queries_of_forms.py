@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from syrve.crm.import_rows import COLUMNS as WISHES
+from syrve.crm.import_rows import COLUMNS as CRM_COLUMNS
 from syrve.customers.identities import COLUMNS
 from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
@@ -56,7 +56,7 @@ def read(engine: sqlalchemy.Engine, query: str, columns: Columns, how: FileForma
     ("query", "columns"),
     [
         ("""select '+79750000001' as "'-phone" """, COLUMNS),
-        ("""select '1990-05-15' as "'-birthday", phone from source.promo""", WISHES),
+        ("""select '1990-05-15' as "'-birthday", phone from source.promo""", CRM_COLUMNS),
         (
             """select 'order' as "'-record", 'o1' as "'-order_id", 'cancelled' as "'-state", '2026-11-20' as "'=occurred_at" """,
             RECORDS,
@@ -135,13 +135,13 @@ def test_text_in_another_encoding_is_told_without_its_bytes(form: sqlalchemy.Eng
 
 
 def test_query_that_renames_gives_no_consent(form: sqlalchemy.Engine) -> None:
-    assert len(read(form, "select phone, receives_promo from source.promo", WISHES)) == 2
+    assert len(read(form, "select phone, receives_promo from source.promo", CRM_COLUMNS)) == 2
     for renamed in ("vip as receives_promo", "vip as wanted", "letter as clear"):
         with pytest.raises(UnusableSource, match="must have that name in its table or view"):
-            read(form, f"select phone, {renamed} from source.promo", WISHES)
+            read(form, f"select phone, {renamed} from source.promo", CRM_COLUMNS)
     mapped = FileFormat(columns={"vip": "receives_promo", "receives_promo": None})
     with pytest.raises(UnusableSource, match="map no heading to receives_promo"):
-        read(form, "select phone, vip, receives_promo from source.promo", WISHES, mapped)
+        read(form, "select phone, vip, receives_promo from source.promo", CRM_COLUMNS, mapped)
 
 
 @pytest.mark.parametrize("typed", ["customer_id", "wallet_id"])
@@ -191,7 +191,7 @@ def test_parentheses_of_a_query_are_its_own(form: sqlalchemy.Engine, query: str)
         (f"select {FACTS} from source.receipt where state <> 'sent'", RECORDS),
         (f"select {FACTS} from source.receipt order by amount fetch first 0 rows only", RECORDS),
         (f"select {FACTS} from source.receipt limit 0", RECORDS),
-        ("select phone, receives_promo from source.promo where receives_promo", WISHES),
+        ("select phone, receives_promo from source.promo where receives_promo", CRM_COLUMNS),
         ("select phone, 5 as amount from source.promo limit 0", TOPUPS),
     ],
 )

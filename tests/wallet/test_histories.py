@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
-from fixtures.operations import CUSTOMER, ORGANIZATION, WALLET, wish
+from fixtures.operations import CUSTOMER, ORGANIZATION, WALLET, intended
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.operations import OperationState
 from syrve.warehouse.database import Warehouse
@@ -71,15 +71,15 @@ class LedgerModel(RuleBasedStateMachine):
 
     @rule(target=operations, kind=st.sampled_from(["hold", "topup"]))
     def plan(self, kind: Any) -> str:
-        return self.keep(self.ledger.plan(wish(kind, customer_id=self.customer)))
+        return self.keep(self.ledger.plan(intended(kind, customer_id=self.customer)))
 
     @rule(target=operations, hold=operations)
     def plan_cancellation(self, hold: str) -> str:
-        return self.keep(self.ledger.plan(wish("cancel_hold", customer_id=self.customer, hold_id=hold)))
+        return self.keep(self.ledger.plan(intended("cancel_hold", customer_id=self.customer, hold_id=hold)))
 
     @rule(target=operations, hold=operations, state=st.sampled_from(STATES[1:]))
     def observe_consumption(self, hold: str, state: Any) -> str:
-        consumption = wish("chargeoff", customer_id=self.customer, hold_id=hold, consumes_hold=True)
+        consumption = intended("chargeoff", customer_id=self.customer, hold_id=hold, consumes_hold=True)
         return self.keep(self.ledger.observe(consumption, state, {}))
 
     @rule(operation_id=operations, state=st.sampled_from(STATES))

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from fixtures.operations import CUSTOMER, ORGANIZATION, WALLET, wish
+from fixtures.operations import CUSTOMER, ORGANIZATION, WALLET, intended
 from syrve.wallet.errors import LedgerConflict, UnusableOperation, WalletError
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.operations import comment_problem, comment_with_marker, marked_operations
@@ -28,10 +28,10 @@ def rows(ledger: Ledger, query: str, *values: object) -> list[tuple[Any, ...]]:
 
 
 def test_same_key_and_same_content_is_the_same_operation(ledger: Ledger) -> None:
-    first = ledger.plan(wish(key="k", amount=Decimal("10.0")))
+    first = ledger.plan(intended(key="k", amount=Decimal("10.0")))
 
-    assert ledger.plan(wish(key="k", amount=Decimal("10.00"))) == first
-    assert ledger.plan(wish(key="k", source="other")).operation_id != first.operation_id
+    assert ledger.plan(intended(key="k", amount=Decimal("10.00"))) == first
+    assert ledger.plan(intended(key="k", source="other")).operation_id != first.operation_id
 
 
 CONTENT: dict[str, Any] = {
@@ -49,10 +49,10 @@ CONTENT: dict[str, Any] = {
 @pytest.mark.parametrize("field", CONTENT)
 def test_same_key_with_other_content_is_refused(ledger: Ledger, field: str) -> None:
     base = {"kind": "topup"} | {"key": "k"}
-    ledger.plan(wish(**base))
+    ledger.plan(intended(**base))
 
     with pytest.raises(LedgerConflict, match="other content"):
-        ledger.plan(wish(**(base | {field: CONTENT[field]})))
+        ledger.plan(intended(**(base | {field: CONTENT[field]})))
 
     assert rows(ledger, "select count(*) from wallet.operation") == [(1,)]
 
@@ -81,7 +81,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_can_not_be_taken_in_is_refused_without_quoting_it(ledger: Ledger, case: str) -> None:
     with pytest.raises(UnusableOperation) as caught:
-        ledger.plan(wish(**REFUSED[case]))
+        ledger.plan(intended(**REFUSED[case]))
 
     assert "example.com" not in str(caught.value)
     assert "975" not in str(caught.value)
@@ -89,11 +89,11 @@ def test_what_can_not_be_taken_in_is_refused_without_quoting_it(ledger: Ledger, 
 
 
 def test_zeros_at_the_end_are_no_decimals(ledger: Ledger) -> None:
-    assert ledger.plan(wish(amount=Decimal("10.5000"))).amount == Decimal("10.5")
+    assert ledger.plan(intended(amount=Decimal("10.5000"))).amount == Decimal("10.5")
 
 
 def test_marker_survives_in_a_comment_and_is_no_personal_data(ledger: Ledger) -> None:
-    planned = ledger.plan(wish(comment="Order 12"))
+    planned = ledger.plan(intended(comment="Order 12"))
 
     sent = comment_with_marker(planned)
 
@@ -115,7 +115,7 @@ def test_loader_adds_to_the_ledger_and_changes_nothing(
     warehouse: Warehouse, make_login: Callable[[str], str], table: str, statement: str
 ) -> None:
     loader = Warehouse(warehouse.url.set(username=make_login("syrve_loader")))
-    planned = Ledger(loader).plan(wish("hold"))
+    planned = Ledger(loader).plan(intended("hold"))
     Ledger(loader).record(planned, "sent", {})
 
     with pytest.raises(WarehouseConfigError, match="42501"), loader.transaction("change") as cursor:
@@ -151,7 +151,7 @@ def test_ops_reads_the_ledger_and_closes_findings(warehouse: Warehouse, make_log
 
 
 def test_event_that_somebody_else_added_meanwhile_wins(ledger: Ledger) -> None:
-    planned = ledger.plan(wish())
+    planned = ledger.plan(intended())
     ledger.record(planned, "sent", {})
 
     assert ledger.record(planned, "rejected", {"reason": "dropped"}).state == "sent"
@@ -159,9 +159,11 @@ def test_event_that_somebody_else_added_meanwhile_wins(ledger: Ledger) -> None:
 
 def test_hold_that_was_cancelled_before_the_ledger_heard_of_it_is_closed(ledger: Ledger) -> None:
     hold_id = str(uuid4())
-    ledger.observe(wish("cancel_hold", hold_id=hold_id, customer_id=None, wallet_id=None, amount=None), "confirmed", {})
+    ledger.observe(
+        intended("cancel_hold", hold_id=hold_id, customer_id=None, wallet_id=None, amount=None), "confirmed", {}
+    )
 
-    ledger.observe(wish("hold", operation_id=hold_id), "confirmed", {})
+    ledger.observe(intended("hold", operation_id=hold_id), "confirmed", {})
 
     assert rows(ledger, "select closed_by from wallet.hold") == [("cancelled",)]
     assert rows(ledger, "select count(*) from wallet.open_hold") == [(0,)]
@@ -169,8 +171,8 @@ def test_hold_that_was_cancelled_before_the_ledger_heard_of_it_is_closed(ledger:
 
 def test_cancellation_by_syrves_id_closes_the_hold_that_gets_this_id_later(ledger: Ledger) -> None:
     transaction_id = str(uuid4())
-    hold = ledger.record(ledger.plan(wish("hold")), "sent", {})
-    ledger.observe(wish("cancel_hold", hold_id=transaction_id), "confirmed", {})
+    hold = ledger.record(ledger.plan(intended("hold")), "sent", {})
+    ledger.observe(intended("cancel_hold", hold_id=transaction_id), "confirmed", {})
     assert rows(ledger, "select count(*) from wallet.open_hold") == [(1,)]
 
     ledger.record(hold, "confirmed", {"transaction_id": transaction_id})
@@ -180,22 +182,22 @@ def test_cancellation_by_syrves_id_closes_the_hold_that_gets_this_id_later(ledge
 
 def test_cancellation_by_syrves_id_closes_a_hold_of_ours(ledger: Ledger) -> None:
     transaction_id = str(uuid4())
-    hold = ledger.record(ledger.plan(wish("hold")), "sent", {})
+    hold = ledger.record(ledger.plan(intended("hold")), "sent", {})
     ledger.record(hold, "confirmed", {"transaction_id": transaction_id})
 
-    ledger.observe(wish("cancel_hold", hold_id=transaction_id), "confirmed", {})
+    ledger.observe(intended("cancel_hold", hold_id=transaction_id), "confirmed", {})
 
     assert rows(ledger, "select hold_id::text, closed_by from wallet.hold") == [(hold.operation_id, "cancelled")]
 
 
 def test_charge_through_the_api_does_not_close_its_hold_and_one_at_the_till_does(ledger: Ledger) -> None:
     hold_id = str(uuid4())
-    ledger.observe(wish("hold", operation_id=hold_id), "confirmed", {})
+    ledger.observe(intended("hold", operation_id=hold_id), "confirmed", {})
 
-    ledger.observe(wish("chargeoff", hold_id=hold_id), "confirmed", {})
+    ledger.observe(intended("chargeoff", hold_id=hold_id), "confirmed", {})
     assert rows(ledger, "select count(*) from wallet.open_hold") == [(1,)]
 
-    ledger.observe(wish("chargeoff", hold_id=hold_id, consumes_hold=True), "confirmed", {})
+    ledger.observe(intended("chargeoff", hold_id=hold_id, consumes_hold=True), "confirmed", {})
     assert rows(ledger, "select closed_by from wallet.hold") == [("consumed",)]
 
 

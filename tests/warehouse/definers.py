@@ -15,7 +15,7 @@ DEFINERS = {
     "privacy.prune_unanswered(integer)",
     "privacy.receipt(uuid)",
     "privacy.refuse_erased_customers()",
-    "privacy.refuse_erased_wishes()",
+    "privacy.refuse_erased_desired_states()",
     "privacy.remember(jsonb)",
     "privacy.scrub_rejects()",
     "sync.decide_breaker(bigint,text,timestamp with time zone,text)",

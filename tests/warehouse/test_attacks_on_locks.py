@@ -72,8 +72,10 @@ def test_task_gives_up_on_a_lock_and_says_why(target: Target, monkeypatch: pytes
         cursor.execute("lock table crm.customer in access exclusive mode")
 
         with (
-            pytest.raises(WarehouseUnavailable, match=r"read wishes: LockNotAvailable.*another session holds a lock"),
-            loader.transaction("read wishes") as reading,
+            pytest.raises(
+                WarehouseUnavailable, match=r"read desired states: LockNotAvailable.*another session holds a lock"
+            ),
+            loader.transaction("read desired states") as reading,
         ):
             reading.execute("select count(*) from crm.customer")
 

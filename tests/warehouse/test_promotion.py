@@ -80,8 +80,9 @@ def under_way(work: Callable[[], object]) -> threading.Thread:
 def test_promotion_without_the_tail_moves_no_money_twice(pair: Pair, pushing: Pushing, purse: Purse) -> None:
     guests = pushing.people(GUESTS)
     pushing.add(id=[each["customer_id"] for each in guests])
-    wishes = {
-        each["customer_id"]: pushing.wish_of(each, email=f"guest{n}@example.com") for n, each in enumerate(guests[:20])
+    desired_states = {
+        each["customer_id"]: pushing.set_desired_of(each, email=f"guest{n}@example.com")
+        for n, each in enumerate(guests[:20])
     }
     assert credit(purse, "K1") == "confirmed"
     pair.let_it_catch_up()
@@ -110,8 +111,8 @@ def test_promotion_without_the_tail_moves_no_money_twice(pair: Pair, pushing: Pu
     assert pushing.pull().failed == 0
     pushing.push()
     assert pushing.value("select count(*) from syrve.customer") == GUESTS
-    sent = {each: pushing.in_syrve(each).email for each in wishes}
-    assert sent == {each: f"guest{n}@example.com" for n, each in enumerate(wishes)}
+    sent = {each: pushing.in_syrve(each).email for each in desired_states}
+    assert sent == {each: f"guest{n}@example.com" for n, each in enumerate(desired_states)}
 
 
 def test_promotion_that_lost_nothing_still_asks_a_person(pair: Pair, purse: Purse) -> None:

@@ -120,7 +120,7 @@ CRM_WRITES = (
 
 
 @pytest.mark.parametrize("statement", CRM_WRITES)
-def test_loader_removes_no_wish_sets_no_policy_and_alters_no_attempt(loader: Warehouse, statement: str) -> None:
+def test_loader_changes_no_desired_state_policy_or_attempt(loader: Warehouse, statement: str) -> None:
     with loader.transaction("read") as cursor:
         cursor.execute("select count(*) from crm.customer, crm.push, crm.field_policy")
 
@@ -147,7 +147,7 @@ def test_ops_resolves_a_reject_and_changes_nothing_else(warehouse: Warehouse, ma
     assert "42501" in refused(ops, "select 1 from syrve.customer")
 
 
-def test_ops_decides_conflicts_and_releases_rows_and_writes_no_wish(
+def test_ops_decides_conflicts_and_writes_no_desired_state(
     warehouse: Warehouse, make_login: Callable[[str], str]
 ) -> None:
     with warehouse.transaction("fill") as cursor:
@@ -181,7 +181,7 @@ CRM_WRITES_BY_HAND = """
 """
 
 
-def test_crm_writes_wishes_sees_what_came_of_them_and_nothing_else(
+def test_crm_writes_desired_states_and_sees_only_their_outcome(
     pushing: Pushing, make_login: Callable[[str], str]
 ) -> None:
     crm = as_role(pushing.warehouse, make_login("syrve_crm"))
@@ -238,7 +238,7 @@ def test_crm_learns_what_syrve_has_of_whom_it_names(pushing: Pushing, make_login
 def test_loader_prunes_by_the_function_alone(pushing: Pushing, loader_login: str) -> None:
     loader = as_role(pushing.warehouse, loader_login)
     [person] = pushing.mirrored()
-    pushing.wish_of(person, middle_name="Новое")
+    pushing.set_desired_of(person, middle_name="Новое")
     pushing.push()
     pushing.execute("update crm.push_plan_summary set planned_at = now() - interval '31 days'")
 

@@ -171,12 +171,12 @@ class PushPlanner:
         cursor.execute("analyze staging_subject")
         cursor.execute(sql("crm/plan/same.sql"), values)
         cursor.execute("analyze staging_same")
-        cursor.execute(sql("crm/plan/wishes.sql"), values)
+        cursor.execute(sql("crm/plan/changes.sql"), values)
         self._refuse_invalid_phones(cursor)
         for step in ("phones_turn", "unsupported", "hold_back"):
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
         held = tuple(HeldBack(*row) for row in cursor.fetchall())
-        cursor.execute("analyze staging_wish")
+        cursor.execute("analyze staging_change")
         cursor.execute(sql("crm/plan/blocked.sql"), values)
         newly_refused = tuple(NewlyRefused(*row) for row in cursor.fetchall())
         for step in ("agree", "conflicts", "remote_changes", "rows", "settle", "summary"):

@@ -40,6 +40,8 @@ class RosterImport:
         self._reader = IdentityReader(region=region, organization_id=organization_id, priority=priority)
         self._dry_run = dry_run
         self._rejects = ImportRejects(key, ENTITY, SHOWN, place=place, bad_rows=bad_rows)
+        self.created: int | None = None
+        """Not counted: every identity that `changed` counts is new."""
 
     def run(self, source: Any) -> Counts:
         """Import a `Source`, or rows from code, and return what was done: `changed` counts new identities, `unchanged` known ones.

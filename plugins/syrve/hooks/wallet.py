@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SyrveWalletHook(BaseHook):
-    """Moves money through the ledger: each method writes down what is wished, sends it at most once, and returns what is known of it.
+    """Moves money through the ledger: each method records the operation, sends it at most once, and returns what is known of it.
 
     `source` and `key` make a call repeatable: the same with the same content is the same operation. Raises `LedgerConflict`,
     `UnusableOperation`, and where nothing was sent a `SyrveError` or `WarehouseError`; a refusal and an unknown outcome are states, not
@@ -78,7 +78,7 @@ class SyrveWalletHook(BaseHook):
             yield payment
 
     def move(self, kind: Kind, *, amount: Decimal | None, source: str, key: str, **fields: Any) -> OperationState:
-        """Write a wish down and carry it out; `fields` are those of `syrve.wallet.operations.Operation`. Raises `MoneyNotSent` too."""
+        """Record an operation and carry it out; `fields` are those of `syrve.wallet.operations.Operation`. Raises `MoneyNotSent` too."""
         from syrve.wallet.attempts import carry_out
         from syrve.wallet.operations import Operation
 

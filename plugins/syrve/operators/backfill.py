@@ -14,7 +14,7 @@ from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key
 from syrve.operators.progress import backfill_told
 from syrve.operators.rendered import as_flag, as_moment, as_number, as_text, as_texts
 from syrve.operators.run_words import leave_words
-from syrve.operators.sources import opened_source
+from syrve.operators.source_base import SourceOperator
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,28 +28,23 @@ log = logging.getLogger(__name__)
 SOURCES = ("roster", "ids", "file", "query")
 
 
-class SyrvePlanBackfillOperator(SyrveOperator):
+class SyrvePlanBackfillOperator(SourceOperator, SyrveOperator):
     """Chooses the identities of a backfill and divides them into shards, for `SyrvePullCustomersOperator`.
 
     `source` is `roster` (everybody of the organizations), `ids` (those in `customer_ids`), `file` or `query`; rows of the last two are
     read as those of a roster import. Returns `{"organization_id", "shard", "max_identities", "expected", "backfill_id"}` for each
-    shard. With `count_only`, a dry run, it says how many there are, writes nothing and returns nothing. Cleared, it goes on with the
+    shard. A dry run reports how many there are, writes nothing and returns nothing. Cleared, it goes on with the
     backfill of its run.
     """
 
     # Not among them: customer_ids, which Airflow would keep and show once more; execute renders it.
     template_fields: Sequence[str] = (
+        *SourceOperator.template_fields,
         "organization_ids",
-        "source",
-        "path",
-        "path_conn_id",
-        "query",
-        "query_conn_id",
-        "file_format",
         "not_refreshed_since",
         "force",
         "cap_per_minute",
-        "count_only",
+        "is_dry_run",
         "shard_size",
         "max_shards",
     )
@@ -62,33 +57,22 @@ class SyrvePlanBackfillOperator(SyrveOperator):
         organization_ids: list[str] | str | None = None,
         source: str = "roster",
         customer_ids: list[str] | str | None = None,
-        path: str | None = None,
-        path_conn_id: str | None = None,
-        query: str | None = None,
-        query_conn_id: str | None = None,
-        file_format: Mapping[str, Any] | None = None,
         not_refreshed_since: str | None = None,
         force: bool | str = False,
         cap_per_minute: int | str | None = None,
-        count_only: bool | str = True,
+        is_dry_run: bool | str = True,
         shard_size: int | str = 5_000,
         max_shards: int | str = 4,
         airflow_api_conn_id: str = DEFAULT_AIRFLOW_API_CONN_ID,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(source=source, **kwargs)
         self.organization_ids = organization_ids
-        self.source = source
         self.customer_ids = customer_ids
-        self.path = path
-        self.path_conn_id = path_conn_id
-        self.query = query
-        self.query_conn_id = query_conn_id
-        self.file_format = file_format
         self.not_refreshed_since = not_refreshed_since
         self.force = force
         self.cap_per_minute = cap_per_minute
-        self.count_only = count_only
+        self.is_dry_run = is_dry_run
         self.shard_size = shard_size
         self.max_shards = max_shards
         self.airflow_api_conn_id = airflow_api_conn_id
@@ -104,7 +88,7 @@ class SyrvePlanBackfillOperator(SyrveOperator):
 
         hook = self.syrve()
         config, warehouse, key = hook.config(), self.warehouse(), task_key(context)
-        is_dry_run, cap = as_flag(self.count_only), as_number(self.cap_per_minute)
+        is_dry_run, cap = as_flag(self.is_dry_run), as_number(self.cap_per_minute)
         since = self._since()
         with open_budget(warehouse, config, bulk=True, backfill=True) as budget, hook.get_conn(budget) as client:
             organizations = client.organizations()
@@ -160,14 +144,7 @@ class SyrvePlanBackfillOperator(SyrveOperator):
                 raise UnusableSource("the source is ids, but customer_ids is empty")
             yield rows_of_ids(ids)
         else:
-            with opened_source(
-                self.source,
-                path=self.path,
-                path_conn_id=self.path_conn_id,
-                query=self.query,
-                query_conn_id=self.query_conn_id,
-                file_format=self.file_format,
-            ) as opened:
+            with self.opened() as opened:
                 yield opened.source
 
 

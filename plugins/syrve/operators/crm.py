@@ -1,9 +1,9 @@
-"""Operators of the CRM push: plan, apply, judge; and the import of wishes."""
+"""Operators of the CRM push: plan, apply, judge; and the import of desired states."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -12,12 +12,13 @@ from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, run_of, task_key, told
 from syrve.operators.forms import reads_as_dry_run
-from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
-from syrve.operators.sources import opened_source, report_import
+from syrve.operators.rendered import as_flag, as_number, as_texts
+from syrve.operators.source_base import ImportOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from syrve.crm.imports import CrmImport
     from syrve.crm.plan import PushPlan
 
 log = logging.getLogger(__name__)
@@ -206,80 +207,24 @@ class SyrvePushVerdictOperator(WarehouseOperator):
         return counts
 
 
-class SyrveCrmImportOperator(SyrveOperator):
-    """Writes wishes from a file or a query into `crm.customer` and its memberships; returns the counts and the first bad rows.
+class SyrveCrmImportOperator(ImportOperator, SyrveOperator):
+    """Writes desired states from a file or a query into `crm.customer` and its memberships; returns the counts and the first bad rows.
 
-    A dry run counts the same and writes nothing. `path`, `query` and `file_format` are as in `SyrveRosterImportOperator`; the columns are
-    in docs/crm-push.md.
+    A dry run counts the same and writes nothing. The parameters of the source are those of `SourceOperator`; the columns are in
+    docs/crm-push.md. Skips itself if nothing changed, so that the push is not started.
     """
 
-    template_fields: Sequence[str] = (
-        "source",
-        "path",
-        "path_conn_id",
-        "query",
-        "query_conn_id",
-        "file_format",
-        "organization_id",
-        "is_dry_run",
-    )
     writes = ("crm.customer", "crm.customer_category", "crm.customer_card", "crm.customer_program")
 
-    def __init__(
-        self,
-        *,
-        source: str = "file",
-        path: str | None = None,
-        path_conn_id: str | None = None,
-        query: str | None = None,
-        query_conn_id: str | None = None,
-        file_format: Mapping[str, Any] | None = None,
-        organization_id: str | None = None,
-        is_dry_run: bool | str = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.source = source
-        self.path = path
-        self.path_conn_id = path_conn_id
-        self.query = query
-        self.query_conn_id = query_conn_id
-        self.file_format = file_format
-        self.organization_id = organization_id
-        self.is_dry_run = is_dry_run
+    def import_job(self, **shared: Any) -> CrmImport:
+        """Make the job."""
+        from syrve.crm.imports import CrmImport
+
+        return CrmImport(self.warehouse(), region=self.syrve().config().default_region, **shared)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Import the source."""
-        from syrve.crm.imports import CrmImport
-        from syrve.sources.bad_rows import BadRows
-
-        dry_run = reads_as_dry_run(self.is_dry_run, context)
-        region = self.syrve().config().default_region
-        with (
-            opened_source(
-                self.source,
-                path=self.path,
-                path_conn_id=self.path_conn_id,
-                query=self.query,
-                query_conn_id=self.query_conn_id,
-                file_format=self.file_format,
-            ) as opened,
-            BadRows() as bad_rows,
-        ):
-            job = CrmImport(
-                self.warehouse(),
-                key=task_key(context),
-                region=region,
-                organization_id=as_text(self.organization_id),
-                dry_run=dry_run,
-                place=opened.place,
-                bad_rows=bad_rows,
-            )
-            counts = job.run(opened.source)
-            result = report_import(opened, counts, bad_rows, dry_run=dry_run, created=job.created)
-        self.finish(context, counts, is_trial=dry_run)
-        if dry_run:
-            return result
-        if not counts.changed:
-            raise AirflowSkipException("Nothing changed, so the push is not woken")
+        result = super().execute(context)
+        if not (result["changed"] or result["dry_run"]):
+            raise AirflowSkipException("Nothing changed, so the push is not started")
         return result

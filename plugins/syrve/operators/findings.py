@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.wallet import SyrveWalletHook
-from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key
+from syrve.operators.base import WarehouseOperator, task_key
 from syrve.operators.rendered import as_moment, as_number, as_texts
+from syrve.operators.wallet import WalletOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -63,7 +63,7 @@ class SyrvePlanReconcileOperator(WarehouseOperator):
         return [{"organization_id": each, "as_of": moment.isoformat()} for each in chosen]
 
 
-class SyrveSettleOperator(SyrveOperator):
+class SyrveSettleOperator(WalletOperator):
     """Looks for evidence of operations without an outcome, the youngest first; returns the counts.
 
     Skips itself where a past moment is worked out: what evidence shows now would change nothing of it.
@@ -101,7 +101,7 @@ class SyrveSettleOperator(SyrveOperator):
             )
             if not fetch_one(cursor)[0]:
                 return {"asked": 0, "settled": 0, "unknown": 0}
-        with SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id).money() as money:
+        with self.wallet().money() as money:
             result = settle_unknown(
                 Settler(money),
                 warehouse,

@@ -160,8 +160,10 @@ def file_or_query(
     }
 
 
-FILE_FORMAT = {name: f"{{{{ params.{name} }}}}" for name in FORMAT_FIELDS}
-"""The argument `file_format` of operators, from the fields of `file_or_query`."""
+SOURCE_ARGUMENTS: dict[str, Any] = {
+    name: f"{{{{ params.{name} }}}}" for name in ("source", "path", "path_conn_id", "query", "query_conn_id")
+} | {"file_format": {name: f"{{{{ params.{name} }}}}" for name in FORMAT_FIELDS}}
+"""The arguments of a `SourceOperator`, from the fields of `source` and `file_or_query`."""
 
 
 def _file_format() -> dict[str, Param]:

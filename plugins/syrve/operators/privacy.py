@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, run_of
 from syrve.operators.rendered import as_flag, as_text, as_texts
+from syrve.operators.source_base import SourceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -52,23 +53,14 @@ def _inboxes() -> Iterator[Any]:
             yield storage_path(f"{each.scheme}://{each.bucket}/{each.root}", each.conn_id)
 
 
-class SyrvePlanErasureOperator(SyrveOperator):
+class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
     """Pins the people to erase for approval; returns counts and the digest to approve. A dry run counts the same and pins nobody.
 
     `source` is `ids` (`customer_ids` of `organization_id`), `file` or `query`, with rows as of a roster import: id, phone or card.
     """
 
     # Not among them: customer_ids, which Airflow would keep and show once more; execute renders it.
-    template_fields: Sequence[str] = (
-        "organization_id",
-        "source",
-        "path",
-        "path_conn_id",
-        "query",
-        "query_conn_id",
-        "file_format",
-        "is_dry_run",
-    )
+    template_fields: Sequence[str] = (*SourceOperator.template_fields, "organization_id", "is_dry_run")
     reads = ("syrve.customer", "sync.roster")
     writes = ("privacy.erasure",)
 
@@ -78,23 +70,12 @@ class SyrvePlanErasureOperator(SyrveOperator):
         source: str = "ids",
         organization_id: str | None = None,
         customer_ids: list[str] | str | None = None,
-        path: str | None = None,
-        path_conn_id: str | None = None,
-        query: str | None = None,
-        query_conn_id: str | None = None,
-        file_format: Mapping[str, Any] | None = None,
         is_dry_run: bool | str = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.source = source
+        super().__init__(source=source, **kwargs)
         self.organization_id = organization_id
         self.customer_ids = customer_ids
-        self.path = path
-        self.path_conn_id = path_conn_id
-        self.query = query
-        self.query_conn_id = query_conn_id
-        self.file_format = file_format
         self.is_dry_run = is_dry_run
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -120,7 +101,6 @@ class SyrvePlanErasureOperator(SyrveOperator):
     @contextmanager
     def _people(self, context: Context) -> Iterator[Any]:
         from syrve.operators.backfill import rows_of_ids
-        from syrve.operators.sources import opened_source
         from syrve.privacy.errors import UnusableRequest
 
         ids = as_texts(self.render_template(self.customer_ids, context))
@@ -131,14 +111,7 @@ class SyrvePlanErasureOperator(SyrveOperator):
             return
         if ids:
             raise UnusableRequest(f"plan an erasure: customer_ids is filled, but source is {self.source}; empty one")
-        with opened_source(
-            self.source,
-            path=self.path,
-            path_conn_id=self.path_conn_id,
-            query=self.query,
-            query_conn_id=self.query_conn_id,
-            file_format=self.file_format,
-        ) as opened:
+        with self.opened() as opened:
             yield opened.source
 
 

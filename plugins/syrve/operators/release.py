@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve import severity
-from syrve.hooks.wallet import SyrveWalletHook
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, run_of, task_key, told
 from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_number, as_text, as_texts
-from syrve.operators.wallet import as_amount
+from syrve.operators.wallet import WalletOperator, as_amount
 from syrve.release import policy
 
 if TYPE_CHECKING:
@@ -117,23 +116,16 @@ class SyrvePlanReleaseOperator(SyrveOperator):
         )
 
 
-class SyrveReleaseHoldsOperator(SyrveOperator):
+class SyrveReleaseHoldsOperator(WalletOperator):
     """Cancels the holds that were approved under a question, each at most once; returns the counts. Skips itself where there is none."""
 
     template_fields: Sequence[str] = ("request_id",)
     reads = ("wallet.release",)
     writes = ("wallet.operation",)
 
-    def __init__(
-        self,
-        *,
-        request_id: str,
-        amount_scale: int = settings.WALLET_SCALE,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, request_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.request_id = request_id
-        self.amount_scale = amount_scale
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Cancel."""
@@ -141,11 +133,8 @@ class SyrveReleaseHoldsOperator(SyrveOperator):
             raise AirflowSkipException("There is nothing to release")
         from syrve.approvals.book import ApprovalBook
         from syrve.release.cancelling import HoldRelease
-        from syrve.wallet.settings import WalletSettings
 
-        wallet_settings = WalletSettings(amount_scale=self.amount_scale)
-        hook = SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=wallet_settings)
-        with hook.money() as money:
+        with self.wallet().money() as money:
             approvals = ApprovalBook(money.ledger.warehouse, run_of(context))
             counts = HoldRelease(money, key=task_key(context), approvals=approvals).release(str(self.request_id))
         if not counts.requested:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.hooks.wallet import SyrveWalletHook
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, run_of, task_key, told
 from syrve.operators.rendered import as_flag, as_number, as_text
-from syrve.operators.sources import opened_source, report_bad_rows
+from syrve.operators.source_base import SourceOperator
+from syrve.operators.sources import report_bad_rows
+from syrve.operators.wallet import WalletOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,20 +30,15 @@ log = logging.getLogger(__name__)
 SOURCES = ("file", "query")
 
 
-class SyrvePlanTopupOperator(SyrveOperator):
+class SyrvePlanTopupOperator(SourceOperator, SyrveOperator):
     """Reads a campaign's list and keeps it as a version; returns counts, amounts as text, and the digest to approve.
 
     A dry run returns the same and keeps no version. `give_up` leaves nothing of the campaign to send, and reads no list.
     """
 
     template_fields: Sequence[str] = (
+        *SourceOperator.template_fields,
         "campaign",
-        "source",
-        "path",
-        "path_conn_id",
-        "query",
-        "query_conn_id",
-        "file_format",
         "organization_id",
         "wallet_type",
         "comment",
@@ -55,12 +51,6 @@ class SyrvePlanTopupOperator(SyrveOperator):
         self,
         *,
         campaign: str,
-        source: str = "file",
-        path: str | None = None,
-        path_conn_id: str | None = None,
-        query: str | None = None,
-        query_conn_id: str | None = None,
-        file_format: Mapping[str, Any] | None = None,
         organization_id: str | None = None,
         wallet_type: int | str | None = None,
         comment: str | None = None,
@@ -73,12 +63,6 @@ class SyrvePlanTopupOperator(SyrveOperator):
         super().__init__(**kwargs)
         self.limits = limits
         self.campaign = campaign
-        self.source = source
-        self.path = path
-        self.path_conn_id = path_conn_id
-        self.query = query
-        self.query_conn_id = query_conn_id
-        self.file_format = file_format
         self.organization_id = organization_id
         self.wallet_type = wallet_type
         self.comment = comment
@@ -114,14 +98,7 @@ class SyrvePlanTopupOperator(SyrveOperator):
         }
 
     def _planned(self, job: TopupList, bad_rows: BadRows) -> TopupPlan:
-        with opened_source(
-            self.source,
-            path=self.path,
-            path_conn_id=self.path_conn_id,
-            query=self.query,
-            query_conn_id=self.query_conn_id,
-            file_format=self.file_format,
-        ) as opened:
+        with self.opened() as opened:
             plan = job.plan(opened.source, dry_run=as_flag(self.is_dry_run))
             report_bad_rows(opened, bad_rows)
             return plan
@@ -145,7 +122,7 @@ class SyrveTopupGateOperator(BaseOperator):
             raise AirflowSkipException("Nothing is left to send")
 
 
-class SyrveSendTopupOperator(SyrveOperator):
+class SyrveSendTopupOperator(WalletOperator):
     """Sends the rows of a campaign that this run has an approval of, each credited at most once; returns the counts."""
 
     template_fields: Sequence[str] = ("campaign", "digest")
@@ -157,7 +134,6 @@ class SyrveSendTopupOperator(SyrveOperator):
         *,
         campaign: str,
         digest: str,
-        amount_scale: int = settings.WALLET_SCALE,
         limits: MoneyLimits = settings.TOPUP_LIMITS,
         **kwargs: Any,
     ) -> None:
@@ -165,17 +141,13 @@ class SyrveSendTopupOperator(SyrveOperator):
         self.limits = limits
         self.campaign = campaign
         self.digest = digest
-        self.amount_scale = amount_scale
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the campaign."""
         from syrve.approvals.book import ApprovalBook
-        from syrve.wallet.settings import WalletSettings
         from syrve.wallet.topup import TopupRun
 
-        wallet_settings = WalletSettings(amount_scale=self.amount_scale)
-        hook = SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=wallet_settings)
-        with hook.money() as money:
+        with self.wallet().money() as money:
             approvals = ApprovalBook(money.ledger.warehouse, run_of(context))
             job = TopupRun(
                 money, key=task_key(context), campaign=str(self.campaign), approvals=approvals, limits=self.limits

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from syrve.wallet.operations import OperationState
     from syrve.wallet.payment import Payment, PaymentResult
-    from syrve.wallet.settings import PaymentPolicy, WalletSettings
+    from syrve.wallet.settings import PaymentPolicy
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ SOURCE = "operator"
 _AMOUNT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
-class _WalletOperator(SyrveOperator):
-    """What the wallet operators share: connections, settings, and the ledger's answer as a result or an error."""
+class WalletOperator(SyrveOperator):
+    """An operator that moves money, or settles what moved, through the ledger; `amount_scale` is how many decimals amounts have."""
 
     def __init__(
         self,
@@ -44,16 +44,14 @@ class _WalletOperator(SyrveOperator):
 
     def wallet(self) -> SyrveWalletHook:
         """Return the hook."""
-        self.warehouse()  # which the task's lineage names
-        return SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=self._settings())
-
-    def _settings(self) -> WalletSettings:
         from syrve.wallet.settings import WalletSettings
 
-        return WalletSettings(amount_scale=int(self.amount_scale))
+        self.warehouse()  # which the task's lineage names
+        wallet_settings = WalletSettings(amount_scale=int(self.amount_scale))
+        return SyrveWalletHook(self.syrve_conn_id, self.warehouse_conn_id, settings=wallet_settings)
 
 
-class SyrveMoveMoneyOperator(_WalletOperator):
+class SyrveMoveMoneyOperator(WalletOperator):
     """Moves money from or to one wallet, at most once a `key`; by default the key is the task instance, so clearing it moves nothing again.
 
     Returns `{"operation_id", "state", "hold_id"}`. Fails with `PaymentRefused` where Syrve refused, with `PaymentUnsettled` where nobody
@@ -134,7 +132,7 @@ class SyrveCancelHoldOperator(SyrveMoveMoneyOperator):
         return self.wallet().cancel_hold(hold_id=str(self.hold_id), source=SOURCE, key=key)
 
 
-class _PaymentOperator(_WalletOperator):
+class _PaymentOperator(WalletOperator):
     """One step of a payment; all steps of one payment have the same parameters."""
 
     template_fields: Sequence[str] = (

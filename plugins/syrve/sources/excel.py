@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import islice, zip_longest
 from typing import IO, Any
@@ -16,6 +16,7 @@ from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Deadline, Limits
+from syrve.sources.number_format import seen_number, seen_text, shows_whole_date
 from syrve.sources.row import SPREADSHEET_ERROR, BadCell
 from syrve.sources.source import BadLine, Chunk, Facts, Line, tabulate
 
@@ -34,10 +35,11 @@ UNREADABLE = (
 _MAX_DIGITS = 15
 _MAX_EMPTY_ROWS = 20_000
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
-_LEADING_ZEROS = re.compile(r"(00+)(?:;.*)?")
 _ROUNDED = BadCell(
     "is a number of more than 15 digits, of which the spreadsheet has lost the last ones; store the column as text"
 )
+_HIDDEN = BadCell("is hidden or put otherwise by the format of the cell; store the column as text")
+_NO_WHOLE_DATE = BadCell("is a date of which the format of the cell hides the day, month or year; show all three")
 _NOT_CALCULATED = BadCell(
     "holds a formula without its result; open the file in a spreadsheet and save it, or paste values"
 )
@@ -143,30 +145,31 @@ class _Book:
 
 def _value(cell: Any) -> Any:
     value = cell.value
-    if value is None or isinstance(value, str | bool | datetime | date):
-        return BadCell(SPREADSHEET_ERROR) if cell.data_type == "e" else _as_typed(value)
+    if isinstance(value, str):
+        if cell.data_type == "e":
+            return BadCell(SPREADSHEET_ERROR)
+        shown = seen_text(_as_typed(value), cell.number_format)
+        return _HIDDEN if shown is None and value else shown
+    if isinstance(value, date):
+        return value if not cell.is_date or shows_whole_date(cell.number_format) else _NO_WHOLE_DATE
+    if value is None or isinstance(value, bool):
+        return BadCell(SPREADSHEET_ERROR) if cell.data_type == "e" else value
     if isinstance(value, int | float):
         # A spreadsheet keeps 15 digits and shows no more: 0.30000000000000004 is 0.3 there.
         if abs(value) >= 10**_MAX_DIGITS:
             return _ROUNDED
         number = Decimal(f"{value:.{_MAX_DIGITS}g}")
-        return _as_shown(int(number), cell) if number == number.to_integral_value() else number
+        return seen_number(int(number) if number == number.to_integral_value() else number, cell.number_format)
     return BadCell(f"holds a {type(value).__name__}, not a text, number or date")
 
 
-def _as_typed(value: Any) -> Any:
+def _as_typed(value: str) -> str:
     """Return a text with the characters that the format of the file writes as `_x000D_`."""
-    if not isinstance(value, str) or "_x" not in value:
+    if "_x" not in value:
         return value
     from openpyxl.utils.escape import unescape
 
-    return unescape(value)
-
-
-def _as_shown(number: int, cell: Any) -> int | str:
-    """Return a whole number with the zeros that its format puts before it: cards are kept so."""
-    shown = _LEADING_ZEROS.fullmatch(cell.number_format) if cell.has_style else None
-    return str(number).zfill(len(shown[1])) if shown and number >= 0 else number
+    return str(unescape(value))
 
 
 def _calculated(cell: Any, formula: Any) -> Any:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from syrve.sources import values
 from syrve.sources.errors import BadRow
+from syrve.sources.number_format import FormattedNumber
 
 T = TypeVar("T")
 
@@ -19,6 +20,7 @@ MAX_CODE_LENGTH = 200
 _FLOAT_INTEGERS = 10**15
 """Binary numbers hold whole numbers of up to 15 digits whatever wrote them; spreadsheets round the rest."""
 SPREADSHEET_ERROR = "holds an error of the spreadsheet, such as #N/A"
+_SHOWN_OTHERWISE = "is shown otherwise than it is stored, by the format of its cell; store the column as text"
 _UNSTATED_NULLS = frozenset({"NULL", "\\N"})
 
 
@@ -76,7 +78,7 @@ class Row:
         found = self.text(name, needed=needed, max_length=max_length)
         if found is None:
             return None
-        if not isinstance(self.cells[name], str):
+        if not isinstance(self.cells[name], str | FormattedNumber):
             if isinstance(self.cells[name], bool | date):
                 raise BadRow(
                     f"{name} is a date or a yes or no, as spreadsheets make of some codes; store the column as text"
@@ -164,6 +166,10 @@ class Row:
             return str(value)
         if isinstance(value, float | Decimal):
             return _number_text(value)
+        if isinstance(value, FormattedNumber):
+            if value.text is None:
+                raise BadRow(_SHOWN_OTHERWISE)
+            return self._written(value.text)
         if isinstance(value, datetime | date):
             return value.isoformat()
         if isinstance(value, UUID):
@@ -190,6 +196,10 @@ class Row:
     def _as_number(self, value: Any) -> Decimal | None:
         if isinstance(value, bool):
             raise BadRow("is not a number")
+        if isinstance(value, FormattedNumber):
+            if not value.is_amount:
+                raise BadRow(_SHOWN_OTHERWISE)
+            value = value.number
         if isinstance(value, int):
             return Decimal(value)
         if isinstance(value, Decimal):

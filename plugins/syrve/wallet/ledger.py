@@ -297,7 +297,7 @@ class Ledger:
         if fingerprint is not None and bytes(known_fingerprint or b"") != fingerprint:
             raise LedgerConflict(
                 f"the key {key['key']!r} of {key['source']!r} is taken by an operation of other content; "
-                "use a new key for a new wish, and the same content for the same one"
+                "use a new key for a new operation, and the same content for the same one"
             )
         return OperationState(*fields)
 

@@ -1,4 +1,4 @@
-"""What the ledger holds: one wish to move money, checked and with a fingerprint, and what became of it."""
+"""What the ledger holds: one operation, checked and with a fingerprint, and its outcome."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OPERATION_IDS = UUID("5f4e51e0-0000-4000-8000-000000000000")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A wish to move money; `key` is the caller's, unique within `source`. `amount` is above zero, ids are uuid text."""
+    """An intended money movement; `key` is the caller's, unique within `source`. `amount` is above zero, ids are uuid text."""
 
     kind: Kind
     organization_id: str

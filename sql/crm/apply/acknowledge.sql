@@ -60,15 +60,15 @@ select
     (select count(*) from moved) as moved,
     (select count(*) from noted) as noted;
 
-update crm.customer as wished
+update crm.customer as desired
 set customer_id = %(customer_id)s
 from crm.push_plan as planned
 where
     planned.plan_id = %(plan_id)s
     and planned.crm_id = %(crm_id)s
-    and wished.crm_id = planned.crm_id
-    and wished.organization_id = planned.organization_id
-    and wished.customer_id is null;
+    and desired.crm_id = planned.crm_id
+    and desired.organization_id = planned.organization_id
+    and desired.customer_id is null;
 
 with locked as materialized (
     select

@@ -17,14 +17,14 @@ select
     held.unsure_phone,
     extract(epoch from now() - held.unsure_at)::double precision as unsure_seconds,
     case
-        when wished.crm_id is null then 'the CRM has deleted the row'
+        when desired.crm_id is null then 'the CRM has deleted the row'
         when
-            wished.organization_id <> planned.organization_id
-            or wished.edited_at <> planned.edited_at
-            or (wished.memberships_edited_at is distinct from planned.memberships_edited_at)
+            desired.organization_id <> planned.organization_id
+            or desired.edited_at <> planned.edited_at
+            or (desired.memberships_edited_at is distinct from planned.memberships_edited_at)
             then 'the CRM has changed the row since it was planned'
         when
-            (wished.customer_id is distinct from planned.customer_id)
+            (desired.customer_id is distinct from planned.customer_id)
             or (held.customer_id is distinct from planned.customer_id)
             or held.agreed_version <> planned.agreed_version
             then 'the row was pushed or linked since it was planned'
@@ -66,7 +66,7 @@ select
     end as moved
 from held
 inner join crm.push_plan as planned on held.crm_id = planned.crm_id
-left join crm.customer as wished on planned.crm_id = wished.crm_id
+left join crm.customer as desired on planned.crm_id = desired.crm_id
 left join crm.syrve_state as state
     on planned.organization_id = state.organization_id and planned.customer_id = state.customer_id
 where planned.plan_id = %(plan_id)s and planned.state = 'planned';

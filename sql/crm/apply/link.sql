@@ -21,15 +21,15 @@ with kept as (
 
 select count(*) from kept;
 
-update crm.customer as wished
+update crm.customer as desired
 set customer_id = %(customer_id)s
 from crm.push_plan as planned
 where
     planned.plan_id = %(plan_id)s
     and planned.crm_id = %(crm_id)s
-    and wished.crm_id = planned.crm_id
-    and wished.organization_id = planned.organization_id
-    and wished.customer_id is not distinct from planned.customer_id;
+    and desired.crm_id = planned.crm_id
+    and desired.organization_id = planned.organization_id
+    and desired.customer_id is not distinct from planned.customer_id;
 
 insert into sync.roster as roster (organization_id, identity_kind, identity_value, source)
 values (%(organization_id)s, 'id', %(customer_id)s::text, 'crm push')

@@ -3,8 +3,8 @@
 -- no row yet get one number together, those that name only the phone too.
 update staging_crm as staged
 set reason = 'the row with this crm_id is about another customer'
-from crm.customer as wished
-where wished.crm_id = staged.crm_id and wished.customer_id <> staged.customer_id;
+from crm.customer as desired
+where desired.crm_id = staged.crm_id and desired.customer_id <> staged.customer_id;
 
 update staging_crm as staged
 set reason = 'an earlier line gives this crm_id to another customer'
@@ -19,11 +19,11 @@ where
 update staging_crm as staged
 set
     crm_id = (
-        select wished.crm_id
-        from crm.customer as wished
-        left join crm.push_state as known on wished.crm_id = known.crm_id
-        where wished.organization_id = staged.organization_id and wished.customer_id = staged.customer_id
-        order by known.joined_to is not null, wished.crm_id
+        select desired.crm_id
+        from crm.customer as desired
+        left join crm.push_state as known on desired.crm_id = known.crm_id
+        where desired.organization_id = staged.organization_id and desired.customer_id = staged.customer_id
+        order by known.joined_to is not null, desired.crm_id
         limit 1
     )
 where staged.crm_id is null and staged.customer_id is not null and staged.reason is null;
@@ -31,9 +31,9 @@ where staged.crm_id is null and staged.customer_id is not null and staged.reason
 with matched as (
     select
         staged.line,
-        wished.crm_id,
-        wished.customer_id,
-        wished.joined_to
+        desired.crm_id,
+        desired.customer_id,
+        desired.joined_to
     from staging_crm as staged
     inner join lateral (
         select
@@ -54,11 +54,11 @@ with matched as (
             known.organization_id = staged.organization_id
             and known.phone = staged.phone
             and known.phone_read = %(region)s || ' ' || written.phone
-    ) as wished on true
+    ) as desired on true
     where
         staged.crm_id is null
         and staged.reason is null
-        and (staged.customer_id is null or wished.customer_id is null)
+        and (staged.customer_id is null or desired.customer_id is null)
 ),
 
 judged as (

@@ -1,6 +1,6 @@
 -- Writes the memberships of a chunk, and tells how many it changed; of several lines about one membership the last counts.
 with category as (
-    insert into crm.customer_category as wish (crm_id, category_id, wanted)
+    insert into crm.customer_category as membership (crm_id, category_id, wanted)
     select distinct on (crm_id, category_id)
         crm_id,
         category_id,
@@ -10,12 +10,12 @@ with category as (
     order by crm_id asc, category_id asc, line desc
     on conflict (crm_id, category_id) do update
         set wanted = excluded.wanted
-        where wish.wanted <> excluded.wanted
-    returning wish.crm_id
+        where membership.wanted <> excluded.wanted
+    returning membership.crm_id
 ),
 
 card as (
-    insert into crm.customer_card as wish (crm_id, track, number, wanted)
+    insert into crm.customer_card as membership (crm_id, track, number, wanted)
     select distinct on (crm_id, card_track)
         crm_id,
         card_track,
@@ -25,20 +25,20 @@ card as (
     where card_track is not null
     order by crm_id asc, card_track asc, line desc
     on conflict (crm_id, track) do update
-        set wanted = excluded.wanted, number = coalesce(excluded.number, wish.number)
-        where wish.wanted <> excluded.wanted or wish.number is distinct from coalesce(excluded.number, wish.number)
-    returning wish.crm_id
+        set wanted = excluded.wanted, number = coalesce(excluded.number, membership.number)
+        where membership.wanted <> excluded.wanted or membership.number is distinct from coalesce(excluded.number, membership.number)
+    returning membership.crm_id
 ),
 
 program as (
-    insert into crm.customer_program as wish (crm_id, program_id)
+    insert into crm.customer_program as membership (crm_id, program_id)
     select distinct
         crm_id,
         program_id
     from staging_crm
     where program_id is not null
     on conflict do nothing
-    returning wish.crm_id
+    returning membership.crm_id
 )
 
 select count(*) as changed

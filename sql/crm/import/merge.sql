@@ -1,13 +1,13 @@
--- Writes a chunk of wishes into crm.customer, and gives how many rows it changed, and how many of these it made. What a line leaves empty stays as
+-- Writes a chunk of desired states into crm.customer, and gives how many rows it changed, and how many of these it made. What a line leaves empty stays as
 -- it is; of several lines about one customer the last value of each field counts; a row that has a customer keeps it. The rows are locked in the
 -- order of their key, for the memberships as well.
 select count(*)
 from (
     select 1
-    from crm.customer as wished
-    where wished.crm_id in (select staged.crm_id from staging_crm as staged)
-    order by wished.crm_id
-    for no key update of wished
+    from crm.customer as desired
+    where desired.crm_id in (select staged.crm_id from staging_crm as staged)
+    order by desired.crm_id
+    for no key update of desired
 ) as locked;
 
 with merged as (
@@ -61,7 +61,7 @@ next as (
 ),
 
 written as (
-    insert into crm.customer as wished (
+    insert into crm.customer as desired (
         crm_id, organization_id, customer_id, phone, name, surname, middle_name, email, birthday, sex, receives_order_status,
         receives_promo, clear
     )
@@ -96,14 +96,14 @@ written as (
             clear = excluded.clear
         where
         (
-            wished.customer_id, wished.phone, wished.name, wished.surname, wished.middle_name, wished.email, wished.birthday, wished.sex,
-            wished.receives_order_status, wished.receives_promo, wished.clear
+            desired.customer_id, desired.phone, desired.name, desired.surname, desired.middle_name, desired.email, desired.birthday, desired.sex,
+            desired.receives_order_status, desired.receives_promo, desired.clear
         )
         is distinct from (
             excluded.customer_id, excluded.phone, excluded.name, excluded.surname, excluded.middle_name, excluded.email, excluded.birthday,
             excluded.sex, excluded.receives_order_status, excluded.receives_promo, excluded.clear
         )
-    returning wished.xmax = 0 as is_new
+    returning desired.xmax = 0 as is_new
 )
 
 select

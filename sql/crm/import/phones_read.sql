@@ -1,13 +1,13 @@
 -- Notes the phones just read.
 insert into crm.push_state as known (crm_id, organization_id, customer_id, phone_read, phone)
 select
-    wished.crm_id,
-    wished.organization_id,
-    wished.customer_id,
-    %(region)s || ' ' || wished.phone as phone_read,
+    desired.crm_id,
+    desired.organization_id,
+    desired.customer_id,
+    %(region)s || ' ' || desired.phone as phone_read,
     read.phone
 from staging_phone as read
-inner join crm.customer as wished on read.crm_id = wished.crm_id and read.received = wished.phone
-order by wished.crm_id
+inner join crm.customer as desired on read.crm_id = desired.crm_id and read.received = desired.phone
+order by desired.crm_id
 on conflict (crm_id) do update
     set phone_read = excluded.phone_read, phone = excluded.phone;

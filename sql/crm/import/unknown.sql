@@ -4,7 +4,7 @@ where
     staged.crm_id is not null
     and not exists (
         select 1
-        from crm.customer as wished
-        where wished.crm_id = staged.crm_id and wished.organization_id = staged.organization_id
+        from crm.customer as desired
+        where desired.crm_id = staged.crm_id and desired.organization_id = staged.organization_id
     )
 returning staged.line;

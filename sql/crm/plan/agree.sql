@@ -5,12 +5,12 @@ with base as (
         subject.crm_id,
         subject.agreed_version,
         coalesce(
-            jsonb_object_agg(wish.key, case when wish.verdict = 'equal' then wish.wanted else wish.agreed end)
-            filter (where wish.verdict = 'equal' or wish.has_agreed),
+            jsonb_object_agg(change.key, case when change.verdict = 'equal' then change.wanted else change.agreed end)
+            filter (where change.verdict = 'equal' or change.has_agreed),
             '{}'
         ) as agreed
     from staging_subject as subject
-    left join staging_wish as wish on subject.crm_id = wish.crm_id
+    left join staging_change as change on subject.crm_id = change.crm_id
     where subject.kind = 'update' and not exists (select 1 from staging_same as same where same.crm_id = subject.crm_id)
     group by subject.crm_id, subject.agreed_version
 )

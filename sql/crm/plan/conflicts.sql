@@ -8,31 +8,31 @@ where
     and subject.kind in ('create', 'update')
     and not exists (
         select 1
-        from staging_wish as wish
+        from staging_change as change
         where
-            wish.crm_id = open.crm_id
-            and wish.key = open.field
-            and wish.verdict = 'conflict'
-            and wish.wanted is not distinct from open.crm_value
-            and wish.mirrored is not distinct from open.syrve_value
+            change.crm_id = open.crm_id
+            and change.key = open.field
+            and change.verdict = 'conflict'
+            and change.wanted is not distinct from open.crm_value
+            and change.mirrored is not distinct from open.syrve_value
     );
 
 insert into crm.conflict as open (
     crm_id, organization_id, customer_id, field, crm_value, syrve_value, agreed_value, policy, outcome
 )
 select
-    wish.crm_id,
+    change.crm_id,
     subject.organization_id,
     subject.customer_id,
-    wish.key,
-    wish.wanted,
-    wish.mirrored,
-    wish.agreed,
-    wish.policy,
-    wish.outcome
-from staging_wish as wish
-inner join staging_subject as subject on wish.crm_id = subject.crm_id
-where wish.verdict = 'conflict'
+    change.key,
+    change.wanted,
+    change.mirrored,
+    change.agreed,
+    change.policy,
+    change.outcome
+from staging_change as change
+inner join staging_subject as subject on change.crm_id = subject.crm_id
+where change.verdict = 'conflict'
 on conflict (crm_id, field) where closed_at is null do update
     set policy = excluded.policy, outcome = excluded.outcome
     where (open.policy, open.outcome) is distinct from (excluded.policy, excluded.outcome);

@@ -6,33 +6,33 @@ insert into staging_mass (organization_id, field, looked, affected, allowed)
 with sent as (
     select
         subject.organization_id,
-        wish.field,
-        count(distinct wish.crm_id) as affected
-    from staging_wish as wish
-    inner join staging_subject as subject on wish.crm_id = subject.crm_id
+        change.field,
+        count(distinct change.crm_id) as affected
+    from staging_change as change
+    inner join staging_subject as subject on change.crm_id = subject.crm_id
     where
-        wish.is_sent
+        change.is_sent
         and subject.kind = 'update'
         and not exists (
             select 1
             from crm.push_held_back as held
             inner join sync.breaker as breaker on held.breaker_id = breaker.breaker_id
             where
-                held.crm_id = wish.crm_id
-                and held.key = wish.key
-                and (held.wanted is not distinct from wish.wanted)
+                held.crm_id = change.crm_id
+                and held.key = change.key
+                and (held.wanted is not distinct from change.wanted)
                 and breaker.decision in ('let_through', 'dropped')
         )
-    group by subject.organization_id, wish.field
+    group by subject.organization_id, change.field
 ),
 
 managed as (
     select
-        wished.organization_id,
+        desired.organization_id,
         count(*) as customers
-    from crm.customer as wished
-    where wished.customer_id is not null and wished.organization_id in (select sent.organization_id from sent)
-    group by wished.organization_id
+    from crm.customer as desired
+    where desired.customer_id is not null and desired.organization_id in (select sent.organization_id from sent)
+    group by desired.organization_id
 )
 
 select
@@ -74,42 +74,42 @@ order by organization_id, field
 on conflict (organization_id, kind, field) where decision is null do nothing;
 
 -- What was dropped is not sent; what is held is written down.
-update staging_wish as wish
+update staging_change as change
 set is_sent = false
 from crm.push_held_back as held
 inner join sync.breaker as breaker on held.breaker_id = breaker.breaker_id
 where
-    held.crm_id = wish.crm_id
-    and held.key = wish.key
-    and (held.wanted is not distinct from wish.wanted)
+    held.crm_id = change.crm_id
+    and held.key = change.key
+    and (held.wanted is not distinct from change.wanted)
     and breaker.decision = 'dropped'
-    and wish.is_sent;
+    and change.is_sent;
 
 insert into staging_held (crm_id, key, breaker_id, wanted)
 select
-    wish.crm_id,
-    wish.key,
+    change.crm_id,
+    change.key,
     breaker.breaker_id,
-    wish.wanted
-from staging_wish as wish
-inner join staging_subject as subject on wish.crm_id = subject.crm_id
+    change.wanted
+from staging_change as change
+inner join staging_subject as subject on change.crm_id = subject.crm_id
 inner join sync.breaker as breaker
     on
         subject.organization_id = breaker.organization_id
-        and wish.field = breaker.field
+        and change.field = breaker.field
         and breaker.kind = 'push'
         and breaker.decision is null
 where
-    wish.is_sent
+    change.is_sent
     and subject.kind = 'update'
     and not exists (
         select 1
         from crm.push_held_back as held
         inner join sync.breaker as decided on held.breaker_id = decided.breaker_id
         where
-            held.crm_id = wish.crm_id
-            and held.key = wish.key
-            and (held.wanted is not distinct from wish.wanted)
+            held.crm_id = change.crm_id
+            and held.key = change.key
+            and (held.wanted is not distinct from change.wanted)
             and decided.decision = 'let_through'
     );
 
@@ -120,8 +120,8 @@ where
     and subject.kind = 'update'
     and not exists (
         select 1
-        from staging_wish as wish
-        where wish.crm_id = held.crm_id and wish.key = held.key and (wish.wanted is not distinct from held.wanted)
+        from staging_change as change
+        where change.crm_id = held.crm_id and change.key = held.key and (change.wanted is not distinct from held.wanted)
     );
 
 insert into crm.push_held_back as held (crm_id, key, organization_id, breaker_id, wanted)
@@ -145,9 +145,9 @@ update staging_subject as subject
 set kind = 'held'
 where subject.crm_id in (select staged.crm_id from staging_held as staged);
 
-delete from staging_wish as wish
+delete from staging_change as change
 using staging_subject as subject
-where wish.crm_id = subject.crm_id and subject.kind = 'held';
+where change.crm_id = subject.crm_id and subject.kind = 'held';
 
 select
     staged.breaker_id,

@@ -7,18 +7,18 @@ with twin as (
         candidate.crm_id,
         coalesce(
             case
-                when wished.customer_id is not null
+                when desired.customer_id is not null
                     then (
                         select other.crm_id
                         from crm.customer as other
                         left join crm.push_state as known_other on other.crm_id = known_other.crm_id
-                        where other.organization_id = wished.organization_id and other.customer_id = wished.customer_id
+                        where other.organization_id = desired.organization_id and other.customer_id = desired.customer_id
                         order by known_other.joined_to is not null, coalesce(known_other.agreed, '{}') = '{}', other.crm_id
                         limit 1
                     )
             end,
             case
-                when wished.customer_id is null and known.phone is not null
+                when desired.customer_id is null and known.phone is not null
                     then (
                         select min(other.crm_id)
                         from crm.push_state as other
@@ -32,7 +32,7 @@ with twin as (
             end
         ) as kept_id
     from staging_candidate as candidate
-    inner join crm.customer as wished on candidate.crm_id = wished.crm_id
+    inner join crm.customer as desired on candidate.crm_id = desired.crm_id
     inner join crm.push_state as known on candidate.crm_id = known.crm_id
 )
 
@@ -49,10 +49,10 @@ select
     joined.kept_id,
     jsonb_object_agg(
         said.key, said.value
-        order by case when said.value = '"false"' then 'infinity' else greatest(wished.edited_at, wished.memberships_edited_at) end
+        order by case when said.value = '"false"' then 'infinity' else greatest(desired.edited_at, desired.memberships_edited_at) end
     ) as fields
 from staging_join as joined
-inner join crm.customer as wished on joined.crm_id = wished.crm_id
+inner join crm.customer as desired on joined.crm_id = desired.crm_id
 inner join crm.push_state as known on joined.crm_id = known.crm_id
 inner join crm.customer as kept on joined.kept_id = kept.crm_id
 inner join crm.desired_state as kept_desired on joined.kept_id = kept_desired.crm_id
@@ -67,7 +67,7 @@ where
         not kept_desired.fields ? said.key
         or case
             when said.key in ('receives_promo', 'receives_order_status') then said.value = '"false"'
-            else greatest(wished.edited_at, wished.memberships_edited_at) > greatest(kept.edited_at, kept.memberships_edited_at)
+            else greatest(desired.edited_at, desired.memberships_edited_at) > greatest(kept.edited_at, kept.memberships_edited_at)
         end
     )
 group by joined.kept_id;
@@ -124,7 +124,7 @@ set
 from locked
 where kept.crm_id = locked.crm_id;
 
-insert into crm.customer_category as wish (crm_id, category_id, wanted)
+insert into crm.customer_category as membership (crm_id, category_id, wanted)
 select
     taken.kept_id,
     split_part(said.key, ':', 2)::uuid as category_id,
@@ -136,7 +136,7 @@ order by taken.kept_id, said.key
 on conflict (crm_id, category_id) do update
     set wanted = excluded.wanted;
 
-insert into crm.customer_card as wish (crm_id, track, number, wanted)
+insert into crm.customer_card as membership (crm_id, track, number, wanted)
 select
     taken.kept_id,
     substr(said.key, 6) as track,
@@ -154,7 +154,7 @@ order by taken.kept_id, said.key
 on conflict (crm_id, track) do update
     set wanted = excluded.wanted;
 
-insert into crm.customer_program as wish (crm_id, program_id)
+insert into crm.customer_program as membership (crm_id, program_id)
 select
     taken.kept_id,
     split_part(said.key, ':', 2)::uuid as program_id

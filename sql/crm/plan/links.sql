@@ -8,22 +8,22 @@ insert into staging_standing (crm_id, standing, target_id, phone, is_by_mirror)
 with unknown as (
     select
         candidate.crm_id,
-        wished.organization_id,
-        wished.edited_at,
+        desired.organization_id,
+        desired.edited_at,
         coalesce(known.phone, own.phone) as phone,
         own.customer_id as deleted_id,
         own.fetched_at as deleted_at,
-        wished.customer_id is not null as is_linked
+        desired.customer_id is not null as is_linked
     from staging_candidate as candidate
-    inner join crm.customer as wished on candidate.crm_id = wished.crm_id
+    inner join crm.customer as desired on candidate.crm_id = desired.crm_id
     inner join crm.push_state as known on candidate.crm_id = known.crm_id
     left join syrve.customer as linked
-        on wished.organization_id = linked.organization_id and wished.customer_id = linked.customer_id
+        on desired.organization_id = linked.organization_id and desired.customer_id = linked.customer_id
     left join syrve.customer as own
         on linked.organization_id = own.organization_id and linked.customer_id = own.customer_id and own.is_deleted
     where
         (
-            wished.customer_id is null
+            desired.customer_id is null
             or linked.is_deleted
             or (known.link_phone is not null and linked.phone is distinct from known.link_phone)
         )
@@ -116,16 +116,16 @@ where staged.standing in ('link', 'unlink') and known.crm_id = staged.crm_id;
 
 with locked as materialized (
     select
-        wished.crm_id,
+        desired.crm_id,
         staged.target_id
-    from crm.customer as wished
-    inner join staging_standing as staged on wished.crm_id = staged.crm_id
+    from crm.customer as desired
+    inner join staging_standing as staged on desired.crm_id = staged.crm_id
     where staged.standing in ('link', 'unlink')
-    order by wished.crm_id
-    for no key update of wished
+    order by desired.crm_id
+    for no key update of desired
 )
 
-update crm.customer as wished
+update crm.customer as desired
 set customer_id = locked.target_id
 from locked
-where wished.crm_id = locked.crm_id;
+where desired.crm_id = locked.crm_id;

@@ -3,21 +3,21 @@
 -- of a range that is reserved for fiction and nobody has; the next plans bring all of them to what the CRM wants.
 with recursive waiting as (
     select
-        wish.crm_id,
+        change.crm_id,
         min(giving.crm_id) as holder_id
-    from staging_wish as wish
-    inner join staging_subject as subject on wish.crm_id = subject.crm_id
+    from staging_change as change
+    inner join staging_subject as subject on change.crm_id = subject.crm_id
     inner join syrve.customer as holder
         on
             subject.organization_id = holder.organization_id
-            and wish.wanted = holder.phone
+            and change.wanted = holder.phone
             and subject.customer_id is distinct from holder.customer_id
             and not holder.is_deleted
     inner join staging_subject as giving
         on holder.organization_id = giving.organization_id and holder.customer_id = giving.customer_id
-    inner join staging_wish as given on giving.crm_id = given.crm_id and given.key = 'phone'
-    where wish.key = 'phone' and wish.is_sent and given.is_sent and given.mirrored = wish.wanted
-    group by wish.crm_id
+    inner join staging_change as given on giving.crm_id = given.crm_id and given.key = 'phone'
+    where change.key = 'phone' and change.is_sent and given.is_sent and given.mirrored = change.wanted
+    group by change.crm_id
 ),
 
 chain as (
@@ -39,11 +39,11 @@ chain as (
 ),
 
 stepping as (
-    update staging_wish as wish
-    set placeholder = '+120255501' || lpad(mod(wish.crm_id, 100)::text, 2, '0')
+    update staging_change as change
+    set placeholder = '+120255501' || lpad(mod(change.crm_id, 100)::text, 2, '0')
     from chain
-    where wish.crm_id = chain.first_id and wish.key = 'phone' and chain.at_id = chain.first_id and chain.first_id = chain.lowest_id
-    returning wish.crm_id
+    where change.crm_id = chain.first_id and change.key = 'phone' and chain.at_id = chain.first_id and chain.first_id = chain.lowest_id
+    returning change.crm_id
 )
 
 update staging_subject as subject

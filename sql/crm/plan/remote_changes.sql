@@ -6,22 +6,22 @@ where
     and subject.kind in ('create', 'update')
     and not exists (
         select 1
-        from staging_wish as wish
-        where wish.crm_id = shown.crm_id and wish.key = shown.field and wish.verdict = 'remote'
+        from staging_change as change
+        where change.crm_id = shown.crm_id and change.key = shown.field and change.verdict = 'remote'
     );
 
 insert into crm.remote_change as shown (crm_id, field, organization_id, customer_id, crm_value, syrve_value, seen_at)
 select
-    wish.crm_id,
-    wish.key,
+    change.crm_id,
+    change.key,
     subject.organization_id,
     subject.customer_id,
-    wish.wanted,
-    wish.mirrored,
+    change.wanted,
+    change.mirrored,
     subject.fetched_at
-from staging_wish as wish
-inner join staging_subject as subject on wish.crm_id = subject.crm_id
-where wish.verdict = 'remote'
+from staging_change as change
+inner join staging_subject as subject on change.crm_id = subject.crm_id
+where change.verdict = 'remote'
 on conflict (crm_id, field) do update
     set crm_value = excluded.crm_value, syrve_value = excluded.syrve_value, seen_at = excluded.seen_at
     where (shown.crm_value, shown.syrve_value) is distinct from (excluded.crm_value, excluded.syrve_value);
@@ -31,8 +31,8 @@ with settled as (
         subject.organization_id,
         'crm_id ' || subject.crm_id as identity
     from staging_subject as subject
-    left join staging_wish as wish on subject.crm_id = wish.crm_id and wish.verdict = 'remote'
-    where subject.kind = 'update' and wish.crm_id is null
+    left join staging_change as change on subject.crm_id = change.crm_id and change.verdict = 'remote'
+    where subject.kind = 'update' and change.crm_id is null
 )
 
 update sync.reject as finding

@@ -1,22 +1,22 @@
 -- Writes the plan: the exact change of each customer, at most as many customers as the limit.
 with sent as (
     select
-        wish.crm_id,
+        change.crm_id,
         jsonb_object_agg(
-            wish.key,
-            jsonb_build_object('from', wish.actual, 'to', coalesce(wish.placeholder, wish.wanted))
+            change.key,
+            jsonb_build_object('from', change.actual, 'to', coalesce(change.placeholder, change.wanted))
             || case
-                when wish.field = 'card' then jsonb_build_object('number', coalesce(nullif(card.number, ''), card.track))
-                when wish.field in ('receives_promo', 'receives_order_status') then jsonb_build_object('expected', wish.mirrored)
+                when change.field = 'card' then jsonb_build_object('number', coalesce(nullif(card.number, ''), card.track))
+                when change.field in ('receives_promo', 'receives_order_status') then jsonb_build_object('expected', change.mirrored)
                 else '{}'
             end
         ) as changes,
-        bool_or(strpos(wish.key, ':') = 0) as has_fields
-    from staging_wish as wish
+        bool_or(strpos(change.key, ':') = 0) as has_fields
+    from staging_change as change
     left join crm.customer_card as card
-        on wish.field = 'card' and wish.crm_id = card.crm_id and wish.key = 'card:' || card.track
-    where wish.is_sent
-    group by wish.crm_id
+        on change.field = 'card' and change.crm_id = card.crm_id and change.key = 'card:' || card.track
+    where change.is_sent
+    group by change.crm_id
 )
 
 insert into crm.push_plan (

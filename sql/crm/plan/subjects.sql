@@ -6,12 +6,12 @@ insert into staging_subject (
 )
 with judged as (
     select
-        wished.crm_id,
-        wished.organization_id,
-        wished.customer_id,
+        desired.crm_id,
+        desired.organization_id,
+        desired.customer_id,
         known.phone,
-        wished.edited_at,
-        wished.memberships_edited_at,
+        desired.edited_at,
+        desired.memberships_edited_at,
         mirrored.fetched_at,
         mirrored.field_changed_at,
         known.joined_to is not null as is_joined,
@@ -20,42 +20,42 @@ with judged as (
         known.agreed_version,
         known.pushed,
         case
-            when wished.customer_id is null and known.phone is null then 'has neither an id nor a usable phone'
+            when desired.customer_id is null and known.phone is null then 'has neither an id nor a usable phone'
             when known.phone_read is not null and known.phone is null then 'phone is no possible number in region ' || %(region)s
             when standing.standing = 'gone' and not coalesce(mirrored.is_deleted, false)
                 then 'the mirror has a deleted customer with this phone, and Syrve finds nobody under it'
             when mirrored.is_deleted and coalesce(standing.standing, '') <> 'look_up' then 'the customer is deleted in Syrve'
             when
-                wished.customer_id is not null
+                desired.customer_id is not null
                 and mirrored.customer_id is null
                 and known.pushed is null
                 and exists (
                     select 1
                     from sync.roster as roster
                     where
-                        roster.organization_id = wished.organization_id
+                        roster.organization_id = desired.organization_id
                         and roster.identity_kind = 'id'
-                        and roster.identity_value = wished.customer_id::text
+                        and roster.identity_value = desired.customer_id::text
                         and roster.outcome = 'not_found'
                 )
                 then 'Syrve knows no customer with this id'
-            when not wished.birthday between date '1900-01-02' and current_date then 'birthday is not a possible one'
-            when greatest(length(wished.name), length(wished.surname), length(wished.middle_name), length(wished.email)) > 1000
+            when not desired.birthday between date '1900-01-02' and current_date then 'birthday is not a possible one'
+            when greatest(length(desired.name), length(desired.surname), length(desired.middle_name), length(desired.email)) > 1000
                 then 'a text is longer than 1,000 characters'
             when
-                ('name' = any(wished.clear) and crm.written_text(wished.name) is not null)
-                or ('surname' = any(wished.clear) and crm.written_text(wished.surname) is not null)
-                or ('middle_name' = any(wished.clear) and crm.written_text(wished.middle_name) is not null)
-                or ('email' = any(wished.clear) and crm.written_text(wished.email) is not null)
+                ('name' = any(desired.clear) and crm.written_text(desired.name) is not null)
+                or ('surname' = any(desired.clear) and crm.written_text(desired.surname) is not null)
+                or ('middle_name' = any(desired.clear) and crm.written_text(desired.middle_name) is not null)
+                or ('email' = any(desired.clear) and crm.written_text(desired.email) is not null)
                 then 'a field is both set and to be emptied'
         end as reason,
         mirrored.customer_id is not null as is_mirrored
     from staging_candidate as candidate
-    inner join crm.customer as wished on candidate.crm_id = wished.crm_id
+    inner join crm.customer as desired on candidate.crm_id = desired.crm_id
     inner join crm.push_state as known on candidate.crm_id = known.crm_id
     left join staging_standing as standing on candidate.crm_id = standing.crm_id
     left join syrve.customer as mirrored
-        on wished.organization_id = mirrored.organization_id and wished.customer_id = mirrored.customer_id
+        on desired.organization_id = mirrored.organization_id and desired.customer_id = mirrored.customer_id
 )
 
 select

@@ -1,7 +1,7 @@
 -- Forgets what is known about rows that the CRM has deleted.
 with gone as (
     delete from crm.push_state as known
-    where not exists (select 1 from crm.customer as wished where wished.crm_id = known.crm_id)
+    where not exists (select 1 from crm.customer as desired where desired.crm_id = known.crm_id)
     returning known.crm_id
 ),
 
@@ -10,7 +10,7 @@ parted as (
     set joined_to = null, joined_fields = null, is_settled = false
     where
         known.joined_to in (select gone.crm_id from gone)
-        and exists (select 1 from crm.customer as wished where wished.crm_id = known.crm_id)
+        and exists (select 1 from crm.customer as desired where desired.crm_id = known.crm_id)
 ),
 
 unheld as (

@@ -1,4 +1,4 @@
--- Refuses rows with a change that the connection's dialect cannot carry: half of a wish is not sent.
+-- Refuses rows with a change that the connection's dialect cannot carry: half of a desired state is not sent.
 update staging_subject as subject
 set kind = 'refused', reason = unsupported.reason
 from (
@@ -12,7 +12,7 @@ from (
                 else 'taking a customer out of a category needs the dialect cloud'
             end
         ) as reason
-    from staging_wish
+    from staging_change
     where
         is_sent
         and (
@@ -24,6 +24,6 @@ from (
 ) as unsupported
 where subject.crm_id = unsupported.crm_id;
 
-delete from staging_wish as wish
+delete from staging_change as change
 using staging_subject as subject
-where wish.crm_id = subject.crm_id and subject.kind in ('refused', 'waits');
+where change.crm_id = subject.crm_id and subject.kind in ('refused', 'waits');

@@ -1,4 +1,4 @@
-"""A CRM's part in the demo: four wishes by plain SQL, what the push made of them, and what the simulated Syrve has in the end."""
+"""A CRM's part in the demo: four desired states by plain SQL, the outcome of their push, and what the simulated Syrve has in the end."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,18 +31,18 @@ OUTCOME = """
         coalesce(planned.state, ''),
         coalesce((
             select string_agg(conflict.field || ': ' || conflict.outcome, ', ') from crm.conflict
-            where conflict.crm_id = wished.crm_id and conflict.closed_at is null
+            where conflict.crm_id = desired.crm_id and conflict.closed_at is null
         ), '')
-    from crm.customer as wished
+    from crm.customer as desired
     left join crm.push_plan as planned
-        on wished.crm_id = planned.crm_id
+        on desired.crm_id = planned.crm_id
         and planned.plan_id = (select max(plan_id) from crm.push_plan_summary where run_id = %(run_id)s)
-    where wished.crm_id = %(crm_id)s
+    where desired.crm_id = %(crm_id)s
 """
 
 
 @dataclass(frozen=True)
-class Wish:
+class DesiredState:
     """A row of the CRM; `key` is how Syrve is asked about the guest, `wanted` what it must answer after the push."""
 
     title: str
@@ -54,23 +54,23 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class WishOutcome:
-    """What was planned for a wish (action, names of fields), what came of it, and its open conflicts."""
+class DesiredStateOutcome:
+    """What was planned for a desired state (action, names of fields), the outcome, and its open conflicts."""
 
-    wish: Wish
+    desired: DesiredState
     action: str
     fields: str
     state: str
     conflict: str
 
     @property
-    def told(self) -> tuple[str, str, str, str]:
-        """The outcome without the wish."""
+    def result(self) -> tuple[str, str, str, str]:
+        """The outcome without the desired state."""
         return self.action, self.fields, self.state, self.conflict
 
 
-def write_wishes(warehouse: Warehouse) -> list[Wish]:
-    """Write four wishes in one transaction: a new guest, another name, a category more, another phone."""
+def write_desired_states(warehouse: Warehouse) -> list[DesiredState]:
+    """Write four desired states in one transaction: a new guest, another name, a category more, another phone."""
     with warehouse.cursor() as cursor:
         guests = []
         for offset in range(3):
@@ -80,7 +80,7 @@ def write_wishes(warehouse: Warehouse) -> list[Wish]:
         cursor.execute(CATEGORY_FOR, {"organization_id": member[0], "customer_id": member[1]})
         (category_id,) = cursor.fetchone()
         return [
-            Wish(
+            DesiredState(
                 "a new guest",
                 _insert(cursor, organization_id=organization_id, phone=NEW_PHONE, name=NEW_NAME, receives_promo=False),
                 organization_id,
@@ -88,7 +88,7 @@ def write_wishes(warehouse: Warehouse) -> list[Wish]:
                 {"name": NEW_NAME},
                 ("create", "name, phone, receives_promo", "pushed", ""),
             ),
-            Wish(
+            DesiredState(
                 "another name",
                 _insert(cursor, organization_id=named[0], customer_id=named[1], name=NEW_NAME),
                 named[0],
@@ -96,7 +96,7 @@ def write_wishes(warehouse: Warehouse) -> list[Wish]:
                 {"name": NEW_NAME, "phone": named[3]},
                 ("update", "name", "pushed", "name: crm"),
             ),
-            Wish(
+            DesiredState(
                 "a category more",
                 _insert_member(cursor, member, category_id),
                 member[0],
@@ -104,7 +104,7 @@ def write_wishes(warehouse: Warehouse) -> list[Wish]:
                 {"name": member[2], "category": category_id},
                 ("memberships", "category", "pushed", ""),
             ),
-            Wish(
+            DesiredState(
                 "another phone",
                 _insert(cursor, organization_id=phoned[0], customer_id=phoned[1], phone=OTHER_PHONE),
                 phoned[0],
@@ -115,37 +115,45 @@ def write_wishes(warehouse: Warehouse) -> list[Wish]:
         ]
 
 
-def read_outcomes(warehouse: Warehouse, run_id: str, wishes: Sequence[Wish]) -> list[WishOutcome]:
-    """Read what a push made of the wishes."""
+def read_outcomes(
+    warehouse: Warehouse, run_id: str, desired_states: Sequence[DesiredState]
+) -> list[DesiredStateOutcome]:
+    """Read the outcomes of a push of the desired states."""
     outcomes = []
     with warehouse.cursor() as cursor:
-        for wish in wishes:
-            cursor.execute(OUTCOME, {"run_id": run_id, "crm_id": wish.crm_id})
-            outcomes.append(WishOutcome(wish, *cursor.fetchone()))
+        for desired in desired_states:
+            cursor.execute(OUTCOME, {"run_id": run_id, "crm_id": desired.crm_id})
+            outcomes.append(DesiredStateOutcome(desired, *cursor.fetchone()))
     return outcomes
 
 
-def ask_syrve(base_url: str, api_login: str, wishes: Sequence[Wish]) -> list[dict[str, Any]]:
-    """Ask Syrve itself about the guest of each wish, as any client would; returns its answers."""
+def ask_syrve(base_url: str, api_login: str, desired_states: Sequence[DesiredState]) -> list[dict[str, Any]]:
+    """Look up the guest of each desired state in Syrve, as any client would; returns its answers."""
     with signed_in(base_url, api_login) as syrve:
         path = "loyalty/iiko/customer/info"
-        return [syrve.ask(path, {"organizationId": wish.organization_id} | wish.key) for wish in wishes]
+        return [
+            syrve.ask(path, {"organizationId": desired.organization_id} | desired.key) for desired in desired_states
+        ]
 
 
-def check_push(outcomes: Sequence[WishOutcome], answers: Sequence[dict[str, Any]]) -> None:
-    """Raise StackError where the push did anything else with a wish than it should, or Syrve does not have what was wished."""
+def check_push(outcomes: Sequence[DesiredStateOutcome], answers: Sequence[dict[str, Any]]) -> None:
+    """Raise StackError if a desired state was pushed in another way than expected, or Syrve does not have it afterwards."""
     for outcome, answer in zip(outcomes, answers, strict=True):
-        wish = outcome.wish
-        if outcome.told != wish.expected:
-            raise StackError(f"Of the wish for {wish.title} came {outcome.told}, where {wish.expected} was to come")
+        desired = outcome.desired
+        if outcome.result != desired.expected:
+            raise StackError(
+                f"The desired state for {desired.title} came to {outcome.result}, not to {desired.expected}"
+            )
         categories = [category["id"] for category in answer["categories"]]
         wrong = [
             name
-            for name, value in wish.wanted.items()
+            for name, value in desired.wanted.items()
             if not (value in categories if name == "category" else answer[name] == value)
         ]
         if wrong:
-            raise StackError(f"After the wish for {wish.title} Syrve has another {', '.join(wrong)} than it should")
+            raise StackError(
+                f"After the push of the desired state for {desired.title} Syrve has another {', '.join(wrong)} than it should"
+            )
 
 
 def _insert(cursor: Any, **columns: object) -> int:

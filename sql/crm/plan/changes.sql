@@ -9,21 +9,21 @@
 --
 -- Where a push has been acknowledged and no look-up has shown it yet, the mirror is older than the agreement, which then stands for it. So
 -- it does for programmes: Syrve shows at most one of them.
-insert into staging_wish (crm_id, key, field, wanted, has_agreed, agreed, actual, mirrored, policy, verdict, outcome, is_sent)
-with wish as (
+insert into staging_change (crm_id, key, field, wanted, has_agreed, agreed, actual, mirrored, policy, verdict, outcome, is_sent)
+with change as (
     select
         subject.*,
-        wished.key,
-        split_part(wished.key, ':', 1) as field,
-        wished.value as wanted,
-        subject.agreed ? wished.key as has_agreed,
-        subject.agreed ->> wished.key as agreed_value,
-        coalesce(state.fields ->> wished.key, case when strpos(wished.key, ':') > 0 then 'false' end) as actual
+        each_field.key,
+        split_part(each_field.key, ':', 1) as field,
+        each_field.value as wanted,
+        subject.agreed ? each_field.key as has_agreed,
+        subject.agreed ->> each_field.key as agreed_value,
+        coalesce(state.fields ->> each_field.key, case when strpos(each_field.key, ':') > 0 then 'false' end) as actual
     from staging_subject as subject
     inner join crm.desired_state as desired on subject.crm_id = desired.crm_id
     left join crm.syrve_state as state
         on subject.organization_id = state.organization_id and subject.customer_id = state.customer_id
-    cross join lateral jsonb_each_text(desired.fields) as wished
+    cross join lateral jsonb_each_text(desired.fields) as each_field
     where
         subject.kind in ('create', 'update')
         and not exists (select 1 from staging_same as same where same.crm_id = subject.crm_id)
@@ -31,13 +31,13 @@ with wish as (
 
 compared as (
     select
-        wish.*,
+        change.*,
         case
-            when coalesce(wish.pushed ? wish.key, false) and wish.has_agreed then wish.agreed_value
-            when wish.field = 'program' and wish.actual = 'false' and wish.has_agreed then wish.agreed_value
-            else wish.actual
+            when coalesce(change.pushed ? change.key, false) and change.has_agreed then change.agreed_value
+            when change.field = 'program' and change.actual = 'false' and change.has_agreed then change.agreed_value
+            else change.actual
         end as mirrored
-    from wish
+    from change
 ),
 
 judged as (
@@ -110,7 +110,7 @@ select
 from decided;
 
 -- Syrve turns promotional messages on for new guests unless told otherwise: nobody gets them whose agreement the CRM does not state.
-insert into staging_wish (crm_id, key, field, wanted, has_agreed, verdict, is_sent)
+insert into staging_change (crm_id, key, field, wanted, has_agreed, verdict, is_sent)
 select
     subject.crm_id,
     'receives_promo' as key,

@@ -8,11 +8,11 @@ import pytest
 from rich.console import Console
 
 from devstack.counts import Warehouse
+from devstack.desired_states import DesiredState, DesiredStateOutcome, check_push, read_outcomes
 from devstack.errors import StackError
 from devstack.report import push_table
-from devstack.wishes import Wish, WishOutcome, check_push, read_outcomes
 
-WISH = Wish(
+DESIRED = DesiredState(
     "a category more",
     1,
     "organization",
@@ -20,11 +20,11 @@ WISH = Wish(
     {"name": "Anna", "category": "vip"},
     ("memberships", "category", "pushed", ""),
 )
-OUTCOME = WishOutcome(WISH, *WISH.expected)
+OUTCOME = DesiredStateOutcome(DESIRED, *DESIRED.expected)
 ANSWER: dict[str, Any] = {"name": "Anna", "categories": [{"id": "vip"}, {"id": "other"}]}
 
 
-def test_what_was_wished_planned_and_done_stands_in_one_row_without_values() -> None:
+def test_desired_planned_and_outcome_are_one_row_without_values() -> None:
     console = Console(file=io.StringIO(), width=80)
     console.print(push_table([OUTCOME]))
     assert isinstance(console.file, io.StringIO)
@@ -32,7 +32,7 @@ def test_what_was_wished_planned_and_done_stands_in_one_row_without_values() -> 
     assert row.split() == ["a", "category", "more", "memberships", "category", "pushed"]
 
 
-def test_the_demo_fails_when_a_wish_came_to_anything_else() -> None:
+def test_demo_fails_when_a_desired_state_has_another_outcome() -> None:
     check_push([OUTCOME], [ANSWER])
     for wrong in (
         replace(OUTCOME, state="failed"),
@@ -40,7 +40,7 @@ def test_the_demo_fails_when_a_wish_came_to_anything_else() -> None:
         replace(OUTCOME, fields="category, name"),
         replace(OUTCOME, conflict="name: crm"),
     ):
-        with pytest.raises(StackError, match="wish for a category more"):
+        with pytest.raises(StackError, match="desired state for a category more"):
             check_push([wrong], [ANSWER])
 
 
@@ -50,12 +50,12 @@ def test_the_demo_fails_when_syrve_has_something_else_in_the_end() -> None:
             check_push([OUTCOME], [ANSWER | wrong])
 
 
-def test_a_wish_that_no_plan_has_is_told_as_nothing_planned(warehouse_dsn: str) -> None:
+def test_desired_state_in_no_plan_is_reported_as_nothing_planned(warehouse_dsn: str) -> None:
     warehouse = Warehouse(warehouse_dsn)
     with warehouse.cursor() as cursor:
         cursor.execute("insert into crm.customer (organization_id) values (gen_random_uuid()) returning crm_id")
         (crm_id,) = cursor.fetchone()
 
-    [outcome] = read_outcomes(warehouse, "run", [replace(WISH, crm_id=crm_id)])
+    [outcome] = read_outcomes(warehouse, "run", [replace(DESIRED, crm_id=crm_id)])
 
-    assert outcome.told == ("nothing", "", "", "")
+    assert outcome.result == ("nothing", "", "", "")
