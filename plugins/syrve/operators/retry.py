@@ -46,16 +46,16 @@ class SyrveRetryPolicy(RetryPolicy):
         if isinstance(exception, AirflowNotFoundException):
             return RetryDecision.fail(reason="Airflow has no such connection: a retry cannot help")
         name = type(exception).__name__
-        is_ours = isinstance(exception, SyrveProviderError)
-        if is_ours and exception.retry_after_seconds is None:
+        ours = exception if isinstance(exception, SyrveProviderError) else None
+        if ours is not None and ours.retry_after_seconds is None:
             return RetryDecision.fail(reason=f"{name}: a retry cannot help")
         failures = _count_failure(context, try_number, max_tries)
         if failures >= FAILURES_AT_MOST:
             return RetryDecision.fail(reason=f"{name}: the task has failed {failures} times")
         wait_seconds = min(FIRST_WAIT_SECONDS * 2 ** (failures - 1), LONGEST_WAIT_SECONDS)
-        if is_ours:
-            asked_wait_seconds: float = getattr(exception, "wait_seconds", None) or 0  # of `RateLimited`
-            wait_seconds = max(exception.retry_after_seconds or 0, asked_wait_seconds)
+        if ours is not None:
+            asked_wait_seconds: float = getattr(ours, "wait_seconds", None) or 0  # of `RateLimited`
+            wait_seconds = max(ours.retry_after_seconds or 0, asked_wait_seconds)
         return RetryDecision.retry(delay=timedelta(seconds=wait_seconds), reason=f"{name}: may pass by itself")
 
     def serialize(self) -> dict[str, Any]:
