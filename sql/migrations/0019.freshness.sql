@@ -62,10 +62,10 @@ return case
             when changes < 4 then 5
             else 6
         end
-        + case when missed < 1.5 then 0 when missed < 4 then 5 else 10 end
+        + case when missed < 1 then 0 when missed < 2.5 then 5 else 10 end
 end;
 comment on function sync.change_band(text, double precision, double precision) is
-'Band of an identity, 1 to 16: nothing known under it; five by the changes seen, fewer or more; those again where 1.5, and 4, changes that were due by '
+'Band of an identity, 1 to 16: nothing known under it; five by the changes seen, fewer or more; those again where 1, and 2.5, changes that were due by '
 'their own rate did not come (missed). Each has a correction of its own: so it shows whether customers stop coming.';
 
 create function sync.change_rate(
@@ -350,7 +350,7 @@ comment on column analytics.sync_freshness.customers_deleted is 'Deleted ones of
 comment on column analytics.sync_freshness.identities is 'Identities of the roster that are looked up; not those that another one of the customer covers.';
 comment on column analytics.sync_freshness.found is 'Those whose last look-up gave a customer.';
 comment on column analytics.sync_freshness.not_found is 'Those under which nothing is known.';
-comment on column analytics.sync_freshness.rejected is 'Those whose record could not be used; see sync.reject.';
+comment on column analytics.sync_freshness.rejected is 'Those whose record could not be used; reject_summary says why.';
 comment on column analytics.sync_freshness.failed is 'Those whose last look-up got no answer; they are tried again.';
 comment on column analytics.sync_freshness.never_checked is 'Identities that were never looked up.';
 comment on column analytics.sync_freshness.by_the_clock is 'Those that syrve_balances looks at by the clock: open holds, unsettled money, pushes to read back.';

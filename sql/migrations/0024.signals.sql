@@ -170,6 +170,7 @@ create table sync.signal_day (
     delay_seconds double precision not null default 0,
     primary key (organization_id, kind, day)
 );
+create index signal_day_at on sync.signal_day (day);
 comment on table sync.signal_day is 'Counts of signals by day, kept longer than the signals; names nobody.';
 comment on column sync.signal_day.organization_id is 'Organization.';
 comment on column sync.signal_day.kind is 'Kind of signal.';
@@ -230,6 +231,8 @@ create table wallet.notified_movement (
     primary key (organization_id, content_key)
 );
 create index notified_movement_customer on wallet.notified_movement (organization_id, customer_id, moved_at);
+create trigger erased_stay_away before insert on wallet.notified_movement
+for each row execute function privacy.put_pseudonym();
 comment on table wallet.notified_movement is
 'Movements of customers'' money as notifications report them: a hint beside the look-up that follows. No money call rests on it.';
 comment on column wallet.notified_movement.organization_id is 'Organization concerned.';

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fixtures.pulls import Syncing
-from signals.shapes import ONE
+from signals.shapes import ONE, ORDER, TWO
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.api.errors import Rejected, UnsupportedByDialect
@@ -238,7 +238,7 @@ class WindowedService:
         self.asked: list[datetime] = []
 
     def orders_by_revision(self, organization_id: str, revision: int) -> OrderPage:
-        raise AssertionError("nothing was read before")
+        return OrderPage(revision - 1, ((TWO, {"id": ORDER}),))
 
     def orders_by_date(self, organization_id: str, since: datetime, until: datetime) -> OrderPage:
         self.asked.append(since)
@@ -255,3 +255,28 @@ def test_revision_is_that_of_the_newest_orders(warehouse: Warehouse, empty: int 
     with warehouse.transaction("test") as cursor:
         cursor.execute("select revision from sync.order_bookmark")
         assert cursor.fetchall() == [(700,)]
+
+
+def test_revision_that_went_back_is_read_by_date(warehouse: Warehouse) -> None:
+    service = WindowedService({1: 700, 10: 650})
+    feed = OrderFeed(warehouse, service, region="RU", time_zone="UTC")
+    feed.read(ONE)
+
+    again = feed.read(ONE)
+
+    assert again.fell_back
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("select revision from sync.order_bookmark")
+        assert cursor.fetchall() == [(650,)]
+
+
+def test_order_of_another_organization_is_not_kept(warehouse: Warehouse) -> None:
+    class Muddled(WindowedService):
+        def orders_by_date(self, organization_id: str, since: datetime, until: datetime) -> OrderPage:
+            return OrderPage(700, ((TWO, {"id": ORDER}), (ONE, {"id": ORDER})))
+
+    OrderFeed(warehouse, Muddled({}), region="RU", time_zone="UTC").read(ONE)
+
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("select organization_id::text from sync.signal")
+        assert cursor.fetchall() == [(ONE,)]

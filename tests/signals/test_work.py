@@ -225,6 +225,21 @@ def test_balance_is_kept_as_a_movement_beside_what_was_seen(signalling: Signalli
     assert seen == signalling.syncing.value("select balance from syrve.wallet_balance where wallet_id = %s", wallet_id)
 
 
+def test_signal_about_a_customer_who_is_gone_finds_that_out(signalling: Signalling) -> None:
+    gone = signalling.syncing.simulator.control.add_customer(signalling.organization_id, {"name": "Gone"})
+    signalling.take(order_event(customer={"id": gone["customer_id"]}, phone=None))
+    signalling.pull()
+    signalling.work.evaluate()
+    signalling.syncing.simulator.control.remove_customer(signalling.organization_id, gone["customer_id"])
+
+    signalling.take(order_event(customer={"id": gone["customer_id"]}, phone=None, number=2))
+    signalling.pull()
+
+    assert signalling.work.evaluate().evaluated == 1
+    assert signalling.syncing.rows("select outcome from sync.roster") == [("not_found",)]
+    assert signalling.due() == []
+
+
 def test_storm_of_useless_signals_soon_costs_little(signalling: Signalling) -> None:
     customers = signalling.syncing.customers(150)
     signalling.syncing.add(phone=[each["phone"] for each in customers])
