@@ -87,7 +87,8 @@ def test_statement_reads_no_more_after_a_longer_past(plans: Any, name: str) -> N
     before, after = (cost(plan) for plan in plans[name])
 
     assert after[0] <= 2 * before[0] + SLACK_ROWS, f"{name} touches {after[0]:,.0f} rows, before {before[0]:,.0f}"
-    assert after[1] <= 3 * before[1] + SLACK_PAGES, f"{name} reads {after[1]:,} pages, before {before[1]:,}"
+    # A row may be in a page of its own: the planner chooses anew whether to read them in the order of the pages or of an index.
+    assert after[1] <= 3 * before[1] + before[0] + SLACK_PAGES, f"{name} reads {after[1]:,} pages, before {before[1]:,}"
 
 
 def test_every_table_that_statements_read_has_a_past_or_none(plans: Any) -> None:
