@@ -37,7 +37,7 @@ from syrve.api.models import (
 )
 from syrve.api.permits import Permits
 from syrve.api.protocol import Backoff, CallStats
-from syrve.api.transport import Transport
+from syrve.api.transports.blocking import BlockingTransport
 
 T = TypeVar("T")
 PAGE_SIZE = 200
@@ -47,9 +47,9 @@ MAX_PAGES = 10_000
 class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
-    Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off where money is moved (see
-    `Transport`), which also calls `on_wait`; `session` brings adapters of one's own, and is closed with the client; `clock` and `sleep` are
-    there for tests. What the dialect does not offer raises `UnsupportedByDialect` before any call.
+    Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off if money is moved (see
+    `BlockingTransport`), which also calls `on_wait`; `session` brings adapters of one's own, and is closed with the client; `clock` and
+    `sleep` are there for tests. What the dialect does not offer raises `UnsupportedByDialect` before any call.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SyrveClient:
         self.config = config
         self._dialect = dialect_named(config.dialect)
         self._time_zone = ZoneInfo(config.time_zone)
-        self._transport = Transport(
+        self._transport = BlockingTransport(
             config,
             self._dialect,
             on_token=on_token,
