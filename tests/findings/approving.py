@@ -49,8 +49,8 @@ class DeskPurse(Purse):
     step: Callable[[str], None]
 
     def money(self, **options: Any) -> Money:
-        options: dict[str, Any] = {"backoff": IMPATIENT, "keeps_connection": False, "session": self.server.session()}
-        client = SyrveClient(self.config, sleep=lambda seconds: None, **options)
+        shared: dict[str, Any] = {"backoff": IMPATIENT, "keeps_connection": False, "session": self.server.session()}
+        client = SyrveClient(self.config, sleep=lambda seconds: None, **shared)
         self.opened.append(client)
         return Money(self.ledger, client, settings=AT_ONCE, step=options.get("step", lambda name: None))
 
