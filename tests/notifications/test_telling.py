@@ -16,7 +16,7 @@ from fixtures.waiting import wait_until
 from fixtures.wallets import in_another_process
 from syrve.notifications.channels import Channel
 from syrve.notifications.errors import ChannelFailed
-from syrve.notifications.tell import Occasion, Told, newest_moment, tell
+from syrve.notifications.tell import Notified, Occasion, newest_moment, tell
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseError
 
@@ -31,11 +31,11 @@ class Telling:
         self.book = book
         self.channels = channels
 
-    def tell(self, as_of: datetime | None = None, **options: Any) -> Told:
+    def tell(self, as_of: datetime | None = None, **options: Any) -> Notified:
         moment = as_of or newest_moment(self.book.warehouse) or START
         return tell(self.book.warehouse, self.channels, Occasion(moment, "run", LINK, **options))
 
-    def at(self, hours: float, *organizations: str) -> Told:
+    def at(self, hours: float, *organizations: str) -> Notified:
         self.book.reconcile(after(hours=hours), *organizations)
         return self.tell(after(hours=hours))
 

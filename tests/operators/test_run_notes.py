@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from fixtures.airflow import SetConnection, postgres_fields, task_context
 from syrve.operators.run_words import leave_run_words
-from syrve.reports.run_words import RUN_WORDS_KEY, as_sentence, counts_told, failure_told, result_told
+from syrve.reports.run_words import RUN_WORDS_KEY, as_sentence, format_failure, format_result, format_run_counts
 from syrve.ui.run_notes import on_dag_run_failed, on_dag_run_success
 
 RUN_ID = "scheduled__2026-11-28T10:17:00+00:00"
@@ -87,16 +87,16 @@ def test_task_goes_on_without_a_warehouse(set_connection: SetConnection, caplog:
 def test_each_dag_has_its_own_words() -> None:
     counts = {"requested": 20, "changed": 17, "not_found": 0, "rejected": 3, "failed": 0, "held_back": 0}
 
-    assert counts_told("syrve_roster_import", counts) == "20 read, 17 added or changed, 3 rejected"
-    assert counts_told("syrve_crm_push", counts) == "20 sent, 17 acknowledged, 3 refused"
-    assert as_sentence(counts_told("syrve_customers", None), "Nothing.") == "Nothing."
-    assert result_told(json.loads('["a", 1]')) == ""
+    assert format_run_counts("syrve_roster_import", counts) == "20 read, 17 added or changed, 3 rejected"
+    assert format_run_counts("syrve_crm_push", counts) == "20 sent, 17 acknowledged, 3 refused"
+    assert as_sentence(format_run_counts("syrve_customers", None), "Nothing.") == "Nothing."
+    assert format_result(json.loads('["a", 1]')) == ""
 
 
 def test_failure_names_three_tasks_and_counts_the_rest() -> None:
-    assert failure_told({"pull": 2}, "5 looked up") == "Failed at pull (2 tasks), see the log; 5 looked up."
-    assert failure_told(dict.fromkeys("abcde", 1), "") == "Failed at a, b, c and 2 more, see the log."
-    assert failure_told({}, "") == "Failed."
+    assert format_failure({"pull": 2}, "5 looked up") == "Failed at pull (2 tasks), see the log; 5 looked up."
+    assert format_failure(dict.fromkeys("abcde", 1), "") == "Failed at a, b, c and 2 more, see the log."
+    assert format_failure({}, "") == "Failed."
 
 
 @pytest.fixture

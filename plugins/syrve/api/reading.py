@@ -126,9 +126,9 @@ def _has_error_sign(body: Any) -> bool:
     return False
 
 
-def correlation_id(told: Any) -> str | None:
+def correlation_id(answer: Any) -> str | None:
     """Return the answer's correlation id where it is a uuid."""
-    value = told.get("correlationId") if isinstance(told, Mapping) else None
+    value = answer.get("correlationId") if isinstance(answer, Mapping) else None
     return value if isinstance(value, str) and _UUID.fullmatch(value) else None
 
 

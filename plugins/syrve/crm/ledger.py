@@ -114,7 +114,7 @@ class PushLedger:
 
     def attempt(self, crm_id: int, attempt: Attempt, *, new_phone: str | None = None) -> None:
         """Note a call that is about to be made; `new_phone` is that of a creation."""
-        told = {
+        noted = {
             "step": attempt.step,
             "operation": attempt.operation,
             "fields": list(attempt.fields),
@@ -122,7 +122,7 @@ class PushLedger:
             "run_id": self._run_id,
         }
         self._execute(
-            "note an attempt", "crm/apply/attempt.sql", crm_id=crm_id, attempt=json_text(told), phone=new_phone
+            "note an attempt", "crm/apply/attempt.sql", crm_id=crm_id, attempt=json_text(noted), phone=new_phone
         )
 
     def record(self, crm_id: int, attempt: Attempt, outcome: Outcome) -> None:

@@ -77,7 +77,7 @@ class PushPlan:
         """How many customers the plan sends."""
         return sum(self.customers.values())
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Say the plan in one line: counts and field names, no values."""
         fields = ", ".join(f"{name} {count:,}" for name, count in sorted(self.fields.items())) or "none"
         return (

@@ -196,10 +196,10 @@ class RowSender:
             except NotFound:
                 return None
 
-        def told(customer: Customer | None) -> tuple[str, str | None]:
+        def outcome_of(customer: Customer | None) -> tuple[str, str | None]:
             return ("not_found", None) if customer is None else ("found", customer.customer_id)
 
-        return self._carry_out(row, attempt, call, told=told)
+        return self._carry_out(row, attempt, call, outcome_of=outcome_of)
 
     def _send_fields(self, row: PlannedRow, keys: list[str]) -> str:
         attempt = Attempt(0, "create_or_update", tuple(keys))
@@ -209,7 +209,7 @@ class RowSender:
             row,
             attempt,
             lambda: self._client.create_or_update(self._organization_id, change),
-            told=lambda answered: ("acknowledged", row.customer_id or answered),
+            outcome_of=lambda answered: ("acknowledged", row.customer_id or answered),
         )
         known = row.customer_id or customer_id
         self._ledger.acknowledge(row.crm_id, keys, known, is_new=row.customer_id is None)
@@ -234,7 +234,7 @@ class RowSender:
                 raise
             return customer_id
 
-        self._carry_out(row, attempt, call, told=lambda known: ("acknowledged", known))
+        self._carry_out(row, attempt, call, outcome_of=lambda known: ("acknowledged", known))
         self._ledger.acknowledge(row.crm_id, [membership.key], customer_id, is_new=just_created)
 
     def _change_membership(self, membership: MembershipStep, customer_id: str) -> None:
@@ -259,7 +259,7 @@ class RowSender:
         attempt: Attempt,
         call: Callable[[], T],
         *,
-        told: Callable[[T], tuple[str, str | None]],
+        outcome_of: Callable[[T], tuple[str, str | None]],
     ) -> T:
         """Make a call that has been noted, and write its outcome before anything else; a `SyrveError` goes on once it is written."""
         started = time.monotonic()
@@ -269,7 +269,7 @@ class RowSender:
             name = "refused" if isinstance(error, Rejected | MalformedAnswer | UnsupportedByDialect) else "failed"
             self._record(row, attempt, started, name, row.customer_id, error)
             raise
-        self._record(row, attempt, started, *told(value), None)
+        self._record(row, attempt, started, *outcome_of(value), None)
         return value
 
     def _record(

@@ -53,7 +53,7 @@ class Occasion:
 
 
 @dataclass(slots=True)
-class Told:
+class Notified:
     """What became of it: findings by change for each channel that took a message, and channels that had nothing to be told."""
 
     sent: dict[str, Counter[str]] = field(default_factory=dict)
@@ -69,27 +69,27 @@ def newest_moment(warehouse: Warehouse, organization_ids: Sequence[str] | None =
     return newest
 
 
-def tell(warehouse: Warehouse, channels: Sequence[Channel], occasion: Occasion) -> Told:
+def tell(warehouse: Warehouse, channels: Sequence[Channel], occasion: Occasion) -> Notified:
     """Tell every channel what it does not know yet; one that fails stands in no other's way.
 
     Raises `ChannelFailed` in the end if some did not take their message, and `WarehouseError`.
     """
-    told, failed = Told(), []
+    notified, failed = Notified(), []
     for channel in channels:
         with warehouse.connect() as connection, alone(connection, channel.name):
             changes = _tell(connection, channel, occasion)
         if changes is None:
             failed.append(channel.name)
         elif changes:
-            told.sent[channel.name] = Counter(change.kind for change in changes)
+            notified.sent[channel.name] = Counter(change.kind for change in changes)
         else:
-            told.nothing_new.append(channel.name)
+            notified.nothing_new.append(channel.name)
     if failed:
-        taken = f"; told: {', '.join(told.sent)}" if told.sent else ""
+        taken = f"; told: {', '.join(notified.sent)}" if notified.sent else ""
         raise ChannelFailed(
             f"not taken by {', '.join(failed)}{taken}. Nothing is lost: the next try tells the same; see apprise's warnings above"
         )
-    return told
+    return notified
 
 
 def _tell(connection: Connection, channel: Channel, occasion: Occasion) -> list[Change] | None:

@@ -162,12 +162,12 @@ class SyrveReconcileOperator(WarehouseOperator):
             run_id=context["run_id"],
         )
         self._count(context, result)
-        told = {name: dict(getattr(result, name)) for name in ("open", "opened", "changed", "closed")}
-        log.info("%s as of %s: %s", self.organization_id, moment.isoformat(), told)
+        by_change = {name: dict(getattr(result, name)) for name in ("open", "opened", "changed", "closed")}
+        log.info("%s as of %s: %s", self.organization_id, moment.isoformat(), by_change)
         if not is_past(context, self.given_as_of):
             watched = watch_open_holds(warehouse, self.organization_id)
             log.info("%d customer(s) with open holds were made active", watched)
-        return told
+        return by_change
 
     def _count(self, context: Context, result: Reconciliation) -> None:
         from syrve.warehouse.runs import Counts, add_counts

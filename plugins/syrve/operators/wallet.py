@@ -208,7 +208,7 @@ class SyrvePaymentSettleOperator(_PaymentOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Settle the payment."""
         with self.payment() as payment:
-            return _told(payment.complete())
+            return _payment_result(payment.complete())
 
 
 class SyrvePaymentGiveBackOperator(_PaymentOperator):
@@ -225,7 +225,7 @@ class SyrvePaymentGiveBackOperator(_PaymentOperator):
         with self.payment() as payment:
             if not payment.was_begun:
                 raise AirflowSkipException("The payment was not begun: there is nothing to give back")
-            return _told(payment.fail())
+            return _payment_result(payment.fail())
 
     def _order_went_through(self, context: Context) -> bool:
         ti = context["ti"]
@@ -291,7 +291,7 @@ def _result(done: OperationState) -> dict[str, Any]:
     return {"operation_id": done.operation_id, "state": done.state, "hold_id": hold_id}
 
 
-def _told(result: PaymentResult) -> dict[str, Any]:
+def _payment_result(result: PaymentResult) -> dict[str, Any]:
     if result.hold_is_open:
         log.warning("The hold %s is still open; see wallet.open_hold", result.hold_id)
     return {

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, task_key, told
+from syrve.operators.base import SyrveOperator, format_counts, task_key
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.source_base import ImportOperator
 
@@ -100,6 +100,6 @@ class SyrveTransactionsOperator(SyrveOperator):
             visible = [each.organization_id for each in client.organizations()]
             job = TransactionsImport(warehouse, client, key=task_key(context))
             counts = job.run(chosen(visible, as_texts(self.organization_ids)), customers=as_number(self.customers) or 1)
-        log.info("Done: %s", told(counts))
+        log.info("Done: %s", format_counts(counts))
         self.finish(context, counts)
         return counts.as_dict()

@@ -73,7 +73,7 @@ def body(holds: Sequence[ShownHold]) -> str:
         "| ---: | ---: | ---: | --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {each.place} | {each.amount:f} | {told_age(each.age)} | {each.severity} | {', '.join(each.rules)} "
+        f"| {each.place} | {each.amount:f} | {format_age(each.age)} | {each.severity} | {', '.join(each.rules)} "
         f"| {each.order_state or 'not known'} | {each.hold_id} | {each.organization_id} |"
         for each in holds
     ]
@@ -102,7 +102,7 @@ def total(holds: Sequence[ShownHold]) -> Decimal:
     return sum((each.amount for each in holds), Decimal(0))
 
 
-def told_age(age: timedelta) -> str:
+def format_age(age: timedelta) -> str:
     """Say an age in its largest fitting unit."""
     minutes = max(0, int(age.total_seconds() // 60))
     if minutes < 120:

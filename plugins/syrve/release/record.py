@@ -50,8 +50,8 @@ class Outcome:
     def as_evidence(self) -> dict[str, Any]:
         """Return what is kept."""
         known = {"operation_id": self.operation_id} if self.operation_id else {}
-        told = {"missing": self.reason} if self.state == "unsettled" else {"reason": self.reason}
-        return dict(self.evidence or {}) | known | told
+        own_reason = {"missing": self.reason} if self.state == "unsettled" else {"reason": self.reason}
+        return dict(self.evidence or {}) | known | own_reason
 
 
 class ReleaseBook:

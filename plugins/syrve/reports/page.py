@@ -169,8 +169,8 @@ def _bars(
         Bar(_cut(id_only(str(label)), label_length), money(sum(sizes, Decimal(0))), [float(size) for size in sizes])
         for label, *sizes in table.itertuples(name=None)
     ]
-    told = "; ".join(f"{bar.label} {bar.told}" for bar in bars)
-    description = f"{told}. The table beside it has every figure."
+    summary = "; ".join(f"{bar.label} {bar.value_text}" for bar in bars)
+    description = f"{summary}. The table beside it has every figure."
     drawn = stacked_bars(bars, colours, name=name, title=title, description=description)
     return Markup(drawn)  # noqa: S704 - written by ElementTree, which escapes
 
@@ -225,12 +225,12 @@ def _over_time(gathered: Gathered, days: int) -> dict[str, Any] | None:
         for day in calendar
     ]
     opened, closed = sum(day.opened for day in shown), sum(day.closed for day in shown)
-    told = f"{opened:,} findings opened and {closed:,} closed in {days} days."
+    summary = f"{opened:,} findings opened and {closed:,} closed in {days} days."
     chart = opened_and_closed(
         shown,
         name="days",
         title="Findings opened and closed by day",
-        description=f"{told} The table beside it has every day.",
+        description=f"{summary} The table beside it has every day.",
     )
     rows = [
         {
@@ -242,7 +242,7 @@ def _over_time(gathered: Gathered, days: int) -> dict[str, Any] | None:
         for day in reversed(shown)
         if day.open is not None
     ]
-    return {"days": days, "chart": Markup(chart), "caption": told, "rows": rows}  # noqa: S704 - as above
+    return {"days": days, "chart": Markup(chart), "caption": summary, "rows": rows}  # noqa: S704 - as above
 
 
 def _since(fresh: pd.DataFrame) -> str:

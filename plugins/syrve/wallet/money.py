@@ -249,10 +249,10 @@ def _no_step(_name: str) -> None:
 def _outcome_of(error: SyrveError) -> _Outcome:
     match effect_of(error):
         case Effect.REFUSED:
-            return _Outcome("rejected", _told(error, "refused"), error.correlation_id)
+            return _Outcome("rejected", _error_evidence(error, "refused"), error.correlation_id)
         case Effect.NOT_CARRIED_OUT:
-            return _Outcome("rejected", _told(error, _why_not_carried_out(error)), error.correlation_id)
-    return _Outcome("unknown", _told(error, "no_clear_answer"), error.correlation_id)
+            return _Outcome("rejected", _error_evidence(error, _why_not_carried_out(error)), error.correlation_id)
+    return _Outcome("unknown", _error_evidence(error, "no_clear_answer"), error.correlation_id)
 
 
 def _why_not_carried_out(error: SyrveError) -> str:
@@ -266,8 +266,8 @@ def _why_not_carried_out(error: SyrveError) -> str:
     return "not_carried_out"
 
 
-def _told(error: SyrveError, reason: str) -> dict[str, Any]:
-    told = {"reason": reason, "error": type(error).__name__, "status": error.status, "code": error.code}
+def _error_evidence(error: SyrveError, reason: str) -> dict[str, Any]:
+    facts = {"reason": reason, "error": type(error).__name__, "status": error.status, "code": error.code}
     if reason in NEEDS_SOMEBODY:
-        told["what_to_do"] = error.message
-    return {name: value for name, value in told.items() if value is not None}
+        facts["what_to_do"] = error.message
+    return {name: value for name, value in facts.items() if value is not None}

@@ -32,7 +32,7 @@ from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete
 from syrve.wallet.money import Money
 from syrve.wallet.operations import OperationState
 from syrve.wallet.settle import Settler
-from syrve.wallet.take_in import Told, prepare, take_in
+from syrve.wallet.take_in import Reported, prepare, take_in
 from syrve.wallet.topup_list import ENTITY, TopupList, drop_leftovers
 from syrve.warehouse.database import Cursor, transaction
 from syrve.warehouse.runs import Counts, Reject, TaskKey, add_counts, add_rejects
@@ -88,8 +88,10 @@ class TopupRun:
                 self._check_limits(rows)
                 again = [row for row in rows if row.is_to_be_sent and not row.is_ready and not row.is_leftover]
                 now = datetime.now(UTC)
-                told = [Told(place, row.operation(self._campaign, now), "planned") for place, row in enumerate(again)]
-                if take_in(cursor, told).conflicts:
+                reported = [
+                    Reported(place, row.operation(self._campaign, now), "planned") for place, row in enumerate(again)
+                ]
+                if take_in(cursor, reported).conflicts:
                     raise PlanChanged("the ledger has rows of this campaign with other content; run the plan again")
         self._money.step("topup opened")
         return version.number

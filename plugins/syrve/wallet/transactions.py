@@ -22,7 +22,7 @@ from syrve.wallet.operations import Kind, Operation
 from syrve.wallet.report_rows import Markers, keep, marked, markers_of
 from syrve.wallet.reported import change_of
 from syrve.wallet.settings import WalletSettings
-from syrve.wallet.take_in import Told, prepare, take_in
+from syrve.wallet.take_in import Reported, prepare, take_in
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
@@ -105,11 +105,11 @@ class TransactionsImport:
             fresh = [each for each, row in zip(found, kept, strict=True) if row.is_new and not row.is_repeated]
             holds = _holds(cursor, organization_id, customer_id)
             payments = _known_payments(cursor, organization_id, customer_id)
-            told = []
+            shown = []
             for place, each in enumerate(fresh):
                 candidates = [] if self._is_known(each, payments) else holds
-                told.append(_told(place, organization_id, customer_id, each, holds, candidates, markers))
-            take_in(cursor, [each for each in told if each is not None])
+                shown.append(_reported_operation(place, organization_id, customer_id, each, holds, candidates, markers))
+            take_in(cursor, [each for each in shown if each is not None])
             newest = max((each.revision for each in found), default=revision or 0)
             cursor.execute(
                 "insert into wallet.transaction_bookmark (organization_id, customer_id, revision) values (%s, %s, %s) "
@@ -158,7 +158,7 @@ def _known_payments(cursor: Cursor, organization_id: str, customer_id: str) -> l
     return [_Payment(*row) for row in cursor.fetchall()]
 
 
-def _told(
+def _reported_operation(
     place: int,
     organization_id: str,
     customer_id: str,
@@ -166,7 +166,7 @@ def _told(
     holds: Sequence[_Hold],
     candidates: Sequence[_Hold],
     markers: Markers,
-) -> Told | None:
+) -> Reported | None:
     """Say which operation of others a transaction shows, a payment being of one of the candidates; None where it is ours or not known."""
     if not reported.amount or reported.created_at is None:
         return None
@@ -206,4 +206,4 @@ def _told(
         key=reported.transaction_id,
         requested_at=reported.created_at,
     )
-    return Told(place, operation, "confirmed", {"reason": "transactions_report"})
+    return Reported(place, operation, "confirmed", {"reason": "transactions_report"})

@@ -76,10 +76,14 @@ def _change(field: str, change: Row, clear: bool) -> dict[str, str]:
     kind = field.partition(":")[0]
     is_shown = clear or field in SHOWN_FIELDS or kind in ("category", "program")
     name = field if clear or kind != "card" else f"card:{MASK}{field[-2:]}"
-    return {"field": name, "from": _told(change.get("from"), is_shown), "to": _told(change.get("to"), is_shown)}
+    return {
+        "field": name,
+        "from": _format_value(change.get("from"), is_shown),
+        "to": _format_value(change.get("to"), is_shown),
+    }
 
 
-def _told(value: object, is_shown: bool) -> str:
+def _format_value(value: object, is_shown: bool) -> str:
     if value is None:
         return "empty"
     return str(value) if is_shown else MASK
