@@ -52,7 +52,7 @@ def test_words_of_a_run_add_its_tasks_up() -> None:
     leave_run_words(leaving, {"requested": 7})
 
     told = "2,052 looked up, 1 changed, 12 not found, 3 rejected"
-    assert leaving["ti"].pushed == {RUN_WORDS_KEY: {"told": told, "rejected": 3}}
+    assert leaving["ti"].pushed == {RUN_WORDS_KEY: {"text": told, "rejected": 3}}
 
 
 @pytest.mark.usefixtures("counted")
@@ -61,7 +61,7 @@ def test_run_without_counts_is_told_by_its_result() -> None:
 
     leave_run_words(leaving, {"released": 2, "kept": 0, "comment": "+79750000001", "is_done": True})
 
-    assert leaving["ti"].pushed[RUN_WORDS_KEY] == {"told": "2 released", "rejected": 0}
+    assert leaving["ti"].pushed[RUN_WORDS_KEY] == {"text": "2 released", "rejected": 0}
 
 
 @pytest.mark.usefixtures("counted")
@@ -132,7 +132,7 @@ def written(metadata: Session, run: DagRun) -> str | None:
 
 
 def test_end_of_a_run_writes_its_words_and_a_link(metadata: Session) -> None:
-    run = ended_run(metadata, words={"told": "2,052 looked up, 3 rejected", "rejected": 3})
+    run = ended_run(metadata, words={"text": "2,052 looked up, 3 rejected", "rejected": 3})
 
     on_dag_run_success(run, "success")
 
@@ -140,7 +140,7 @@ def test_end_of_a_run_writes_its_words_and_a_link(metadata: Session) -> None:
 
 
 def test_failed_run_says_where_and_what_it_had_done(metadata: Session) -> None:
-    run = ended_run(metadata, words={"told": "40 looked up", "rejected": 0})
+    run = ended_run(metadata, words={"text": "40 looked up", "rejected": 0})
     for map_index in (0, 1):
         row = {"task_id": "pull", "dag_id": run.dag_id, "run_id": RUN_ID, "map_index": map_index, "state": "failed"}
         metadata.execute(
@@ -163,7 +163,7 @@ def test_failed_run_says_where_and_what_it_had_done(metadata: Session) -> None:
     ],
 )
 def test_words_of_people_stay_and_words_of_ours_are_replaced(metadata: Session, note: str, kept: str) -> None:
-    run = ended_run(metadata, words={"told": "2 changed", "rejected": 0}, note=note)
+    run = ended_run(metadata, words={"text": "2 changed", "rejected": 0}, note=note)
 
     on_dag_run_success(run, "success")
 
