@@ -299,7 +299,7 @@ comment on view analytics.wallet_movement is
 'Joins: organization (organization_id), customer (organization_id, customer_id), wallet_balance (organization_id, customer_id, wallet_id), '
 'order_balance (organization_id, order_id).';
 comment on column analytics.wallet_movement.movement_id is 'Id of the operation in the ledger, or of the transaction in the report.';
-comment on column analytics.wallet_movement.origin is 'ledger: written down by us or handed in by a till or site. report: only Syrve''s report shows it (dialect cloud).';
+comment on column analytics.wallet_movement.origin is 'ledger: recorded by us or handed in by a till or site. report: only Syrve''s report shows it (dialect cloud).';
 comment on column analytics.wallet_movement.kind is 'hold, cancel_hold, topup or chargeoff; other for what only the report shows.';
 comment on column analytics.wallet_movement.type_name is 'Syrve''s name of the type, of what only the report shows.';
 comment on column analytics.wallet_movement.amount is 'Money moved or set aside, above zero; null for a cancellation of which no more than the hold is known.';

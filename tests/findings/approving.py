@@ -1,6 +1,6 @@
 """A desk that plans, asks, approves, edits and sends in any order: what it sent, and what somebody had approved by then.
 
-What was shown and approved is written down here, by the lists and options themselves: the product's digests and tables are not asked.
+What was shown and approved is recorded here, by the lists and options themselves: the product's digests and tables are not asked.
 """
 
 from collections.abc import Callable, Iterator

@@ -110,7 +110,7 @@ def servers_over_http(first: int) -> Iterator[list[SimulatorServer]]:
 def end_simulations(
     simulations: Sequence[Simulation], servers: Sequence[SimulatorServer], warehouse: Warehouse
 ) -> None:
-    """Finish the histories by the simulators' books, and write down what was seen of balances."""
+    """Finish the histories by the simulators' books, and record what was seen of balances."""
     books = {server.organization_id: read_book(server.control, server.organization_id) for server in servers}
     for server in servers:
         keep_looks(warehouse, server.organization_id, server.looks)

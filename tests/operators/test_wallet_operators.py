@@ -1,4 +1,4 @@
-"""Wallet operators: through the ledger only, at most once a task instance, with errors that say whether a retry can help."""
+"""Wallet operators: through the ledger only, at most once per task instance, with errors that say whether a retry can help."""
 
 import json
 import logging

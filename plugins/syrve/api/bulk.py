@@ -28,14 +28,14 @@ from syrve.api.transports.concurrent import ConcurrentTransport
 
 CALM_THRESHOLD = 20_000
 READ_TOGETHER = 64
-"""Answers are made into customers so many at a time: in one go it takes half as long as one by one, amid everything else."""
+"""How many answers are made into customers at a time: in one go it takes half as long as one by one, amid everything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
     """The end of one look-up: a customer, or the error that it ended with.
 
-    `received_at` is the time (UTC) of the last answer. `payload` is the parsed answer, kept only where it could not be taken in.
+    `received_at` is the time (UTC) of the last answer. `payload` is the parsed answer, kept only where it could not be imported.
     """
 
     lookup: Lookup

@@ -113,7 +113,7 @@ class Caller:
         self._no_token: SyrveError | None = None
 
     def begin_batch(self, calls: int) -> None:
-        """Begin a batch of so many calls; `unfinished` is to be counted down as they end."""
+        """Begin a batch of `calls` calls; `unfinished` is to be counted down as they end."""
         self._no_token = None
         self.unfinished = calls
 

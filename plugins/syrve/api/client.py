@@ -1,4 +1,4 @@
-"""The client for single calls: one typed method an operation, the same under both dialects."""
+"""The client for single calls: one typed method per operation, the same under both dialects."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class SyrveClient:
         comment: str | None = None,
         hold_id: str | None = None,
     ) -> str:
-        """Reserve money and return the hold's id; sent once, raises `OutcomeUnknown` where nobody knows what came of it.
+        """Reserve money and return the hold's id; sent once, raises `OutcomeUnknown` if the outcome is unknown.
 
         Only the live service takes a `hold_id` of the caller's choice.
         """
@@ -181,20 +181,20 @@ class SyrveClient:
         return self._ask(endpoints.WALLET_HOLD, decode_cloud.hold_id, *where, comment, hold_id)
 
     def cancel_hold(self, organization_id: str, hold_id: str) -> None:
-        """Cancel a hold; sent once, raises `OutcomeUnknown` where nobody knows what came of it."""
+        """Cancel a hold; sent once, raises `OutcomeUnknown` if the outcome is unknown."""
         self._ask(endpoints.WALLET_CANCEL_HOLD, _done, organization_id, hold_id)
 
     def topup(
         self, organization_id: str, customer_id: str, wallet_id: str, amount: Decimal, *, comment: str | None = None
     ) -> None:
-        """Add money to a wallet; sent once, raises `OutcomeUnknown` where nobody knows what came of it."""
+        """Add money to a wallet; sent once, raises `OutcomeUnknown` if the outcome is unknown."""
         where = (organization_id, customer_id, wallet_id, _positive(amount, "wallet_topup"))
         self._ask(endpoints.WALLET_TOPUP, _done, *where, comment)
 
     def chargeoff(
         self, organization_id: str, customer_id: str, wallet_id: str, amount: Decimal, *, comment: str | None = None
     ) -> None:
-        """Take money from a wallet; sent once, raises `OutcomeUnknown` where nobody knows what came of it."""
+        """Take money from a wallet; sent once, raises `OutcomeUnknown` if the outcome is unknown."""
         where = (organization_id, customer_id, wallet_id, _positive(amount, "wallet_chargeoff"))
         self._ask(endpoints.WALLET_CHARGEOFF, _done, *where, comment)
 

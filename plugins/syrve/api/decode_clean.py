@@ -90,7 +90,7 @@ _ID = attrgetter("id")
 
 
 def clean_customer(answer: Any, time_zone: tzinfo) -> Customer | None:
-    """Return the customer of a record that is exactly as it should be; None where the record has to be read tolerantly."""
+    """Return the customer of a record that is exactly as it should be; None if the record has to be read tolerantly."""
     try:
         return _customer(msgspec.convert(answer, _Record), answer, time_zone)
     except (msgspec.ValidationError, ValueError, OverflowError):

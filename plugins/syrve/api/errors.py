@@ -72,7 +72,7 @@ class Effect(StrEnum):
 class SyrveError(SyrveProviderError):
     """A call to Syrve failed.
 
-    `operation` is a name of the endpoint table, `status` the HTTP status (None where there was no answer), `code` the service's own
+    `operation` is a name of the endpoint table, `status` the HTTP status (None if there was no answer), `code` the service's own
     error code, `correlation_id` what to quote to Syrve's support. `place` is where no answer came from: host and Airflow connection.
     """
 

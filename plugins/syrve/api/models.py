@@ -21,7 +21,7 @@ LookupKind = Literal["phone", "id", "card", "card_number", "email"]
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """A field that was not as it should be, and was taken in all the same.
+    """A field that was not as it should be, and was imported all the same.
 
     `lossy` tells whether something that Syrve sent is missing from the record (an impossible date became null), in which case
     `value` keeps what came; otherwise it was only put right (a number given as text).

@@ -141,7 +141,7 @@ def _status_code(value: Any) -> int | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Read `Retry-After` as seconds (a number or an HTTP date); None where it is absent or makes no sense."""
+    """Read `Retry-After` as seconds (a number or an HTTP date); None if it is absent or makes no sense."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None

@@ -42,7 +42,7 @@ def read_phone(source: TextIO, prompts: TextIO) -> str:
 def pull_phone(warehouse: Warehouse, organization_ids: list[str]) -> Report:
     """Ask for a phone and look it up in the organizations, all that the login sees unless some are named.
 
-    Raises `UnusableSource` where it is no phone, and `SyrveError` and `WarehouseError`.
+    Raises `UnusableSource` if it is no phone, and `SyrveError` and `WarehouseError`.
     """
     hook = SyrveHook()
     config = hook.config()

@@ -1,4 +1,4 @@
-"""Plans a push: works out, in the database, what each customer of the CRM needs, and writes it down without sending anything."""
+"""Plans a push: computes, in the database, what each customer of the CRM needs, and stores it without sending anything."""
 
 from __future__ import annotations
 

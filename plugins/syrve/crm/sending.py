@@ -64,7 +64,7 @@ class Together:
 
 
 class RowSender:
-    """Sends rows one after another and counts what came of them; each thread has its own."""
+    """Sends rows one after another and counts the outcomes; each thread has its own."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class RowSender:
         self._ledger.finish(crm_id, "stale", reason=reason)
 
     def _recover(self, row: PlannedRow) -> PlannedRow:
-        """Move the agreement by acknowledgements that a task which died had written down and no more."""
+        """Move the agreement by acknowledgements that a task which died had recorded and no more."""
         sent = self._ledger.acknowledged_steps(row.crm_id)
         steps = {0: field_keys(row.changes)} | {each.step: [each.key] for each in membership_steps(row.changes)}
         owed = [step for step in sorted(sent) if set(steps[step]) - set(row.acknowledged)]
@@ -146,7 +146,7 @@ class RowSender:
     def _is_as_planned(self, row: PlannedRow, keys: list[str]) -> bool:
         """Look the customer up where the mirror is not enough: before the first write to one linked by phone, and before a yes is sent.
 
-        Return False once the row is linked to somebody else, whom the phone belongs to; raise `_MovedError` where the customer is not as
+        Return False once the row is linked to somebody else, whom the phone belongs to; raise `_MovedError` if the customer is not as
         planned.
         """
         widened = widened_consents(row.changes, keys)

@@ -89,8 +89,8 @@ class CustomerPull:
     def run(self, scope: PullScope) -> Counts:
         """Pull until nothing of the scope is left and return what was done.
 
-        Raises a `SyrveError` that concerns all look-ups (login, right, outage, a pause that Syrve asked for), `PullIncomplete` where more
-        than the tolerated share got no answer, `CustomersHeldBack` where a breaker held answers back, `WarehouseError`. Whatever was
+        Raises a `SyrveError` that concerns all look-ups (login, right, outage, a pause that Syrve asked for), `PullIncomplete` if more
+        than the tolerated share got no answer, `CustomersHeldBack` if a breaker held answers back, `WarehouseError`. Whatever was
         committed before stays.
         """
         total = Counts()

@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class OpenGroup:
-    """What is open of a rule in an organization; `amount` is None where no finding has one.
+    """What is open of a rule in an organization; `amount` is None if no finding has one.
 
     `once` counts the money of a hold with several findings once over all groups.
     """

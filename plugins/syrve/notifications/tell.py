@@ -1,4 +1,4 @@
-"""Tells channels what changed since each was last told, and writes down what it took.
+"""Tells channels what changed since each was last told, and records what it took.
 
 What a channel was told is written right after it took the message. So a failed send loses nothing: the next run tells the same, and what
 came to it. A run that is killed between the two, or whose warehouse is gone just then, leaves the message to be sent once more.
@@ -61,7 +61,7 @@ class Notified:
 
 
 def newest_moment(warehouse: Warehouse, organization_ids: Sequence[str] | None = None) -> datetime | None:
-    """Return the newest moment as of which findings were worked out. Raises `WarehouseError`."""
+    """Return the newest moment as of which findings were evaluated. Raises `WarehouseError`."""
     asked = {"organization_ids": list(organization_ids) if organization_ids else None}
     with warehouse.transaction("look for the newest findings") as cursor:
         cursor.execute(sql("report/newest.sql"), asked)
@@ -93,7 +93,7 @@ def tell(warehouse: Warehouse, channels: Sequence[Channel], occasion: Occasion) 
 
 
 def _tell(connection: Connection, channel: Channel, occasion: Occasion) -> list[Change] | None:
-    """Tell one channel; returns what it was told, or None where it did not take it."""
+    """Tell one channel; returns what it was told, or None if it did not take it."""
     changes, groups, is_first = _read(connection, occasion.asked(channel.name))
     if not changes:
         log.info("%s: nothing new", channel.name)
@@ -130,7 +130,7 @@ def _write(connection: Connection, asked: dict[str, Any], changes: Sequence[Chan
         "amounts": [change.amount for change in changes],
         "changes": [change.kind for change in changes],
     }
-    with transaction(connection, "write down what a channel was told") as cursor:
+    with transaction(connection, "record what a channel was told") as cursor:
         cursor.execute(sql("notify/message.sql"), asked | {kind: counts[kind] for kind in kinds})  # type: ignore[index]
         rows["notification_id"] = fetch_one(cursor)[0]
         cursor.execute(sql("notify/told.sql"), asked | rows)

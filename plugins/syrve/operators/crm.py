@@ -129,7 +129,7 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
 
 
 class SyrveApplyPushOperator(SyrveOperator):
-    """Sends open rows of a plan for one organization and returns the counts. Raises `NotApproved` where this run has no approval of it.
+    """Sends open rows of a plan for one organization and returns the counts. Raises `NotApproved` if this run has no approval of it.
 
     Skips itself where loyalty is not set up for the organization. `max_refused_share` is judged afterwards, by `SyrvePushVerdictOperator`.
     """

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class SyrvePlanPullOperator(SyrveOperator):
     """Lists organizations into `syrve.organization` and divides what is due in the roster into shards.
 
-    Returns a list of `{"organization_id", "shard", "max_identities", "expected"}`, one a mapped task: never more than `max_shards` an
+    Returns a list of `{"organization_id", "shard", "max_identities", "expected"}`, one per mapped task: never more than `max_shards` an
     organization, each worth about `shard_size` identities. `tier` is `active` (looked at by the clock) or `regular`.
     """
 

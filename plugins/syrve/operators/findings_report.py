@@ -112,7 +112,7 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
     Only the newest moment is told: in a backfill and where `as_of` is given it skips itself, and where there is no connection too.
     `link` is the report's.
     Money at risk that changed by less than `notable_share` of what was told is not worth a message. Returns the findings told, by
-    channel and change. Raises `ChannelFailed` (retried) where a channel did not take its message.
+    channel and change. Raises `ChannelFailed` (retried) if a channel did not take its message.
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "link", "conn_id", "notable_share")

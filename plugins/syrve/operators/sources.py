@@ -1,4 +1,4 @@
-"""Opens what an import reads: a file of the inbox, or a query on a connection that forms may use; and reports what came of it."""
+"""Opens what an import reads: a file of the inbox, or a query on a connection that forms may use; and reports the outcome."""
 
 from __future__ import annotations
 

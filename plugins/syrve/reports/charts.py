@@ -53,7 +53,7 @@ def stacked_bars(bars: Sequence[Bar], series: Sequence[str], *, name: str, title
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What happened on a day; `open` is None where nothing was worked out on it."""
+    """What happened on a day; `open` is None if nothing was evaluated on it."""
 
     day: datetime
     opened: int

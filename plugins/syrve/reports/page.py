@@ -89,7 +89,7 @@ def _head(gathered: Gathered) -> dict[str, Any]:
         named = ", ".join(f"{name} (as of {_moment(moment)})" for name, moment in list(pairs)[:_MOST_NAMED])
         rest = f" and {len(late) - _MOST_NAMED:,} more" if len(late) > _MOST_NAMED else ""
         notes.append(
-            f"{len(late):,} of {len(evaluations):,} organizations were not worked out as of this moment, and are shown as "
+            f"{len(late):,} of {len(evaluations):,} organizations were not evaluated as of this moment, and are shown as "
             f"last known: {named}{rest}."
         )
     count = len(evaluations)
@@ -107,7 +107,7 @@ def _nothing(gathered: Gathered) -> dict[str, str] | None:
     if gathered.evaluations.empty:
         return {
             "title": "Nothing is known",
-            "text": "By this moment nothing had been worked out: run syrve_reconcile_holds.",
+            "text": "By this moment nothing had been evaluated: run syrve_reconcile_holds.",
         }
     return {"title": "No findings", "text": "No rule found anything that was open as of this moment."}
 
@@ -208,7 +208,7 @@ def _over_time(gathered: Gathered, days: int) -> dict[str, Any] | None:
     last = gathered.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     calendar = [last - timedelta(days=back) for back in range(days - 1, -1, -1)]
     known = set(found["day"])
-    # An organization that was not worked out on a day counts as it last was.
+    # An organization that was not evaluated on a day counts as it last was.
     still_open = (
         found.pivot_table(index="day", columns="organization_id", values="open_count", aggfunc="last")
         .ffill()

@@ -75,7 +75,7 @@ class Money:
     def execute(self, operation_id: str) -> OperationState:
         """Send a planned operation and return it with its outcome; one that is not planned is returned as it is, and never sent.
 
-        Raises a `Transient` where Syrve can't be asked for the balance first (the operation stays planned), and `WarehouseError`.
+        Raises a `Transient` if Syrve can't be asked for the balance first (the operation stays planned), and `WarehouseError`.
         """
         with self.alone(operation_id) as (connection, operation):
             if operation.state != "planned":
@@ -124,7 +124,7 @@ class Money:
         return operation
 
     def balance(self, operation: OperationState) -> Decimal | None:
-        """Read the balance of an operation's wallet; None where Syrve does not show it. Raises a `Transient`."""
+        """Read the balance of an operation's wallet; None if Syrve does not show it. Raises a `Transient`."""
         if operation.customer_id is None or operation.wallet_id is None:
             return None
         try:

@@ -47,7 +47,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What came of it: how many were new, how many known ones moved on, and which places were refused for what."""
+    """The outcome: how many were new, how many known ones moved on, and which places were refused for what."""
 
     added: int
     progressed: int
@@ -61,7 +61,7 @@ def prepare(connection: Connection) -> None:
 
 
 def take_in(cursor: Cursor, reported: Iterable[Reported]) -> TakenIn:
-    """Take operations in, in the caller's transaction; each needs a `requested_at`. What the ledger has already is not taken in again."""
+    """Import operations, in the caller's transaction; each needs a `requested_at`. What the ledger has already is not imported again."""
     lines = [copy_line(_line(each)) for each in reported]
     cursor.execute("truncate staging_operation")
     copy_lines(cursor, "staging_operation", _COLUMNS, lines)

@@ -62,9 +62,9 @@ class TopupRun:
     def send(self, digest: str) -> Counts:
         """Send the rows of the version with that digest; `changed` counts those credited now.
 
-        Raises `NotApproved` where this run has no approval of it, `PlanChanged` where the campaign has another list by now,
+        Raises `NotApproved` if this run has no approval of it, `PlanChanged` if the campaign has another list by now,
         `LimitExceeded`,
-        `TopupIncomplete` where rows are left to send, `PaymentUnsettled` where the outcome of some is unknown once all others are done.
+        `TopupIncomplete` if rows are left to send, `PaymentUnsettled` if the outcome of some is unknown once all others are done.
         """
         version = self._open(digest)
         rows = self._rows(version)
@@ -174,7 +174,7 @@ class TopupRun:
 
 
 def present_plan(cursor: Cursor, campaign: str, digest: str) -> TopupPlan:
-    """Return what the campaign's latest version would send now; raise `PlanChanged` where it has another digest."""
+    """Return what the campaign's latest version would send now; raise `PlanChanged` if it has another digest."""
     version = latest_version(cursor, campaign)
     if version.is_given_up or version.digest != digest:
         raise PlanChanged("the campaign has got another list, or was given up; start another run")

@@ -63,11 +63,11 @@ class TransactionsImport:
         self._settings = settings or WalletSettings()
 
     def run(self, organization_ids: Sequence[str], *, customers: int, customer_id: str | None = None) -> Counts:
-        """Read at most so many customers, or the one given, where they have open holds.
+        """Read at most `customers` customers, or the one given, that have open holds.
 
         `found` counts transactions, `changed` new ones, `rejected` customers that Syrve refuses.
 
-        Raises `UnsupportedByDialect`, a `SyrveError` where Syrve can't be asked, and `WarehouseError`.
+        Raises `UnsupportedByDialect`, a `SyrveError` if Syrve can't be asked, and `WarehouseError`.
         """
         total = Counts()
         with self._warehouse.connect() as connection:
@@ -99,7 +99,7 @@ class TransactionsImport:
             counts.rejected = 1
         stats = self._client.stats.take()
         counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
-        with transaction(connection, "take transactions in") as cursor:
+        with transaction(connection, "import transactions") as cursor:
             markers = markers_of(cursor, found)
             kept = [keep(cursor, organization_id, customer_id, each, markers) for each in found]
             fresh = [each for each, row in zip(found, kept, strict=True) if row.is_new and not row.is_repeated]
@@ -167,7 +167,7 @@ def _reported_operation(
     candidates: Sequence[_Hold],
     markers: Markers,
 ) -> Reported | None:
-    """Say which operation of others a transaction shows, a payment being of one of the candidates; None where it is ours or not known."""
+    """Say which operation of others a transaction shows, a payment being of one of the candidates; None if it is ours or not known."""
     if not reported.amount or reported.created_at is None:
         return None
     amount = abs(reported.amount)

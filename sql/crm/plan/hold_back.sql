@@ -73,7 +73,7 @@ where affected > allowed
 order by organization_id, field
 on conflict (organization_id, kind, field) where decision is null do nothing;
 
--- What was dropped is not sent; what is held is written down.
+-- What was dropped is not sent; what is held is recorded.
 update staging_change as change
 set is_sent = false
 from crm.push_held_back as held

@@ -18,7 +18,7 @@ from syrve.ui.store import Row, change, note, reading
 
 router = APIRouter()
 MOST_GROUPED = 20_000
-"""Reasons are counted over so many of the newest open rejects."""
+"""Reasons are counted over this many of the newest open rejects."""
 MOST_SHOWN = 200
 MOST_IN_CSV = 20_000
 CSV_COLUMNS = (
