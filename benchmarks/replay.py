@@ -143,8 +143,10 @@ class Replay:
         lookups, merged = [], []
         for customer, minute in looks:
             at = START + timedelta(minutes=minute)
-            lookups.append(copy_line((ORGANIZATION, "id", self._ids[customer], "found", self._ids[customer], at)))
             visits = bisect_right(self._visits[customer], minute)
+            last = START + timedelta(minutes=self._visits[customer][visits - 1]) if visits else None
+            found = (ORGANIZATION, "id", self._ids[customer], "found", self._ids[customer], at, last)
+            lookups.append(copy_line(found))
             if self._seen.get(customer) != visits:
                 merged.append(copy_line((ORGANIZATION, self._ids[customer], at, customer not in self._seen)))
             self._seen[customer] = visits

@@ -53,18 +53,21 @@ with DAG(
 ) as dag:
     organizations = SyrveOrderOrganizationsOperator(
         task_id="organizations",
+        syrve_conn_id=settings.SIGNALS_CONNECTION,
         organization_ids="{{ params.organization_ids }}",
         pool=settings.POOL,
         outlets=[assets.ORGANIZATION],
     )
     read = SyrveReadOrdersOperator.partial(
         task_id="read",
+        syrve_conn_id=settings.SIGNALS_CONNECTION,
         days="{{ params.days }}",
         pool=settings.POOL,
         map_index_template="{{ organization_name | default(task.organization_id) }}",
     ).expand(organization_id=organizations.output)
     take = SyrveFollowSignalsOperator(
         task_id="take",
+        syrve_conn_id=settings.SIGNALS_CONNECTION,
         pulls=False,
         pool=settings.POOL,
         trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,

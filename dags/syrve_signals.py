@@ -34,6 +34,7 @@ with DAG(
 ) as dag:
     SyrveFollowSignalsOperator(
         task_id="follow",
+        syrve_conn_id=settings.SIGNALS_CONNECTION,
         listen_seconds=settings.SIGNALS_LISTEN_SECONDS,
         pool=settings.POOL,
         outlets=[

@@ -6,7 +6,8 @@ Imports holds, charges, cancellations and order states that tills, sites and app
 contract in `docs/wallet.md`.
 
 **Tasks.** `import_records` reads the source of the form (by default that of `SYRVE_WALLET_IMPORT_SOURCE`; none: it is skipped);
-`read_transactions` reads a number of customers, those read longest ago first (skipped under `reference`, which has no such report).
+`read_transactions` reads some customers, those read longest ago first, and looks once at those whose money we moved over an hour ago
+(skipped under `reference`, which has no such report).
 
 **Preview** by hand unless the form says *Import*: it counts, and writes nothing but the file of bad rows. By schedule it imports.
 
@@ -59,7 +60,7 @@ with DAG(
             minimum=1,
             maximum=100_000,
             title="Customers",
-            description="Whose transactions are read in a run, at most; each costs a call or more.",
+            description="Whose transactions are read in a run, at most, and as many again whose money we moved; each costs a call or more.",
         ),
     },
 ) as dag:

@@ -59,6 +59,7 @@ with DAG(
 ) as dag:
     SyrveWebhooksOperator(
         task_id="webhooks",
+        syrve_conn_id=settings.SIGNALS_CONNECTION,
         organization_ids="{{ params.organization_ids }}",
         url="{{ params.url }}",
         is_dry_run="{{ params.dry_run }}",

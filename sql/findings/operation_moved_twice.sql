@@ -5,8 +5,9 @@
 -- severity: high
 -- what to do: Look at the wallet's movements in the back office. If there was a second one, import it with the transaction's id as its key, and
 --   give back what the guest should not have paid. If there was none, import that key with the state rejected.
--- blind to: Customers without an open hold, unless settling an operation reads their report. The beginning and the end of a hold whose row does
---   not change the balance.
+-- blind to: Customers without an open hold whose money moved again more than an hour after the call, or of whom more moved than the runs of
+--   syrve_wallet_import look at within a week. The beginning and the end of a hold whose row does not change the balance. Everything under reference,
+--   which has no such report: there a lost answer whose call moved twice stays without an outcome.
 select
     'operation:' || operation.operation_id as subject,
     operation.organization_id,

@@ -5,7 +5,8 @@ create temporary table if not exists staging_lookup (
     identity_value text not null,
     outcome text not null,
     customer_id uuid,
-    checked_at timestamptz not null
+    checked_at timestamptz not null,
+    last_order_at timestamptz
 ) on commit delete rows;
 
 create temporary table if not exists staging_digest (

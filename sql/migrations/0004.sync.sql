@@ -48,7 +48,7 @@ comment on column sync.roster.checked_at is 'Time of the last answer: a customer
 comment on column sync.roster.outcome is 'How the last look-up ended: found, not_found, rejected (record unusable) or failed (no answer).';
 comment on column sync.roster.customer_id is 'Customer last found under this identity.';
 comment on column sync.roster.misses is 'Look-ups in a row that did not end with found.';
-comment on column sync.roster.changes is 'Changes that look-ups have found, older ones counting less (a half every 400 days): see sync.change_rate.';
+comment on column sync.roster.changes is 'Changes that look-ups have found, older ones counting less (a half every 150 days): see sync.change_rate.';
 comment on column sync.roster.exposure_days is 'Days that look-ups have watched for changes, older ones counting less likewise.';
 comment on column sync.roster.changed_at is 'When a look-up last found a change, or answered first: long ago for their rate, and they may have stopped coming.';
 comment on column sync.roster.weight is 'How much a day of delay counts here against another customer''s; null is 1. Times 2 for each step of priority.';

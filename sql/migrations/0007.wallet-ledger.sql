@@ -122,6 +122,8 @@ create table wallet.operation_event (
     primary key (operation_id, sequence),
     constraint operation_event_outcome_has_a_basis check ((basis is not null) = (state in ('confirmed', 'rejected')))
 );
+-- What we sent: only what was planned is sent second.
+create index operation_event_sent_at on wallet.operation_event (occurred_at) where state = 'sent' and sequence = 2;
 create index operation_event_recorded_at on wallet.operation_event using brin (recorded_at);
 comment on table wallet.operation_event is
 'What happened to each operation, in order; append-only. planned: recorded. sent: about to be called, once. confirmed: the money moved. '

@@ -23,6 +23,7 @@ create table wallet.hold (
     check ((closed_at is null) = (closed_by is null))
 );
 create index hold_open on wallet.hold (organization_id, customer_id, wallet_id) where closed_at is null;
+create index hold_open_customer on wallet.hold (customer_id) where closed_at is null;
 create index hold_open_at on wallet.hold using gist (tstzrange(opened_at, closed_at));
 create index hold_order on wallet.hold (organization_id, order_id) where order_id is not null;
 create index hold_transaction on wallet.hold (transaction_id) where transaction_id is not null;

@@ -93,12 +93,14 @@ create table wallet.transaction (
     )
 );
 create index transaction_wallet on wallet.transaction (organization_id, customer_id, wallet_id, created_at);
+-- Organizations of one network share their customers' wallets.
+create index transaction_customer on wallet.transaction (customer_id, created_at);
 create index transaction_marked on wallet.transaction (marked_operation_id) where marked_operation_id is not null;
 -- An operation is sent once, so one row is it.
 create unique index transaction_is_the_operation on wallet.transaction (organization_id, marked_operation_id, marked_part)
 where marked_part is not null;
 create index transaction_repeated on wallet.transaction (organization_id, repeated_operation_id) where repeated_operation_id is not null;
-comment on table wallet.transaction is 'Movements of customers'' money as Syrve''s report tells them (dialect cloud): of customers with open holds, since a revision.';
+comment on table wallet.transaction is 'Movements of customers'' money as Syrve''s report tells them (dialect cloud): of customers with open holds, since a revision, and rows that repeat an operation of ours.';
 comment on column wallet.transaction.organization_id is 'Organization concerned.';
 comment on column wallet.transaction.transaction_id is 'Syrve''s id of the transaction.';
 comment on column wallet.transaction.customer_id is 'Customer whose money moved.';
@@ -164,11 +166,14 @@ create table wallet.transaction_bookmark (
     organization_id uuid not null,
     customer_id uuid not null,
     revision bigint not null,
-    read_at timestamptz not null default clock_timestamp(),
+    read_at timestamptz default clock_timestamp(),
+    looked_again_until timestamptz,
     primary key (organization_id, customer_id)
 );
 comment on table wallet.transaction_bookmark is 'How far the transactions of each customer were read.';
 comment on column wallet.transaction_bookmark.organization_id is 'Organization concerned.';
 comment on column wallet.transaction_bookmark.customer_id is 'Customer concerned.';
 comment on column wallet.transaction_bookmark.revision is 'Highest revision read so far.';
-comment on column wallet.transaction_bookmark.read_at is 'When it was last read.';
+comment on column wallet.transaction_bookmark.read_at is 'When it was last read on from a revision; null: it was not.';
+comment on column wallet.transaction_bookmark.looked_again_until is
+'Operations of ours that were sent by then were looked for in the report some time after; null: none was.';

@@ -42,7 +42,7 @@ comment on table wallet.campaign_row is 'Rows of a version of a campaign''s list
 comment on column wallet.campaign_row.campaign is 'Id of the campaign.';
 comment on column wallet.campaign_row.version is 'Version of its list.';
 comment on column wallet.campaign_row.row_key is
-'Names the row within the campaign: organization, and the list''s key, else customer and wallet. Credited at most once.';
+'Names the row within the campaign: organization and the list''s key, else customer and wallet. Credited at most once.';
 comment on column wallet.campaign_row.organization_id is 'Organization of the customer.';
 comment on column wallet.campaign_row.customer_id is 'Customer to be credited.';
 comment on column wallet.campaign_row.wallet_id is 'Wallet to be credited.';

@@ -62,10 +62,10 @@ return case
             when changes < 4 then 5
             else 6
         end
-        + case when missed < 1.5 then 0 when missed < 4 then 5 else 10 end
+        + case when missed < 1 then 0 when missed < 2.5 then 5 else 10 end
 end;
 comment on function sync.change_band(text, double precision, double precision) is
-'Band of an identity, 1 to 16: nothing known under it; five by the changes seen, fewer or more; those again where 1.5, and 4, changes that were due by '
+'Band of an identity, 1 to 16: nothing known under it; five by the changes seen, fewer or more; those again where 1, and 2.5, changes that were due by '
 'their own rate did not come (missed). Each has a correction of its own: so it shows whether customers stop coming.';
 
 create function sync.change_rate(

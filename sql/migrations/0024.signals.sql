@@ -137,14 +137,17 @@ for each statement execute function privacy.drop_erased_signals();
 create table sync.signal_precision (
     organization_id uuid not null,
     kind text not null,
+    whom text not null default 'known' check (whom in ('known', 'id', 'phone')),
     hits real not null default 0,
     trials real not null default 0,
     updated_at timestamptz not null default now(),
-    primary key (organization_id, kind)
+    primary key (organization_id, kind, whom)
 );
 comment on table sync.signal_precision is 'How often signals of each kind led to a change, older ones counting less.';
 comment on column sync.signal_precision.organization_id is 'Organization.';
 comment on column sync.signal_precision.kind is 'Kind of signal.';
+comment on column sync.signal_precision.whom is
+'Whom they are about: known (the roster had the customer), or a customer whom the roster lacked, named by id or by phone only.';
 comment on column sync.signal_precision.hits is 'Look-ups after such a signal that found a change.';
 comment on column sync.signal_precision.trials is 'Look-ups after such a signal.';
 comment on column sync.signal_precision.updated_at is 'When it was last counted.';

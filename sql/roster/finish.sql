@@ -1,7 +1,8 @@
 -- Stores how each look-up of the batch ended, what it teaches about the identity's rate of change, and when the next is due: after theta / sqrt(weight x
 -- rate), see sync.refresh_fit. A look-up says "changed since the last one" or "not", so the gamma distribution that stands for the rate is updated by the
--- likelihood of just that: unchanged adds the days watched; changed gives the distribution with the same mean and variance as the exact one. What is
--- old counts less, a half every 400 days. Who has stopped coming shows sooner: by the changes that were due by their own rate and did not come, which is one
+-- likelihood of just that: unchanged adds the days watched; changed gives the distribution with the same mean and variance as the exact one. An answer
+-- that says when the last order was says more, however many came before it: one change, and none in the days since. What is
+-- old counts less, a half every 150 days. Who has stopped coming shows sooner: by the changes that were due by their own rate and did not come, which is one
 -- of the things that bands go by (sync.change_band), each with the correction that look-ups of the organization have shown. An organization's own settings
 -- (sync.refresh_policy) come before the project's.
 -- A look-up after a signal did not come at any odd time: it says that a change happened then, and the others say only what signals miss. By both it is
@@ -60,9 +61,14 @@ with looked as materialized (
         coalesce(extract(epoch from known.checked_at - known.changed_at) / 86400, 0)::double precision as days_since_change,
         known.changed_at,
         gap.days,
+        -- Days since the last order, if that came after the last look-up.
+        case
+            when staged.last_order_at > known.checked_at and staged.last_order_at <= staged.checked_at
+                then extract(epoch from staged.checked_at - staged.last_order_at)::double precision / 86400
+        end as order_days,
         coalesce(known.changes, 0) * gap.kept as changes,
         coalesce(known.exposure_days, 0) * gap.kept as exposure_days,
-        (1 - gap.kept) / 0.0017328679514 as watched_days,
+        (1 - gap.kept) / 0.0046209812037 as watched_days,
         coalesce(fit.shape, 1) as shape,
         coalesce(fit.mean_per_day, 1 / 60.0) as mean_per_day,
         fit.calibration,
@@ -107,7 +113,7 @@ with looked as materialized (
     cross join lateral (
         select
             elapsed.days,
-            exp(-0.0017328679514 * elapsed.days) as kept
+            exp(-0.0046209812037 * elapsed.days) as kept
         from (
             select greatest(60, extract(epoch from staged.checked_at - coalesce(known.checked_at, staged.checked_at))::double precision) / 86400 as days
         ) as elapsed
@@ -160,7 +166,9 @@ learned as materialized (
         case
             when not moments.counts or moments.is_first then 0
             when not moments.has_changed then moments.changes
-            when moments.is_signalled or 1 - moments.unchanged < 1e-5 then moments.changes + 1
+            when moments.is_signalled then moments.changes + 1
+            when moments.order_days is not null then moments.changes + exp(-0.0046209812037 * moments.order_days)
+            when 1 - moments.unchanged < 1e-5 then moments.changes + 1
             else greatest(0, moments.mean * moments.mean / moments.variance - moments.shape)
         end as next_changes,
         case
@@ -168,6 +176,10 @@ learned as materialized (
             when not moments.has_changed then moments.exposure_days + moments.watched_days
             when moments.is_signalled
                 then moments.exposure_days + moments.watched_days * coalesce(nullif(moments.signalled_share, 0), 1)
+            when moments.order_days is not null
+                then
+                    moments.exposure_days + moments.signalled_share * moments.watched_days
+                    + (1 - moments.signalled_share) * (1 - exp(-0.0046209812037 * moments.order_days)) / 0.0046209812037
             when 1 - moments.unchanged < 1e-5 then moments.exposure_days
             else greatest(0, moments.mean / moments.variance - moments.shape / moments.mean_per_day)
         end as next_exposure_days,

@@ -10,7 +10,7 @@ with waiting as materialized (
 
 staged as (
     insert into staging_signal (
-        signal_id, content_key, organization_id, kind, channel, happened_at, received_at, customer_id, phone, order_id, external_number, amount, wallet_id,
+        signal_id, content_key, organization_id, kind, channel, happened_at, is_dated, received_at, customer_id, phone, order_id, external_number, amount, wallet_id,
         change, balance, change_type, order_number
     )
     select
@@ -20,6 +20,7 @@ staged as (
         kind,
         channel,
         least(coalesce(event_at, received_at), received_at) as happened_at,
+        event_at is not null as is_dated,
         received_at,
         customer_id,
         phone,

@@ -5,12 +5,14 @@ with looked as materialized (
         reported.signal_id,
         reported.organization_id,
         reported.kind,
+        case when reported.is_new then reported.identity_kind else 'known' end as whom,
         reported.content_key,
         reported.received_at,
         reported.identity_kind,
         reported.identity_value,
         case when known.checked_at > reported.taken_at and known.outcome <> 'failed' then known.checked_at end as looked_at,
-        coalesce(known.changed_at >= reported.taken_at, false) as has_changed
+        -- That nobody has an identity which the roster lacked is no change.
+        coalesce(known.changed_at >= reported.taken_at and (known.outcome = 'found' or not reported.is_new), false) as has_changed
     from sync.signal as reported
     left join sync.roster as known
         on
@@ -42,16 +44,18 @@ evaluated as (
 ),
 
 learned as (
-    insert into sync.signal_precision as kept (organization_id, kind, hits, trials)
+    insert into sync.signal_precision as kept (organization_id, kind, whom, hits, trials)
     select
         organization_id,
         kind,
+        whom,
         count(*) filter (where has_changed) as hits,
         count(*) as trials
     from (
         select distinct
             organization_id,
             kind,
+            whom,
             identity_kind,
             identity_value,
             looked_at,
@@ -59,9 +63,9 @@ learned as (
         from looked
         where looked_at is not null
     ) as look_up
-    group by organization_id, kind
-    order by organization_id, kind
-    on conflict (organization_id, kind) do update
+    group by organization_id, kind, whom
+    order by organization_id, kind, whom
+    on conflict (organization_id, kind, whom) do update
         set
             -- What is beyond the last hundred look-ups counts less and less.
             hits = kept.hits * (100 / (100 + excluded.trials)) + excluded.hits,

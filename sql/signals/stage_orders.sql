@@ -1,6 +1,7 @@
 -- The states of orders, for wallet/orders.sql: under Syrve's id, and under the number that a site or an app gave the order. Such a number is not
 -- Syrve's, and others number theirs alike: it counts only if an operation or payment of the ledger has it, and is of the same customer.
--- Orders without a customer that the ledger does not know are left out: no wallet pays for them. Returns how many turns there are.
+-- Orders without a customer that the ledger does not know are left out: no wallet pays for them. A report without a time that an order is open may be
+-- an old one that came late: it reopens none that is over. Returns how many turns there are.
 with reported as (
     select
         staged.organization_id,
@@ -8,6 +9,7 @@ with reported as (
         substr(staged.kind, length('order_') + 1) as state,
         staged.amount,
         staged.happened_at,
+        staged.is_dated,
         staged.channel,
         staged.signal_id,
         staged.customer_id,
@@ -19,9 +21,26 @@ with reported as (
     where staged.kind in ('order_open', 'order_completed', 'order_cancelled', 'order_failed') and named.order_id <> ''
 ),
 
-meant as (
+timely as (
     select reported.*
     from reported
+    where
+        reported.state <> 'open'
+        or reported.is_dated
+        or not exists (
+            select
+            from reported as other
+            where other.organization_id = reported.organization_id and other.order_id = reported.order_id and other.state <> 'open'
+            union all
+            select
+            from wallet.payment_order as known
+            where known.organization_id = reported.organization_id and known.order_id = reported.order_id and known.state <> 'open'
+        )
+),
+
+meant as (
+    select reported.*
+    from timely as reported
     where
         (reported.is_own and reported.is_of_somebody)
         or exists (

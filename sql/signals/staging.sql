@@ -6,6 +6,7 @@ create temporary table if not exists staging_signal (
     kind text not null,
     channel text not null,
     happened_at timestamptz not null,
+    is_dated boolean not null,
     received_at timestamptz not null,
     customer_id uuid,
     phone text,

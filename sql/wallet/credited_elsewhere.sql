@@ -1,5 +1,5 @@
 -- Rows of a version whose wallet was credited lately, or may have been, by another campaign, or by this one for a row that the version does not have:
--- a key that was added or renamed makes another row of it.
+-- a key that was added or renamed makes another row of it. Through whichever organization: those of one network share their customers' wallets.
 select listed.row_key
 from wallet.campaign_row as listed
 where
@@ -9,8 +9,7 @@ where
         select 1
         from wallet.operation_state as other
         where
-            other.organization_id = listed.organization_id
-            and other.customer_id = listed.customer_id
+            other.customer_id = listed.customer_id
             and other.wallet_id = listed.wallet_id
             and other.requested_at > clock_timestamp() - make_interval(days => %(days)s)
             and other.kind = 'topup'

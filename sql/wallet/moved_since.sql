@@ -46,8 +46,7 @@ or exists (
     select
     from wallet.transaction as reported
     where
-        reported.organization_id = %(organization_id)s
-        and reported.customer_id = %(customer_id)s
+        reported.customer_id = %(customer_id)s
         and (reported.wallet_id = %(wallet_id)s or reported.wallet_id is null)
         and reported.marked_operation_id is null
         and reported.created_at >= %(since)s::timestamptz - make_interval(secs => %(skew_seconds)s)

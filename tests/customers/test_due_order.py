@@ -103,7 +103,7 @@ def test_changes_long_ago_count_less_than_late_ones(one: Chain) -> None:
 
     intervals(one, poor(5), later=timedelta(days=200))
 
-    assert learned(one)[0] == pytest.approx(before * 0.5 ** (200 / 400), rel=0.01)
+    assert learned(one)[0] == pytest.approx(before * 0.5 ** (200 / 150), rel=0.01)
 
 
 def test_interval_is_theta_over_the_root_of_the_rate(one: Chain) -> None:
@@ -139,7 +139,7 @@ def test_what_is_learned_has_mean_and_variance_of_the_exact_likelihood(chain: Ch
     rng = random.Random(5)
     shape, mean = 0.6, 1 / 20
     fit(chain, shape=shape, mean=mean)
-    kept = 0.5 ** (1 / 400)
+    kept = 0.5 ** (1 / 150)
     chain.now = datetime.now(UTC) - 2 * DAY
     cases = {}
     for number in range(1, 13):
@@ -160,10 +160,41 @@ def test_what_is_learned_has_mean_and_variance_of_the_exact_likelihood(chain: Ch
             "select changes, exposure_days from sync.roster where identity_value = %s", by_phone(number).value
         )
         a, b = float(found[0][0]) + shape, float(found[0][1]) + shape / mean
-        watched = (1 - kept) / (math.log(2) / 400)
+        watched = (1 - kept) / (math.log(2) / 150)
         exact_mean, variance = moments(changes * kept, days * kept, shape, mean, watched, changed)
         assert a / b == pytest.approx(exact_mean, rel=2e-3), number
         assert a / b**2 == pytest.approx(variance, rel=1e-2), number
+
+
+def ordered(one: Chain, balance: int, days_ago: float) -> Ending:
+    """The guest with a balance, who last ordered so many days before the next pull."""
+    return customer(1, wallets=(wallet(1, str(balance)),), last_order_at=one.now + DAY * 10 - timedelta(days=days_ago))
+
+
+def test_time_of_the_last_order_says_more_than_that_something_changed(one: Chain) -> None:
+    learned_by = {}
+    for days_ago in (9.0, 1.0):
+        one.execute("update sync.roster set changes = 2, exposure_days = 50, checked_at = %s", one.now)
+        intervals(one, ordered(one, int(days_ago), days_ago), later=10 * DAY)
+        learned_by[days_ago] = learned(one)
+
+    kept = 0.5 ** (10 / 150)
+    for days_ago, (changes, days) in learned_by.items():
+        since = 0.5 ** (days_ago / 150)
+        assert changes == pytest.approx(2 * kept + since, rel=1e-4)
+        assert days == pytest.approx(50 * kept + (1 - since) / (math.log(2) / 150), rel=1e-4)
+
+
+@pytest.mark.parametrize("days_ago", [-1.0, 10.5])
+def test_order_outside_the_days_watched_says_nothing(one: Chain, days_ago: float) -> None:
+    found = {}
+    for dated in (True, False):
+        one.execute("update sync.roster set changes = 2, exposure_days = 50, checked_at = %s", one.now)
+        ending = ordered(one, 10 + dated, days_ago)
+        intervals(one, ending if dated else poor(10 + dated), later=10 * DAY)
+        found[dated] = learned(one)
+
+    assert found[True] == pytest.approx(found[False])
 
 
 def test_evidence_of_a_batch_counts_changes_seen_and_expected_by_band(one: Chain) -> None:
@@ -207,7 +238,8 @@ def test_each_step_of_priority_doubles_the_weight(one: Chain) -> None:
     (double,) = intervals(one, poor(0))
 
     assert double < plain
-    rate = (changes * 0.5**0.01 + 1) / (days * 0.5**0.01 + 60 + 0.9965)
+    kept = 0.5 ** (1 / 150)
+    rate = (changes * kept + 1) / (days * kept + 60 + (1 - kept) / (math.log(2) / 150))
     assert double == pytest.approx(1 / math.sqrt(4 * rate), rel=1e-3)
 
 

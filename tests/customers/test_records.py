@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -23,6 +24,8 @@ from syrve.customers.records import (
 
 ORGANIZATION_ID = "5f4e0003-0000-4000-8000-000000000001"
 AT = datetime(2026, 1, 31, 12, tzinfo=UTC)
+BESIDE = ("problems", "last_order_at")
+"""Not kept of a customer; the last order is in `extra` as it was written."""
 
 uuids = st.sampled_from([f"5f4e0003-0000-4000-8000-{n:012d}" for n in range(8)])
 texts = (
@@ -93,7 +96,7 @@ def test_digests_of_two_customers_are_equal_if_and_only_if_the_customers_are(
 def test_a_change_of_any_one_field_changes_the_digest(
     customer: Customer, changed: Customer, data: st.DataObject
 ) -> None:
-    name = data.draw(st.sampled_from([each for each in Customer.__struct_fields__ if each != "problems"]))
+    name = data.draw(st.sampled_from([each for each in Customer.__struct_fields__ if each not in BESIDE]))
     assume(getattr(customer, name) != getattr(changed, name))
 
     assert digest(replace(customer, **{name: getattr(changed, name)})) != digest(customer)
@@ -133,6 +136,27 @@ def test_order_of_children_and_of_fields_in_the_answer_does_not_matter(data: st.
         shuffled[name] = data.draw(st.permutations(shuffled[name]))
 
     assert digest(read(shuffled)) == digest(read(answer))
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2026-01-31 15:00:00.000", AT),
+        ("2026-01-31T12:00:00Z", AT),
+        ("0001-01-01 00:00:00.000", None),
+        ("", None),
+        ("soon", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        (20260131, None),
+        (None, None),
+    ],
+)
+def test_last_order_is_a_time_or_nothing_and_no_problem(written: Any, expected: datetime | None) -> None:
+    customer = read({"id": ORGANIZATION_ID, "walletBalances": [], "lastProcessedOrderDate": written})
+
+    assert customer.last_order_at == expected
+    assert customer.problems == ()
+    assert customer.extra["lastProcessedOrderDate"] == written
 
 
 def test_card_and_category_that_look_alike_are_not_the_same() -> None:

@@ -64,7 +64,7 @@ def test_evidence_is_used_once(listed: Chain) -> None:
     fitted(listed)
     second = listed.value("select calibration[2] from sync.refresh_fit where organization_id = %s", ORGANIZATION)
 
-    assert first == pytest.approx(80 / 30)
+    assert first == pytest.approx(70 / 20)
     assert second == pytest.approx(first, rel=1e-4)
     assert listed.value("select count(*) from sync.refresh_evidence") == 0
 

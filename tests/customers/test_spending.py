@@ -128,7 +128,7 @@ def test_correction_of_a_band_goes_from_none_to_what_was_seen() -> None:
     seen[1], guessed[1], guessed[5] = 200, 100, 40
     after = learn(before, [], seen, guessed, days=0)
 
-    assert after.calibration == pytest.approx((1, 220 / 120, 1, 1, 1, 20 / 60) + (1,) * (BANDS - 6))
+    assert after.calibration == pytest.approx((1, 210 / 110, 1, 1, 1, 10 / 50) + (1,) * (BANDS - 6))
     much_later = learn(after, [], NOTHING, NOTHING, days=120)
     assert much_later.observed[1] == pytest.approx(100)
 

@@ -17,9 +17,10 @@ from devstack.airflow_api import AirflowApi
 from devstack.console import Teller
 from devstack.errors import StackError
 from devstack.processes import ProcessRecord
+from devstack.purposes import DEMO, RUN, UP, Purpose
 from devstack.settings import StackPaths
 from devstack.signals import Interrupted, held_back, raise_on_interruption
-from devstack.stack import DEMO, RUN, UP, Purpose, Stack
+from devstack.stack import Stack
 from devstack.state import StackState
 from fixtures.stack_fakes import FakeAirflow, dag
 

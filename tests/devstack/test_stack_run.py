@@ -13,9 +13,10 @@ from devstack.airflow_api import AirflowApi, TaskState
 from devstack.console import Teller
 from devstack.errors import StackError
 from devstack.processes import ProcessRecord
+from devstack.purposes import RUN, UP, Purpose
 from devstack.run import TaskChanges, check_conf_keys, parse_conf, run
 from devstack.settings import StackPaths
-from devstack.stack import RUN, UP, Purpose, Stack
+from devstack.stack import Stack
 from devstack.state import StackState
 from fixtures.stack_fakes import FakeAirflow, dag
 

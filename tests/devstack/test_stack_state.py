@@ -38,6 +38,7 @@ states = st.builds(
     components=st.lists(records, max_size=3),
     api_url=st.text(),
     simulator_url=st.none() | st.text(),
+    live_service_url=st.none() | st.text(),
     warehouse_dsn=st.none() | st.text(),
     users=st.lists(records, max_size=3),
     unpaused=st.dictionaries(st.text(), st.lists(records, max_size=2), max_size=2),

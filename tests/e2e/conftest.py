@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from devstack import names, settings
 from devstack.airflow_api import AirflowApi, TaskState
 from devstack.cli import REPOSITORY
 from devstack.dag_runs import DagRun, follow, start_run, wait_until_parsed
+from devstack.purposes import DEMO
 from devstack.settings import StackPaths
-from devstack.stack import DEMO, Stack
+from devstack.stack import Stack
 from devstack.state import StackState
 from e2e_support import wait_until
 from syrve_simulator.control import SimulatorControl
@@ -208,7 +209,7 @@ def monitored(folder: Path, config: Path) -> Iterator[None]:
 
 
 def _live_airflow(stack: Stack) -> Iterator[LiveAirflow]:
-    state = stack.bring_up(DEMO)
+    state = stack.bring_up(replace(DEMO, shows_live_service=False))
     try:
         api = stack.api(state)
         for dag_id in RUN_HERE:

@@ -4,9 +4,10 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,15 +17,19 @@ from typing import Any
 import httpx
 import pytest
 
-from devstack import names
+from devstack import names, settings
 from devstack.cli import REPOSITORY
 from devstack.components import airflow_command, wait_for_airflow
 from devstack.dag_runs import start_run, wait_until_parsed
+from devstack.errors import StackError
+from devstack.postgres import PORT, SUPERUSER, PostgresServer
 from devstack.processes import spawn, stop
+from devstack.purposes import DEMO
 from devstack.settings import StackPaths
-from devstack.stack import DEMO, Stack
+from devstack.stack import Stack
 from devstack.state import StackState
 from e2e_support import wait_until
+from fixtures.postgres import DurableServer, running_server
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.signals.secret_book import add_secret
@@ -35,7 +40,7 @@ from syrve_simulator.process import SimulatorProcess, start_simulator
 
 SIGNALS_DAG = "syrve_signals"
 SECRET = "secret-of-the-live-service-000001"
-ON_DEMAND = replace(DEMO, uses_own_connections=True)
+ON_DEMAND = replace(DEMO, uses_own_connections=True, shows_live_service=False)
 
 
 @dataclass
@@ -45,6 +50,7 @@ class Live:
     stack: Stack
     state: StackState
     service: SimulatorProcess
+    server: PostgresServer
     organization_id: str
 
     @property
@@ -52,8 +58,7 @@ class Live:
         return f"{self.state.api_url}/syrve-signals"
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        warehouse = Warehouse(url_from_text(str(self.state.warehouse_dsn)))
-        with warehouse.transaction("test") as cursor:
+        with warehouse_of(self.server).transaction("test") as cursor:
             cursor.execute(query, values or None)
             return cursor.fetchall() if cursor.description else []
 
@@ -76,22 +81,35 @@ def service() -> Iterator[SimulatorProcess]:
         yield process
 
 
+def warehouse_of(server: PostgresServer) -> Warehouse:
+    return Warehouse(url_from_text(server.dsn(names.WAREHOUSE_DATABASE)))
+
+
 @pytest.fixture(scope="module")
-def live(service: SimulatorProcess) -> Iterator[Live]:
+def server() -> Iterator[PostgresServer]:
+    """The warehouse has a server of its own: it can be killed, and Airflow lives on."""
+    with running_server(DurableServer) as running:
+        running.create_database(names.WAREHOUSE_DATABASE)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def live(service: SimulatorProcess, server: PostgresServer) -> Iterator[Live]:
     home = Path(tempfile.mkdtemp(prefix="syrve-e2e-signals-"))
     home.chmod(0o711)
     extra = {"dialect": "cloud", "default_region": "RU", "budgets": names.SIMULATOR_BUDGETS_PER_MINUTE}
     account = {"conn_type": "syrve", "host": service.url, "password": names.API_LOGIN, "extra": extra}
     environ = os.environ | {
         names.SYRVE_CONNECTION_VARIABLE: json.dumps(account),
+        names.WAREHOUSE_CONNECTION_VARIABLE: settings.warehouse_connection(server.socket_directory, SUPERUSER, PORT),
         "SYRVE_SIGNALS_LISTEN_SECONDS": "45",
     }
     stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), environ, print)
     state = stack.bring_up(ON_DEMAND)
     try:
         organization_id = service.control.organizations()[0]["organization_id"]
-        found = Live(stack, state, service, organization_id)
-        add_secret(Warehouse(url_from_text(str(state.warehouse_dsn))), organization_id, SECRET)
+        found = Live(stack, state, service, server, organization_id)
+        add_secret(warehouse_of(server), organization_id, SECRET)
         config = SyrveConfig(base_url=service.url, api_login=names.API_LOGIN, dialect="cloud")
         with SyrveClient(config) as client:
             client.update_webhook_settings(organization_id, f"{found.receiver}/events", SECRET, WANTED)
@@ -134,29 +152,58 @@ def test_unknown_guest_is_in_the_mirror_after_an_order(live: Live) -> None:
     assert SECRET not in log
 
 
-def test_kill_of_the_api_server_loses_no_webhook(live: Live) -> None:
+def check_that_nothing_is_lost(live: Live, strike: Callable[[], None]) -> None:
+    """Send events, repeated until they are taken, with a strike in the middle; each must be there once."""
     orders = [str(uuid.uuid4()) for _ in range(60)]
     taken: list[str] = []
+    is_given_up = threading.Event()
 
     def send(order_id: str) -> None:
-        """Send an event until it is taken, as a sender that repeats does."""
         body = [{"eventType": "DeliveryOrderUpdate", "eventInfo": {"id": order_id, "order": {"status": "Closed"}}}]
         with httpx.Client(trust_env=False, timeout=10, headers={"Authorization": SECRET}) as client:
 
-            def is_taken() -> bool:
+            def is_over() -> bool:
                 with suppress(httpx.HTTPError):
-                    return client.post(f"{live.receiver}/events", json=body).status_code == 200
-                return False
+                    if client.post(f"{live.receiver}/events", json=body).status_code == 200:
+                        taken.append(order_id)
+                        return True
+                return is_given_up.is_set()
 
-            wait_until(is_taken, "an event is taken", 240)
-        taken.append(order_id)
+            wait_until(is_over, "an event is taken", 200)
 
     with ThreadPoolExecutor(2) as senders:
         sent = [senders.submit(send, order_id) for order_id in orders]
-        wait_until(lambda: len(taken) >= 10, "some events are taken", 60)
-        live.kill_api_server()
-        for each in sent:
-            each.result()
+        try:
+            wait_until(lambda: len(taken) >= 10, "some events are taken", 60)
+            strike()
+            for each in sent:
+                each.result()
+        finally:
+            is_given_up.set()
 
     found = Counter(str(order_id) for (order_id,) in live.rows("select order_id from sync.signal"))
     assert {order_id: found[order_id] for order_id in orders} == dict.fromkeys(orders, 1)
+
+
+def test_kill_of_the_api_server_loses_no_webhook(live: Live) -> None:
+    check_that_nothing_is_lost(live, live.kill_api_server)
+
+
+def test_kill_of_postgres_under_the_mounted_receiver(live: Live) -> None:
+    def is_up_again() -> bool:
+        with suppress(StackError):
+            live.server.start()
+            return True
+        return False
+
+    def kill() -> None:
+        live.server.stop(grace_seconds=0.0)
+        with httpx.Client(trust_env=False, timeout=30) as client:
+            body = [{"eventType": "Odd", "organizationId": live.organization_id}]
+            answer = client.post(f"{live.receiver}/events", json=body, headers={"Authorization": SECRET})
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        wait_until(is_up_again, "what the killed server left is gone, and it starts", 60)
+
+    check_that_nothing_is_lost(live, kill)
+
+    assert live.rows("select count(*) from sync.signal where event_type = 'Odd'") == [(0,)]

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fixtures.pulls import Syncing
+from signals.shapes import ONE, ORDER, TWO
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.api.errors import Rejected, UnsupportedByDialect
+from syrve.api.models import OrderPage
 from syrve.organizations import write_organizations
 from syrve.signals.errors import SignalError
 from syrve.signals.feed import GUARANTEED, PAD, FeedRead, OrderFeed
@@ -222,7 +224,59 @@ def test_organizations_clock_decides_the_windows(feeding: Feeding) -> None:
     feeding.read()
 
     asked = [each["body"] for each in feeding.control.recorded_requests("orders_by_date")[before:]]
-    first = datetime.strptime(asked[0]["deliveryDateFrom"], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=zone)
-    last = datetime.strptime(asked[-1]["deliveryDateTo"], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=zone)
+    first = datetime.strptime(asked[-1]["deliveryDateFrom"], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=zone)
+    last = datetime.strptime(asked[0]["deliveryDateTo"], "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=zone)
     assert abs(first - (now - GUARANTEED - PAD)) < timedelta(minutes=30)
     assert abs(last - (now + PAD)) < timedelta(minutes=30)
+
+
+class WindowedService:
+    """A service that names the highest revision of the orders of a window, and none for an empty one."""
+
+    def __init__(self, revisions: dict[int, int]) -> None:
+        self.revisions = revisions
+        self.asked: list[datetime] = []
+
+    def orders_by_revision(self, organization_id: str, revision: int) -> OrderPage:
+        return OrderPage(revision - 1, ((TWO, {"id": ORDER}),))
+
+    def orders_by_date(self, organization_id: str, since: datetime, until: datetime) -> OrderPage:
+        self.asked.append(since)
+        return OrderPage(self.revisions.get(len(self.asked)), ())
+
+
+@pytest.mark.parametrize("empty", [None, 0])
+def test_revision_is_that_of_the_newest_orders(warehouse: Warehouse, empty: int | None) -> None:
+    service = WindowedService({1: empty, 2: 700, 3: 600, 8: 100})  # type: ignore[dict-item]
+
+    OrderFeed(warehouse, service, region="RU", time_zone="UTC").read(ONE)
+
+    assert service.asked == sorted(service.asked, reverse=True)
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("select revision from sync.order_bookmark")
+        assert cursor.fetchall() == [(700,)]
+
+
+def test_revision_that_went_back_is_read_by_date(warehouse: Warehouse) -> None:
+    service = WindowedService({1: 700, 10: 650})
+    feed = OrderFeed(warehouse, service, region="RU", time_zone="UTC")
+    feed.read(ONE)
+
+    again = feed.read(ONE)
+
+    assert again.fell_back
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("select revision from sync.order_bookmark")
+        assert cursor.fetchall() == [(650,)]
+
+
+def test_order_of_another_organization_is_not_kept(warehouse: Warehouse) -> None:
+    class Muddled(WindowedService):
+        def orders_by_date(self, organization_id: str, since: datetime, until: datetime) -> OrderPage:
+            return OrderPage(700, ((TWO, {"id": ORDER}), (ONE, {"id": ORDER})))
+
+    OrderFeed(warehouse, Muddled({}), region="RU", time_zone="UTC").read(ONE)
+
+    with warehouse.transaction("test") as cursor:
+        cursor.execute("select organization_id::text from sync.signal")
+        assert cursor.fetchall() == [(ONE,)]

@@ -12,8 +12,11 @@ class Work:
         self.due = ["bad", "good"]
         self.evaluated = 0
 
-    def take(self) -> Worked:
-        return Worked(taken=1)
+    def take(self, *, at_most_batches: int) -> Worked:
+        return Worked(taken=at_most_batches)
+
+    def is_full(self, done: Worked) -> bool:
+        return False
 
     def organizations_due(self, account: str) -> list[str]:
         return list(self.due)

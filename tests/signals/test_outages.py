@@ -10,18 +10,11 @@ import pytest
 from benchmarks.signals import SECRET, Load, ReceiverProcess, kept, let_in, notification, send
 
 from devstack.postgres import PostgresServer
-from fixtures.postgres import running_server
+from fixtures.postgres import DurableServer, running_server
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.migrate import migrate
 
 NUMBER, RATE = 1_200, 400
-
-
-class DurableServer(PostgresServer):
-    """A server that waits for the disk, as a real one does: only so does a commit mean anything."""
-
-    def __init__(self, home: Path, log: Path, *, durable: bool) -> None:
-        super().__init__(home, log, durable=True)
 
 
 @pytest.fixture(scope="module")

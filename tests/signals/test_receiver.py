@@ -1,5 +1,6 @@
 """The receiver over HTTP, as a process of its own on a real Postgres, with the rights of syrve_receiver."""
 
+import json
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
@@ -111,6 +112,15 @@ def test_time_of_no_calendar_keeps_no_event_away(receiver: RunningReceiver, quer
     assert receiver.post([odd], SECRET).status_code == 200
 
     assert query("select event_type, event_at from sync.signal") == [("Odd", None)]
+
+
+def test_text_that_was_cut_within_a_character_loses_no_event(receiver: RunningReceiver, query: Query) -> None:
+    event = order_event(comment="Canary\ud83d", number="47\udc00")
+
+    answers = {receiver.post(json.dumps([event]).encode(), SECRET).status_code for _ in range(2)}
+
+    assert answers == {200}
+    assert query("select kind, order_id::text, order_number from sync.signal") == [("order_completed", ORDER, None)]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Secrets of senders: each use has its own newest one, and a sender of the other use loses nothing."""
 
+import io
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -89,3 +90,16 @@ def test_nobody_states_when_a_secret_was_made(
         pytest.raises(psycopg2.errors.InsufficientPrivilege),
     ):
         cursor.execute("update sync.signal_secret set made_at = now()")
+
+
+@pytest.mark.parametrize("secret", ["пароль-пароль-пароль-пароль", "a secret of several words 1", "a" * 513])
+def test_secret_that_no_header_carries_is_refused(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], secret: str
+) -> None:
+    monkeypatch.setenv("SYRVE_SIGNALS_DSN", warehouse.url.render_as_string(hide_password=False))
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{secret}\n"))
+
+    assert main(["secret", ONE, "--stdin"]) == 2
+
+    assert "no space" in capsys.readouterr().err
+    assert hashes_of(warehouse, ONE) == frozenset()

@@ -10,9 +10,12 @@ import pytest
 
 from fixtures.pulls import Syncing
 from signals.shapes import balance_notification, new_id, order_event
+from syrve.api.models import Organization
 from syrve.customers.claims import PullScope
+from syrve.organizations import write_organizations
 from syrve.signals.events import items_of, read_events
 from syrve.signals.keeping import keep_events
+from syrve.signals.listen import Listener
 from syrve.signals.work import SignalWork, Worked
 
 NOW = datetime.now(UTC)
@@ -180,6 +183,28 @@ def test_sender_whose_clock_is_ahead_blocks_no_later_state(signalling: Signallin
     assert signalling.syncing.value("select state from wallet.payment_order") == "completed"
 
 
+@pytest.mark.parametrize("is_one_batch", [True, False])
+def test_late_report_without_a_time_reopens_no_order(signalling: Signalling, is_one_batch: bool) -> None:
+    (first,) = signalling.syncing.customers(1)
+    closed, late = order_of(first), order_of(first, status="OnWay") | {"eventTime": "yesterday"}
+    late["eventInfo"]["timestamp"] = "soon"
+
+    for items in [[closed, late]] if is_one_batch else [[closed], [late]]:
+        signalling.take(*items)
+
+    assert signalling.syncing.rows("select state from wallet.payment_order") == [("completed",)]
+
+
+def test_report_without_a_time_opens_an_unknown_order(signalling: Signalling) -> None:
+    (first,) = signalling.syncing.customers(1)
+    undated = order_of(first, status="OnWay") | {"eventTime": None}
+    undated["eventInfo"]["timestamp"] = None
+
+    signalling.take(undated)
+
+    assert signalling.syncing.rows("select state from wallet.payment_order") == [("open",)]
+
+
 def test_order_of_nobody_is_left_out_unless_the_ledger_knows_it(signalling: Signalling) -> None:
     signalling.take(order_event(customer=None, phone=None, payments=[]))
 
@@ -200,6 +225,21 @@ def test_balance_is_kept_as_a_movement_beside_what_was_seen(signalling: Signalli
     assert seen == signalling.syncing.value("select balance from syrve.wallet_balance where wallet_id = %s", wallet_id)
 
 
+def test_signal_about_a_customer_who_is_gone_finds_that_out(signalling: Signalling) -> None:
+    gone = signalling.syncing.simulator.control.add_customer(signalling.organization_id, {"name": "Gone"})
+    signalling.take(order_event(customer={"id": gone["customer_id"]}, phone=None))
+    signalling.pull()
+    signalling.work.evaluate()
+    signalling.syncing.simulator.control.remove_customer(signalling.organization_id, gone["customer_id"])
+
+    signalling.take(order_event(customer={"id": gone["customer_id"]}, phone=None, number=2))
+    signalling.pull()
+
+    assert signalling.work.evaluate().evaluated == 1
+    assert signalling.syncing.rows("select outcome from sync.roster") == [("not_found",)]
+    assert signalling.due() == []
+
+
 def test_storm_of_useless_signals_soon_costs_little(signalling: Signalling) -> None:
     customers = signalling.syncing.customers(150)
     signalling.syncing.add(phone=[each["phone"] for each in customers])
@@ -217,6 +257,35 @@ def test_storm_of_useless_signals_soon_costs_little(signalling: Signalling) -> N
     assert signalling.take(balance_notification(customerId=customers[0]["customer_id"], phone=None)).followed == 1, (
         "another kind"
     )
+
+
+def test_storm_about_nobody_soon_costs_little(signalling: Signalling) -> None:
+    followed = []
+    for _ in range(4):
+        worked = signalling.take(*[order_event(customer={"id": new_id()}, phone=None) for _ in range(150)])
+        followed.append(worked.followed)
+        signalling.pull()
+        signalling.work.evaluate()
+
+    assert followed[0] == 150
+    assert followed[-1] < 40, followed
+    (known,) = signalling.syncing.customers(1)
+    signalling.syncing.add(phone=[known["phone"]])
+    signalling.syncing.pull()
+    assert signalling.take(order_of(known)).followed == 1, "known customers have a trust of their own"
+
+
+def test_first_storm_is_judged_batch_by_batch(signalling: Signalling) -> None:
+    signalling.keep(*[order_event(customer={"id": new_id()}, phone=None) for _ in range(400)])
+    account = signalling.syncing.config.login_fingerprint
+    write_organizations(
+        signalling.syncing.warehouse, [Organization(signalling.organization_id, "A")], time_zone="UTC", account=account
+    )
+
+    done = Listener(signalling.work, lambda _: signalling.pull(), account=account).listen(0)
+
+    assert done.taken == 400
+    assert done.followed < 250
 
 
 def test_kind_that_leads_to_changes_again_is_trusted_again(signalling: Signalling, query: Callable[..., Any]) -> None:

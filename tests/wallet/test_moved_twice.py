@@ -1,50 +1,16 @@
 """Two rows of Syrve's report that name one operation: it was sent once, so one is it, and the other is found."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from fixtures.pulls import IMPATIENT
+from fixtures.moved_twice import REFILL, WITHDRAWAL, found, move_again, read_report
 from fixtures.wallets import Purse
-from syrve.api.client import SyrveClient
-from syrve.findings.reconcile import reconcile
-from syrve.findings.thresholds import Thresholds
 from syrve.wallet.importing import WalletImport
-from syrve.wallet.transactions import TransactionsImport
-from syrve.warehouse.runs import Counts, TaskKey
-
-RULE = "operation_moved_twice"
-WITHDRAWAL, REFILL = 11, 10
-
-
-def read_report(purse: Purse) -> Counts:
-    with SyrveClient(purse.config, backoff=IMPATIENT, keeps_connection=False) as client:
-        job = TransactionsImport(purse.warehouse, client, key=TaskKey(f"run-{uuid4()}", "report"))
-        return job.run([purse.organization_id], customers=100)
-
-
-def found(purse: Purse, hours: float = 1.0) -> list[tuple[str, Decimal, str]]:
-    """Severity, money and subject of what the rule finds."""
-    moment = datetime.now(UTC) + timedelta(hours=hours)
-    reconcile(
-        purse.warehouse,
-        as_of=moment,
-        organization_ids=[purse.organization_id],
-        thresholds=Thresholds(),
-        run_id=str(uuid4()),
-    )
-    query = "select severity, amount_at_risk, subject from wallet.finding where rule = %s and resolved_at is null"
-    return purse.rows(query, RULE)
-
-
-def move_again(purse: Purse, operation_id: str, amount: str, **details: Any) -> None:
-    """Let somebody move money with the marker of an operation of ours: a service that repeats, or a person who copies a note."""
-    purse.simulator.control.add_transaction(
-        purse.organization_id, purse.customer_id, purse.wallet_id, amount, comment=f"again #{operation_id}", **details
-    )
+from syrve.warehouse.runs import TaskKey
 
 
 def as_reported(purse: Purse, **other: Any) -> dict[str, Any]:

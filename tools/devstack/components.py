@@ -44,15 +44,25 @@ def warehouse_migration_command(paths: StackPaths, env: Mapping[str, str]) -> Co
 def simulator_command(paths: StackPaths, env: Mapping[str, str]) -> Command:
     """Return the command of the simulator, on a port that it chooses and records."""
     options = {
-        "--port": "0",
         "--port-file": str(paths.simulator_port),
         "--dialect": "reference",
         "--customers": str(names.SIMULATOR_CUSTOMERS),
         "--organizations": str(names.SIMULATOR_ORGANIZATIONS),
         "--seed": str(names.SIMULATOR_SEED),
     }
-    arguments = [part for option in options.items() for part in option]
-    return _python(paths, "simulator", ("-m", "syrve_simulator", *arguments), env)
+    return _simulator(paths, "simulator", options, env)
+
+
+def live_service_command(paths: StackPaths, env: Mapping[str, str]) -> Command:
+    """Return the command of a small simulator that speaks as the live service does and sends webhooks."""
+    options = {
+        "--port-file": str(paths.live_service_port),
+        "--dialect": "cloud",
+        "--customers": str(names.LIVE_CUSTOMERS),
+        "--organizations": "1",
+        "--seed": str(names.LIVE_SEED),
+    }
+    return _simulator(paths, "live-service", options, env)
 
 
 def schema_versions() -> str:
@@ -104,6 +114,11 @@ def port_was_taken(records: Iterable[ProcessRecord]) -> bool:
     """Tell whether the api-server has ended because another program listens on its port."""
     ended = [record for record in records if record.name == "api-server" and not record.is_alive()]
     return any("address already in use" in Path(record.log).read_text(errors="replace").lower() for record in ended)
+
+
+def _simulator(paths: StackPaths, name: str, options: Mapping[str, str], env: Mapping[str, str]) -> Command:
+    arguments = [part for option in ({"--port": "0"} | dict(options)).items() for part in option]
+    return _python(paths, name, ("-m", "syrve_simulator", *arguments), env)
 
 
 def _python(paths: StackPaths, name: str, arguments: Sequence[str], env: Mapping[str, str]) -> Command:

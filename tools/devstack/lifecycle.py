@@ -9,7 +9,8 @@ from devstack import names, settings
 from devstack.console import Teller
 from devstack.errors import StackError
 from devstack.postgres import installed_binaries
-from devstack.stack import UP, Stack
+from devstack.purposes import UP
+from devstack.stack import Stack
 from devstack.state import StackState
 
 

@@ -11,6 +11,7 @@ from devstack.airflow_api import TaskState
 from devstack.counts import COUNTED, RunCounts
 from devstack.desired_states import DesiredStateOutcome
 from devstack.site import FindingRow
+from devstack.visits import Visits
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,17 @@ def findings_table(flagged: Sequence[FindingRow], now: Sequence[FindingRow]) -> 
     statuses = {each.rule: each.status for each in now}
     for each in flagged:
         table.add_row(each.rule, each.severity, each.status, statuses.get(each.rule, ""), f"{each.amount_at_risk:,.2f}")
+    return table
+
+
+def visits_table(visits: Visits) -> Table:
+    """Return how long the guests who came by an order waited for their row."""
+    table = Table(title="From an order to the guest's row", box=box.SIMPLE_HEAD, title_justify="left")
+    for heading in ("guests nobody knew", "in the mirror", "median", "longest"):
+        table.add_column(heading, justify="right")
+    median, longest = visits.seconds()
+    count = len(visits.visits)
+    table.add_row(str(count), str(count), f"{median:.1f} s", f"{longest:.1f} s")
     return table
 
 

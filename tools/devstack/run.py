@@ -21,8 +21,9 @@ from devstack.dag_runs import (
 )
 from devstack.errors import StackError
 from devstack.processes import ProcessRecord, blaming_ended
+from devstack.purposes import RUN
 from devstack.signals import held_back
-from devstack.stack import RUN, Stack
+from devstack.stack import Stack
 from devstack.state import StackState
 
 

@@ -75,6 +75,11 @@ class StackPaths:
         return self.directory / "simulator.port"
 
     @property
+    def live_service_port(self) -> Path:
+        """Where the simulator of the live service writes its port."""
+        return self.directory / "live-service.port"
+
+    @property
     def api_port(self) -> Path:
         """The port that Airflow's UI had last, so that a bookmark stays good."""
         return self.directory / "api.port"
@@ -182,10 +187,19 @@ def _work_settings(options: AirflowOptions) -> dict[str, dict[str, str]]:
     }
 
 
-def simulator_connection(simulator_url: str) -> str:
-    """Return the Airflow connection (JSON) to the simulator."""
+def live_service_environment(url: str) -> dict[str, str]:
+    """Return the connection to the simulated live service, and the settings by which its signals are followed."""
+    return {
+        names.LIVE_CONNECTION_VARIABLE: simulator_connection(url, "cloud"),
+        names.SIGNALS_CONNECTION_VARIABLE: names.LIVE_CONNECTION,
+        names.LISTEN_SECONDS_VARIABLE: str(names.LISTEN_SECONDS),
+    }
+
+
+def simulator_connection(simulator_url: str, dialect: str = "reference") -> str:
+    """Return the Airflow connection (JSON) to a simulator."""
     extra = {
-        "dialect": "reference",
+        "dialect": dialect,
         "default_region": names.REGION,
         "budgets": names.SIMULATOR_BUDGETS_PER_MINUTE,
     }

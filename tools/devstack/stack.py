@@ -5,13 +5,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 
 from devstack import names, ports, secret_store, settings
 from devstack.airflow_api import AirflowApi
 from devstack.components import (
     airflow_command,
+    live_service_command,
     metadata_migration_command,
     port_was_taken,
     schema_versions,
@@ -23,51 +23,20 @@ from devstack.components import (
 from devstack.errors import StackError
 from devstack.postgres import PORT, SUPERUSER, PostgresServer
 from devstack.processes import Command, ProcessRecord, blaming_ended, finish, spawn, stop
+from devstack.purposes import RUN, UP, Purpose
 from devstack.secret_store import Secrets
-from devstack.settings import AirflowOptions, StackPaths
+from devstack.settings import StackPaths
 from devstack.signals import held_back
 from devstack.state import StackState, locked
 
 Say = Callable[[str], None]
 
-USUAL_API_PORT = 8080
 PORTS_TO_TRY = 3
 """A port that was free may be taken before Airflow listens on it, half a minute later."""
 # Stopped in this order: what starts tasks, what tasks talk to, and what both keep their data in.
-STOP_ORDER = (("scheduler", "dag-processor", "triggerer"), ("api-server", "simulator"), ("postgres",))
+STOP_ORDER = (("scheduler", "dag-processor", "triggerer"), ("api-server", "simulator", "live-service"), ("postgres",))
 # Nothing talks to these any more when their turn comes, and Airflow's api-server lingers for seconds after its last word.
 LINGERERS_GRACE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """What a stack is for, and what follows from it."""
-
-    name: str
-    components: tuple[str, ...]
-    airflow: AirflowOptions
-    durable: bool = True
-    fresh_warehouse: bool = False
-    uses_own_connections: bool = True
-    preferred_port: int | None = None
-    stop_grace_seconds: float = 10.0
-
-
-_TASK_RUNNERS = ("api-server", "scheduler", "dag-processor")
-_EAGER = AirflowOptions(idle_sleep_seconds=0.1, follow_schedules=False)
-_PATIENT = AirflowOptions(idle_sleep_seconds=0.5, follow_schedules=True)
-
-DEMO = Purpose(
-    "demo",
-    _TASK_RUNNERS,
-    _EAGER,
-    durable=False,
-    fresh_warehouse=True,
-    uses_own_connections=False,
-    stop_grace_seconds=3.0,
-)
-RUN = Purpose("run", _TASK_RUNNERS, _EAGER)
-UP = Purpose("up", (*_TASK_RUNNERS, "triggerer"), _PATIENT, preferred_port=USUAL_API_PORT)
 
 
 class Stack:
@@ -213,10 +182,13 @@ class _Start:
 
     def run(self) -> None:
         simulator = self._start_simulator()
+        live_service = self._start_live_service() if self.purpose.shows_live_service else None
         self._start_postgres()
         migration = self._start_warehouse_migration()
         if simulator:
             self._connect_to_simulator(simulator)
+        if live_service:
+            self._connect_to_live_service(live_service)
         components = self._spawn_airflow()
         finish(migration, "Applying the warehouse's migrations")
         self._forget(migration)
@@ -266,6 +238,15 @@ class _Start:
         self.environment[names.SYRVE_CONNECTION_VARIABLE] = settings.simulator_connection(url)
         people, places = names.SIMULATOR_CUSTOMERS, names.SIMULATOR_ORGANIZATIONS
         self.stack.say(f"the simulator answers: {people:,} customers in {places} organizations")
+
+    def _start_live_service(self) -> ProcessRecord:
+        self.paths.live_service_port.unlink(missing_ok=True)
+        return self._spawn(live_service_command(self.paths, self.environment))
+
+    def _connect_to_live_service(self, live_service: ProcessRecord) -> None:
+        url = wait_for_simulator(live_service, self.paths.live_service_port)
+        self.state.live_service_url = url
+        self.environment |= settings.live_service_environment(url)
 
     def _start_postgres(self) -> None:
         self.server.prepare()

@@ -30,6 +30,7 @@ class StackState:
     components: list[ProcessRecord] = field(default_factory=list)
     api_url: str = ""
     simulator_url: str | None = None
+    live_service_url: str | None = None
     warehouse_dsn: str | None = None
     connections_fingerprint: str = ""
     users: list[ProcessRecord] = field(default_factory=list)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from syrve.api import decode_cloud
-from syrve.api.decode_clean import absent_lists, clean_customer, sex_named, unmodelled
+from syrve.api.decode_clean import absent_lists, clean_customer, last_order, sex_named, unmodelled
 from syrve.api.fields import BadField, FieldReader
 from syrve.api.models import (
     Card,
@@ -117,6 +117,7 @@ def tolerant_customer(answer: Any, time_zone: tzinfo) -> Customer:
         extra=_extra(reader),
         absent=absent_lists(reader.record),
         problems=tuple(problems),
+        last_order_at=last_order(reader.record, time_zone),
     )
 
 

@@ -112,6 +112,15 @@ def absent_lists(record: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple([name for name in CHILD_LISTS if record.get(name) is None])
 
 
+def last_order(record: Mapping[str, Any], time_zone: tzinfo) -> datetime | None:
+    """Return when a customer last ordered, which says how often to look; None if the record has no time for it."""
+    text = record.get("lastProcessedOrderDate")
+    try:
+        return _moment(text, time_zone) if isinstance(text, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Customer:
     order_status = read.should_receive_order_status_notifications
     if "shouldReceiveOrderStatusNotifications" not in record:
@@ -144,6 +153,7 @@ def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Cu
         categories=_categories(read),
         extra=unmodelled(record),
         absent=absent_lists(record),
+        last_order_at=last_order(record, time_zone),
     )
 
 

@@ -72,6 +72,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     """A customer as one organization knows it; `extra` holds every field that is not modelled here, by its name in the answer.
 
     `absent` names the lists (wallets, cards, categories) that the answer did not have, or had as null: they are not known to be empty.
+    `last_order_at` is the time of `lastProcessedOrderDate`, which `extra` holds as it was written; None if that is no time.
     """
 
     customer_id: str
@@ -96,6 +97,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     extra: Mapping[str, Any] = {}
     absent: tuple[str, ...] = ()
     problems: tuple[FieldProblem, ...] = ()
+    last_order_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,15 @@ LEAST_REPORTED = 20.0
 MOST_SIGNALLED = 0.95
 LEAST_SIGNALS = 1e-6
 """Signals within an interval that are as good as none."""
-CALIBRATION_DOUBT = 20.0
+CALIBRATION_DOUBT = 10.0
 """Changes seen that a band's correction is as sure of as of having none."""
 SHAPE_RANGE = (0.15, 200.0)
-PRIOR_CUSTOMERS = 20.0
-"""Customers that the first guess counts as."""
+LEAST_CUSTOMERS = 20.0
+"""Customers that must have been watched before anything is learned of their distribution."""
+PRIOR_CUSTOMERS = 5.0
+"""Customers of a distribution with a shape of about 1 that are reckoned among those watched."""
+MOST_STEPS_AHEAD = 20.0
+"""How far a fit goes ahead along the way that its steps take: where nearly all are alike they are tiny."""
 FIRST_SHAPE, FIRST_MEAN_PER_DAY = 1.0, 1 / 60.0
 KEPT_SHARE = 0.93
 """Interval given to those at the maximum age, as a share of it: the rest is for waiting in the queue."""
@@ -113,17 +117,8 @@ def learn(
     shape, mean = known.shape, known.mean_per_day
     checked = [cell for cell in cells if cell.exposure_days > 0 or cell.changes > 0]
     number = sum(cell.count for cell in checked)
-    for _ in range(3 if number >= PRIOR_CUSTOMERS else 0):
-        mean_sum, log_sum = PRIOR_CUSTOMERS * mean, PRIOR_CUSTOMERS * (math.log(mean) - 0.5)
-        for cell in checked:
-            own_shape = cell.changes + shape
-            own_days = cell.exposure_days + shape / mean
-            mean_sum += cell.count * own_shape / own_days
-            log_sum += cell.count * (_digamma(own_shape) - math.log(own_days))
-        mean = max(1e-6, mean_sum / (number + PRIOR_CUSTOMERS))
-        gap = max(1e-4, math.log(mean) - log_sum / (number + PRIOR_CUSTOMERS))
-        shape = (3 - gap + math.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
-        shape = min(SHAPE_RANGE[1], max(SHAPE_RANGE[0], shape))
+    if number >= LEAST_CUSTOMERS:
+        shape, mean = _distribution(checked, shape, mean)
     return Fit(
         shape,
         mean,
@@ -132,6 +127,39 @@ def learn(
         known.signals.later(signals or SignalEvidence(), days),
         known.trusts_signals,
     )
+
+
+def _distribution(cells: Sequence[Cell], shape: float, mean: float) -> tuple[float, float]:
+    """Return shape and mean of the gamma distribution that customers come from, going on from those of the last fit.
+
+    Steps of expectation and maximization, then on along their way (Aitken).
+    """
+    logs = [math.log(shape)]
+    for _ in range(3):
+        shape, mean = _step(cells, shape, mean)
+        logs.append(math.log(shape))
+    step, last_step = logs[2] - logs[1], logs[3] - logs[2]
+    ratio = last_step / step if abs(step) > 1e-12 else 0.0
+    ratio = min(1 - 1 / MOST_STEPS_AHEAD, max(0.0, ratio))
+    ahead = min(1.0, max(-1.0, last_step * ratio / (1 - ratio)))
+    return _within(shape * math.exp(ahead)), mean
+
+
+def _step(cells: Sequence[Cell], shape: float, mean: float) -> tuple[float, float]:
+    number, mean_sum, log_sum = PRIOR_CUSTOMERS, PRIOR_CUSTOMERS * mean, PRIOR_CUSTOMERS * (math.log(mean) - 0.5)
+    for cell in cells:
+        own_shape = cell.changes + shape
+        own_days = cell.exposure_days + shape / mean
+        number += cell.count
+        mean_sum += cell.count * own_shape / own_days
+        log_sum += cell.count * (_digamma(own_shape) - math.log(own_days))
+    mean = max(1e-6, mean_sum / number)
+    gap = max(1e-4, math.log(mean) - log_sum / number)
+    return _within((3 - gap + math.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)), mean
+
+
+def _within(shape: float) -> float:
+    return min(SHAPE_RANGE[1], max(SHAPE_RANGE[0], shape))
 
 
 @dataclass(frozen=True, slots=True)

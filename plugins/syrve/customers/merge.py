@@ -35,7 +35,10 @@ from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, Reject, TaskKey, add_rejects
 from syrve.warehouse.sql_files import sql
 
-LOOKUP_COLUMNS = ("organization_id", "identity_kind", "identity_value", "outcome", "customer_id", "checked_at")
+LOOKUP_COLUMNS = (
+    *("organization_id", "identity_kind", "identity_value", "outcome", "customer_id", "checked_at"),
+    "last_order_at",
+)
 _ABSENT_COLUMNS = ("organization_id", "customer_id", "list")
 _DIGEST_COLUMNS = ("organization_id", "customer_id", "digest", "fetched_at")
 
@@ -152,7 +155,9 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
 
 def _lookup_lines(batch: Batch) -> Iterator[str]:
     for lookup, outcome, customer_id, at in batch.lookups:
-        yield copy_line((lookup.organization_id, lookup.kind, lookup.value, outcome, customer_id, at))
+        record = batch.customers.get((lookup.organization_id, customer_id or ""))
+        last_order_at = record.customer.last_order_at if record else None
+        yield copy_line((lookup.organization_id, lookup.kind, lookup.value, outcome, customer_id, at, last_order_at))
 
 
 def _remove_orphans(cursor: Cursor) -> None:

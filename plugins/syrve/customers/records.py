@@ -71,7 +71,7 @@ class CustomerRecord(NamedTuple):
 def customer_record(organization_id: str, customer: Customer, *, fetched_at: datetime, region: str) -> CustomerRecord:
     """Make the record of a customer; equal customers give equal digests, whenever and however they were written in the answer."""
     wallets = [(each.wallet_id, each.name, each.type, _amount(each.balance)) for each in customer.wallets]
-    rest = msgspec.structs.replace(customer, wallets=(), problems=())
+    rest = msgspec.structs.replace(customer, wallets=(), problems=(), last_order_at=None)
     digest = _empty_digest(region).copy()
     digest.update(_CANONICAL.encode((rest, wallets)))
     return CustomerRecord(organization_id, customer, fetched_at, digest.digest())

@@ -16,8 +16,10 @@ SAMPLE_IDENTITIES = 100_000
 """A roster of up to twice as many is read as a whole, of a larger one about this many."""
 LEAST_SHARE = 0.1
 """Share of its budget that a pull reckons with whatever else is going on."""
-CATCH_UP_DAYS = 7.0
-"""Time in which a queue of overdue look-ups is worked off."""
+CATCH_UP_DAYS, CATCH_UP_ROUNDS = 7.0, 0.5
+"""Time in which a queue of overdue look-ups is worked off: so many days, or so many rounds of everybody if those are longer."""
+CATCH_UP_SHARE = 0.5
+"""Most of what is left that this may take: more would only put everybody off for as long."""
 _DAY_SECONDS = 86400.0
 _NOTHING = (0.0,) * BANDS
 _Evidence = tuple[tuple[float, ...], tuple[float, ...], SignalEvidence]
@@ -36,8 +38,10 @@ class Account:
     @property
     def lookups_per_day(self) -> float:
         """What is left for the queue, after other work and after catching up."""
-        behind = max(0.0, self.overdue - self.calls_per_day / 8) / CATCH_UP_DAYS
-        return max(LEAST_SHARE * self.calls_per_day, self.calls_per_day - self.other_calls_per_day - behind)
+        round_days = sum(part.identities for part in self.parts.values()) / self.calls_per_day
+        left = self.calls_per_day - self.other_calls_per_day
+        behind = max(0.0, self.overdue - self.calls_per_day / 8) / max(CATCH_UP_DAYS, CATCH_UP_ROUNDS * round_days)
+        return max(LEAST_SHARE * self.calls_per_day, left - min(behind, CATCH_UP_SHARE * left))
 
 
 def refit(cursor: Cursor, settings: PullSettings | None = None) -> dict[str, Outlook]:

@@ -7,6 +7,7 @@
 | `SYRVE_COUPONS_SCHEDULE` | cron expression of `syrve_coupons`, `none` for manual runs only | `47 4 * * *` |
 | `SYRVE_SIGNALS_SCHEDULE` | cron expression of `syrve_signals`; `* * * * *` once senders are set up (docs/signals.md) | `none` |
 | `SYRVE_SIGNALS_LISTEN_SECONDS` | how long each run of `syrve_signals` listens | `50` |
+| `SYRVE_SIGNALS_CONNECTION` | Airflow connection of the account whose signals, orders and webhooks are followed | `syrve_default` |
 | `SYRVE_ORDERS_SCHEDULE` | cron expression of `syrve_orders`; `*/5 * * * *` on the live service | `none` |
 | `SYRVE_MAINTENANCE_SCHEDULE` | cron expression of `syrve_maintenance`, `none` for manual runs only | `23 3 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | cron expression of `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
@@ -102,6 +103,7 @@ def money_limits(name: str, *defaults: int) -> MoneyLimits:
 POOL = setting("SYRVE_POOL", "syrve_api")
 PUSH_CHANGED_SHARE = float(setting("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
 PUSH_CHANGED_AT_LEAST = int(setting("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
+SIGNALS_CONNECTION = setting("SYRVE_SIGNALS_CONNECTION", "syrve_default")
 SIGNALS_LISTEN_SECONDS = int(setting("SYRVE_SIGNALS_LISTEN_SECONDS", "50"))
 SHARD_SIZE = int(setting("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(setting("SYRVE_MAX_SHARDS", "4"))

@@ -69,7 +69,10 @@ class SyrveWalletImportOperator(ImportOperator):
 
 
 class SyrveTransactionsOperator(SyrveOperator):
-    """Reads the transactions of customers with open holds, those read longest ago first (dialect `cloud` only); returns the counts."""
+    """Reads the transactions of customers with open holds, those read longest ago first (dialect `cloud` only); returns the counts.
+
+    Then it looks at customers whose money we moved an hour ago or more, each once, at most as many again.
+    """
 
     template_fields: Sequence[str] = ("organization_ids", "customers")
     reads = ("wallet.hold",)
@@ -89,6 +92,7 @@ class SyrveTransactionsOperator(SyrveOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the report."""
         from syrve.organizations import chosen
+        from syrve.wallet.look_again import LookAgain
         from syrve.wallet.transactions import TransactionsImport
 
         hook = self.syrve()
@@ -98,8 +102,13 @@ class SyrveTransactionsOperator(SyrveOperator):
         warehouse = self.warehouse()
         with open_budget(warehouse, config, bulk=True) as budget, hook.get_conn(budget) as client:
             visible = [each.organization_id for each in client.organizations()]
-            job = TransactionsImport(warehouse, client, key=task_key(context))
-            counts = job.run(chosen(visible, as_texts(self.organization_ids)), customers=as_number(self.customers) or 1)
+            organization_ids, customers = (
+                chosen(visible, as_texts(self.organization_ids)),
+                as_number(self.customers) or 1,
+            )
+            key = task_key(context)
+            counts = TransactionsImport(warehouse, client, key=key).run(organization_ids, customers=customers)
+            counts.add(LookAgain(warehouse, client, key=key).run(organization_ids, customers=customers))
         log.info("Done: %s", format_counts(counts))
         self.finish(context, counts)
         return counts.as_dict()

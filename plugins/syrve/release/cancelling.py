@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from syrve.api.errors import SyrveError, UnsupportedByDialect
@@ -50,7 +50,7 @@ class HoldRelease:
         *,
         key: TaskKey,
         approvals: ApprovalBook,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._approvals = approvals
         self._money = money

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from syrve.signals.secret_book import USES, Use, add_secret, retire_secrets
-from syrve.signals.secrets import MIN_SECRET_LENGTH, new_secret
+from syrve.signals.secrets import MAX_SECRET_LENGTH, MIN_SECRET_LENGTH, is_sendable, new_secret
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_environment
 from syrve.warehouse.errors import WarehouseError
@@ -75,6 +75,13 @@ def _secret(warehouse: Warehouse, organization_id: str, *, used_for: Use, from_s
     secret = sys.stdin.readline().strip() if from_stdin else new_secret()
     if len(secret) < MIN_SECRET_LENGTH:
         print(f"a secret has at least {MIN_SECRET_LENGTH} characters; without --stdin one is made", file=sys.stderr)
+        return 2
+    if not is_sendable(secret):
+        print(
+            f"a secret has at most {MAX_SECRET_LENGTH} characters, and none but those that every sender can send: "
+            "letters of English, digits and signs, no space",
+            file=sys.stderr,
+        )
         return 2
     add_secret(warehouse, organization_id, secret, used_for=used_for)
     if not from_stdin:

@@ -7,6 +7,7 @@ and the names of its fields remain.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -273,8 +274,11 @@ def _content_key(item: Mapping[str, Any]) -> bytes:
     content = {name: value for name, value in item.items() if name not in _LEFT_OUT_OF_KEY}
     try:
         text = msgspec.json.encode(content, order="deterministic")
-    except (RecursionError, ValueError, UnicodeEncodeError):
-        raise UnreadableBody("the body is nested too deeply, or holds text that is none") from None
+    except UnicodeEncodeError:
+        # A character of two code units that was cut in half, as programs do that shorten texts: json writes it as an escape.
+        text = json.dumps(content, sort_keys=True, default=str).encode()
+    except (RecursionError, ValueError):
+        raise UnreadableBody("the body is nested too deeply") from None
     return hashlib.sha256(text).digest()
 
 

@@ -117,28 +117,29 @@ class OrderFeed:
         moves_bookmark: bool = True,
     ) -> None:
         now = began_at.astimezone(place.time_zone).replace(tzinfo=None)
-        since, end = now - back - PAD, now + PAD
-        first_revision: int | None = None
-        while since < end:
-            until = min(since + timedelta(days=1), end)
-            for read_until, page in self._window(organization_id, since, until):
-                # The oldest revision of all pages: what changes while later windows are read is read again from there.
-                first_revision = page.max_revision if first_revision is None else first_revision
-                is_last = read_until == end and moves_bookmark
-                self._keep(organization_id, page, done, began_at, first_revision if is_last else None)
-            since = until
+        begin, until = now - back - PAD, now + PAD
+        revision: int | None = None
+        while until > begin:
+            since = max(until - timedelta(days=1), begin)
+            for read_since, page in self._window(organization_id, since, until):
+                # The revision that was read first: what changes while other windows are read is read again from there. The newest window
+                # comes first, for a service may say the highest revision of the orders of a window, and that of old ones is too old.
+                revision = revision or page.max_revision
+                is_last = read_since == begin and moves_bookmark
+                self._keep(organization_id, page, done, began_at, revision if is_last else None)
+            until = since
 
     def _window(self, organization_id: str, since: datetime, until: datetime) -> Iterable[tuple[datetime, OrderPage]]:
-        """Read a window, where it holds too much in halves; each page comes with the end of what it covers."""
+        """Read a window, where it holds too much in halves, the newer first; each page comes with the beginning of what it covers."""
         try:
-            yield until, self._client.orders_by_date(organization_id, since, until)
+            yield since, self._client.orders_by_date(organization_id, since, until)
             return
         except Rejected as refused:
             if refused.status != TOO_MUCH or until - since <= LEAST_WINDOW:
                 raise
         middle = since + (until - since) / 2
-        yield from self._window(organization_id, since, middle)
         yield from self._window(organization_id, middle, until)
+        yield from self._window(organization_id, since, middle)
 
     def _keep(
         self, organization_id: str, page: OrderPage, done: FeedRead, began_at: datetime, revision: int | None

@@ -32,18 +32,21 @@ class Listener:
         """What `pull` raised, by organization: such a one is left out from then on, and the others go on."""
 
     def listen(self, seconds: float) -> Worked:
-        """Follow signals until that long has passed, at least once. Raises `WarehouseError`."""
+        """Follow signals until that long has passed, and in any case those that waited. Raises `WarehouseError`."""
         total = Worked()
         until = self._clock() + seconds
         while True:
-            total.add(self.follow())
+            done = self.follow()
+            total.add(done)
+            if self._work.is_full(done):
+                continue
             if self._clock() + POLL_SECONDS >= until:
                 return total
             self._sleep(POLL_SECONDS)
 
     def follow(self) -> Worked:
-        """Work off what waits now."""
-        done = self._work.take()
+        """Work off a batch of what waits: what it leads to decides how many of the next one are followed."""
+        done = self._work.take(at_most_batches=1)
         organization_ids = self._work.organizations_due(self._account)
         for organization_id in organization_ids:
             if organization_id not in self.problems:

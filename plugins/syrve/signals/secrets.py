@@ -16,6 +16,11 @@ def new_secret() -> str:
     return random_secrets.token_urlsafe(32)
 
 
+def is_sendable(secret: str) -> bool:
+    """Tell whether a header can carry a secret unchanged, and the receiver takes one of its length."""
+    return len(secret) <= MAX_SECRET_LENGTH and secret.isascii() and secret.isprintable() and " " not in secret
+
+
 def hash_of(secret: str) -> bytes:
     """Return what is kept of a secret. A plain hash is enough because secrets are random, not chosen by people."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +12,8 @@ from syrve.wallet.take_in import prepare
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, run_patiently, transaction
 from syrve.warehouse.sql_files import sql
 
-BATCH_SIGNALS = 2_000
+BATCH_SIGNALS = 500
+"""What a batch led to decides how many of the next are followed: a first storm costs the look-ups of one batch."""
 LEAST_SHARE = 0.02
 """Of a kind of signal that led to nothing, this many are still followed: else it could never prove itself again."""
 FULL_WORTH = 0.2
@@ -48,8 +50,12 @@ class SignalWork:
         self._warehouse = warehouse
         self._batch_signals = batch_signals
 
-    def take(self) -> Worked:
-        """Work off all signals that wait, a batch at a time, each in one transaction. Raises `WarehouseError`."""
+    def is_full(self, done: Worked) -> bool:
+        """Tell whether a batch was as large as one may be: more signals may wait."""
+        return done.taken >= self._batch_signals
+
+    def take(self, *, at_most_batches: int | None = None) -> Worked:
+        """Work off the signals that wait, a batch at a time, each in one transaction. Raises `WarehouseError`."""
         total = Worked()
         with self._warehouse.connect() as connection:
             if not _is_any_waiting(connection):
@@ -57,11 +63,12 @@ class SignalWork:
             prepare(connection)
             with transaction(connection, "prepare to take signals") as cursor:
                 cursor.execute(sql("signals/staging.sql"))
-            while True:
+            for batch in itertools.count(1):
                 done = run_patiently(connection, "take signals", self._take_batch)
                 total.add(done)
-                if done.taken < self._batch_signals:
-                    return total
+                if batch == at_most_batches or not self.is_full(done):
+                    break
+        return total
 
     def evaluate(self) -> Worked:
         """Establish what followed signals led to, as far as look-ups have answered. Raises `WarehouseError`."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from airflow.sdk.exceptions import AirflowNotFoundException
 from fastapi import FastAPI
 
+from syrve.hooks.setting import setting
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import open_warehouse
 from syrve.signals.events import Event
@@ -51,12 +52,14 @@ def create_mounted_app() -> FastAPI:
 
 
 def _region() -> str:
+    connection = setting("SYRVE_SIGNALS_CONNECTION", SyrveHook.default_conn_name)
     try:
-        return SyrveHook().config().default_region
+        return SyrveHook(connection).config().default_region
     except Exception as error:  # noqa: BLE001 - without an account, customers named by id are kept all the same
         log.warning(
-            "The receiver of signals could not read the connection syrve_default (%s): it reads phone numbers without a country code as "
+            "The receiver of signals could not read the connection %s (%s): it reads phone numbers without a country code as "
             "those of region %s. If they are of another, mend the connection and restart the api-server",
+            connection,
             type(error).__name__,
             REGION,
         )

@@ -80,6 +80,8 @@ class Money:
         with self.alone(operation_id) as (connection, operation):
             if operation.state != "planned":
                 return self.recover(operation, connection)
+            if self._spool.has(operation.operation_id):
+                return self._catch_up(operation, connection)
             hold_id = self._hold_to_cancel(operation)
             if operation.kind == "cancel_hold" and hold_id is None:
                 reason = {"reason": "hold_id_unknown"}
@@ -122,6 +124,15 @@ class Money:
         if operation.state == "sent":
             operation = self.ledger.record(operation, "unknown", SENDER_DIED, connection=connection)
         return operation
+
+    def _catch_up(self, operation: OperationState, connection: Connection) -> OperationState:
+        """Record that an operation was sent, as this machine remembers though the ledger does not: it was set back to before the call."""
+        log.warning("Operation %s is not sent: this machine keeps the answer to it", operation.operation_id)
+        sent = self.ledger.send(operation, {"reason": "sent_before_a_restore"}, connection)
+        kept = self._spool.find(operation.operation_id)
+        if sent.state == "rejected" and kept is not None and kept.state == "confirmed":  # what was not to be sent was
+            sent = self.ledger.record(sent, "confirmed", kept.evidence, basis="report", connection=connection)
+        return self.recover(sent, connection)
 
     def balance(self, operation: OperationState) -> Decimal | None:
         """Read the balance of an operation's wallet; None if Syrve does not show it. Raises a `Transient`."""

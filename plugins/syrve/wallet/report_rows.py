@@ -12,13 +12,24 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from syrve.api.models import Transaction
-from syrve.wallet.operations import Kind, marked_operations
+from syrve.wallet.operations import Kind, OperationState, marked_operations
 from syrve.wallet.reported import change_of, may_be
 from syrve.warehouse.database import Cursor
 from syrve.warehouse.sql_files import sql
 
-Markers = Mapping[str, tuple[Kind, Decimal | None]]
-"""Kind and amount of operations of the ledger, by their ids."""
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What an operation of the ledger is, so far as a row that names it must agree."""
+
+    kind: Kind
+    amount: Decimal | None
+    customer_id: str | None
+    wallet_id: str | None
+
+
+Markers = Mapping[str, Marker]
+"""Operations of the ledger that comments name, by their ids."""
 Part = Literal["movement", "beginning", "end"]
 
 _KEPT = (
@@ -48,28 +59,50 @@ def markers_of(cursor: Cursor, found: Sequence[Transaction]) -> Markers:
     """Return the operations of the ledger that the comments name; other ids in them mean something to others."""
     named = {marked for each in found for marked in marked_operations(each.comment)}
     cursor.execute(
-        "select operation_id::text, kind, amount from wallet.operation where operation_id = any(%s::uuid[])",
+        "select operation_id::text, kind, amount, customer_id::text, wallet_id::text from wallet.operation "
+        "where operation_id = any(%s::uuid[])",
         (sorted(named),),
     )
-    return {operation_id: (kind, amount) for operation_id, kind, amount in cursor.fetchall()}
+    return {operation_id: Marker(*rest) for operation_id, *rest in cursor.fetchall()}
 
 
-def marked(reported: Transaction, markers: Markers) -> list[str]:
-    """Return the operations of the ledger that a row names and may be."""
-    named = [each for each in marked_operations(reported.comment) if each in markers]
-    return [each for each in named if may_be(*markers[each], reported)]
+def marked(customer_id: str, reported: Transaction, markers: Markers) -> list[str]:
+    """Return the operations of the ledger that a row of a customer's report names and may be: of the same customer and wallet."""
+    return [
+        each
+        for each in marked_operations(reported.comment)
+        if each in markers and _agrees(markers[each], customer_id, reported)
+    ]
+
+
+def _agrees(marker: Marker, customer_id: str, reported: Transaction) -> bool:
+    return (
+        marker.customer_id in (None, customer_id)
+        and (None in (marker.wallet_id, reported.wallet_id) or marker.wallet_id == reported.wallet_id)
+        and may_be(marker.kind, marker.amount, reported)
+    )
 
 
 def keep(cursor: Cursor, organization_id: str, customer_id: str, reported: Transaction, markers: Markers) -> Kept:
     """Write a row of the report down, once."""
-    named = marked(reported, markers)
+    named = marked(customer_id, reported, markers)
     values: dict[str, Any] = {"organization_id": organization_id, "customer_id": customer_id}
     values |= {name: getattr(reported, name) for name in _KEPT}
     values["marked_operation_id"] = named[-1] if named else None
-    values["marked_part"] = _part(markers[named[-1]][0], reported) if named else None
+    values["marked_part"] = _part(markers[named[-1]].kind, reported) if named else None
     cursor.execute(sql("wallet/transaction.sql"), values)
     row = cursor.fetchone()
     return Kept(row is not None, row is not None and row[0])
+
+
+def keep_repeats(cursor: Cursor, operation: OperationState, shown: Sequence[Transaction]) -> bool:
+    """Keep the rows that show one top-up or charge if there are several, for `operation_moved_twice`; says whether there are."""
+    if operation.kind not in ("topup", "chargeoff") or operation.customer_id is None or len(shown) < 2:
+        return False
+    markers = markers_of(cursor, shown)
+    for each in sorted(shown, key=lambda row: row.revision):
+        keep(cursor, operation.organization_id, operation.customer_id, each, markers)
+    return True
 
 
 def _part(kind: Kind, reported: Transaction) -> Part | None:

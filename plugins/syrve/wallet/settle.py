@@ -6,18 +6,18 @@ Under the dialect `cloud` the transactions report shows our operation by its mar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from syrve.api.errors import UnsupportedByDialect
 from syrve.api.models import Transaction
 from syrve.wallet.money import Money
-from syrve.wallet.operations import Basis, OperationState, State, marked_operations
-from syrve.wallet.report_rows import keep, markers_of
-from syrve.wallet.reported import change_of, may_be
+from syrve.wallet.operations import Basis, OperationState, State
+from syrve.wallet.report_rows import keep_repeats
+from syrve.wallet.reported import evidence_of, shows
 from syrve.warehouse.database import Connection, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
 
@@ -64,14 +64,16 @@ class _Finding:
 class Settler:
     """Looks for evidence of what became of an operation; safe to use from any number of processes at once.
 
+    Ages go by the clock of the warehouse, which says when an operation was sent, unless a `clock` is given.
+
     Every method raises a `SyrveError` if Syrve can't be asked, and `WarehouseError`.
     """
 
-    def __init__(self, money: Money, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, money: Money, *, clock: Callable[[], datetime] | None = None) -> None:
         self._money = money
         self._ledger = money.ledger
         self._settings = money.settings
-        self._clock = clock
+        self._given_clock = clock
 
     @property
     def kept_here(self) -> list[str]:
@@ -105,7 +107,7 @@ class Settler:
         with self._money.alone(operation_id) as (connection, operation):
             sent_at, _ = self._sent(operation, connection)
             try:
-                reported = self._reported(operation, sent_at)
+                reported = self._reported(operation, sent_at, connection)
             except UnsupportedByDialect:
                 return None
         return None if reported is None else [each.transaction_id for each in reported]
@@ -114,52 +116,30 @@ class Settler:
         self, operation: OperationState, sent_at: datetime, sent: Mapping[str, Any], connection: Connection
     ) -> _Finding | str:
         try:
-            reported = self._reported(operation, sent_at)
+            reported = self._reported(operation, sent_at, connection)
         except UnsupportedByDialect:
             return self._by_balance(operation, sent_at, sent, connection, balance_shows_success=True)
         if reported is None:
             return "the ledger does not know whose money it is"
         if reported:
-            evidence: dict[str, Any] = {
-                "reason": "transactions_report",
-                "transactions": [each.transaction_id for each in reported],
-            }
-            if operation.kind == "hold":
-                evidence["transaction_id"] = operation.operation_id
-            elif operation.kind != "cancel_hold" and len(reported) > 1:
-                self._keep(operation, reported, connection)
-            return _Finding("confirmed", "report", evidence)
+            with transaction(connection, "keep rows that name one operation") as cursor:
+                keep_repeats(cursor, operation, reported)
+            hold_id = self._ledger.transaction_id(operation.operation_id) if operation.kind == "hold" else None
+            return _Finding("confirmed", "report", evidence_of(operation, reported, hold_id))
         return self._by_balance(operation, sent_at, sent, connection, balance_shows_success=False)
 
-    def _reported(self, operation: OperationState, sent_at: datetime) -> list[Transaction] | None:
+    def _reported(
+        self, operation: OperationState, sent_at: datetime, connection: Connection
+    ) -> list[Transaction] | None:
         """Return the transactions that can only be this operation's; raises `UnsupportedByDialect`."""
         customer_id = operation.customer_id
         if customer_id is None:
             return None
         skew = timedelta(seconds=self._settings.clock_skew_seconds)
         report = self._money.client.transactions_by_date(
-            operation.organization_id, customer_id, sent_at - skew, self._clock() + skew
+            operation.organization_id, customer_id, sent_at - skew, self._now(connection) + skew
         )
-        return [each for each in report if self._is_ours(operation, each)]
-
-    def _keep(self, operation: OperationState, reported: Sequence[Transaction], connection: Connection) -> None:
-        """Keep the rows that all name one operation: the rule `operation_moved_twice` finds them."""
-        assert operation.customer_id is not None
-        with transaction(connection, "keep rows that name one operation") as cursor:
-            markers = markers_of(cursor, reported)
-            for each in sorted(reported, key=lambda row: row.revision):
-                keep(cursor, operation.organization_id, operation.customer_id, each, markers)
-
-    def _is_ours(self, operation: OperationState, reported: Transaction) -> bool:
-        if reported.wallet_id is not None and operation.wallet_id not in (None, reported.wallet_id):
-            return False
-        marked = marked_operations(reported.comment)
-        if operation.kind != "cancel_hold":
-            is_hold = operation.kind == "hold" and reported.transaction_id == operation.operation_id
-            return is_hold or (operation.operation_id in marked and may_be(operation.kind, operation.amount, reported))
-        # The end of a hold carries the hold's comment, as its beginning does; only the end gives money back.
-        gave_back = change_of(reported) == operation.amount and operation.amount is not None
-        return operation.hold_id in marked and gave_back and reported.transaction_id != operation.hold_id
+        return [each for each in report if shows(operation, each)]
 
     def _by_balance(
         self,
@@ -170,7 +150,7 @@ class Settler:
         *,
         balance_shows_success: bool,
     ) -> _Finding | str:
-        age_seconds = (self._clock() - sent_at).total_seconds()
+        age_seconds = (self._now(connection) - sent_at).total_seconds()
         reading = self._reading(operation, sent_at, sent, connection, self._settings.balance_window_seconds)
         if reading.problem is not None or operation.amount is None:
             return reading.problem or "the balance before the call is not known"
@@ -202,7 +182,7 @@ class Settler:
         if "balance_before" not in sent or operation.amount is None:
             return BalanceReading(problem="the balance before the call is not known")
         before = Decimal(sent["balance_before"])
-        if (self._clock() - sent_at).total_seconds() > window_seconds:
+        if (self._now(connection) - sent_at).total_seconds() > window_seconds:
             return BalanceReading(before, problem="the call is too long ago for the balance to show what it did")
         after = self._money.balance(operation)
         if after is None:
@@ -214,7 +194,6 @@ class Settler:
 
     def _moved_since(self, operation: OperationState, since: datetime, connection: Connection) -> bool:
         values = {
-            "organization_id": operation.organization_id,
             "customer_id": operation.customer_id,
             "wallet_id": operation.wallet_id,
             "operation_id": operation.operation_id,
@@ -224,6 +203,14 @@ class Settler:
         with transaction(connection, "look for other movements of the wallet") as cursor:
             cursor.execute(sql("wallet/moved_since.sql"), values)
             return bool(fetch_one(cursor)[0])
+
+    def _now(self, connection: Connection) -> datetime:
+        if self._given_clock is not None:
+            return self._given_clock()
+        with transaction(connection, "read the clock") as cursor:
+            cursor.execute("select clock_timestamp()")
+            now: datetime = fetch_one(cursor)[0]
+        return now
 
     def _sent(self, operation: OperationState, connection: Connection) -> tuple[datetime, Mapping[str, Any]]:
         with transaction(connection, "read when an operation was sent") as cursor:

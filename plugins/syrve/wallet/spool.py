@@ -51,6 +51,10 @@ class Spool:
             return False
         return True
 
+    def has(self, operation_id: str) -> bool:
+        """Whether an outcome is kept, readable or not: then the operation was sent."""
+        return self._path(operation_id).exists()
+
     def find(self, operation_id: str) -> KeptOutcome | None:
         """Read a kept outcome, None if there is none that can be read."""
         try:

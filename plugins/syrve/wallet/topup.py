@@ -101,6 +101,9 @@ class TopupRun:
         rows = campaign_rows(cursor, self._campaign, version.number)
         if version.is_given_up or version.digest != digest or digest_of_rows(self._campaign, rows) != digest:
             raise PlanChanged("the campaign has another list than was approved, or was given up; run the plan again")
+        for row in rows:
+            if row.is_to_be_sent:  # the scale may have been changed since the plan
+                self._ledger.check(row.operation(self._campaign))
         plan = summary(self._campaign, version, rows, 0)
         approval = self._approvals.require(cursor, plan.content)
         if plan.content.amount is None or plan.content.amount > (approval.content.amount or Decimal(0)):

@@ -240,7 +240,8 @@ class TopupList:
             problem = self._limits.row_problem(amount)
         if problem or amount is None:
             raise BadRow(problem or "amount is missing")
-        row_key = f"{organization_id}:{row.code('key') or f'{one.customer_id}:{one.wallet_id}'}"
+        key = row.code("key")  # through whichever organization of a network, a wallet is one
+        row_key = f"{organization_id}:{key}" if key else f"{one.customer_id}:{one.wallet_id}"
         wanted = CampaignRow(row_key, True, organization_id, one.customer_id, one.wallet_id, amount, self._comment)
         wanted.operation(self._campaign).checked(self._amount_scale)
         return wanted

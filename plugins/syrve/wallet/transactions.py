@@ -47,6 +47,7 @@ class _Payment:
 class _Hold:
     hold_id: str
     transaction_id: str | None
+    organization_id: str
     wallet_id: str
     amount: Decimal
 
@@ -103,8 +104,8 @@ class TransactionsImport:
             markers = markers_of(cursor, found)
             kept = [keep(cursor, organization_id, customer_id, each, markers) for each in found]
             fresh = [each for each, row in zip(found, kept, strict=True) if row.is_new and not row.is_repeated]
-            holds = _holds(cursor, organization_id, customer_id)
-            payments = _known_payments(cursor, organization_id, customer_id)
+            holds = _holds(cursor, customer_id)
+            payments = _known_payments(cursor, customer_id)
             shown = []
             for place, each in enumerate(fresh):
                 candidates = [] if self._is_known(each, payments) else holds
@@ -135,11 +136,12 @@ class TransactionsImport:
         return False
 
 
-def _holds(cursor: Cursor, organization_id: str, customer_id: str) -> list[_Hold]:
+def _holds(cursor: Cursor, customer_id: str) -> list[_Hold]:
+    """Return the customer's open holds, through whichever organization of a network: they share the customer and the report."""
     cursor.execute(
-        "select hold_id::text, transaction_id::text, wallet_id::text, amount from wallet.open_hold "
-        "where organization_id = %s and customer_id = %s",
-        (organization_id, customer_id),
+        "select hold_id::text, transaction_id::text, organization_id::text, wallet_id::text, amount from wallet.open_hold "
+        "where customer_id = %s",
+        (customer_id,),
     )
     return [_Hold(*row) for row in cursor.fetchall()]
 
@@ -148,12 +150,12 @@ def _is_payment(reported: Transaction) -> bool:
     return reported.type in PAYMENT_TYPES or reported.type_name in PAYMENT_NAMES
 
 
-def _known_payments(cursor: Cursor, organization_id: str, customer_id: str) -> list[_Payment]:
+def _known_payments(cursor: Cursor, customer_id: str) -> list[_Payment]:
     """Return the payments with held money that somebody told of."""
     cursor.execute(
         "select wallet_id::text, amount, requested_at from wallet.operation "
-        "where organization_id = %s and customer_id = %s and consumes_hold and source <> %s",
-        (organization_id, customer_id, SOURCE),
+        "where customer_id = %s and consumes_hold and source <> %s",
+        (customer_id, SOURCE),
     )
     return [_Payment(*row) for row in cursor.fetchall()]
 
@@ -171,21 +173,21 @@ def _reported_operation(
     if not reported.amount or reported.created_at is None:
         return None
     amount = abs(reported.amount)
-    named = marked(reported, markers)
+    named = marked(customer_id, reported, markers)
     change = change_of(reported)
     ours = next((each for each in holds if each.hold_id in named), None)
     kind: Kind
-    hold_id: str | None = None
+    held: _Hold | None = None
     if ours is not None:
         if change != ours.amount or reported.transaction_id == ours.transaction_id:
             return None
-        kind, hold_id = "cancel_hold", ours.hold_id
+        kind, held = "cancel_hold", ours
     elif named or reported.transaction_id in {each.transaction_id for each in holds}:
         return None
     elif _is_payment(reported):
         kind = "chargeoff"
         same = [each for each in candidates if (each.wallet_id, each.amount) == (reported.wallet_id, amount)]
-        hold_id = same[0].hold_id if change == 0 and len(same) == 1 else None
+        held = same[0] if change == 0 and len(same) == 1 else None
     elif reported.type_name in REFILL_NAMES and (change is None or change > 0):
         kind = "topup"
     else:
@@ -195,13 +197,13 @@ def _reported_operation(
         return None
     operation = Operation(
         kind=kind,
-        organization_id=organization_id,
+        organization_id=organization_id if held is None else held.organization_id,
         customer_id=customer_id,
         wallet_id=wallet_id,
         amount=amount,
         order_id=reported.pos_order_id,
-        hold_id=hold_id,
-        consumes_hold=kind == "chargeoff" and hold_id is not None,
+        hold_id=None if held is None else held.hold_id,
+        consumes_hold=kind == "chargeoff" and held is not None,
         source=SOURCE,
         key=reported.transaction_id,
         requested_at=reported.created_at,

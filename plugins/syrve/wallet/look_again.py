@@ -1,0 +1,143 @@
+"""Looks for operations that we sent in Syrve's transactions report once more, some time later (dialect `cloud`).
+
+An answer says what Syrve believed when it answered. A call that the service or a proxy carried out twice, and one that was refused and
+carried out all the same, show only in the report. So every hold, top-up and charge is looked for there once, at the cost of a call or two
+per customer: rows that repeat an operation are kept for the rule `operation_moved_twice`, and a refusal that the report refutes is
+corrected.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from syrve.api.client import SyrveClient
+from syrve.api.errors import MalformedAnswer, Rejected
+from syrve.api.models import Transaction
+from syrve.wallet.ledger import Ledger
+from syrve.wallet.operations import OperationState
+from syrve.wallet.report_rows import keep_repeats
+from syrve.wallet.reported import evidence_of, shows
+from syrve.wallet.settings import WalletSettings
+from syrve.warehouse.database import Connection, Warehouse, transaction
+from syrve.warehouse.errors import WarehouseUnavailable
+from syrve.warehouse.runs import Counts, TaskKey, add_counts
+from syrve.warehouse.sql_files import sql
+
+log = logging.getLogger(__name__)
+
+LEAST_AGE_SECONDS = 3600.0
+"""A row may be reported late, and a call be repeated minutes later."""
+LOOK_BACK_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """Operations of one customer, with when the first and the last of them were sent."""
+
+    organization_id: str
+    customer_id: str
+    since: datetime
+    until: datetime
+    now: datetime
+    operation_ids: Sequence[str]
+
+
+class LookAgain:
+    """Looks at what was sent within a week, an hour ago or more; a customer commits at a time. Safe to repeat, and to run twice at once."""
+
+    def __init__(
+        self, warehouse: Warehouse, client: SyrveClient, *, key: TaskKey, settings: WalletSettings | None = None
+    ) -> None:
+        self._warehouse = warehouse
+        self._ledger = Ledger(warehouse)
+        self._client = client
+        self._key = key
+        self._settings = settings or WalletSettings()
+
+    def run(
+        self, organization_ids: Sequence[str], *, customers: int, least_age_seconds: float = LEAST_AGE_SECONDS
+    ) -> Counts:
+        """Look at so many customers at most, those with a lost answer first.
+
+        `found` counts transactions, `changed` operations that moved twice or were corrected, `rejected` customers that Syrve refuses.
+
+        Raises `UnsupportedByDialect`, a `SyrveError` if Syrve can't be asked, and `WarehouseError`.
+        """
+        total = Counts()
+        with self._warehouse.connect() as connection:
+            with transaction(connection, "choose operations to look at again") as cursor:
+                values = {
+                    "organization_ids": list(organization_ids),
+                    "customers": customers,
+                    "days": LOOK_BACK_DAYS,
+                    "least_age_seconds": least_age_seconds,
+                }
+                cursor.execute(sql("wallet/customers_to_look_at_again.sql"), values)
+                chosen = [_Sent(*row) for row in cursor.fetchall()]
+            for sent in chosen:
+                total.add(self._look(connection, sent))
+        return total
+
+    def _look(self, connection: Connection, sent: _Sent) -> Counts:
+        started = time.monotonic()
+        counts = Counts(requested=1)
+        skew = timedelta(seconds=self._settings.clock_skew_seconds)
+        self._client.stats.take()
+        report: list[Transaction] = []
+        try:
+            whose = (sent.organization_id, sent.customer_id)
+            report += self._client.transactions_by_date(*whose, sent.since - skew, sent.now + skew)
+        except (Rejected, MalformedAnswer) as problem:  # one customer's: the others go on
+            log.error("The transactions of customer %s can't be read: %s", sent.customer_id, problem)
+            counts.rejected = 1
+        stats = self._client.stats.take()
+        counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
+        counts.found = len(report)
+        try:
+            counts.changed = sum(self._compare(each, report) for each in sent.operation_ids)
+        except WarehouseUnavailable as busy:
+            log.info("The operations of customer %s are looked at by the next run: %s", sent.customer_id, busy)
+            return counts
+        with transaction(connection, "note that operations were looked at again") as cursor:
+            cursor.execute(
+                "insert into wallet.transaction_bookmark (organization_id, customer_id, revision, read_at, looked_again_until) "
+                "values (%s, %s, 0, null, %s) on conflict (organization_id, customer_id) do update "
+                "set looked_again_until = greatest(excluded.looked_again_until, transaction_bookmark.looked_again_until)",
+                (sent.organization_id, sent.customer_id, sent.until),
+            )
+            counts.seconds = time.monotonic() - started
+            add_counts(cursor, self._key, counts)
+        return counts
+
+    def _compare(self, operation_id: str, report: Sequence[Transaction]) -> bool:
+        """Bring the ledger in step with what the report shows of an operation; says whether that was news."""
+        operation = self._ledger.state(operation_id)
+        shown = [each for each in report if shows(operation, each)]
+        if not shown:
+            return False
+        is_corrected = _is_denied(operation) and self._correct(operation_id, shown)
+        with self._warehouse.transaction("keep rows that name one operation") as cursor:
+            is_repeated = keep_repeats(cursor, operation, shown)
+        return is_corrected or is_repeated
+
+    def _correct(self, operation_id: str, shown: Sequence[Transaction]) -> bool:
+        with self._ledger.alone_with(operation_id, wait_seconds=self._settings.lock_wait_seconds) as (
+            connection,
+            known,
+        ):
+            if not _is_denied(known):
+                return False
+            hold_id = self._ledger.transaction_id(operation_id) if known.kind == "hold" else None
+            evidence = evidence_of(known, shown, hold_id)
+            self._ledger.record(known, "confirmed", evidence, basis="report", connection=connection)
+        log.warning("Operation %s moved money, though the answer or the balance said that it did not", operation_id)
+        return True
+
+
+def _is_denied(operation: OperationState) -> bool:
+    """Whether the ledger believes that it moved nothing, for a reason that the report refutes."""
+    return operation.state == "rejected" and operation.basis in ("answer", "balance")
