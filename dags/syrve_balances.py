@@ -35,6 +35,7 @@ with DAG(
     schedule=settings.schedule("balances", "*/5 * * * *"),
     catchup=False,
     on_failure_callback=settings.failure_notifier(),
+    deadline=settings.late_run_alert(),
     max_active_runs=2,
     render_template_as_native_obj=True,
     default_args=settings.default_args(),

@@ -31,4 +31,4 @@ select
     array[organization_id::text, customer_id::text] as subject,
     'the profile of the mirror begins in the future: ' || profile_changed_at as detail
 from syrve.customer
-where changed_at > now() + interval '10 minutes'
+where greatest(changed_at, profile_changed_at) > now() + interval '10 minutes'

@@ -1,3 +1,8 @@
+-- Who used a coupon is left out if that was a person who was erased since.
+update staging_coupon
+set activated_by = null
+where activated_by is not null and privacy.names_erased(organization_id, activated_by);
+
 -- Brings the coupons just looked up into step with their answers, and tells how many numbers look different from before. What an answer
 -- no longer has under its number is removed: a coupon that vanished must not go on looking valid.
 with gone as (

@@ -44,6 +44,7 @@ create table syrve.customer (
     primary key (organization_id, customer_id)
 );
 create index customer_phone on syrve.customer (phone);
+create index customer_referrer on syrve.customer (organization_id, referrer_id) where referrer_id is not null;
 create index customer_changed_at on syrve.customer (changed_at);  -- what changed since yesterday
 comment on table syrve.customer is 'Customers as each organization knows them, one row each; written only when something changed.';
 comment on column syrve.customer.organization_id is 'Organization that knows the customer.';

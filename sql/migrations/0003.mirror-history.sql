@@ -71,6 +71,7 @@ comment on table syrve.customer_category_version is
 'Superseded category memberships; read syrve.customer_category_history, which has the current ones too.';
 
 -- Versions are added in the order in which they ended, so that an index of a few pages finds those that ended since yesterday.
+create index customer_version_referrer on syrve.customer_version (organization_id, referrer_id) where referrer_id is not null;
 create index customer_version_ended on syrve.customer_version using brin (valid_to);
 create index wallet_balance_version_ended on syrve.wallet_balance_version using brin (valid_to) with (pages_per_range = 32);
 create index card_version_ended on syrve.card_version using brin (valid_to);
@@ -286,7 +287,7 @@ begin
                     when 'valid_from' then 'Time of the answer that began this version.'
                     when 'valid_to' then 'Time of the answer that ended it: by other content, or by no longer having it.'
                     when 'balance_after' then 'Balance of the answer that ended this version; null where that answer no longer had the wallet.'
-                    when 'card_valid_to' then 'Last moment of validity of the card itself: valid_to of syrve.card.'
+                    when 'card_valid_to' then 'Last moment of validity of the card itself, as valid_to of card.'
                     else col_description(format('syrve.%I', thing)::regclass, mirrored.attnum)
                 end as description
             from pg_class as history

@@ -354,7 +354,7 @@ comment on column wallet.order_balance.not_given_back is
 'If the order failed or was cancelled and no refund is without an outcome: by how much charged and consumed exceed refunded. Else 0.';
 comment on column wallet.order_balance.refunded_too_much is
 'By how much refunded exceeds charged and consumed; 0 for an order that did not fail and of which nothing was charged: its top-ups are bonuses.';
-comment on column wallet.order_balance.sources is 'Who reported or made its confirmed movements, as in wallet.operation.source; null: there are none.';
+comment on column wallet.order_balance.sources is 'Who reported or made its confirmed movements, as source of an operation: payment, topup:CAMPAIGN, import:SOURCE or transactions; null: there are none.';
 
 create table wallet.touched (
     organization_id uuid not null,

@@ -350,7 +350,7 @@ comment on column analytics.sync_freshness.customers_deleted is 'Deleted ones of
 comment on column analytics.sync_freshness.identities is 'Identities of the roster that are looked up; not those that another one of the customer covers.';
 comment on column analytics.sync_freshness.found is 'Those whose last look-up gave a customer.';
 comment on column analytics.sync_freshness.not_found is 'Those under which nothing is known.';
-comment on column analytics.sync_freshness.rejected is 'Those whose record could not be used; see sync.reject.';
+comment on column analytics.sync_freshness.rejected is 'Those whose record could not be used; reject_summary says why.';
 comment on column analytics.sync_freshness.failed is 'Those whose last look-up got no answer; they are tried again.';
 comment on column analytics.sync_freshness.never_checked is 'Identities that were never looked up.';
 comment on column analytics.sync_freshness.by_the_clock is 'Those that syrve_balances looks at by the clock: open holds, unsettled money, pushes to read back.';

@@ -18,7 +18,7 @@ comment on table syrve.daily_balance is
 'Balances at the end of each day, added up from the history by each plan of syrve_customers (sql/analytics/daily_balance.sql); read analytics.daily_balance.';
 comment on column syrve.daily_balance.organization_id is 'Organization that knows the customers.';
 comment on column syrve.daily_balance.day is 'Day in the time zone of the organization.';
-comment on column syrve.daily_balance.wallet_type is 'Type of the wallets in one word, as in syrve.wallet_type; unknown for any other number.';
+comment on column syrve.daily_balance.wallet_type is 'Type of the wallets in one word: deposit, bonus, product, discount or certificate; unknown for a number that is none of these.';
 comment on column syrve.daily_balance.is_deleted is 'Whether the owners counted as deleted at that moment: their wallets are as last seen, and may live on with whom they were merged.';
 comment on column syrve.daily_balance.wallets is 'Wallets of this type that were known.';
 comment on column syrve.daily_balance.customers is 'Customers who had such a wallet.';
@@ -507,6 +507,9 @@ comment on column analytics.coupon_series_usage.deleted_coupons is 'Those that S
 comment on column analytics.coupon_series_usage.used_share is 'used_coupons over coupons, between 0 and 1; null without a watched coupon.';
 comment on column analytics.coupon_series_usage.last_used_at is 'When the latest of them was used.';
 comment on column analytics.coupon_series_usage.oldest_check_at is 'Age of the figures: the oldest look at one of the coupons.';
+
+comment on column analytics.run.rejected is 'Records that could not be imported; reject_summary counts them by reason.';
+comment on column analytics.run.held_back is 'Look-ups whose answer was held back, since too many customers would have been gone at once; people decide about them.';
 
 -- Columns that say nothing yet say what they say in the table that they come from.
 do $$

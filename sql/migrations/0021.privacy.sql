@@ -59,11 +59,18 @@ comment on column privacy.erased_key.is_original is
 comment on column privacy.erased_key.allowed_at is
 'When the owner allowed it again: it counts no more. Kept, so that no receipt brings it back; only another erasure does.';
 
+-- With a body of standard SQL, so that it is put into the statements that call it: a search hashes each word of a text.
+create function privacy.hash_with(key bytea, organization_id uuid, identity_kind text, identity_value text) returns bytea
+language sql stable parallel safe
+return sha256(key || sha256(key || convert_to(concat_ws(' ', organization_id, identity_kind, identity_value), 'UTF8')));
+comment on function privacy.hash_with(bytea, uuid, text, text) is
+'Hash of an identity with a key.';
+
 create function privacy.key_hash(organization_id uuid, identity_kind text, identity_value text) returns bytea
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select sha256(secret.key || sha256(secret.key || convert_to(concat_ws(' ', $1, $2, $3), 'UTF8')))
+    select privacy.hash_with(secret.key, $1, $2, $3)
     from secret.erasure_key as secret
 $$;
 comment on function privacy.key_hash(uuid, text, text) is
@@ -94,16 +101,22 @@ $$;
 comment on function privacy.with_plain_digits(text) is 'A text with the digits of other scripts as 0 to 9: full-width, Arabic, Persian, Devanagari.';
 
 -- Phones are looked for as people write them: any signs that are no letters between the digits, full-width digits, with or without a country code, and
--- beside other numbers. So every row of ten and more digits is tried from each digit on.
+-- beside other numbers. So every row of ten and more digits is tried from each digit on. Of cards each word with a digit is tried that has six and more
+-- signs; a shorter one, which may be an amount or a year, only where it stands as a card.
 -- As the owner, because the DAGs read no hashes.
 create function privacy.names_erased(organization_id uuid, written text) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 set standard_conforming_strings = on
 as $$
-    with folded as (
-        select lower(privacy.with_plain_digits(written)) as text
+    with plain as (
+        select privacy.with_plain_digits(written) as text
         where written is not null and exists (select from privacy.erased_key)
+    ),
+
+    folded as (
+        select lower(plain.text) as text
+        from plain
     ),
 
     runs as (
@@ -117,6 +130,29 @@ as $$
         select substr(runs.digits, piece.start, 40) as run
         from runs
         cross join generate_series(1, char_length(runs.digits), 25) as piece (start)
+    ),
+
+    card as (
+        select split.word as value
+        from plain
+        cross join regexp_split_to_table(plain.text, '[\s"'',;]+') as split (word)
+        where char_length(split.word) between 6 and 128 and split.word ~ '\d'
+        union
+        select btrim(split.word, '.!')
+        from plain
+        cross join regexp_split_to_table(plain.text, '[][\s"'',:;<>(){}|=?%&/]+') as split (word)
+        where char_length(split.word) between 6 and 128 and split.word ~ '\d'
+        union
+        select found.words[1]
+        from plain
+        cross join regexp_matches(plain.text, '"(?:card|cards|track|number)[a-z_]*"\s*:\s*\[?\s*"([^"]{1,128})"', 'gi') as found (words)
+        union
+        select found.words[1]
+        from plain
+        cross join regexp_matches(plain.text, '^card(?:_number)? (\S{1,128})') as found (words)
+        union
+        select runs.digits
+        from runs
     ),
 
     possible as (
@@ -136,9 +172,21 @@ as $$
         union all
         select
             'email',
-            found.words[1]
+            rtrim(found.words[1], '.')
         from folded
         cross join regexp_matches(folded.text, '[^\s"'':,;<>()]+@[^\s"'':,;<>()]+', 'g') as found (words)
+        union all
+        select
+            'email',
+            found.words[1]
+        from folded
+        cross join regexp_matches(folded.text, '[[:alnum:].!#$%&*+_~-]+@[[:alnum:]-]+(?:\.[[:alnum:]-]+)*', 'g') as found (words)
+        union all
+        select
+            kind.name,
+            card.value
+        from card
+        cross join (values ('card'), ('card_number')) as kind (name)
     ),
 
     concerned as (
@@ -154,13 +202,14 @@ as $$
         select
         from possible
         cross join concerned
+        cross join secret.erasure_key as secret
         inner join privacy.erased_key as erased
-            on erased.key_hash = privacy.key_hash(concerned.organization_id, possible.kind, possible.value)
+            on erased.key_hash = privacy.hash_with(secret.key, concerned.organization_id, possible.kind, possible.value)
         where erased.allowed_at is null
     )
 $$;
 comment on function privacy.names_erased(uuid, text) is
-'Whether a text holds an id, a phone or an e-mail address of an erased customer of an organization; of any, if null.';
+'Whether a text holds an id, phone, e-mail address or card of an erased customer of an organization; of any, if null.';
 
 -- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while nobody was erased.
 -- As the owner, because whoever adds identities reads no hashes.
@@ -274,6 +323,33 @@ create trigger erased_stay_away_update after update on sync.reject
 referencing new table as added
 for each statement execute function privacy.scrub_rejects();
 
+-- What reaches the warehouse about the money of an erased customer counts under the pseudonym: a list or a report that was read while they were erased.
+-- As the owner, because whoever writes it reads no hashes.
+create function privacy.put_pseudonym() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    pseudonym uuid;
+begin
+    if exists (select from privacy.erased_key) then
+        select done.pseudonym into pseudonym
+        from privacy.erased_key as erased
+        inner join privacy.erasure as done on erased.erasure_id = done.erasure_id
+        where erased.allowed_at is null and erased.key_hash = privacy.key_hash(new.organization_id, 'id', new.customer_id::text);
+        new.customer_id := coalesce(pseudonym, new.customer_id);
+    end if;
+    return new;
+end
+$$;
+comment on function privacy.put_pseudonym() is
+'Puts the pseudonym in place of an erased customer.';
+
+create trigger erased_stay_away before insert on wallet.campaign_row
+for each row execute function privacy.put_pseudonym();
+create trigger erased_stay_away before insert on wallet.transaction
+for each row execute function privacy.put_pseudonym();
+
 -- Who a person is: the identities that lead to one customer now. A former phone may be somebody else's by now, and is none of them.
 create function privacy.identities_of(organization_id uuid, customer_id uuid, phone text)
 returns table (identity_kind text, identity_value text)
@@ -376,6 +452,36 @@ as $$
 $$;
 comment on function privacy.is_written_as(text, text) is 'Whether a text may hold a phone number as people write it: +79161234567 as 8 (916) 123-45-67.';
 
+-- Syrve answers a look-up of a merged customer's id with the customer that is left. What a phone leads to is no proof: it may have passed on.
+create function privacy.same_person(organization_id uuid, customer_id uuid) returns setof uuid
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with recursive person as (
+        select $2 as customer_id
+        union
+        select linked.customer_id
+        from person
+        cross join lateral (
+            select known.customer_id
+            from sync.roster as known
+            where
+                known.organization_id = $1
+                and known.identity_kind = 'id'
+                and known.identity_value = person.customer_id::text
+                and known.customer_id is not null
+            union all
+            select known.identity_value::uuid
+            from sync.roster as known
+            where known.organization_id = $1 and known.customer_id = person.customer_id and known.identity_kind = 'id'
+        ) as linked
+    )
+
+    select person.customer_id from person
+$$;
+comment on function privacy.same_person(uuid, uuid) is
+'The ids of one person in an organization: this one, those of customers that Syrve merged into them, and the one they were merged into.';
+
 create function privacy.crm_ids_of(organization_id uuid, customer_id uuid, phone text) returns setof bigint
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -462,8 +568,13 @@ begin
     update syrve.wallet_balance_version set customer_id = erasure.pseudonym
     where organization_id = erasure.organization_id and customer_id = erasure.customer_id;
     get diagnostics affected = row_count;
+    -- Whom the person brought: former versions say it, too. A later pull leaves it out (customers/erased.py).
     update syrve.customer set referrer_id = null
     where organization_id = erasure.organization_id and referrer_id = erasure.customer_id;
+    update syrve.customer_version set referrer_id = null
+    where organization_id = erasure.organization_id and referrer_id = erasure.customer_id;
+    update syrve.coupon set activated_by = null
+    where organization_id = erasure.organization_id and privacy.names_erased(organization_id, activated_by);
     return n || jsonb_build_object('syrve.wallet_balance_version', affected);
 end
 $$;
@@ -625,12 +736,66 @@ $$;
 comment on function privacy.rename_money(privacy.erasure) is
 'The part of privacy.erase for money: rows stay, with the pseudonym in place of the customer.';
 
+create function privacy.forget_words(erasure privacy.erasure) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    part record;
+    n jsonb := '{}';
+    affected bigint;
+begin
+    -- By the catalogue, likewise: what people wrote beside their money. A key is what a list calls its row, at times by the phone.
+    for part in
+        select
+            relation.relname as name,
+            string_agg(
+                case
+                    when attribute.attname = 'comment' then 'comment = null'
+                    else format(
+                        '%1$I = case when privacy.names_erased($1, %1$I) then ''erased '' || encode(privacy.key_hash($1, ''key'', %1$I), ''hex'') else %1$I end',
+                        attribute.attname
+                    )
+                end, ', '
+            ) as assignments,
+            string_agg(
+                case
+                    when attribute.attname = 'comment' then 'comment is not null'
+                    else format('privacy.names_erased($1, %I)', attribute.attname)
+                end, ' or '
+            ) as condition
+        from pg_class as relation
+        inner join pg_attribute as attribute on relation.oid = attribute.attrelid
+        where
+            relation.relnamespace = 'wallet'::regnamespace
+            and relation.relkind in ('r', 'p')
+            and not relation.relispartition
+            and attribute.attname in ('comment', 'idempotency_key', 'payment_key', 'row_key')
+            and exists (
+                select from pg_attribute as owner_of
+                where owner_of.attrelid = relation.oid and owner_of.attname = 'customer_id'
+            )
+        group by relation.relname
+        order by relation.relname
+    loop
+        execute format('update wallet.%I set %s where customer_id = $2 and (%s)', part.name, part.assignments, part.condition)
+        using erasure.organization_id, erasure.pseudonym;
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object('wallet.' || part.name || ': words', affected);
+    end loop;
+    return n;
+end
+$$;
+comment on function privacy.forget_words(privacy.erasure) is
+'The part of privacy.erase for what people wrote beside money: comments go, and keys that name the person are replaced.';
+
 create function privacy.carry_out(erasure privacy.erasure) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     counts jsonb := '{}';
+    part text;
 begin
     -- Money first: it may read whole tables, and pulls need not wait for that.
     if erasure.customer_id is not null then
@@ -654,9 +819,15 @@ begin
     on conflict (key_hash) do update
         set erasure_id = excluded.erasure_id, is_original = true, allowed_at = null
         where known.allowed_at is not null;
+    -- What was written between the two. Who writes it from now on is given the pseudonym.
+    foreach part in array array['campaign_row', 'transaction', 'notified_movement'] loop
+        continue when to_regclass('wallet.' || part) is null;
+        execute format('update wallet.%I set customer_id = $1 where organization_id = $2 and customer_id = $3', part)
+        using erasure.pseudonym, erasure.organization_id, erasure.customer_id;
+    end loop;
     counts := counts || privacy.forget_crm(erasure) || privacy.forget_sync(erasure);
     if erasure.customer_id is not null then
-        counts := counts || privacy.forget_mirror(erasure);
+        counts := counts || privacy.forget_mirror(erasure) || privacy.forget_words(erasure);
     end if;
     update privacy.erasure as known
     set erased_at = clock_timestamp(), removed = counts, customer_id = null, phone = null
@@ -708,6 +879,50 @@ end
 $$;
 comment on function privacy.erase(uuid) is
 'Erases one person in one transaction, if its run has the approval; repeated, it returns the receipt.';
+
+-- Statistics of the planner hold common values and samples of columns, of rows that are gone too; analyzing a table without rows leaves them as they are.
+-- As the owner, because only the owner of a table renews its statistics.
+create function privacy.renew_statistics() returns bigint
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    part record;
+    has_rows boolean;
+    done bigint := 0;
+begin
+    for part in
+        select
+            namespace.nspname,
+            relation.relname,
+            relation.relispartition,
+            known.stainherit,
+            array_agg(attribute.attname::text) as columns
+        from pg_class as relation
+        inner join pg_namespace as namespace on relation.relnamespace = namespace.oid
+        inner join pg_statistic as known on relation.oid = known.starelid
+        inner join pg_attribute as attribute on known.starelid = attribute.attrelid and known.staattnum = attribute.attnum
+        where
+            namespace.nspname in ('syrve', 'sync', 'crm', 'wallet', 'privacy')
+            and relation.relkind in ('r', 'p')
+        group by namespace.nspname, relation.relname, relation.relispartition, known.stainherit
+        order by namespace.nspname, relation.relname
+    loop
+        execute format('select exists (select from %I.%I)', part.nspname, part.relname) into has_rows;
+        if has_rows and not part.relispartition then
+            execute format('analyze %I.%I', part.nspname, part.relname);
+            done := done + 1;
+        elsif not has_rows and current_setting('server_version_num')::integer >= 180000 then
+            execute 'select pg_clear_attribute_stats($1, $2, column_name, $3) from unnest($4::text[]) as column_name'
+            using part.nspname::text, part.relname::text, part.stainherit, part.columns;
+            done := done + 1;
+        end if;
+    end loop;
+    return done;
+end
+$$;
+comment on function privacy.renew_statistics() is
+'Analyzes the tables that have statistics, so that none shows a value of an erased person, and (Postgres 18) clears those of tables without rows; says how many.';
 
 -- Receipts outlive the warehouse: kept as files, they forget people again who came back with a restored backup.
 -- As the owner, because the DAGs read no hashes.

@@ -230,6 +230,8 @@ create table wallet.notified_movement (
     primary key (organization_id, content_key)
 );
 create index notified_movement_customer on wallet.notified_movement (organization_id, customer_id, moved_at);
+create trigger erased_stay_away before insert on wallet.notified_movement
+for each row execute function privacy.put_pseudonym();
 comment on table wallet.notified_movement is
 'Movements of customers'' money as notifications report them: a hint beside the look-up that follows. No money call rests on it.';
 comment on column wallet.notified_movement.organization_id is 'Organization concerned.';

@@ -1,11 +1,23 @@
 """Erasing, exporting and upkeep through the scheduler, with a second person who approves."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devstack import names
+
+TRACK, NUMBER = "PLANTEDTRACK8841", "7799553311"
+PLANTED = {
+    "name": "Ксочикецалина",
+    "surname": "Quetzalplanted",
+    "middleName": "Tezcatlipocovna",
+    "email": "planted.person@example.com",
+    "cards": [
+        {"id": "5f4e0009-0000-4000-8000-00000000cafe", "track": TRACK, "number": NUMBER, "validToDate": None},
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +28,10 @@ def customer(live_airflow: Any) -> Iterator[dict[str, Any]]:
         "select customer_id::text from wallet.open_hold union select customer_id::text from wallet.unsettled_operation"
     )
     held = {customer_id for (customer_id,) in live_airflow.rows(busy)}  # by other tests of this stack
-    yield next(each for each in customers if each["customer_id"] not in held)
+    chosen = next(each for each in customers if each["customer_id"] not in held)
+    live_airflow.simulator.change_customer(chosen["organization_id"], chosen["customer_id"], fields=PLANTED)
+    assert live_airflow.run(names.CUSTOMERS_DAG, force=True)[0] == "success"
+    yield chosen
     # The other tests of this stack pull the same customers: none of them stays erased for these.
     live_airflow.rows("truncate privacy.erased_key")
 
@@ -25,6 +40,19 @@ def rows_of(airflow: Any, customer: dict[str, Any]) -> int:
     query = "select count(*) from syrve.customer where customer_id = %s"
     ((count,),) = airflow.rows(query, customer["customer_id"])
     return int(count)
+
+
+def plant_files(airflow: Any, customer: dict[str, Any]) -> Path:
+    """Put a file into the inbox that names the person in every way, in rows that are imported and in rows that are rejected."""
+    phone = str(customer["phone"]).lstrip("+")
+    texts = [str(PLANTED[field]) for field in ("name", "surname", "middleName", "email")]
+    grouped = f"({phone[1:4]}) {phone[1:4]} {phone[4:7]}-{phone[7:9]}-{phone[9:]}"
+    rows = [["phone", "card", "name", "surname", "middle_name", "email", "note", "number"]]
+    rows += [[customer["phone"], "", *texts, "", NUMBER], ["", TRACK, *texts, "", NUMBER]]
+    rows += [["no phone", "", *texts, grouped, NUMBER]]
+    guests = Path(airflow.stack.paths.inbox) / "guests-to-forget.csv"
+    guests.write_text("".join(",".join(row) + "\n" for row in rows))
+    return guests
 
 
 def test_export_writes_a_file_and_names_nobody_in_the_log(airflow: Any, customer: dict[str, Any]) -> None:
@@ -40,6 +68,12 @@ def test_erasure_waits_for_another_person_and_leaves_nobody(airflow: Any, custom
     conf = {"organization_id": customer["organization_id"], "customer_ids": [customer["customer_id"]]}
     assert airflow.run(names.ERASE_DAG, **conf)[0] == "success"
     assert rows_of(airflow, customer) == 1, "a preview erases nobody"
+    whose = {"organization_id": customer["organization_id"]}
+    guests = plant_files(airflow, customer)
+    assert airflow.run(names.ROSTER_IMPORT_DAG, source="file", path=guests.name, dry_run=False, **whose)[0] == "success"
+    assert rejected_files(airflow)
+    for secret in secrets_of(customer):
+        assert traces_in_airflow(airflow, secret), "the search would find it"
 
     run = airflow.start(names.ERASE_DAG, dry_run=False, **conf)
     airflow.wait_for_question(run, "approve")
@@ -55,23 +89,39 @@ def test_erasure_waits_for_another_person_and_leaves_nobody(airflow: Any, custom
     assert airflow.run(names.CUSTOMERS_DAG)[0] == "success"
     assert rows_of(airflow, customer) == 0
 
-    for secret in secrets_of(customer):
-        assert traces_in_airflow(airflow, secret) == set()
-    assert {"dag_run"} <= traces_in_airflow(airflow, customer["customer_id"]) <= NAMED_BY_THE_FORM
+    assert airflow.run(names.ROSTER_IMPORT_DAG, source="file", path=guests.name, dry_run=False, **whose)[0] == "success"
+    assert airflow.run(names.CUSTOMERS_DAG, force=True)[0] == "success"
+    assert rows_of(airflow, customer) == 0, "nor does a file that is still there"
+    guests.unlink()
+    for file in rejected_files(airflow):
+        file.unlink()  # of the last import, whose source was left as it is
+    traces = {secret: traces_in_airflow(airflow, secret) for secret in secrets_of(customer)}
+    assert {secret: found for secret, found in traces.items() if found} == {}
+    named = {Path(place).name for place in traces_in_airflow(airflow, customer["customer_id"])}
+    assert {"dag_run"} <= named <= NAMED_BY_THE_FORM
 
 
-NAMED_BY_THE_FORM = {"dag_run", "rendered_task_instance_fields", "log"}
-"""Where Airflow keeps the form of the erasure, with the customer's id: docs/privacy.md says how these rows end."""
+NAMED_BY_THE_FORM = {"dag_run", "rendered_task_instance_fields", "log", "openlineage.log"}
+"""Where Airflow keeps or sends the form of the erasure, with the customer's id: docs/privacy.md says how these end."""
 
 
 def secrets_of(customer: dict[str, Any]) -> list[str]:
-    """What Airflow may know of nobody: the phone without its sign, e-mail address and cards."""
-    cards = [str(card[key]) for card in customer.get("cards") or () for key in ("track", "number") if card.get(key)]
-    return [str(customer["phone"]).lstrip("+"), *filter(None, [customer.get("email")]), *cards]
+    """What nobody may know of the person any more: the phone however it is written, names, e-mail address and card."""
+    phone = str(customer["phone"]).lstrip("+")
+    grouped = f"{phone[1:4]} {phone[4:7]}-{phone[7:9]}-{phone[9:]}"
+    texts = [str(PLANTED[field]) for field in ("name", "surname", "middleName", "email")]
+    return [phone, phone[1:], grouped, TRACK, NUMBER, *texts]
+
+
+def rejected_files(airflow: Any) -> list[Path]:
+    return list(airflow.stack.paths.inbox.glob("*.rejected.csv"))
 
 
 def traces_in_airflow(airflow: Any, text: str) -> set[str]:
-    """The tables of Airflow's own database, and the logs of its tasks and services, that hold a text."""
+    """The tables of Airflow's own database, and the files of the whole stack, that hold a text.
+
+    Left out: the files of Postgres, whose tables are searched by SQL (here and in tests/privacy), and what Syrve's stand-in keeps.
+    """
     tables = airflow.rows(
         "select quote_ident(tablename) from pg_tables where schemaname = 'public'", database=names.METADATA_DATABASE
     )
@@ -84,10 +134,12 @@ def traces_in_airflow(airflow: Any, text: str) -> set[str]:
             database=names.METADATA_DATABASE,
         )
     }
-    logs = [
-        file for file in airflow.stack.paths.airflow_home.rglob("*.log") if text in file.read_text(errors="replace")
-    ]
-    return found | {str(file) for file in logs}
+    return found | {str(file) for file in files_of(airflow) if text.encode() in file.read_bytes()}
+
+
+def files_of(airflow: Any) -> list[Path]:
+    paths = airflow.stack.paths
+    return [file for file in paths.directory.rglob("*") if file.is_file() and not file.is_relative_to(paths.postgres)]
 
 
 def test_upkeep_runs(airflow: Any, customer: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from syrve.quality.errors import MalformedCheck
 from syrve.quality.making import make_check
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
-from warehouse.planted import HOLDS, ONE, THREE, WALLET, customer_id, plant
+from warehouse.planted import GOODS, HOLDS, ONE, THREE, WALLET, customer_id, plant
 
 DOCS = Path(__file__).parents[2] / "docs" / "checks.md"
 PHONE = "+79750000001"
@@ -55,6 +55,65 @@ FAULTS = {
     ),
 }
 """What makes each check fail, and the ids that its failure names."""
+
+
+BRANCHES = [
+    (
+        "no_orphans",
+        f"insert into syrve.card (organization_id, customer_id, card_id, changed_at) values ('{ONE}', '{WALLET}', '{WALLET}', now())",
+        "card without a customer",
+    ),
+    (
+        "no_orphans",
+        (
+            f"insert into syrve.customer_category (organization_id, customer_id, category_id, name, is_active, is_default_for_new_guests, "
+            f"changed_at) values ('{ONE}', '{WALLET}', '{WALLET}', 'VIP', true, false, now())"
+        ),
+        "category without a customer",
+    ),
+    (
+        "no_orphans",
+        "update sync.roster set customer_id = gen_random_uuid() where outcome = 'found'",
+        "identity of the roster without a customer",
+    ),
+    (
+        "replay_equals_mirror",
+        "update syrve.wallet_balance set changed_at = now() + interval '1 day'",
+        "the balance of the mirror begins in the future",
+    ),
+    (
+        "replay_equals_mirror",
+        "update syrve.customer set profile_changed_at = now() + interval '1 day'",
+        "the profile of the mirror begins in the future",
+    ),
+    (
+        "versions_apart",
+        (
+            "insert into syrve.customer_version (organization_id, customer_id, is_deleted, extra, valid_from, valid_to) "
+            f"select '{ONE}', '{customer_id(1)}', false, '{{}}', now() - days * interval '1 day', now() from generate_series(2, 3) as days"
+        ),
+        "customer: versions overlap",
+    ),
+    (
+        "versions_apart",
+        (
+            "insert into syrve.card_version (organization_id, customer_id, card_id, valid_from, valid_to) "
+            f"select '{ONE}', '{customer_id(1)}', '{WALLET}', now() - days * interval '1 day', now() from generate_series(2, 3) as days"
+        ),
+        "card: versions overlap",
+    ),
+    (
+        "versions_apart",
+        (
+            "insert into syrve.customer_category_version (organization_id, customer_id, category_id, name, is_active, "
+            "is_default_for_new_guests, valid_from, valid_to) "
+            f"select '{ONE}', '{customer_id(1)}', '{GOODS}', 'VIP', true, false, now() - days * interval '1 day', now() "
+            "from generate_series(2, 3) as days"
+        ),
+        "customer_category: versions overlap",
+    ),
+]
+"""What else a check looks for: a fault of each further part of its select."""
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +161,15 @@ def test_planted_fault_is_found_and_named(broken: str, name: str) -> None:
     with warehouse.transaction("read") as cursor:
         cursor.execute("select check_name, failures, examples -> 0 -> 'subject' from sync.check_result")
         assert cursor.fetchall()[0][:2] == (name, result.failures)
+
+
+@pytest.mark.parametrize(("name", "fault", "said"), BRANCHES)
+def test_each_part_of_a_check_finds_its_fault(broken: str, name: str, fault: str, said: str) -> None:
+    execute(broken, f"set session_replication_role = replica; {fault}")
+
+    result = make_check(Warehouse(url_from_text(broken)), check_named(name), run_id="broken")
+
+    assert [detail for _, detail in result.examples if detail.startswith(said)]
 
 
 def test_final_day_that_is_not_the_history_is_found(broken: str) -> None:

@@ -1,5 +1,6 @@
 """docs/dictionary.md and docs/dbt/sources.yml are what the catalogue says, and what they say of keys and joins is true."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_dbt_sources_are_those_of_the_catalogue(relations: list[Relation]) -> No
     [source] = yaml.safe_load(told)["sources"]
     views = {each.name: [name for name, _, _ in each.columns] for each in relations if each.schema == "analytics"}
     assert {each["name"]: [column["name"] for column in each["columns"]] for each in source["tables"]} == views
+
+
+def test_comments_of_views_name_nothing_closed_to_analysts(relations: list[Relation]) -> None:
+    views = [each for each in relations if each.schema == "analytics"]
+    told = [
+        (each.name, text) for each in views for text in (each.meaning, *(comment for _, _, comment in each.columns))
+    ]
+
+    assert len(told) > 100
+    assert [each for each in told if re.search(r"(?<!/)\b(syrve|sync|crm|wallet|secret)\.[a-z]", each[1] or "")] == []
 
 
 def test_command_prints_what_the_pages_hold(

@@ -139,7 +139,7 @@ class SyrveEraseOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Erase, and write receipts also of what an earlier try erased."""
-        from syrve.privacy.erase import erase_people
+        from syrve.privacy.erase import erase_people, renew_statistics
         from syrve.privacy.files import scrub_files
         from syrve.privacy.receipts import write_receipts
 
@@ -150,6 +150,7 @@ class SyrveEraseOperator(WarehouseOperator):
         finally:
             receipts = write_receipts(warehouse, run_id, receipts_folder())
             log.info("%d receipt(s) are written", receipts)
+            renew_statistics(warehouse)
         files = scrub_files(
             warehouse, run_id, inboxes=inboxes, exports=[folders["exports"]], reports=[folders["reports"]]
         )
@@ -225,6 +226,7 @@ class SyrveMaintenanceOperator(WarehouseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Forget again whom a restore brought back, then prune."""
         from syrve.customers.roster import uncover_lost
+        from syrve.privacy.erase import renew_statistics
         from syrve.privacy.errors import UnreadableReceipts
         from syrve.privacy.old_files import prune_files
         from syrve.privacy.receipts import forget_again
@@ -234,6 +236,7 @@ class SyrveMaintenanceOperator(WarehouseOperator):
         taken_back, returned, unreadable = forget_again(warehouse, receipts_folder())
         if returned:
             log.warning("%d person(s) who were erased had come back, and are erased again", returned)
+            renew_statistics(warehouse)
         removed = prune(warehouse, self.keep_days)
         removed |= prune_files(_folders(), keep_days(self.keep_days))
         for kind, number in removed.items():

@@ -65,10 +65,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from syrve.approvals.rules import MoneyLimits
 from syrve.hooks.setting import setting
 from syrve.notifications.failure import SyrveFailureNotifier
+from syrve.notifications.late import tell_late_run
 from syrve.operators.conf import refuse_unknown_conf
 from syrve.operators.retry import syrve_retry_policy
 
@@ -109,6 +112,7 @@ SHARD_SIZE = int(setting("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(setting("SYRVE_MAX_SHARDS", "4"))
 QUESTION_RETRIES = 20
 """Of a task that asks: on Airflow 3.3.2 an answer in the first moment may make the scheduler take the task for a failed one."""
+LATE_RUN_MINUTES = 30
 TASK_TIMEOUT_HOURS = float(setting("SYRVE_TASK_TIMEOUT_HOURS", "6"))
 BACKFILL_TIMEOUT_HOURS = float(setting("SYRVE_BACKFILL_TIMEOUT_HOURS", "168"))
 BACKFILL_TASKS = int(setting("SYRVE_BACKFILL_TASKS", "2"))
@@ -192,6 +196,16 @@ def _json_object(name: str, of_what: str) -> dict[str, Any]:
 def failure_notifier() -> SyrveFailureNotifier:
     """Return what tells the channels that a run failed: every DAG's `on_failure_callback`."""
     return SyrveFailureNotifier(conn_id=NOTIFICATIONS_CONNECTION)
+
+
+def late_run_alert(minutes: int = LATE_RUN_MINUTES) -> DeadlineAlert:
+    """Return what tells the channels of a run that has not ended so long after it was queued: the `deadline` of a DAG."""
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=minutes),
+        callback=AsyncCallback(tell_late_run, {"minutes": minutes, "conn_id": NOTIFICATIONS_CONNECTION}),
+        name="late run",
+    )
 
 
 def default_args() -> dict[str, Any]:

@@ -134,6 +134,13 @@ def erase_people(warehouse: Warehouse, run_id: str) -> Counter[str]:
     return done
 
 
+def renew_statistics(warehouse: Warehouse) -> int:
+    """Let the planner's statistics hold no value of erased people; returns how many tables were analyzed. Raises `WarehouseError`."""
+    with warehouse.transaction("renew statistics after an erasure") as cursor:
+        cursor.execute("select privacy.renew_statistics()")
+        return int(fetch_one(cursor)[0])
+
+
 def _erase(cursor: Cursor, erasure_id: str) -> dict[str, int]:
     try:
         cursor.execute("select privacy.erase(%s)", (erasure_id,))

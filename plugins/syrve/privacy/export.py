@@ -9,20 +9,23 @@ from syrve.privacy.errors import UnusableRequest
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.sql_files import sql
 
+_PERSON = "select same.id from privacy.same_person(%(organization_id)s::uuid, %(customer_id)s::uuid) as same (id)"
 _CONDITIONS = {
-    "customer_id": "held.organization_id = %(organization_id)s::uuid and held.customer_id = %(customer_id)s::uuid",
-    "crm_id": "held.crm_id in (select privacy.crm_ids_of(%(organization_id)s::uuid, %(customer_id)s::uuid, null))",
-    "wallet.operation_event": "held.operation_id in (select moved.operation_id from wallet.operation as moved "
-    "where moved.organization_id = %(organization_id)s::uuid and moved.customer_id = %(customer_id)s::uuid)",
-    "sync.audit": "held.subject::text like '%%' || %(customer_id)s || '%%'",
-    "sync.reject": "held.organization_id = %(organization_id)s::uuid and exists ("
-    "select from privacy.identities_of(%(organization_id)s::uuid, %(customer_id)s::uuid, null) as mine "
+    "customer_id": f"held.organization_id = %(organization_id)s::uuid and held.customer_id in ({_PERSON})",
+    "crm_id": f"held.crm_id in (select rows.crm_id from ({_PERSON}) as person, "  # noqa: S608
+    "privacy.crm_ids_of(%(organization_id)s::uuid, person.id, null) as rows (crm_id))",
+    "wallet.operation_event": "held.operation_id in (select moved.operation_id from wallet.operation as moved "  # noqa: S608
+    f"where moved.organization_id = %(organization_id)s::uuid and moved.customer_id in ({_PERSON}))",
+    "sync.audit": f"exists (select from ({_PERSON}) as person where strpos(held.subject::text, person.id::text) > 0)",
+    "sync.reject": f"held.organization_id = %(organization_id)s::uuid and exists (select from ({_PERSON}) as person, "
+    "privacy.identities_of(%(organization_id)s::uuid, person.id, null) as mine "
     "where strpos(lower(concat_ws(' ', held.identity, held.payload)), lower(mine.identity_value)) > 0)",
 }
+"""How rows of a person are found; a person has several ids where Syrve merged customers."""
 
 
 def export_customer(warehouse: Warehouse, organization_id: str, customer_id: str) -> dict[str, Any]:
-    """Return all rows about a customer by table, as plain JSON values; money and times are texts.
+    """Return all rows about a person by table, also of customers whom Syrve merged, as plain JSON values; money and times are texts.
 
     Raises `UnusableRequest` if nothing is held, and `WarehouseError`.
     """
