@@ -94,28 +94,34 @@ def _overview(read: Reading, _: Cursor) -> None:
     read.row("overview", most_counted=10_000)
     for name in ("freshness", "organizations", "calls", "budgets"):
         read.rows(name)
+    read.rows("alerts", most=20)
     read.rows("run_counts", run_ids=[f"r{number}" for number in range(16)])
 
 
 def _inbox(read: Reading, _: Cursor) -> None:
     for name in ("conflicts", "blocked", "breakers", "unsettled", "findings", "rejects"):
         read.rows(f"waiting_{name}", most=50)
+    read.rows("alerts", most=50)
 
 
 def _rejects(read: Reading, _: Cursor) -> None:
     read.rows("rejects_by_reason", most=20_000)
-    read.rows("rejects", entity=None, stage=None, most=200, clear=False)
+    read.rows("rejects", entity=None, stage=None, run_id=None, most=200, clear=False)
+    read.rows("organizations")
 
 
 def _push(read: Reading, _: Cursor) -> None:
     plans = read.rows("plans")
-    read.rows("plan_rows", plan_id=plans[0]["plan_id"], state=None, most=200)
+    read.rows("plan_rows", plan_id=plans[0]["plan_id"], state=None, organization_id=None, field=None, most=200)
+    read.rows("field_policies")
+    read.rows("organizations")
 
 
 def _holds(read: Reading, _: Cursor) -> None:
     read.rows("findings_by_rule", most=10_000)
     newest = read.rows("findings", most=100)
     read.rows("evaluations")
+    read.rows("days_not_evaluated")
     read.rows("finding", finding_id=newest[0]["finding_id"])
     read.rows("finding_story", finding_id=newest[0]["finding_id"])
 
@@ -128,6 +134,7 @@ def _backfill(read: Reading, _: Cursor) -> None:
 def _freshness(read: Reading, cursor: Cursor) -> None:
     read.rows("freshness")
     read.rows("policies")
+    read.rows("signals")
     accounts = read_accounts(cursor, PullSettings(), take_evidence=False, sample_identities=SAMPLE_IDENTITIES)
     for account in accounts.values():
         outlooks(account, [account.calls_per_day / CALLS_PER_DAY * factor for factor in FACTORS])

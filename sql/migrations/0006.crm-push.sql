@@ -114,11 +114,13 @@ create table crm.push_plan (
     state text not null default 'planned' check (state in ('planned', 'pushed', 'linked', 'stale', 'failed', 'refused')),
     reason text,
     acknowledged text[] not null default '{}',
+    let_through text[] not null default '{}',
     attempt jsonb,
     finished_at timestamptz,
     primary key (plan_id, crm_id)
 );
 create index push_plan_attempt on crm.push_plan (organization_id) where attempt is not null;
+create index push_plan_sent on crm.push_plan (organization_id, finished_at) where acknowledged <> '{}';
 create index push_plan_open on crm.push_plan (plan_id, organization_id, crm_id) where state = 'planned';
 comment on table crm.push_plan is 'The exact change of each customer that a plan sends, and the outcome. Holds personal data.';
 comment on column crm.push_plan.plan_id is 'Number of the plan.';
@@ -135,6 +137,7 @@ comment on column crm.push_plan.state is
 'planned; pushed; linked (a new customer turned out to exist: compared once looked up); stale (something moved: planned again); failed; refused.';
 comment on column crm.push_plan.reason is 'Why it is stale, failed or refused; holds no value.';
 comment on column crm.push_plan.acknowledged is 'Keys of changes that Syrve has acknowledged.';
+comment on column crm.push_plan.let_through is 'Keys of changes that a breaker had held back and a person let through: they count for no other breaker.';
 comment on column crm.push_plan.attempt is 'The call under way: operation, step, field names, start. Left behind by a task that died in the middle.';
 comment on column crm.push_plan.finished_at is 'When the row left the state planned.';
 
@@ -183,6 +186,7 @@ create table crm.push_held_back (
     crm_id bigint not null,
     key text not null,
     organization_id uuid not null,
+    customer_id uuid,
     breaker_id bigint not null references sync.breaker (breaker_id) on delete cascade,
     wanted text,
     held_at timestamptz not null default now(),
@@ -194,6 +198,7 @@ comment on table crm.push_held_back is
 comment on column crm.push_held_back.crm_id is 'The CRM''s number of the customer.';
 comment on column crm.push_held_back.key is 'Field; or category:ID, card:TRACK, program:ID.';
 comment on column crm.push_held_back.organization_id is 'Organization in which the customer is kept.';
+comment on column crm.push_held_back.customer_id is 'Syrve''s id of the customer whom it would change; a decision holds for this one only.';
 comment on column crm.push_held_back.breaker_id is 'Breaker that holds it, or held it.';
 comment on column crm.push_held_back.wanted is 'What the CRM wants there; a decision holds for this value only.';
 comment on column crm.push_held_back.held_at is 'When this breaker began to hold this value back: a decision counts for what it held when the person was asked.';
@@ -223,7 +228,7 @@ comment on column crm.push_blocked.reason is 'What is wrong; holds no value.';
 comment on column crm.push_blocked.times is 'How many times it was refused like this.';
 comment on column crm.push_blocked.edited_at is 'Version of the CRM''s row; it goes again by itself once this moves.';
 comment on column crm.push_blocked.memberships_edited_at is 'Version of its memberships, likewise.';
-comment on column crm.push_blocked.mirror_fetched_at is 'Version of the customer in the mirror, likewise (stage plan).';
+comment on column crm.push_blocked.mirror_fetched_at is 'Version of the customer in the mirror, likewise; of their profile alone at stage apply.';
 comment on column crm.push_blocked.run_id is 'Run that blocked it.';
 comment on column crm.push_blocked.blocked_at is 'Since when it waits.';
 

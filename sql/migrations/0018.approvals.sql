@@ -218,8 +218,8 @@ comment on function crm.refuse_other_content() is 'Keeps the content of a planne
 
 create trigger content_is_final before update on crm.push_plan
 for each row when (
-    (old.plan_id, old.crm_id, old.organization_id, old.action, old.phone, old.changes)
-    is distinct from (new.plan_id, new.crm_id, new.organization_id, new.action, new.phone, new.changes)
+    (old.plan_id, old.crm_id, old.organization_id, old.action, old.phone, old.changes, old.let_through)
+    is distinct from (new.plan_id, new.crm_id, new.organization_id, new.action, new.phone, new.changes, new.let_through)
     -- A creation tells the customer's id.
     or (old.customer_id is not null and old.customer_id is distinct from new.customer_id)
 ) execute function crm.refuse_other_content();

@@ -170,6 +170,7 @@ create table sync.signal_day (
     delay_seconds double precision not null default 0,
     primary key (organization_id, kind, day)
 );
+create index signal_day_at on sync.signal_day (day);
 comment on table sync.signal_day is 'Counts of signals by day, kept longer than the signals; names nobody.';
 comment on column sync.signal_day.organization_id is 'Organization.';
 comment on column sync.signal_day.kind is 'Kind of signal.';

@@ -63,6 +63,29 @@ money as (
         limit %(most)s
     ) as operation
     inner join wallet.operation_event as event on operation.operation_id = event.operation_id
+),
+
+orders as (
+    select
+        version.state_at as at,
+        'order' as kind,
+        concat('Order ', version.order_id, ' ', version.state) as what,
+        version.amount,
+        case version.state when 'completed' then 'good' when 'failed' then 'bad' when 'cancelled' then 'warn' else 'run' end as status,
+        version.order_id as id
+    from (
+        select distinct newest.order_id
+        from (
+            select order_id
+            from wallet.operation
+            where customer_id = %(customer_id)s::uuid and organization_id = %(organization_id)s::uuid
+            order by requested_at desc
+            limit %(most)s
+        ) as newest
+        where newest.order_id is not null
+    ) as own
+    inner join wallet.payment_order_version as version
+        on own.order_id = version.order_id and version.organization_id = %(organization_id)s::uuid
 )
 
 select at, kind, what, amount, status, id from version
@@ -74,5 +97,7 @@ union all
 select at, kind, what, amount, status, id from push
 union all
 select at, kind, what, amount, status, id from money
+union all
+select at, kind, what, amount, status, id from orders
 order by at desc
 limit 200;

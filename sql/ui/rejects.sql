@@ -9,6 +9,8 @@ select
         else repeat('*', greatest(length(identity) - 2, 0)) || right(identity, least(2, length(identity) / 2))
     end as identity,
     case when %(clear)s then left(payload::text, 500) end as payload,
+    case when jsonb_typeof(payload -> 'received' -> 'line') = 'number' then payload -> 'received' ->> 'line' end as line,
+    case when stage = 'import' and jsonb_typeof(payload -> 'received' -> 'place') = 'string' then payload -> 'received' ->> 'place' end as place,
     organization_id::text as organization_id,
     occurrences,
     first_seen_at,
@@ -19,5 +21,6 @@ where
     resolved_at is null
     and (%(entity)s::text is null or entity = %(entity)s)
     and (%(stage)s::text is null or stage = %(stage)s)
+    and (%(run_id)s::text is null or run_id = %(run_id)s)
 order by reject_id desc
 limit %(most)s;

@@ -5,9 +5,12 @@ select
     reason,
     count(*) as rejects,
     sum(occurrences) as occurrences,
+    count(distinct run_id) as runs,
+    max(run_id) as run_id,
+    min(first_seen_at) as first_seen_at,
     max(last_seen_at) as last_seen_at
 from (
-    select entity, stage, reason, occurrences, last_seen_at
+    select entity, stage, reason, occurrences, run_id, first_seen_at, last_seen_at
     from sync.reject
     where resolved_at is null
     order by reject_id desc

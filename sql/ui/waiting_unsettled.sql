@@ -6,6 +6,6 @@ select
     amount,
     coalesce(sent_at, planned_at) as since
 from wallet.unsettled_operation
-where state in ('planned', 'sent', 'unknown') and coalesce(sent_at, planned_at) < now() - interval '10 minutes'
+where settled_at is null and coalesce(sent_at, planned_at) < now() - interval '10 minutes'
 order by since
 limit %(most)s;

@@ -84,11 +84,9 @@ def test_failed_row_goes_at_once_when_its_data_change(pushing: Pushing) -> None:
 
 
 def refused_row(pushing: Pushing) -> tuple[int, str]:
-    """A row that Syrve refuses: it wants the phone of somebody else."""
+    """A row that Syrve refuses: it wants the phone of somebody else, of whom the mirror does not know it."""
     one, other = pushing.mirrored(2)
-    pushing.execute(
-        "update syrve.customer set phone = null, phone_raw = null where customer_id = %s", one["customer_id"]
-    )
+    pushing.execute("update syrve.customer set phone = null, phone_raw = null")
     return pushing.set_desired_of(one, phone=other["phone"], name="Новое"), one["customer_id"]
 
 

@@ -22,6 +22,7 @@ def many(pushing: Pushing) -> Pushing:
     pushing.push()
     pushing.look_up()
     pushing.plan()
+    pushing.execute("update crm.push_plan set finished_at = finished_at - interval '25 hours'")
     pushing.push_settings = replace(pushing.push_settings, breaker=BreakerSettings(share=0.5, at_least=1))
     pushing.simulator.control.reset_calls()
     return pushing
@@ -93,6 +94,17 @@ def test_other_values_than_those_let_through_are_a_new_question(many: Pushing) -
     assert many.value("select count(*) from sync.breaker") == 2
 
 
+def test_decision_holds_for_no_other_customer_of_the_row(many: Pushing) -> None:
+    change(many, PEOPLE, "Иная")
+    many.plan()
+    decide(many, "let_through")
+    rows = many.rows("select crm_id from crm.customer order by 1")
+    for (crm_id,), person in zip(rows, many.mirrored(PEOPLE), strict=True):
+        many.edit(crm_id, customer_id=person["customer_id"])
+
+    assert (many.plan().size, many.plan().held_back) == (0, PEOPLE)
+
+
 def test_change_that_another_breaker_takes_over_is_held_anew(many: Pushing) -> None:
     change(many, PEOPLE, "Иная")
     many.plan()
@@ -115,6 +127,28 @@ def test_question_ends_by_itself_once_the_crm_takes_it_back(many: Pushing) -> No
 
     assert (many.plan().size, many.plan().held_back) == (0, 0)
     assert many.value("select decision from sync.breaker") == "recovered"
+
+
+def test_nobody_steps_aside_for_a_row_that_is_held_back(many: Pushing) -> None:
+    """Two swap phones, and one of them waits for a question about surnames: the other keeps a number of theirs."""
+    rows = many.rows("select crm_id, customer_id::text from crm.customer order by 1")
+    (first, one), (second, other) = rows[0], rows[-1]
+    phones = [many.in_syrve(each).phone for each in (one, other)]
+    for row, phone in zip((first, second), phones, strict=True):
+        many.edit(row, phone=phone)
+    many.plan()
+    for row, phone in zip((first, second), reversed(phones), strict=True):
+        many.edit(row, phone=phone)
+    many.execute("update crm.customer set surname = 'Иная' where crm_id > %s", first)
+
+    many.push()
+    assert [many.in_syrve(each).phone for each in (one, other)] == phones
+    decide(many, "let_through")
+    for _ in range(4):
+        many.push()
+        many.look_up()
+
+    assert [many.in_syrve(each).phone for each in (one, other)] == phones[::-1]
 
 
 def test_wrong_answer_for_everybody_creates_nobody(pushing: Pushing) -> None:

@@ -175,7 +175,7 @@ def test_push_never_creates_over_a_phone_of_a_deleted_customer(pushing: Pushing)
 
     assert (plan.creates, plan.refused) == (0, 1)
     assert blocked(pushing) == {
-        crm_id: "the mirror has a deleted customer with this phone, and Syrve finds nobody under it"
+        crm_id: "the mirror has a deleted customer with this phone, and Syrve finds nobody else under it"
     }
 
 

@@ -59,9 +59,7 @@ def test_what_was_agreed_on_stays_and_nothing_is_sent_again(pushing: Pushing) ->
 
 def test_row_that_waits_for_a_person_keeps_its_plan_and_attempts_until_it_is_released(pushing: Pushing) -> None:
     one, other = pushing.mirrored(2)
-    pushing.execute(
-        "update syrve.customer set phone = null, phone_raw = null where customer_id = %s", one["customer_id"]
-    )
+    pushing.execute("update syrve.customer set phone = null, phone_raw = null")
     pushing.set_desired_of(one, phone=other["phone"])
     for _ in range(3):
         assert pushing.push().rejected == 1

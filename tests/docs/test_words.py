@@ -9,7 +9,7 @@ import pytest
 from devstack.cli import REPOSITORY
 
 FORBIDDEN = {
-    r"wish(es|ed)?": "desired state, or change; requested",
+    r"\w*wish\w*": "desired state, or change; requested",
     r"what came of": "the outcome of",
     r"again and again": "repeatedly",
     r"(?<!for )(?<!assert )taken in(?! the order)": "imported",

@@ -61,6 +61,9 @@ def test_three_bad_guests_are_found_and_explained_in_one_click(airflow: Any, pag
     assert "phone is no possible number" in page.text()
     ticks = page.driver.find_elements(By.NAME, "reject_ids")
     assert len(ticks) == 3
+    lines = page.driver.find_elements(By.CSS_SELECTOR, "td[data-label=Line]")
+    assert sorted(each.text for each in lines) == ["19", "20", "21"]
+    assert "twenty.csv" in page.text()
     page.shoot("rejects-of-an-import")
     ticks[0].click()
     page.press("Resolve what is ticked")

@@ -18,6 +18,39 @@ FILLED = {"finding_id": "5f4e0009-0000-4000-8000-000000000001", "plan_id": "1", 
 TOKEN = re.compile(r'name="form-token" content="([^"]+)"')
 
 
+READ = "read"
+RIGHTS = {
+    "GET /": READ,
+    "POST /test-connection": "syrve_customers",
+    "GET /inbox": READ,
+    "POST /inbox/answer": "syrve_customers",
+    "POST /inbox/breaker": "syrve_decide_breaker",
+    "POST /inbox/conflict": "syrve_crm_push",
+    "POST /inbox/unblock": "syrve_crm_push",
+    "GET /rejects": READ,
+    "GET /rejects.csv": READ,
+    "POST /rejects/import-crm": "syrve_crm_import",
+    "POST /rejects/import-roster": "syrve_roster_import",
+    "POST /rejects/resolve": "syrve_customers",
+    "GET /push": READ,
+    "POST /push/start": "syrve_crm_push",
+    "GET /holds": READ,
+    "GET /holds/{finding_id}": READ,
+    "POST /holds/decide": "syrve_release_holds",
+    "POST /holds/evaluate": "syrve_reconcile_holds",
+    "GET /backfill": READ,
+    "POST /backfill/continue": "syrve_backfill",
+    "POST /backfill/start": "syrve_backfill",
+    "POST /backfill/stop": "syrve_backfill",
+    "GET /freshness": READ,
+    "POST /freshness/policy": "syrve_customers",
+    "GET /runs": READ,
+    "GET /customer": READ,
+    "POST /customer": READ,
+}
+"""Of each route the DAG whose runs a person must be allowed to start; for those that change nothing, only the right to read."""
+
+
 def routes() -> list[tuple[str, str, APIRoute]]:
     """Method, path with its places filled, and the route itself."""
     found = [route for route in create_page().routes if isinstance(route, APIRoute)]
@@ -64,6 +97,15 @@ def test_every_route_asks_for_login_right_and_own_form() -> None:
         if method != "GET":
             wanted.add(own_form.__name__)
         assert wanted <= needs(route.dependant), (method, path)
+
+
+def test_every_route_has_the_right_that_is_expected() -> None:
+    found = {}
+    for method, _, route in routes():
+        started = [each.removeprefix("editor_of_") for each in needs(route.dependant) if each.startswith("editor_of_")]
+        found[f"{method} {route.path}"] = started[0] if started else READ
+
+    assert found == RIGHTS
 
 
 def test_nobody_gets_nothing_but_the_style(site: Site) -> None:

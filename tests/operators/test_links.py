@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fixtures.airflow import SetConnection, postgres_fields, task_context
+from syrve.operators.approval import SyrveApprovePushOperator
 from syrve.operators.customers import SyrvePullCustomersOperator
 from syrve.operators.findings_report import SyrveFindingsReportOperator
 from syrve.operators.links import SyrvePageLink, SyrveRejectsLink, SyrveReportLink, page_url
@@ -60,3 +61,12 @@ def test_index_shows_the_id_of_an_organization_without_name(
         pull.pre_execute(context)
 
         assert context["organization_name"] == ORGANIZATION
+
+
+def test_task_that_asks_leads_to_the_inbox_and_to_its_view(base_url: str) -> None:
+    approve = SyrveApprovePushOperator(task_id="approve")
+
+    assert links_of(approve, "syrve_crm_push") == {
+        "Syrve inbox": f"{base_url}/syrve/inbox",
+        "Syrve page": f"{base_url}/syrve/push",
+    }

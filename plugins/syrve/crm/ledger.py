@@ -167,6 +167,11 @@ class PushLedger:
         """Make the customer of a row due for a look-up: the mirror does not have them as they are."""
         self._execute("make a customer due", "crm/apply/ask_again.sql", crm_id=crm_id)
 
+    def ask_why(self, crm_id: int) -> None:
+        """Make due what may tell why Syrve refused a row: its customer, and the phone that it was to get."""
+        self.ask_again(crm_id)
+        self._execute("make a phone due", "crm/apply/ask_phone.sql", crm_id=crm_id)
+
     def finish(self, crm_id: int, state: str, *, reason: str | None = None, refusal: str | None = None) -> int:
         """Close a row and return how many times in a row it was refused the same way."""
         rows = self._execute(

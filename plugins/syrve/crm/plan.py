@@ -173,9 +173,10 @@ class PushPlanner:
         cursor.execute("analyze staging_same")
         cursor.execute(sql("crm/plan/changes.sql"), values)
         self._refuse_invalid_phones(cursor)
-        for step in ("phones_turn", "unsupported", "hold_back"):
+        for step in ("unsupported", "mass", "hold_back"):
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
         held = tuple(HeldBack(*row) for row in cursor.fetchall())
+        cursor.execute(sql("crm/plan/phones_turn.sql"))
         cursor.execute("analyze staging_change")
         cursor.execute(sql("crm/plan/blocked.sql"), values)
         newly_refused = tuple(NewlyRefused(*row) for row in cursor.fetchall())

@@ -31,6 +31,7 @@ from syrve.crm.changes import (
 from syrve.crm.errors import NotYetKnown, PushIncomplete
 from syrve.crm.ledger import Attempt, Outcome, PlannedRow, PushLedger
 from syrve.crm.settings import PushSettings
+from syrve.customers.phones import to_e164
 from syrve.warehouse.runs import Counts
 
 log = logging.getLogger(__name__)
@@ -159,12 +160,15 @@ class RowSender:
             if customer is None:
                 raise _MovedError("nobody has the phone any more by which the mirror linked the row")
             if customer.customer_id != row.customer_id:
+                self._require_phone(customer, value)
                 self._ledger.ask_again(row.crm_id)
                 self._ledger.link(row.crm_id, customer.customer_id)
                 return False
             self._ledger.confirm_link(row.crm_id)
         if customer is None:
             raise NotYetKnown("the customer may not be known yet", operation="customer_info")
+        if customer.is_deleted:
+            raise _MovedError("Syrve has deleted the customer since it was planned")
         if any(flag_text(getattr(customer, key)) != row.changes[key].get("expected") for key in widened):
             raise _MovedError("Syrve has changed the customer since it was planned")
         return True
@@ -182,7 +186,18 @@ class RowSender:
 
     def _look_up(self, row: PlannedRow, phone: str) -> str | None:
         customer = self._see(row, "phone", phone)
-        return None if customer is None else customer.customer_id
+        if customer is None:
+            return None
+        self._require_phone(customer, phone)
+        return customer.customer_id
+
+    def _require_phone(self, customer: Customer, phone: str) -> None:
+        """Raise `MalformedAnswer` if a look-up under a phone gives a customer with another: that does not say whose the phone is."""
+        if to_e164(customer.phone or "", self._client.config.default_region) != phone:
+            raise MalformedAnswer(
+                "the answer under a phone is about a customer with another phone: name the customer by id",
+                operation="customer_info",
+            )
 
     def _see(self, row: PlannedRow, kind: str, value: str) -> Customer | None:
         """Look a customer up now, by phone or id; None if Syrve knows nobody by it."""
@@ -305,6 +320,8 @@ class RowSender:
         kind = error.code or type(error).__name__
         reason = f"{error.operation}: {error.message} ({kind})"
         times = self._ledger.finish(crm_id, "refused", reason=reason, refusal=f"{error.operation} {kind}")
+        if isinstance(error, Rejected):
+            self._ledger.ask_why(crm_id)
         if times >= self._settings.refusals_to_block:
             self._ledger.block(crm_id, operation=error.operation, code=error.code, reason=reason, times=times)
             log.warning(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import SkipMixin
 from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import BaseOperatorLink
 
 from syrve.approvals.errors import AnswerNotCounted, NotApproved, QuestionOutdated
 from syrve.approvals.rules import ApproverRules, MoneyLimits, User, tag
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
 from syrve.operators.base import run_of, with_connections
+from syrve.operators.links import SyrveInboxLink, SyrvePageLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -59,6 +61,7 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
 
     template_fields: Sequence[str] = ("answer_hours", "warehouse_conn_id")
     inherits_from_skipmixin = True
+    operator_extra_links: Collection[BaseOperatorLink] = (SyrveInboxLink(), SyrvePageLink())
     two_people: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

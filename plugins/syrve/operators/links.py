@@ -49,6 +49,16 @@ class SyrveRejectsLink(BaseOperatorLink):
         return page_url("rejects")
 
 
+class SyrveInboxLink(BaseOperatorLink):
+    """Where a question of a run is answered on the page, beside everything else that waits."""
+
+    name = "Syrve inbox"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """Return its address."""
+        return page_url("inbox")
+
+
 class SyrveReportLink(BaseOperatorLink):
     """The report that the task wrote, if it is at an address that a browser can open."""
 

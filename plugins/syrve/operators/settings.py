@@ -40,7 +40,7 @@
 | `SYRVE_BREAKER_SHARE` | share of the customers of one run who may be gone, or change in one field, without a question | `0.02` |
 | `SYRVE_BREAKER_AT_LEAST` | customers of one run who may do so in any case | `20` |
 | `SYRVE_PUSH_SHARD_SIZE` | customers per mapped task of a push | `2000` |
-| `SYRVE_PUSH_CHANGED_SHARE` | share of an organization's customers in the CRM of whom a push may change one field unasked | `0.2` |
+| `SYRVE_PUSH_CHANGED_SHARE` | share of the CRM's customers of whom the pushes of a day may change one field unasked | `0.2` |
 | `SYRVE_PUSH_CHANGED_AT_LEAST` | customers of whom it may do so in any case | `100` |
 | `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first; a run's form may only lower it | `1000` |
 | `SYRVE_APPROVERS` | who may approve: user names or ids as Airflow shows them, comma separated; empty: all whom Airflow lets answer | |

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from airflow.models.dagrun import DagRun
@@ -13,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from syrve.reports.run_words import as_sentence, format_run_counts
 from syrve.ui.airflow_api import AirflowApi
+from syrve.ui.errors import AirflowRefused
 from syrve.ui.store import Row, reading
 
 WRITING = ("syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup")
@@ -59,6 +61,31 @@ class DagStatus:
         return f"/dags/{self.dag_id}" + (f"/runs/{self.last_run_id}" if self.last_run_id else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Whether and when a DAG runs by itself."""
+
+    summary: str | None
+    is_paused: bool
+    next_at: str | None
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether it runs by itself."""
+        return self.summary is not None and not self.is_paused
+
+
+async def schedule_of(api: AirflowApi, dag_id: str) -> Schedule | None:
+    """Return the schedule of a DAG; None if it is not for this person, or there is no such DAG."""
+    try:
+        dag = await api.call("GET", f"/dags/{dag_id}", "show the DAG")
+    except AirflowRefused as refusal:
+        if refusal.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+            raise
+        return None
+    return Schedule(dag.get("timetable_summary"), bool(dag["is_paused"]), dag.get("next_dagrun_run_after"))
+
+
 async def dag_statuses(api: AirflowApi) -> list[DagStatus]:
     """Return the DAGs that the person may see, in the order of the work."""
     found = await api.call("GET", "/dags", "list its DAGs", tags="syrve", limit=100)
@@ -86,6 +113,13 @@ def _last_runs(dag_ids: list[str]) -> dict[str, Row]:
             if run:
                 found[dag_id] = dict(run)
     return found
+
+
+def run_states(dag_id: str, run_ids: list[str]) -> dict[str, str]:
+    """Return the state of each of these runs that Airflow still has."""
+    wanted = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
+    with create_session(scoped=False) as session:
+        return {str(run_id): str(state) for run_id, state in session.execute(wanted)}
 
 
 def _counts(run_ids: list[str]) -> dict[tuple[str, str], Row]:

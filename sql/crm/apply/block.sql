@@ -1,6 +1,7 @@
--- Sets a row aside that Syrve refused the same way too often.
+-- Sets a row aside that Syrve refused the same way too often, with the version of the customer's profile that the mirror has now: once it is
+-- another (they were merged, say), the row is looked at again.
 insert into crm.push_blocked as blocked (
-    crm_id, organization_id, stage, operation, code, reason, times, edited_at, memberships_edited_at, run_id
+    crm_id, organization_id, stage, operation, code, reason, times, edited_at, memberships_edited_at, mirror_fetched_at, run_id
 )
 select
     planned.crm_id,
@@ -12,8 +13,11 @@ select
     %(times)s as times_of_refusal,
     planned.edited_at,
     planned.memberships_edited_at,
+    mirrored.profile_changed_at,
     %(run_id)s as run
 from crm.push_plan as planned
+left join syrve.customer as mirrored
+    on planned.organization_id = mirrored.organization_id and planned.customer_id = mirrored.customer_id
 where planned.plan_id = %(plan_id)s and planned.crm_id = %(crm_id)s
 on conflict (crm_id) do update
     set
@@ -24,5 +28,6 @@ on conflict (crm_id) do update
         times = excluded.times,
         edited_at = excluded.edited_at,
         memberships_edited_at = excluded.memberships_edited_at,
+        mirror_fetched_at = excluded.mirror_fetched_at,
         run_id = excluded.run_id,
         blocked_at = now();

@@ -1,6 +1,7 @@
 -- Finds the row of each line: by crm_id, else by customer_id, else by phone; and takes the lines out that cannot have one, with the reason. A row
--- that has a customer is never given another: a line with another id is about another row, whatever its phone. Lines about one customer who has
--- no row yet get one number together, those that name only the phone too.
+-- that has a customer is never given another: a line with another id is about another row, whatever its phone. Nor does a
+-- phone find the row of a customer who has another one in Syrve by now, if it is another customer's there. Lines about one customer who has no row
+-- yet get one number together, those that name only the phone too.
 update staging_crm as staged
 set reason = 'the row with this crm_id is about another customer'
 from crm.customer as desired
@@ -77,6 +78,27 @@ set
     reason = case when judged.customers > 1 then 'rows about several customers have this phone: name the customer by id' end
 from judged
 where staged.line = judged.line;
+
+with passed_on as (
+    select staged.line
+    from staging_crm as staged
+    inner join crm.customer as desired on staged.crm_id = desired.crm_id
+    inner join syrve.customer as mirrored
+        on desired.organization_id = mirrored.organization_id and desired.customer_id = mirrored.customer_id
+    inner join syrve.customer as holder
+        on staged.organization_id = holder.organization_id and staged.phone = holder.phone
+    where
+        staged.is_by_phone
+        and staged.customer_id is null
+        and staged.reason is null
+        and mirrored.phone is distinct from staged.phone
+        and holder.customer_id <> desired.customer_id
+        and not holder.is_deleted
+)
+
+update staging_crm as staged
+set crm_id = null, reason = 'this phone is another customer''s in Syrve by now: name the customer by id'
+where staged.line in (select passed_on.line from passed_on);
 
 -- A row without a customer is given one: that of the first line. Lines with other ids are about other rows.
 update staging_crm as staged

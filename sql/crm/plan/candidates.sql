@@ -30,6 +30,7 @@ where
         or blocked.edited_at <> desired.edited_at
         or blocked.memberships_edited_at is distinct from desired.memberships_edited_at
         or (blocked.stage = 'plan' and blocked.mirror_fetched_at is distinct from mirrored.fetched_at)
+        or (blocked.stage = 'apply' and blocked.mirror_fetched_at is distinct from mirrored.profile_changed_at)
         or (
             blocked.stage = 'plan'
             and exists (
@@ -39,8 +40,10 @@ where
                     found.organization_id = desired.organization_id
                     and found.identity_kind = 'phone'
                     and found.identity_value = known.phone
-                    and found.outcome = 'found'
-                    and found.checked_at > blocked.blocked_at
+                    and (
+                        (found.outcome = 'found' and found.checked_at > blocked.blocked_at)
+                        or found.changed_at > blocked.blocked_at
+                    )
             )
         )
     );

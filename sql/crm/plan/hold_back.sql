@@ -1,49 +1,7 @@
--- Holds back what would change one field of too many customers of an organization at once, until a person decides (sync.let_through or
--- sync.drop_held_back, by the number of the breaker). A row with such a change waits as a whole; the exact changes are in crm.push_held_back. What
+-- Holds back what would change one field of too many customers of an organization (mass.sql), until a person decides (sync.let_through or
+-- sync.drop_held_back, by the number of the breaker). A row with such a change waits, but for a no to messages; the exact changes are in crm.push_held_back. What
 -- a person let through is sent, what they dropped is not, until the CRM writes another value. A breaker whose changes are so few again that they
 -- need no question ends by itself.
-insert into staging_mass (organization_id, field, looked, affected, allowed)
-with sent as (
-    select
-        subject.organization_id,
-        change.field,
-        count(distinct change.crm_id) as affected
-    from staging_change as change
-    inner join staging_subject as subject on change.crm_id = subject.crm_id
-    where
-        change.is_sent
-        and subject.kind = 'update'
-        and not exists (
-            select 1
-            from crm.push_held_back as held
-            inner join sync.breaker as breaker on held.breaker_id = breaker.breaker_id
-            where
-                held.crm_id = change.crm_id
-                and held.key = change.key
-                and (held.wanted is not distinct from change.wanted)
-                and breaker.decision in ('let_through', 'dropped')
-        )
-    group by subject.organization_id, change.field
-),
-
-managed as (
-    select
-        desired.organization_id,
-        count(*) as customers
-    from crm.customer as desired
-    where desired.customer_id is not null and desired.organization_id in (select sent.organization_id from sent)
-    group by desired.organization_id
-)
-
-select
-    sent.organization_id,
-    sent.field,
-    managed.customers as looked,
-    sent.affected,
-    greatest(%(max_changed_at_least)s, floor(%(max_changed_share)s * managed.customers))::bigint as allowed
-from sent
-inner join managed on sent.organization_id = managed.organization_id;
-
 update sync.breaker as breaker
 set decision = 'recovered', decided_at = now()
 where
@@ -73,18 +31,6 @@ where affected > allowed
 order by organization_id, field
 on conflict (organization_id, kind, field) where decision is null do nothing;
 
--- What was dropped is not sent; what is held is recorded.
-update staging_change as change
-set is_sent = false
-from crm.push_held_back as held
-inner join sync.breaker as breaker on held.breaker_id = breaker.breaker_id
-where
-    held.crm_id = change.crm_id
-    and held.key = change.key
-    and (held.wanted is not distinct from change.wanted)
-    and breaker.decision = 'dropped'
-    and change.is_sent;
-
 insert into staging_held (crm_id, key, breaker_id, wanted)
 select
     change.crm_id,
@@ -99,36 +45,28 @@ inner join sync.breaker as breaker
         and change.field = breaker.field
         and breaker.kind = 'push'
         and breaker.decision is null
-where
-    change.is_sent
-    and subject.kind = 'update'
-    and not exists (
-        select 1
-        from crm.push_held_back as held
-        inner join sync.breaker as decided on held.breaker_id = decided.breaker_id
-        where
-            held.crm_id = change.crm_id
-            and held.key = change.key
-            and (held.wanted is not distinct from change.wanted)
-            and decided.decision = 'let_through'
-    );
+where change.is_sent and not change.is_let_through and subject.kind = 'update';
 
 delete from crm.push_held_back as held
 using staging_subject as subject
 where
     held.crm_id = subject.crm_id
     and subject.kind = 'update'
-    and not exists (
-        select 1
-        from staging_change as change
-        where change.crm_id = held.crm_id and change.key = held.key and (change.wanted is not distinct from held.wanted)
+    and (
+        (held.customer_id is distinct from subject.customer_id)
+        or not exists (
+            select 1
+            from staging_change as change
+            where change.crm_id = held.crm_id and change.key = held.key and (change.wanted is not distinct from held.wanted)
+        )
     );
 
-insert into crm.push_held_back as held (crm_id, key, organization_id, breaker_id, wanted)
+insert into crm.push_held_back as held (crm_id, key, organization_id, customer_id, breaker_id, wanted)
 select
     staged.crm_id,
     staged.key,
     subject.organization_id,
+    subject.customer_id,
     staged.breaker_id,
     staged.wanted
 from staging_held as staged
@@ -136,14 +74,28 @@ inner join staging_subject as subject on staged.crm_id = subject.crm_id
 order by staged.crm_id, staged.key
 on conflict (crm_id, key) do update
     set
+        customer_id = excluded.customer_id,
         breaker_id = excluded.breaker_id,
         wanted = excluded.wanted,
         held_at = now()
-    where (held.breaker_id, held.wanted) is distinct from (excluded.breaker_id, excluded.wanted);
+    where (held.customer_id, held.breaker_id, held.wanted) is distinct from (excluded.customer_id, excluded.breaker_id, excluded.wanted);
+
+-- A no to messages waits for no question about something else: it goes alone.
+update staging_change as change
+set is_sent = false
+where
+    change.crm_id in (select staged.crm_id from staging_held as staged)
+    and not (
+        change.field in ('receives_promo', 'receives_order_status')
+        and change.wanted = 'false'
+        and not exists (select 1 from staging_held as staged where staged.crm_id = change.crm_id and staged.key = change.key)
+    );
 
 update staging_subject as subject
 set kind = 'held'
-where subject.crm_id in (select staged.crm_id from staging_held as staged);
+where
+    subject.crm_id in (select staged.crm_id from staging_held as staged)
+    and not exists (select 1 from staging_change as change where change.crm_id = subject.crm_id and change.is_sent);
 
 delete from staging_change as change
 using staging_subject as subject

@@ -1,8 +1,9 @@
 -- Who are the rows about that name no customer, or one who is deleted, or one whom the mirror gave them by a phone that it no longer shows?
--- standing  link     the mirror has one customer under the row's phone whom no other row has, or a look-up under it has named one
---           unlink   nobody is known under the phone: a new customer
---           look_up  the mirror knows the phone and cannot tell: its customer is deleted, another row's, or one of several
---           gone     the mirror knows the phone, and the look-up under it found nobody: never created over
+-- standing  link       the mirror has one customer under the row's phone whom no other row has, or a look-up under it has named one
+--           unlink     nobody is known under the phone: a new customer
+--           look_up    the mirror knows the phone and cannot tell: its customer is deleted, another row's, or one of several
+--           gone       the mirror knows the phone, and the look-up under it found nobody, or nobody but who is deleted: never created over
+--           elsewhere  the look-up under the phone named a customer who has another phone: whose it is, it does not say
 -- An answer counts if it is newer than the row and than the deletion. Rows of crm.push_state first, then rows of crm.customer.
 insert into staging_standing (crm_id, standing, target_id, phone, is_by_mirror)
 with unknown as (
@@ -56,7 +57,9 @@ answered as (
     select
         unknown.crm_id,
         answer.outcome,
-        answer.customer_id
+        answer.customer_id,
+        coalesce(named.is_deleted, false) as is_deleted,
+        (named.phone is distinct from unknown.phone) as has_another_phone
     from unknown
     left join mirrored on unknown.crm_id = mirrored.crm_id
     inner join sync.roster as answer
@@ -64,6 +67,8 @@ answered as (
             unknown.organization_id = answer.organization_id
             and answer.identity_kind = 'phone'
             and unknown.phone = answer.identity_value
+    left join syrve.customer as named
+        on answer.organization_id = named.organization_id and answer.customer_id = named.customer_id
     where
         answer.outcome in ('found', 'not_found')
         and answer.checked_at > greatest(unknown.edited_at, unknown.deleted_at, mirrored.deleted_at)
@@ -77,10 +82,11 @@ judged as (
         mirrored.live_id,
         answered.customer_id as answered_id,
         case
-            when answered.outcome = 'found' and (answered.customer_id is distinct from unknown.deleted_id) then 'answer'
+            when answered.outcome = 'found' and not answered.is_deleted and not answered.has_another_phone then 'answer'
             when mirrored.live = 1 and not mirrored.is_taken then 'mirror'
+            when answered.outcome = 'found' and not answered.is_deleted then 'elsewhere'
             when mirrored.crm_id is null and unknown.deleted_id is null then 'unlink'
-            when answered.outcome = 'not_found' and coalesce(mirrored.live, 0) = 0 then 'gone'
+            when (answered.outcome = 'not_found' or answered.is_deleted) and coalesce(mirrored.live, 0) = 0 then 'gone'
             else 'look_up'
         end as verdict
     from unknown

@@ -11,6 +11,7 @@ with sent as (
                 else '{}'
             end
         ) as changes,
+        coalesce(array_agg(change.key order by change.key) filter (where change.is_let_through), '{}') as let_through,
         bool_or(strpos(change.key, ':') = 0) as has_fields
     from staging_change as change
     left join crm.customer_card as card
@@ -20,7 +21,8 @@ with sent as (
 )
 
 insert into crm.push_plan (
-    plan_id, crm_id, organization_id, customer_id, phone, action, changes, edited_at, memberships_edited_at, agreed_version
+    plan_id, crm_id, organization_id, customer_id, phone, action, changes, edited_at, memberships_edited_at, agreed_version,
+    let_through
 )
 select
     %(plan_id)s as number_of_plan,
@@ -36,7 +38,8 @@ select
     sent.changes,
     subject.edited_at,
     subject.memberships_edited_at,
-    subject.agreed_version
+    subject.agreed_version,
+    sent.let_through
 from staging_subject as subject
 inner join sent on subject.crm_id = sent.crm_id
 where subject.kind in ('create', 'update')

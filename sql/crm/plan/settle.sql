@@ -42,7 +42,8 @@ select
     subject.look_up_phone as identity_value,
     true as is_added
 from staging_subject as subject
-where subject.kind = 'waits' and subject.look_up_phone is not null;
+where subject.kind = 'waits' and subject.look_up_phone is not null
+on conflict do nothing;
 
 insert into staging_due (organization_id, identity_kind, identity_value, is_added)
 select

@@ -77,6 +77,7 @@ create temporary table if not exists staging_change (
     verdict text not null,
     outcome text,
     is_sent boolean not null,
+    is_let_through boolean not null default false,
     placeholder text,
     primary key (crm_id, key)
 ) on commit delete rows;

@@ -37,5 +37,5 @@ select
             group by split_part(change.key, ':', 1)
         ) as counted
     ) as fields,
-    (select count(*) from staging_subject where kind = 'held') as held_back
+    (select count(distinct crm_id) from staging_held) as held_back
 returning considered, creates, updates, memberships, conflicts, asking, refused, waiting, agreed, held_back, fields;

@@ -60,6 +60,23 @@
     });
   });
 
+  // A part that is still at work is asked for again, until it says that it is over.
+  function refresh() {
+    var parts = document.querySelectorAll("[data-live]");
+    if (!parts.length || document.hidden) { return; }
+    window.fetch(window.location.href, { credentials: "same-origin" }).then(function (answer) {
+      return answer.ok ? answer.text() : null;
+    }).then(function (text) {
+      if (text === null) { return; }
+      var fresh = new DOMParser().parseFromString(text, "text/html");
+      parts.forEach(function (part) {
+        var other = fresh.getElementById(part.id);
+        if (other && !part.contains(document.activeElement)) { part.replaceWith(document.importNode(other, true)); }
+      });
+    }).catch(function () { /* asked for again */ });
+  }
+  window.setInterval(refresh, 3000);
+
   document.addEventListener("input", function (event) {
     var box = event.target.closest(".what-if");
     if (!box) { return; }

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
+from syrve.ui.dags import run_states
 from syrve.ui.errors import PageError
+from syrve.ui.inbox_files import inbox_files, path_of
 from syrve.ui.render import page, run_id_only, span
+from syrve.ui.started import show_started, started_run
 from syrve.ui.store import Row, note, reading
 
 router = APIRouter()
 BACKFILL_DAG = "syrve_backfill"
 MOST_LEFT = 100_000
+RUNNING = ("queued", "running")
 
 
 @router.get("/backfill")
-def backfill(request: Request, person: PersonDep, started: str = "") -> HTMLResponse:
+async def backfill(request: Request, person: PersonDep, started: str = "") -> HTMLResponse:
     """Show the newest backfills, and the form."""
+    known, run = await asyncio.gather(
+        run_in_threadpool(_read), started_run(AirflowApi(request, person), BACKFILL_DAG, started)
+    )
+    return page(request, person, "backfill", **known, run=run)
+
+
+def _read() -> dict[str, Any]:
     with reading("read the backfills") as read:
         backfills = read.rows("backfills", most_left=MOST_LEFT)
         organizations = read.rows("organizations")
+    states = run_states(BACKFILL_DAG, [row["run_id"] for row in backfills])
     for each in backfills:
-        each.update(_progress(each))
-    return page(
-        request, person, "backfill", backfills=backfills, organizations=organizations, started=run_id_only(started)
-    )
+        each.update(_progress(each, states.get(each["run_id"])))
+    is_live = any(each["state"] in RUNNING for each in backfills)
+    return {"backfills": backfills, "organizations": organizations, "files": inbox_files(), "is_live": is_live}
 
 
 @router.post("/backfill/start")
@@ -41,7 +54,8 @@ async def start(
     choice: Annotated[Literal["preview", "start"], Form()],
     organization_id: Annotated[str, Form(max_length=36)] = "",
     not_refreshed_since: Annotated[date | Literal[""] | None, Form()] = None,
-    path: Annotated[str, Form(max_length=200, pattern=r"^[A-Za-z0-9_./ -]*$")] = "",
+    path: Annotated[str, Form(max_length=200)] = "",
+    dropped: Annotated[UploadFile | None, File()] = None,
     force: Annotated[bool, Form()] = False,
     cap_per_minute: Annotated[str, Form(max_length=9, pattern=r"^[0-9]*$")] = "",
 ) -> Response:
@@ -51,19 +65,42 @@ async def start(
         conf["organization_ids"] = [_uuid(organization_id)]
     if not_refreshed_since:
         conf["not_refreshed_since"] = f"{not_refreshed_since}T00:00:00Z"
-    if path.strip():
-        if sum(character.isdigit() for character in path) >= 10:
-            raise PageError(400, "The name of the file looks like a phone", "Nothing was started. Rename the file.")
-        conf |= {"source": "file", "path": path.strip()}
+    named = await run_in_threadpool(path_of, path, dropped)
+    if named:
+        conf |= {"source": "file", "path": named}
     if cap_per_minute.strip("0"):
         conf["cap_per_minute"] = int(cap_per_minute)
     await run_in_threadpool(
         note, person, f"start a backfill: {choice}", {"force": force, "organization_id": organization_id or None}
     )
     started = await AirflowApi(request, person).trigger(BACKFILL_DAG, conf)
-    return RedirectResponse(
-        f"{request.scope['root_path']}/backfill?started={started}".replace("+", "%2B"), status_code=303
-    )
+    return show_started(request, "backfill", started)
+
+
+@router.post("/backfill/stop")
+async def stop(
+    request: Request,
+    person: Annotated[Person, Depends(editor(BACKFILL_DAG))],
+    run_id: Annotated[str, Form(min_length=1, max_length=250)],
+) -> Response:
+    """Stop a backfill: its run ends as failed, and what it has not looked up stays due as it was."""
+    await run_in_threadpool(note, person, "stop a backfill", {"run_id": run_id_only(run_id)})
+    path = f"/dags/{BACKFILL_DAG}/dagRuns/{quote(run_id, safe='')}"
+    await AirflowApi(request, person).call("PATCH", path, "stop the run", body={"state": "failed"})
+    return show_started(request, "backfill", run_id_only(run_id))
+
+
+@router.post("/backfill/continue")
+async def go_on(
+    request: Request,
+    person: Annotated[Person, Depends(editor(BACKFILL_DAG))],
+    run_id: Annotated[str, Form(min_length=1, max_length=250)],
+) -> Response:
+    """Let a stopped or failed backfill go on with what is left: what was answered since it began is not looked up again."""
+    await run_in_threadpool(note, person, "continue a backfill", {"run_id": run_id_only(run_id)})
+    path = f"/dags/{BACKFILL_DAG}/dagRuns/{quote(run_id, safe='')}/clear"
+    await AirflowApi(request, person).call("POST", path, "continue the run", body={"dry_run": False})
+    return show_started(request, "backfill", run_id_only(run_id))
 
 
 def _uuid(text: str) -> str:
@@ -73,7 +110,8 @@ def _uuid(text: str) -> str:
         raise PageError(400, "This is no organization", "Nothing was started. Choose one of the list.") from None
 
 
-def _progress(backfill: Row) -> dict[str, Any]:
+def _progress(backfill: Row, state: str | None) -> dict[str, Any]:
+    """Reckon how far it is; `state` is that of its run, None if Airflow has it no more."""
     requested, left = int(backfill["requested"]), int(backfill["left_over"])
     done = max(0, requested - left)
     seconds = float(backfill["seconds"] or 0)
@@ -83,6 +121,9 @@ def _progress(backfill: Row) -> dict[str, Any]:
         "share": 1.0 if is_over else done / requested if requested else 0.0,
         "done": done,
         "is_over": is_over,
+        "state": state,
+        "may_stop": state in RUNNING,
+        "may_continue": state == "failed" and not is_over,
         "rate_per_minute": 60 * rate,
-        "estimate": None if is_over or not rate else span(left / rate),
+        "estimate": None if is_over or not rate or state not in RUNNING else span(left / rate),
     }

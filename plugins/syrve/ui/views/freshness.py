@@ -38,8 +38,16 @@ def freshness(request: Request, person: PersonDep) -> HTMLResponse:
     with reading("read the freshness") as read:
         organizations = read.rows("freshness")
         policies = {row["organization_id"]: row for row in read.rows("policies")}
+        signals = {row["organization_id"]: row for row in read.rows("signals")}
     return page(
-        request, person, "freshness", organizations=organizations, policies=policies, bands=BANDS, accounts=_what_if()
+        request,
+        person,
+        "freshness",
+        organizations=organizations,
+        policies=policies,
+        signals=signals,
+        bands=BANDS,
+        accounts=_what_if(),
     )
 
 

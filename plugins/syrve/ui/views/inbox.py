@@ -14,29 +14,34 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import AirflowRefused, PageError
+from syrve.ui.question_body import body_parts
 from syrve.ui.render import page
+from syrve.ui.started import show_started, started_run
 from syrve.ui.store import Row, change, note, reading
 
 router = APIRouter()
 PUSH_DAG = "syrve_crm_push"
-ASKING_DAGS = (PUSH_DAG, "syrve_release_holds", "syrve_bulk_topup", "syrve_erase_customer")
+BREAKER_DAG = "syrve_decide_breaker"
+ASKING_DAGS = (PUSH_DAG, "syrve_release_holds", "syrve_bulk_topup", "syrve_erase_customer", BREAKER_DAG)
+"""Those with a task that asks a person."""
 MOST_SHOWN = 50
 
 
 @router.get("/inbox")
-async def inbox(request: Request, person: PersonDep) -> HTMLResponse:
+async def inbox(request: Request, person: PersonDep, started: str = "") -> HTMLResponse:
     """Show what waits."""
-    waiting, questions = await asyncio.gather(run_in_threadpool(_waiting), _questions(AirflowApi(request, person)))
-    return page(request, person, "inbox", **waiting, questions=questions)
+    api = AirflowApi(request, person)
+    waiting, questions, run = await asyncio.gather(
+        run_in_threadpool(_waiting), _questions(api), started_run(api, BREAKER_DAG, started)
+    )
+    return page(request, person, "inbox", **waiting, questions=questions, run=run)
 
 
 @router.post("/inbox/answer")
 async def answer(
     request: Request,
     person: Annotated[Person, Depends(editor())],
-    dag_id: Annotated[
-        Literal["syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup", "syrve_erase_customer"], Form()
-    ],
+    dag_id: Annotated[str, Form(max_length=250)],
     run_id: Annotated[str, Form(min_length=1, max_length=250)],
     task_id: Annotated[str, Form(pattern=r"^[A-Za-z0-9_]+$", max_length=100)],
     options: Annotated[list[str] | None, Form(max_length=200)] = None,
@@ -44,6 +49,8 @@ async def answer(
     """Answer a question of a run in Airflow, as this person: the run's own task checks who may, and what was shown."""
     if not options:
         raise PageError(400, "No answer was chosen", "Nothing was changed. Choose one, then send it.")
+    if dag_id not in ASKING_DAGS:
+        raise PageError(400, "This DAG asks nobody", "Nothing was changed. Reload the page.")
     await run_in_threadpool(
         note, person, "answer a question", {"dag_id": dag_id, "run_id": run_id, "chosen": len(options)}
     )
@@ -78,6 +85,19 @@ def unblock(
     return _back(request)
 
 
+@router.post("/inbox/breaker")
+async def decide_breaker(
+    request: Request,
+    person: Annotated[Person, Depends(editor(BREAKER_DAG))],
+    breaker_id: Annotated[int, Form(ge=1, lt=2**63)],
+    choice: Annotated[Literal["Preview", "Let through", "Drop"], Form()],
+) -> Response:
+    """Start the DAG that shows what a breaker held back, lets it through after another person's yes, or drops it."""
+    conf = {"breaker_id": breaker_id, "choice": choice}
+    await run_in_threadpool(note, person, f"start to decide a breaker: {choice}", {"breaker_id": breaker_id})
+    return show_started(request, "inbox", await AirflowApi(request, person).trigger(BREAKER_DAG, conf))
+
+
 def _back(request: Request) -> Response:
     return RedirectResponse(f"{request.scope['root_path']}/inbox", status_code=303)
 
@@ -87,7 +107,7 @@ def _waiting() -> dict[str, list[Row]]:
         return {
             name: read.rows(f"waiting_{name}", most=MOST_SHOWN)
             for name in ("conflicts", "blocked", "breakers", "unsettled", "findings", "rejects")
-        }
+        } | {"alerts": read.rows("alerts", most=MOST_SHOWN)}
 
 
 async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
@@ -115,7 +135,7 @@ async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
                     "task_id": task["task_id"],
                     "asked_at": each["created_at"],
                     "subject": each["subject"],
-                    "body": each.get("body") or "",
+                    "parts": body_parts(each.get("body") or ""),
                     "options": each["options"],
                     "multiple": bool(each.get("multiple")),
                 }

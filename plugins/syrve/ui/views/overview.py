@@ -24,6 +24,7 @@ CONNECT = (
     "Set the connection syrve_default, press Test below, then run syrve_customers once: it lists the organizations."
 )
 FILL = "Start syrve_roster_import with a file of phones, ids or cards from its inbox. Preview first."
+MOST_ALERTS = 20
 MOST_COUNTED = 10_000
 """Where counting stops: beyond it a person needs no exact number, and the page stays quick."""
 
@@ -63,6 +64,7 @@ def _known() -> dict[str, Any]:
             "tiles": _tiles(figures, fresh),
             "organizations": read.rows("organizations"),
             "budgets": _budgets(read),
+            "alerts": read.rows("alerts", most=MOST_ALERTS),
         }
 
 
@@ -104,8 +106,8 @@ def _tiles(figures: Row, fresh: list[Row]) -> list[dict[str, str]]:
         _tile(
             "Money at risk",
             money(figures["at_risk"]),
-            f"{count(figures['findings'], MOST_COUNTED)} findings; {money(figures['held'])} held, "
-            f"{count(figures['holds'], MOST_COUNTED)} holds open",
+            f"findings: {count(figures['findings'], MOST_COUNTED)}; open holds: {count(figures['holds'], MOST_COUNTED)}, "
+            f"{money(figures['held'])} held",
             "holds",
             "bad" if figures["grave"] else _over(figures["findings"], 0),
         ),

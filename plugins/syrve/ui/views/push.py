@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
+from syrve.ui.dags import schedule_of
 from syrve.ui.errors import PageError
-from syrve.ui.render import page, run_id_only
+from syrve.ui.render import page
+from syrve.ui.started import show_started, started_run
 from syrve.ui.store import Row, note, reading
 
 router = APIRouter()
@@ -24,29 +28,48 @@ MASK = "***"
 
 
 @router.get("/push")
-def push(
+async def push(
     request: Request,
     person: PersonDep,
     plan_id: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
     state: Literal["", "planned", "pushed", "linked", "stale", "failed", "refused"] = "",
+    field: Annotated[str, Query(max_length=100)] = "",
+    organization_id: Annotated[UUID | Literal[""], Query()] = "",
     clear: bool = False,
     started: str = "",
 ) -> HTMLResponse:
     """Show the newest plans, and the rows of one of them."""
     clear = clear and person.may_see_clear
+    wanted = {"state": state or None, "field": field or None, "organization_id": str(organization_id) or None}
+    api = AirflowApi(request, person)
+    shown, run, schedule = await asyncio.gather(
+        run_in_threadpool(_read, plan_id, wanted), started_run(api, PUSH_DAG, started), schedule_of(api, PUSH_DAG)
+    )
+    if clear and shown["rows"]:
+        await run_in_threadpool(
+            note, person, "see a plan in clear", {"plan_id": shown["plan"] and shown["plan"]["plan_id"]}
+        )
+    for row in shown["rows"]:
+        row["changes"] = [
+            _change(name, change, clear, shown["policies"]) for name, change in sorted(row["changes"].items())
+        ]
+    return page(
+        request, person, "push", **shown, wanted=wanted, states=STATES, clear=clear, most_shown=MOST_SHOWN, run=run,
+        schedule=schedule,
+    )  # fmt: skip
+
+
+def _read(plan_id: int | None, wanted: dict[str, str | None]) -> dict[str, Any]:
     with reading("read the plans") as read:
         plans = read.rows("plans")
         shown = plan_id if plan_id is not None else (plans[0]["plan_id"] if plans else None)
-        rows = read.rows("plan_rows", plan_id=shown, state=state or None, most=MOST_SHOWN) if shown is not None else []
-        plan = next((each for each in plans if each["plan_id"] == shown), None)
-    if clear and rows:
-        note(person, "see a plan in clear", {"plan_id": shown})
-    for row in rows:
-        row["changes"] = [_change(field, change, clear) for field, change in sorted(row["changes"].items())]
-    return page(
-        request, person, "push", plans=plans, plan=plan, rows=rows, state=state, states=STATES, clear=clear,
-        most_shown=MOST_SHOWN, started=run_id_only(started),
-    )  # fmt: skip
+        return {
+            "plans": plans,
+            "plan": next((each for each in plans if each["plan_id"] == shown), None),
+            "rows": read.rows("plan_rows", plan_id=shown, most=MOST_SHOWN, **wanted) if shown is not None else [],
+            "policies": {row["field"]: row["policy"] for row in read.rows("field_policies")},
+            "organizations": read.rows("organizations"),
+        }
 
 
 @router.post("/push/start")
@@ -69,10 +92,10 @@ async def start(
         conf = {"dry_run": False, "limit": number}
     await run_in_threadpool(note, person, f"start a push: {choice}", {"limit": number if choice == "send" else None})
     started = await AirflowApi(request, person).trigger(PUSH_DAG, conf)
-    return RedirectResponse(f"{request.scope['root_path']}/push?started={started}".replace("+", "%2B"), status_code=303)
+    return show_started(request, "push", started)
 
 
-def _change(field: str, change: Row, clear: bool) -> dict[str, str]:
+def _change(field: str, change: Row, clear: bool, policies: dict[str, str]) -> dict[str, str]:
     kind = field.partition(":")[0]
     is_shown = clear or field in SHOWN_FIELDS or kind in ("category", "program")
     name = field if clear or kind != "card" else f"card:{MASK}{field[-2:]}"
@@ -80,6 +103,7 @@ def _change(field: str, change: Row, clear: bool) -> dict[str, str]:
         "field": name,
         "from": _format_value(change.get("from"), is_shown),
         "to": _format_value(change.get("to"), is_shown),
+        "policy": policies.get(kind, "ask"),
     }
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
-from typing import Annotated
+from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from syrve.reports.cells import time_text
 from syrve.ui.access import Person, PersonDep, editor
+from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError
-from syrve.ui.render import page
+from syrve.ui.inbox_files import inbox_files, path_of
+from syrve.ui.render import page, run_id_only
+from syrve.ui.started import started_run
 from syrve.ui.store import Row, change, note, reading
 
 router = APIRouter()
+ROSTER_DAG, CRM_DAG = "syrve_roster_import", "syrve_crm_import"
 MOST_GROUPED = 20_000
 """Reasons are counted over this many of the newest open rejects."""
 MOST_SHOWN = 200
@@ -27,6 +34,8 @@ CSV_COLUMNS = (
     "stage",
     "reason",
     "identity",
+    "line",
+    "place",
     "organization_id",
     "occurrences",
     "first_seen_at",
@@ -35,31 +44,52 @@ CSV_COLUMNS = (
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Entity = Annotated[str, Query(max_length=100)]
+RunId = Annotated[str, Query(max_length=250)]
 RejectId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 @router.get("/rejects")
-def rejects(
-    request: Request, person: PersonDep, entity: Entity = "", stage: Entity = "", clear: bool = False
+async def rejects(
+    request: Request,
+    person: PersonDep,
+    entity: Entity = "",
+    stage: Entity = "",
+    run_id: RunId = "",
+    clear: bool = False,
+    started: str = "",
+    dag_id: Literal["syrve_roster_import", "syrve_crm_import"] = "syrve_roster_import",
 ) -> HTMLResponse:
     """Show the open rejects, grouped by reason and one by one; with `clear` and the right for it, in clear."""
     shown_clear = clear and person.may_see_clear
+    wanted = {"entity": entity or None, "stage": stage or None, "run_id": run_id or None}
     if shown_clear:
-        note(person, "see rejects in clear", {"entity": entity, "stage": stage})
-    with reading("read the rejects") as read:
-        groups = read.rows("rejects_by_reason", most=MOST_GROUPED)
-        rows = read.rows("rejects", entity=entity or None, stage=stage or None, most=MOST_SHOWN, clear=shown_clear)
+        await run_in_threadpool(note, person, "see rejects in clear", wanted | {"run_id": run_id_only(run_id)})
+    known, run = await asyncio.gather(
+        run_in_threadpool(_read, wanted, shown_clear), started_run(AirflowApi(request, person), dag_id, started)
+    )
     return page(
-        request, person, "rejects", groups=groups, rows=rows, entity=entity, stage=stage, clear=shown_clear, most_shown=MOST_SHOWN,
-        most_grouped=MOST_GROUPED,
+        request, person, "rejects", **known, wanted=wanted, clear=shown_clear, most_shown=MOST_SHOWN,
+        most_grouped=MOST_GROUPED, run=run,
     )  # fmt: skip
 
 
+def _read(wanted: dict[str, str | None], clear: bool) -> dict[str, Any]:
+    with reading("read the rejects") as read:
+        return {
+            "groups": read.rows("rejects_by_reason", most=MOST_GROUPED),
+            "rows": read.rows("rejects", **wanted, most=MOST_SHOWN, clear=clear),
+            "names": {row["organization_id"]: row["name"] for row in read.rows("organizations")},
+            "files": inbox_files(),
+        }
+
+
 @router.get("/rejects.csv")
-def rejects_csv(entity: Entity = "", stage: Entity = "") -> Response:
+def rejects_csv(entity: Entity = "", stage: Entity = "", run_id: RunId = "") -> Response:
     """Return the open rejects as a CSV; identities are masked."""
     with reading("read the rejects") as read:
-        rows = read.rows("rejects", entity=entity or None, stage=stage or None, most=MOST_IN_CSV, clear=False)
+        rows = read.rows(
+            "rejects", entity=entity or None, stage=stage or None, run_id=run_id or None, most=MOST_IN_CSV, clear=False
+        )
     headers = {"Content-Disposition": 'attachment; filename="rejects.csv"'}
     return Response(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -78,6 +108,49 @@ def resolve(
         lambda rows: {"reject_ids": sorted(row["reject_id"] for row in rows)}, reject_ids=reject_ids,
     )  # fmt: skip
     return RedirectResponse(f"{request.scope['root_path']}/rejects", status_code=303)
+
+
+Path = Annotated[str, Form(max_length=200)]
+Dropped = Annotated[UploadFile | None, File()]
+Choice = Annotated[Literal["preview", "import"], Form()]
+
+
+@router.post("/rejects/import-roster")
+async def import_roster(
+    request: Request,
+    person: Annotated[Person, Depends(editor(ROSTER_DAG))],
+    choice: Choice,
+    path: Path = "",
+    dropped: Dropped = None,
+) -> Response:
+    """Start the import of identities with a file; *preview* writes nothing."""
+    return await _import(request, person, ROSTER_DAG, choice, path, dropped)
+
+
+@router.post("/rejects/import-crm")
+async def import_crm(
+    request: Request,
+    person: Annotated[Person, Depends(editor(CRM_DAG))],
+    choice: Choice,
+    path: Path = "",
+    dropped: Dropped = None,
+) -> Response:
+    """Start the import of desired states with a file; *preview* writes nothing."""
+    return await _import(request, person, CRM_DAG, choice, path, dropped)
+
+
+async def _import(
+    request: Request, person: Person, dag_id: str, choice: str, path: str, dropped: UploadFile | None
+) -> Response:
+    named = await run_in_threadpool(path_of, path, dropped)
+    if named is None:
+        raise PageError(400, "No file was named", "Nothing was started. Choose a file of the inbox, or drop one.")
+    await run_in_threadpool(note, person, f"start an import: {choice}", {"dag_id": dag_id, "dropped": bool(dropped)})
+    conf = {"source": "file", "path": named, "dry_run": choice == "preview"}
+    started = await AirflowApi(request, person).trigger(dag_id, conf)
+    return RedirectResponse(
+        f"{request.scope['root_path']}/rejects?dag_id={dag_id}&started={quote(started, safe='')}", status_code=303
+    )
 
 
 def _csv(rows: list[Row]) -> str:
