@@ -177,7 +177,7 @@ class PushPlanner:
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
         held = tuple(HeldBack(*row) for row in cursor.fetchall())
         cursor.execute(sql("crm/plan/phones_turn.sql"))
-        cursor.execute("analyze staging_change")
+        cursor.execute("analyze staging_field_change")
         cursor.execute(sql("crm/plan/blocked.sql"), values)
         newly_refused = tuple(NewlyRefused(*row) for row in cursor.fetchall())
         for step in ("agree", "conflicts", "remote_changes", "rows", "settle", "summary"):
