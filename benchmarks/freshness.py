@@ -24,6 +24,7 @@ from syrve.customers.freshness import PROMISE_SHARE
 from syrve.customers.settings import PullSettings
 
 CASES = (
+    ("few regulars, many rare", 0.4, 15.0, 7, 0.80, 1.12),
     ("few regulars, many rare", 0.4, 15.0, 14, 0.80, 1.12),
     ("few regulars, many rare", 0.4, 15.0, 30, 0.80, 1.12),
     ("alike", 2.0, 30.0, 14, 1.0, 1.12),

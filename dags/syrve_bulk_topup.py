@@ -109,7 +109,6 @@ with DAG(
     )
     approve = SyrveApproveTopupOperator(
         task_id="approve",
-        retries=settings.QUESTION_RETRIES,
         campaign="{{ params.campaign }}",
         digest="{{ ti.xcom_pull(task_ids='plan')['digest'] }}",
         answer_hours=7 * 24,

@@ -91,9 +91,7 @@ with DAG(
         pool=settings.POOL,
         outlets=[assets.ORGANIZATION],
     )
-    approve = SyrveApprovePushOperator(
-        task_id="approve", retries=settings.QUESTION_RETRIES, approval_customers="{{ params.approval_customers }}"
-    )
+    approve = SyrveApprovePushOperator(task_id="approve", approval_customers="{{ params.approval_customers }}")
     apply = SyrveApplyPushOperator.partial(
         task_id="apply",
         pool=settings.POOL,

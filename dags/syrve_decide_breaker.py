@@ -51,5 +51,5 @@ with DAG(
     decided = {
         name: f"{{{{ ti.xcom_pull(task_ids='show')['{name}'] }}}}" for name in ("breaker_id", "decision", "as_of")
     }
-    approve = SyrveApproveBreakerOperator(task_id="approve", retries=settings.QUESTION_RETRIES, **decided)
+    approve = SyrveApproveBreakerOperator(task_id="approve", **decided)
     show >> approve >> SyrveDecideBreakerOperator(task_id="decide", **decided)

@@ -75,5 +75,5 @@ with DAG(
     gate = SyrveErasureGateOperator(
         task_id="gate", is_to_be_asked="{{ ti.xcom_pull(task_ids='plan')['is_to_be_asked'] }}"
     )
-    approve = SyrveApproveErasureOperator(task_id="approve", retries=settings.QUESTION_RETRIES, answer_hours=7 * 24)
+    approve = SyrveApproveErasureOperator(task_id="approve", answer_hours=7 * 24)
     plan >> gate >> approve >> SyrveEraseOperator(task_id="erase")

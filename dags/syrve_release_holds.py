@@ -141,7 +141,6 @@ with DAG(
     )
     approve = SyrveApproveReleaseOperator(
         task_id="approve",
-        retries=settings.QUESTION_RETRIES,
         request_id="{{ ti.xcom_pull(task_ids='plan')['request_id'] }}",
         answer_hours="{{ params.answer_hours }}",
     )

@@ -124,6 +124,8 @@ create table wallet.operation_event (
 );
 -- What we sent: only what was planned is sent second.
 create index operation_event_sent_at on wallet.operation_event (occurred_at) where state = 'sent' and sequence = 2;
+-- Outcomes that were settled or corrected.
+create index operation_event_settled_at on wallet.operation_event (occurred_at) where state = 'confirmed' and sequence > 3;
 create index operation_event_recorded_at on wallet.operation_event using brin (recorded_at);
 comment on table wallet.operation_event is
 'What happened to each operation, in order; append-only. planned: recorded. sent: about to be called, once. confirmed: the money moved. '

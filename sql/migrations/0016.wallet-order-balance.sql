@@ -26,7 +26,32 @@ create function wallet.order_balance_as_of(moment timestamptz, organization uuid
 language sql
 stable
 begin atomic  -- bound when it is made, and planned with the query that asks: a call for each order costs ten times as much
-    with movement as (
+    with direct as (
+        select operation.*
+        from wallet.operation as operation
+        where
+            operation.organization_id = organization
+            and operation.order_id = named_order
+            and operation.kind in ('chargeoff', 'topup')
+            and operation.source <> 'transactions'
+        union all
+        select operation.*
+        from (
+            select hold.hold_id as name
+            from wallet.hold as hold
+            where hold.organization_id = organization and hold.order_id = named_order
+            union
+            select hold.transaction_id
+            from wallet.hold as hold
+            where hold.organization_id = organization and hold.order_id = named_order and hold.transaction_id is not null
+        ) as called
+        inner join wallet.operation as operation on called.name = operation.hold_id
+        where
+            operation.kind in ('chargeoff', 'topup')
+            and (operation.order_id is null or operation.source = 'transactions')
+    ),
+
+    movement as (
         select
             own.*,
             latest.state,
@@ -63,28 +88,15 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
                             )
                 end as consumed_hold_id
             from (
-                select operation.*
-                from wallet.operation as operation
-                where
-                    operation.organization_id = organization
-                    and operation.order_id = named_order
-                    and operation.kind in ('chargeoff', 'topup')
-                    and operation.source <> 'transactions'
+                select direct.*
+                from direct
                 union all
-                select operation.*
-                from (
-                    select hold.hold_id as name
-                    from wallet.hold as hold
-                    where hold.organization_id = organization and hold.order_id = named_order
-                    union
-                    select hold.transaction_id
-                    from wallet.hold as hold
-                    where hold.organization_id = organization and hold.order_id = named_order and hold.transaction_id is not null
-                ) as called
-                inner join wallet.operation as operation on called.name = operation.hold_id
-                where
-                    operation.kind in ('chargeoff', 'topup')
-                    and (operation.order_id is null or operation.source = 'transactions')
+                -- What gives a charge of the order back to the one who paid it.
+                select refund.*
+                from direct
+                inner join wallet.operation as refund
+                    on direct.operation_id = refund.refund_of and direct.customer_id = refund.customer_id
+                where direct.kind = 'chargeoff' and refund.order_id is null and refund.hold_id is null
             ) as named
         ) as own
         inner join lateral (
@@ -297,7 +309,7 @@ end;
 -- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.order_balance_as_of(timestamptz, uuid, text) is
 'What the ledger says of an order as of a moment: what was set aside, taken and given back for it, and by whom. Movements are an order''s if they '
-'name it, or a hold of it and no order. The transactions report counts only where it names a hold: its orders have ids of the till''s.';
+'name it, or a hold of it and no order, or if they give back a charge of it and name neither. The transactions report counts only where it names a hold: its orders have ids of the till''s.';
 
 create view wallet.order_balance as
 select
@@ -412,12 +424,19 @@ as $$
 begin
     insert into wallet.touched (organization_id, order_id, hold_id)
     select distinct
-        operation.organization_id,
-        case when operation.source <> 'transactions' then operation.order_id end,
-        case when operation.kind = 'hold' then operation.operation_id else operation.hold_id end
+        moved.organization_id,
+        case when moved.source <> 'transactions' then moved.order_id end,
+        case when moved.kind = 'hold' then moved.operation_id else moved.hold_id end
     from added as event
     inner join wallet.operation as operation on event.operation_id = operation.operation_id
-    where event.state <> 'planned' and (operation.kind = 'hold' or operation.hold_id is not null or operation.order_id is not null);
+    -- A refund that names no more than a charge concerns what the charge does.
+    inner join wallet.operation as moved
+        on
+            moved.operation_id = case
+                when operation.order_id is null and operation.hold_id is null then coalesce(operation.refund_of, operation.operation_id)
+                else operation.operation_id
+            end
+    where event.state <> 'planned' and (moved.kind = 'hold' or moved.hold_id is not null or moved.order_id is not null);
     return null;
 end
 $$;
@@ -643,6 +662,19 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
         from wallet.hold as hold
         inner join wallet.operation as operation on operation.hold_id in (hold.hold_id, hold.transaction_id)
         inner join wallet.operation_event as event on operation.operation_id = event.operation_id
+        where hold.organization_id = organization and hold.order_id = named_order and event.state <> 'planned'
+        union
+        select event.occurred_at
+        from wallet.operation as charge
+        inner join wallet.operation as refund on charge.operation_id = refund.refund_of
+        inner join wallet.operation_event as event on refund.operation_id = event.operation_id
+        where charge.organization_id = organization and charge.order_id = named_order and event.state <> 'planned'
+        union
+        select event.occurred_at
+        from wallet.hold as hold
+        inner join wallet.operation as charge on charge.hold_id in (hold.hold_id, hold.transaction_id)
+        inner join wallet.operation as refund on charge.operation_id = refund.refund_of
+        inner join wallet.operation_event as event on refund.operation_id = event.operation_id
         where hold.organization_id = organization and hold.order_id = named_order and event.state <> 'planned'
         union
         select hold.closed_at

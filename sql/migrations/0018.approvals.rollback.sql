@@ -8,5 +8,7 @@ drop function crm.refuse_other_content();
 drop view sync.approval_state;
 drop table sync.approval_event;
 drop table sync.approval;
+drop table sync.planned_content;
+drop function sync.refuse_question_of_another_run();
 drop function sync.wait_for_push_plan();
 drop function sync.refuse_late_approval();

@@ -33,6 +33,51 @@ comment on column sync.approval.asked_at is 'When it was asked.';
 comment on column sync.approval.recorded_by is 'Login of the database that wrote the row; the other names are its word.';
 comment on column sync.approval.answer_until is 'No answer after this counts; null where it waits without an end.';
 
+-- What tasks hand on through Airflow's XComs can be changed there by other users: so what a run may ask about is said here, by the task that planned it.
+create table sync.planned_content (
+    kind text not null check (kind in ('topup', 'release', 'breaker')),
+    dag_id text not null,
+    run_id text not null,
+    subject text not null check (subject <> ''),
+    digest text not null check (digest ~ '^[0-9a-f]{64}$'),
+    planned_at timestamptz not null default clock_timestamp(),
+    primary key (kind, dag_id, run_id, subject, digest)
+);
+comment on table sync.planned_content is
+'What a run has planned: only about this may it ask a person. Pushes and erasures are planned under the id of their run, so they are not here; append-only.';
+comment on column sync.planned_content.kind is 'What would be done: topup, release or breaker.';
+comment on column sync.planned_content.dag_id is 'DAG that planned it.';
+comment on column sync.planned_content.run_id is 'Airflow''s run that planned it.';
+comment on column sync.planned_content.subject is 'What it is about, as in sync.approval.';
+comment on column sync.planned_content.digest is 'SHA-256 of the content, in hex.';
+comment on column sync.planned_content.planned_at is 'When.';
+
+create function sync.refuse_question_of_another_run() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not exists (
+        select
+        from sync.planned_content as planned
+        where
+            (planned.kind, planned.dag_id, planned.run_id, planned.subject, planned.digest)
+            = (new.kind, new.dag_id, new.run_id, new.subject, new.digest)
+    ) then
+        raise check_violation using
+            message = 'the run asks about what it did not plan itself',
+            hint = 'start another run',
+            schema = tg_table_schema, table = tg_table_name, constraint = 'question_is_of_the_run_that_planned_it';
+    end if;
+    return new;
+end
+$$;
+comment on function sync.refuse_question_of_another_run() is
+'Keeps a run from asking about content of another run, whose people are others: one person could approve what they planned themselves.';
+
+create trigger question_is_of_the_run_that_planned_it before insert on sync.approval
+for each row when (new.kind in ('topup', 'release', 'breaker')) execute function sync.refuse_question_of_another_run();
+
 create table sync.approval_event (
     approval_id uuid not null,
     sequence integer not null check (sequence > 0),

@@ -29,7 +29,8 @@ KEPT_BESIDE = {
 """Columns that say when, not what."""
 CARD_EXPIRY = {"valid_to"}
 LISTS = {"wallets", "cards", "categories"}
-NOT_STORED = {"customer_id", "absent", "problems", *LISTS}
+NOT_STORED = {"customer_id", "absent", "problems", "last_order_at", *LISTS}
+"""Fields without a column: keys, what an answer lacked, and the last order, which is in `extra` as it was written."""
 PROFILE = [field.name for field in msgspec.structs.fields(Customer) if field.name not in NOT_STORED]
 UNCOUNTED = {"referrer_id", "program_name", "is_deleted", "extra"}
 """Fields whose change in many customers at once trips no breaker."""

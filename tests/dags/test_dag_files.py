@@ -85,7 +85,7 @@ def test_dag_explains_itself(dag: DAG) -> None:
 def test_every_task_has_an_owner_retries_and_the_retry_policy(dag: DAG) -> None:
     for task in dag.tasks:
         assert task.owner == "syrve"
-        assert task.retries == (20 if task.task_id == "approve" else 4)
+        assert task.retries == 24
         policy = argument_of(task, "retry_policy")
         assert type(policy).__name__ == "SyrveRetryPolicy"
 

@@ -8,7 +8,15 @@ from uuid import uuid4
 import pytest
 
 from devstack import names
-from e2e_support import answer_in_two_browsers, answer_until_taken, states, wait_until
+from devstack.dag_runs import start_run
+from e2e_support import (
+    answer_in_two_browsers,
+    answer_until_taken,
+    end_with_any_answer,
+    run_with_plan_of_another,
+    states,
+    wait_until,
+)
 
 
 @dataclass
@@ -24,9 +32,18 @@ class Campaign:
         rows = "".join(f"{each['customer_id']},{amount}\n" for each in self.guests[:count])
         (self.airflow.stack.paths.inbox / f"{self.name}.csv").write_text("customer_id,amount\n" + rows)
 
+    @property
+    def form(self) -> dict[str, Any]:
+        organization_id = self.guests[0]["organization_id"]
+        return {
+            "campaign": self.name,
+            "path": f"{self.name}.csv",
+            "organization_id": organization_id,
+            "dry_run": False,
+        }
+
     def start(self) -> Any:
-        form = {"path": f"{self.name}.csv", "organization_id": self.guests[0]["organization_id"]}
-        return self.airflow.start(names.BULK_TOPUP_DAG, campaign=self.name, dry_run=False, **form)
+        return self.airflow.start(names.BULK_TOPUP_DAG, **self.form)
 
     def ask(self) -> Any:
         run = self.start()
@@ -159,3 +176,16 @@ def test_two_answers_at_once_are_one_decision(airflow: Any, campaign: Campaign) 
     assert airflow.finish(run) == "success"
     ((state, _, by),) = campaign.events()
     assert (by, campaign.credited) == ("approver", 1 if state == "approved" else 0)
+
+
+def test_list_of_another_run_is_not_asked_about(airflow: Any, campaign: Campaign) -> None:
+    campaign.write(12, "500.00")
+    approver = airflow.stack.approver_api(airflow.state)
+    own = start_run(approver, names.BULK_TOPUP_DAG, campaign.form)
+    airflow.wait_for_question(own, "approve")
+
+    run = run_with_plan_of_another(airflow, own, **campaign.form)
+
+    assert end_with_any_answer(airflow, run, "Approve") == "failed"
+    assert "did not plan campaign" in airflow.task_log(run, "approve")
+    assert (campaign.credited, campaign.events()) == (0, [])

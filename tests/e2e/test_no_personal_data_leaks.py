@@ -108,6 +108,28 @@ def test_no_canary_reaches_a_log_an_xcom_a_rendered_field_or_an_exception(airflo
     assert _leaks(kept) == []
 
 
+@pytest.mark.timeout(600)
+def test_two_thousand_people_are_in_nothing_that_airflow_keeps(airflow: Any) -> None:
+    airflow.fresh(organizations=2, customers=1000)
+    for dag_id in (names.CUSTOMERS_DAG, names.RECONCILE_DAG, names.BALANCES_DAG):
+        assert airflow.run(dag_id)[0] == "success"
+    people = airflow.rows("select phone, email, surname || ' ' || name from syrve.customer where not is_deleted")
+    phones = {str(phone)[-10:] for phone, _, _ in people if phone}
+    texts = {text.lower() for _, *others in people for text in others if text and len(text) >= 8}
+
+    kept = _kept_by_airflow(airflow)
+
+    assert len(phones) >= 1900
+    assert len(texts) >= 1000
+    for kind in ("openlineage.log", "statsd.log", "metadata database", "latest.html", "task_id=pull"):
+        assert any(kind in place for place in kept), f"{kind} is among what is searched"
+    for place, text in kept.items():
+        numbers = re.findall(r"(?<![0-9A-Za-z])\d{10,11}(?![0-9A-Za-z])", text)
+        assert {number[-10:] for number in numbers} & phones == set(), place
+        lower = text.lower()
+        assert [each for each in texts if each in lower] == [], place
+
+
 def test_the_search_would_find_a_leak(airflow: Any) -> None:
     kept = _kept_by_airflow(airflow)
     assert any("syrve_customers" in text for text in kept.values()), "task logs and tables are among what is searched"
@@ -282,9 +304,10 @@ def _dags_run_since(airflow: Any, newest: int) -> set[str]:
 
 
 def _kept_by_airflow(airflow: Any) -> dict[str, str]:
-    """Return every text that Airflow keeps: each log file, and its whole metadata database as SQL."""
-    folder = airflow.stack.paths.directory
-    files = [*folder.glob("logs/*.log"), *airflow.stack.paths.airflow_home.rglob("*.log")]
+    """Return every text that Airflow keeps: each log file, each report, and its whole metadata database as SQL."""
+    folder, home = airflow.stack.paths.directory, airflow.stack.paths.airflow_home
+    reports = [file for file in home.glob("reports/**/*") if file.is_file()]
+    files = [*folder.glob("logs/*.log"), *home.rglob("*.log"), *reports]
     kept = {str(file.relative_to(folder)): file.read_text(errors="replace") for file in files}
     dsn = airflow.stack.postgres(durable=False).dsn(names.METADATA_DATABASE)
     dump = subprocess.run(

@@ -1,9 +1,11 @@
 """More of what people do on the Syrve page, in a real browser: their own files, past days, alerts, and things that are down."""
 
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -27,10 +29,37 @@ def newest_state(airflow: Any, dag_id: str) -> str:
     return str(airflow.rows(query, dag_id, database=names.METADATA_DATABASE)[0][0])
 
 
+class NewFiles(Collection[Path]):
+    """Files of a folder that were not there before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.before = set(folder.glob("*"))
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(sorted(set(self.folder.glob("dropped-*")) - self.before))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __contains__(self, path: object) -> bool:
+        return path in list(iter(self))
+
+
+@pytest.fixture
+def dropped_files(airflow: Any) -> Iterator[NewFiles]:
+    """What the page puts into the first inbox of the stack while the test runs."""
+    files = NewFiles(airflow.stack.paths.repository / "inbox")
+    yield files
+    for each in files:
+        each.unlink()
+
+
 def test_dropped_file_is_previewed_started_stopped_and_continued(
     airflow: Any,
     page: Browser,  # noqa: F811
     tmp_path: Path,
+    dropped_files: Collection[Path],
 ) -> None:
     people = airflow.fresh(customers=20)
     airflow.rows("truncate sync.roster")
@@ -44,9 +73,7 @@ def test_dropped_file_is_previewed_started_stopped_and_continued(
     started_told(page, "20 look-ups")
     page.shoot("backfill-preview")
     last_run(airflow, names.BACKFILL_DAG)
-    (kept,) = [
-        each for each in (airflow.stack.paths.repository / "inbox").iterdir() if each.name.startswith("dropped-")
-    ]
+    (kept,) = dropped_files
 
     page.driver.find_element(By.NAME, "path").send_keys(kept.name)
     page.driver.find_element(By.NAME, "cap_per_minute").send_keys("1")
@@ -60,7 +87,6 @@ def test_dropped_file_is_previewed_started_stopped_and_continued(
     assert newest_state(airflow, names.BACKFILL_DAG) in ("queued", "running")
     page.press("Stop")
 
-    kept.unlink()
     subjects = airflow.rows("select action from sync.audit order by audit_id desc limit 5")
     assert [each for (each,) in subjects] == [
         "stop a backfill",

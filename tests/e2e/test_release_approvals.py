@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from devstack import names
-from e2e_support import answer_in_two_browsers, answer_until_taken, states, wait_until
+from devstack.dag_runs import start_run
+from e2e_support import (
+    answer_in_two_browsers,
+    answer_until_taken,
+    end_with_any_answer,
+    run_with_plan_of_another,
+    states,
+    wait_until,
+)
 from fixtures.releases import Releasing
 from fixtures.wallets import open_purse
 from syrve.api.client import SyrveClient
@@ -135,3 +143,17 @@ def test_two_browsers_choose_different_holds(airflow: Any, asking: Asking) -> No
     decided = {hold_id: state for state, hold_id, _ in asking.decided(run)}
     assert sorted(decided.values()) == ["left", "released"]
     assert (set(decided), asking.releasing.cancels) == ({one, other}, 1)
+
+
+def test_holds_of_another_run_are_not_asked_about(airflow: Any, asking: Asking) -> None:
+    asking.releasing.dangling("10.00", rule="stale_hold")
+    approver = airflow.stack.approver_api(airflow.state)
+    form = {"min_age_minutes": 0, "dry_run": False, "finding_ids": asking.releasing.findings}
+    own = start_run(approver, names.RELEASE_HOLDS_DAG, form)
+    airflow.wait_for_question(own, "approve")
+
+    run = run_with_plan_of_another(airflow, own, dry_run=False)
+
+    assert end_with_any_answer(airflow, run, "Release all") == "failed"
+    assert "did not plan question" in airflow.task_log(run, "approve")
+    assert (asking.releasing.purse.holds, asking.releasing.cancels) == (["open"], 0)

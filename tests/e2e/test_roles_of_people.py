@@ -11,10 +11,20 @@ EVERYBODY = ("nobody", *ROLES)
 DAG_IDS = sorted(path.stem for path in (REPOSITORY / "dags").glob("syrve_*.py"))
 
 
+def tables() -> list[list[list[str]]]:
+    """The cells of the document's tables."""
+    found: list[list[list[str]]] = [[]]
+    for line in (REPOSITORY / "docs" / "airflow-roles.md").read_text().splitlines():
+        if line.startswith("|"):
+            found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
+        elif found[-1]:
+            found.append([])
+    return [each for each in found if each]
+
+
 def table() -> dict[str, dict[str, bool]]:
     """The rights in the document: by action, then by role."""
-    lines = (REPOSITORY / "docs" / "airflow-roles.md").read_text().splitlines()
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    rows = tables()[0]
     assert tuple(rows[0][1:]) == EVERYBODY
     return {row[0]: dict(zip(EVERYBODY, [cell == "yes" for cell in row[1:]], strict=True)) for row in rows[2:]}
 
@@ -69,6 +79,30 @@ def test_roles_can_do_what_the_table_says(site: Site) -> None:
                     found[action][role].add(site.is_allowed(role, method, path, body))
 
     assert found == {action: {role: {allowed} for role, allowed in row.items()} for action, row in wanted.items()}
+
+
+def test_managers_differ_as_the_document_says(site: Site) -> None:
+    heads, _, *rows = tables()[1]
+    wanted = {row[0]: set(row[heads.index("FAB" if site.kind == "fab" else "simple")].split(", ")) for row in rows}
+    for dag_id in DAG_IDS:
+        xcoms = f"/dags/{dag_id}/dagRuns/none/taskInstances/plan/xcomEntries"
+        calls: dict[str, list[tuple[str, str, Any]]] = {
+            "read the audit log": [("GET", "/eventLogs?limit=1", None)],
+            "make, change, delete XComs": [
+                ("POST", xcoms, {"key": "return_value", "value": 1}),
+                ("PATCH", f"{xcoms}/return_value", {"value": 1}),
+                ("DELETE", f"{xcoms}/return_value", None),
+            ],
+            "post events of assets": [("POST", "/assets/events", {"asset_id": 1_000_000})],
+        }
+
+        found = {
+            (action, method): {role for role in EVERYBODY if site.is_allowed(role, method, path, body)}
+            for action, requested in calls.items()
+            for method, path, body in requested
+        }
+
+        assert found == {(action, method): wanted[action] for action, each in calls.items() for method, _, _ in each}
 
 
 def test_nobody_sees_only_that_the_server_lives(site: Site) -> None:

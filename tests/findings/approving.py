@@ -166,6 +166,7 @@ class Campaigner(Desk):
         run = self.run()
         plan = self.plans[-1] if self.rng.random() < 0.6 else self.rng.choice(self.plans)
         with suppress(SyrveProviderError):
+            self.approvals(run).plan(plan.content)
             self.approvals(run).ask(plan.content)
             if self.rng.random() < 0.15:
                 self.approvals(run).close(plan.content, "rejected", user=User("7", "boss"))

@@ -77,9 +77,10 @@ CHARGE = st.builds(
     st.sampled_from(("confirmed", "confirmed", "confirmed", "unknown")),
 )
 TOPUP = st.builds(
-    lambda amount, order: money("topup", 0, "", amount=amount, order_id=order),
+    lambda amount, order, charge: money("topup", 0, "", amount=amount, order_id=order, refund_of=charge),
     st.sampled_from(AMOUNTS),
-    st.sampled_from(ORDERS),
+    st.sampled_from((*ORDERS, "")),
+    st.sampled_from(("", *(f"key {place}" for place in range(3)))),
 )
 ORDER = st.builds(
     lambda order, state, amount: {

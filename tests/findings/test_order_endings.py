@@ -1,6 +1,9 @@
 """What is found of orders that were given back, of holds that ended twice, and of operations left planned."""
 
 from decimal import Decimal
+from uuid import UUID
+
+import pytest
 
 from fixtures.books import LATER, ORDER, ORGANIZATION, Book, after, consumed
 
@@ -26,6 +29,44 @@ def test_refund_of_a_cancelled_order_closes_its_finding(book: Book) -> None:
 
     book.topup(after(hours=5), "40", order="o1")
     assert book.found(after(hours=6)) == set()
+
+
+@pytest.mark.parametrize("names_order", [True, False])
+def test_refund_that_names_only_its_charge_is_of_its_order(book: Book, names_order: bool) -> None:
+    hold = book.hold(order="o1")
+    charge = book.charge(after(minutes=5), hold_id=hold, consumes=True, order="o1" if names_order else None)
+    book.order("o1", "cancelled", after(minutes=30))
+    assert book.found(LATER) == {("charged_order_cancelled", ORDER)}
+
+    book.topup(after(hours=3), refund_of=charge)
+    assert book.found(after(hours=4)) == set()
+    assert book.open_at(LATER) == {("charged_order_cancelled", ORDER)}
+
+    book.topup(after(hours=5), "40", refund_of=charge)
+    assert book.found(after(hours=6)) == {("refund_exceeds_charge", ORDER)}
+
+
+def test_refund_that_arrives_before_its_charge_counts(book: Book) -> None:
+    """The operation after the refund gets the id that the refund names."""
+    hold = book.hold(order="o1")
+    coming = str(UUID(int=UUID(hold).int + 2))
+    book.topup(after(minutes=31), refund_of=coming)
+    book.order("o1", "cancelled", after(minutes=30))
+    assert book.found(LATER) == {("order_failed_hold_open", hold)}
+
+    assert consumed(book, hold) == coming
+
+    assert book.found(after(hours=4)) == set()
+    assert book.rows("select refunded, not_given_back from wallet.order_balance") == [(Decimal(100), Decimal(0))]
+
+
+def test_refund_to_another_guest_gives_nothing_back(book: Book) -> None:
+    charge = consumed(book, book.hold(order="o1"))
+    book.order("o1", "cancelled", after(minutes=30))
+
+    book.topup(after(minutes=31), refund_of=charge, guest="5f4e000a-0000-4000-8000-000000000009")
+
+    assert book.found(LATER) == {("charged_order_cancelled", ORDER)}
 
 
 def test_cancelled_order_with_unknown_refund_has_one_finding(book: Book) -> None:

@@ -67,7 +67,7 @@ def instance(cls: type[BaseException]) -> BaseException:
 
 
 def decision(error: BaseException) -> tuple[RetryAction, timedelta | None]:
-    found = syrve_retry_policy().evaluate(error, try_number=1, max_tries=4)
+    found = syrve_retry_policy().evaluate(error, try_number=1, max_tries=24)
     return found.action, found.retry_delay
 
 
@@ -118,8 +118,59 @@ def test_missing_airflow_connection_fails_at_once() -> None:
     assert decision(AirflowNotFoundException("The conn_id `syrve_default` isn't defined")) == (RetryAction.FAIL, None)
 
 
-def test_error_from_outside_the_trees_gets_the_usual_retries() -> None:
-    assert decision(MemoryError()) == (RetryAction.DEFAULT, None)
+class Store:
+    """Airflow's task state store for one task, in memory."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.values.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
+def decisions(tries: list[int], store: Any, max_tries: int = 24) -> list[tuple[RetryAction, float | None]]:
+    context: Any = {"task_state_store": store}
+    found = [syrve_retry_policy().evaluate(MemoryError(), number, max_tries, context) for number in tries]
+    return [(each.action, each.retry_delay.total_seconds() if each.retry_delay else None) for each in found]
+
+
+FIVE_FAILURES = [*((RetryAction.RETRY, wait) for wait in (60.0, 120.0, 240.0, 480.0)), (RetryAction.FAIL, None)]
+
+
+def test_task_that_fails_is_tried_five_times_with_growing_waits() -> None:
+    assert decisions([1, 2, 3, 4, 5], Store()) == FIVE_FAILURES
+
+
+def test_interruptions_use_up_no_retry_of_a_real_failure() -> None:
+    assert decisions([3, 7, 8, 12, 20], Store()) == FIVE_FAILURES
+
+
+def test_cleared_task_gets_all_its_retries_again() -> None:
+    store = Store()
+    decisions([1, 2, 3, 4, 5], store)
+
+    assert decisions([6, 7, 8, 9, 10], store, max_tries=29) == FIVE_FAILURES
+
+
+@pytest.mark.parametrize("kept", ["broken", {"a": 1}, ["x", None]])
+def test_store_that_holds_nonsense_does_not_end_the_task(kept: Any) -> None:
+    store = Store()
+    store.values["syrve_failed_tries"] = kept
+
+    assert decisions([3], store) == [(RetryAction.RETRY, 60.0)]
+
+
+def test_every_try_counts_if_airflow_keeps_no_state(caplog: pytest.LogCaptureFixture) -> None:
+    class Away(Store):
+        def get(self, key: str, default: Any = None) -> Any:
+            raise OSError(f"{key} of a guest")
+
+    assert decisions([1, 2, 3, 4, 5], Away()) == FIVE_FAILURES
+    assert "could not be counted" in caplog.text
+    assert "guest" not in caplog.text
 
 
 def test_mistyped_organization_in_the_form_fails_at_once() -> None:
@@ -130,7 +181,7 @@ def test_mistyped_organization_in_the_form_fails_at_once() -> None:
 
 
 def test_reason_names_the_class_and_nothing_of_the_message() -> None:
-    found = syrve_retry_policy().evaluate(instance(api_errors.RateLimited), 1, 4)
+    found = syrve_retry_policy().evaluate(instance(api_errors.RateLimited), 1, 24)
 
     assert found.reason == "RateLimited: may pass by itself"
 
@@ -141,7 +192,7 @@ def test_policy_works_the_same_copied_or_written_out_and_read() -> None:
     for other in (copy.deepcopy(policy), type(policy).deserialize(policy.serialize())):
         assert isinstance(other, RetryPolicy)
         for cls in (*FAILS_AT_ONCE, *WAITS_SECONDS):
-            assert other.evaluate(instance(cls), 1, 4) == policy.evaluate(instance(cls), 1, 4)
+            assert other.evaluate(instance(cls), 1, 24) == policy.evaluate(instance(cls), 1, 24)
 
 
 @pytest.mark.parametrize(("asked", "waits"), [(None, 120), (5.0, 120), (900.0, 900)])

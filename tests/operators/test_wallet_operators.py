@@ -255,7 +255,7 @@ def approve(purse: Purse, plan: dict[str, Any]) -> None:
     subject = f"campaign {plan['campaign']}, version {plan['version']}"
     content = Content("topup", subject, plan["digest"], plan["to_credit"], Decimal(plan["to_credit_amount"]))
     book = ApprovalBook(purse.warehouse, RunOf("dag", "run-1", "asker"))
-    book.ask(content)
+    book.ask(content)  # the operator has recorded that this run planned it
     book.approve(content, User("7", "boss"), ApproverRules())
 
 

@@ -7,14 +7,17 @@ import sys
 import zipfile
 from importlib.metadata import requires
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
+from openpyxl.utils import get_column_letter
 
 from syrve.customers.identities import COLUMNS
 from syrve.sources.errors import UnusableSource
+from syrve.sources.excel import open_workbook
 from syrve.sources.files import FileSource
 from syrve.sources.limits import Limits
 
@@ -104,6 +107,61 @@ def test_zip_bomb_named_as_excel_is_refused_unread() -> None:
             target.writestr(part, content + b" " * 60_000_000 if "worksheets" in part else content)
 
     assert "unpacks to more than a spreadsheet may hold" in refused(bomb.getvalue(), "guests.xlsx")
+
+
+STRINGS = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+
+
+def workbook_with(texts: bytes = b"", texts_name: str = "sharedStrings", **parts: bytes) -> bytes:
+    """A workbook with a heading, whose parts end in what is given before their last tag, and with a list of texts."""
+    book, content, packed = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    book.worksheets[0].append(["phone"])
+    book.save(content)
+    parts["[Content_Types]"] = b'<Override PartName="/xl/%s.xml" ContentType="%s"/>' % (texts_name.encode(), STRINGS)
+    with zipfile.ZipFile(content) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            begin, slash, end = source.read(name).rpartition(b"</")
+            more = next((text for part, text in parts.items() if f"{part}.xml" in name), b"")
+            target.writestr(name, begin + more + slash + end)
+        space = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+        target.writestr(f"xl/{texts_name}.xml", b"<sst " + space + b">" + texts + b"</sst>")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"sheet1": b"<a/>" * 600_000},
+        {"sheet1": b"<sheetData><row><!--<row>-->" + b"<c/>" * 600_000 + b"</row></sheetData>"},
+        {"sheet1": b"<sheetData>" + (b"<row/>" + b"<a/>" * 20_000) * 30 + b"</sheetData>"},
+        {"sheet1": b"<a " + b" ".join(b'a%d=""' % each for each in range(600_000)) + b"/>"},
+        {"sheet1": b"<a b='" + b"x" * 5_000_000 + b"'/>"},
+        {"styles": b"<xf/>" * 500_000},
+        {"texts": b"<si/>" * 6_100_000},
+    ],
+    ids=["beside", "row", "between", "attributes", "text", "styles", "strings"],
+)
+def test_small_xlsx_that_needs_much_memory_is_refused(parts: dict[str, Any]) -> None:
+    content = workbook_with(**parts)
+    assert len(content) < 3_000_000
+
+    assert "unpacks to more than a spreadsheet may hold" in refused(content, "guests.xlsx")
+    with pytest.raises(UnusableSource, match="unpacks to more"):
+        open_workbook(io.BytesIO(content)).worksheets[0].reset_dimensions()
+
+
+def test_texts_of_sheets_are_bounded_under_any_name() -> None:
+    content = workbook_with(b"<si><t>00</t></si>" * 2_500_000, "sheetStrings")
+
+    assert "unpacks to more than a spreadsheet may hold" in refused(content, "guests.xlsx", Limits(max_ratio=100_000))
+
+
+def test_wide_row_and_many_merged_cells_are_read() -> None:
+    cells = b"".join(b'<c r="%s2" s="0"/>' % get_column_letter(each).encode() for each in range(1, 16_385))
+    rows = b'<sheetData><row r="2">' + cells + b"</row></sheetData>"
+    content = workbook_with(sheet1=b"<mergeCells>" + b'<mergeCell ref="A9:B9"/>' * 100_000 + b"</mergeCells>" + rows)
+
+    assert [row for chunk in FileSource(io.BytesIO(content), "guests.xlsx").chunks(COLUMNS) for row in chunk.rows] == []
 
 
 def test_sheet_that_claims_all_rows_and_columns_is_read_by_its_cells() -> None:

@@ -1,11 +1,13 @@
 """Approvals: whose count, how much a day, and what the database itself refuses."""
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from syrve.approvals.book import ApprovalBook, Content, RunOf
-from syrve.approvals.errors import AnswerNotCounted, LimitExceeded
+from syrve.approvals.errors import AnswerNotCounted, LimitExceeded, NotApproved
 from syrve.approvals.rules import ApproverRules, MoneyLimits, User
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseError
@@ -21,6 +23,12 @@ def content(subject: str = "campaign spring, version 1", amount: str = "15.00") 
 
 def book(warehouse: Warehouse, run: str = "run-1", requested_by: str = "asker") -> ApprovalBook:
     return ApprovalBook(warehouse, RunOf("dag", run, requested_by))
+
+
+def planned(warehouse: Warehouse, run: str = "run-1", requested_by: str = "asker") -> ApprovalBook:
+    one = book(warehouse, run, requested_by)
+    one.plan(content())
+    return one
 
 
 @pytest.mark.parametrize(
@@ -58,8 +66,20 @@ def test_nobody_approves_by_a_name_like_anothers(user: User, entry: str) -> None
     assert ApproverRules((entry,)).problem(user, "asker") is not None
 
 
+@pytest.mark.parametrize("kind", ["topup", "release", "breaker"])
+def test_run_asks_only_about_what_it_planned_itself(warehouse: Warehouse, kind: Any) -> None:
+    wanted = replace(content(), kind=kind)
+    planned(warehouse, "run-1").plan(wanted)
+
+    with pytest.raises(NotApproved, match="this run did not plan campaign spring, version 1 itself"):
+        book(warehouse, "run-2").ask(wanted)
+    with pytest.raises(NotApproved):
+        book(warehouse).ask(replace(wanted, digest="cd" * 32))
+    assert book(warehouse).ask(wanted).state == "asked"
+
+
 def test_database_refuses_an_approval_by_who_asked(warehouse: Warehouse) -> None:
-    one = book(warehouse, requested_by="Boss")
+    one = planned(warehouse, requested_by="Boss")
     asked = one.ask(content())
 
     with pytest.raises(AnswerNotCounted):
@@ -83,7 +103,7 @@ def test_database_refuses_an_approval_by_who_asked(warehouse: Warehouse) -> None
 
 
 def test_answer_that_comes_late_does_not_count(warehouse: Warehouse) -> None:
-    one = book(warehouse)
+    one = planned(warehouse)
     asked = one.ask(content(), answer_seconds=0)
 
     with pytest.raises(AnswerNotCounted, match="after the time"):
@@ -101,7 +121,7 @@ def test_answer_that_comes_late_does_not_count(warehouse: Warehouse) -> None:
 
 
 def test_question_is_answered_once(warehouse: Warehouse) -> None:
-    one = book(warehouse)
+    one = planned(warehouse)
     one.ask(content())
 
     assert one.close(content(), "rejected", user=BOSS).state == "rejected"
@@ -111,7 +131,7 @@ def test_question_is_answered_once(warehouse: Warehouse) -> None:
 
 def test_money_approved_within_a_day_is_bounded(warehouse: Warehouse) -> None:
     for run in ("run-1", "run-2", "run-3"):
-        book(warehouse, run).ask(content())
+        planned(warehouse, run).ask(content())
     book(warehouse).approve(content(), BOSS, ApproverRules(), limits=LIMITS)
     book(warehouse, "run-2").approve(content(), BOSS, ApproverRules(), limits=LIMITS)
 

@@ -4,11 +4,11 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from devstack.postgres import PostgresServer, installed_binaries
+from fixtures.marks import Place
 from fixtures.wallets import Purse
 from syrve.hooks.fence import FileMark, fence_of, places_of
 from syrve.wallet.errors import LedgerFenced, MoneyNotSent
@@ -16,27 +16,6 @@ from syrve.wallet.fence import Fence, PlaceUnreachable
 from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.runs import Counts, TaskKey
-
-
-class Place:
-    """A place of marks in memory; one that is away raises."""
-
-    def __init__(self, name: str = "the shelf") -> None:
-        self.name = name
-        self.kept: Any = None
-        self.is_away = False
-
-    def read(self) -> object:
-        self._ask()
-        return self.kept
-
-    def write(self, mark: Mapping[str, object]) -> None:
-        self._ask()
-        self.kept = dict(mark)
-
-    def _ask(self) -> None:
-        if self.is_away:
-            raise PlaceUnreachable(self.name)
 
 
 def fence(purse: Purse, *places: Place) -> Fence:

@@ -159,6 +159,32 @@ def hold_whose_answer_is_kept(purse: Purse, folder: Path) -> str:
     return operation.operation_id
 
 
+REFUSE = """
+create function wallet.refuse_answers() returns trigger language plpgsql as
+$$ begin raise exception 'full' using errcode = 'disk_full'; end $$;
+create trigger refuse_answers before insert on wallet.operation_event
+for each row when (new.state = 'confirmed') execute function wallet.refuse_answers()
+"""
+
+
+def test_answer_that_a_full_warehouse_refuses_is_kept(purse: Purse, tmp_path: Path) -> None:
+    operation = purse.plan("topup", "1.00")
+    money = purse.money(settings=on(purse, tmp_path), sleep=lambda _: None)
+    with purse.warehouse.transaction("fill") as cursor:
+        cursor.execute(REFUSE)
+    try:
+        with pytest.raises(WarehouseUnavailable, match="this machine keeps it"):
+            money.execute(operation.operation_id)
+    finally:
+        with purse.warehouse.transaction("free") as cursor:
+            cursor.execute("drop function wallet.refuse_answers() cascade")
+
+    settle_unknown(Settler(purse.money(settings=on(purse, tmp_path))), purse.warehouse, [], operations=10)
+
+    assert purse.ledger.state(operation.operation_id).basis == "answer"
+    assert purse.received["wallet_topup"] == 1
+
+
 def test_kept_answer_counts_more_than_a_balance(reference_purse: Purse, tmp_path: Path) -> None:
     purse = reference_purse
     hold_id = hold_whose_answer_is_kept(purse, tmp_path / "a")

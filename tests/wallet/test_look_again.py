@@ -10,6 +10,8 @@ from fixtures.moved_twice import REFILL, found, move_again, read_report
 from fixtures.pulls import IMPATIENT
 from fixtures.wallets import AT_ONCE, Purse
 from syrve.api.client import SyrveClient
+from syrve.wallet.attempts import carry_out
+from syrve.wallet.errors import MoneyNotSent
 from syrve.wallet.look_again import LookAgain
 from syrve.wallet.operations import Kind
 from syrve.warehouse.runs import Counts
@@ -99,6 +101,26 @@ def test_refused_call_that_moved_nothing_stays_refused(cloud_purse: Purse, kind:
 
     assert look(cloud_purse).changed == 0
     assert cloud_purse.ledger.state(operation.operation_id).state == "rejected"
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_call_made_again_after_a_false_429_is_found(cloud_purse: Purse, applied: bool) -> None:
+    """A proxy repeats a call that got no answer, is told to slow down, and hands that on: the first one was carried out."""
+    purse = cloud_purse
+    answer: dict[str, Any] = {"fault": "status", "status": 429, "applied": applied, "count": 1}
+    purse.simulator.control.set_faults([answer | {"operation": "wallet_topup"}])
+    wish = purse.operation("topup", "20.00")
+    with pytest.raises(MoneyNotSent):
+        carry_out(purse.money(), wish)
+    assert carry_out(purse.money(), wish).state == "confirmed"
+
+    assert look(purse).changed == int(applied)
+
+    first = purse.ledger.find(wish.source, f"{wish.key}:1")
+    assert first is not None
+    twice = [("critical", Decimal(20), f"operation:{first.operation_id}")]
+    assert found(purse) == (twice if applied else [])
+    assert found(purse, hours=200.0) == []
 
 
 def test_person_who_looked_is_not_contradicted(cloud_purse: Purse) -> None:

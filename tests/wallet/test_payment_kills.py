@@ -5,19 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from fixtures.payments import CHARGE, KEPT, POS, pay, refuse, resume, say
+from fixtures.payments import CHARGE, CHARGE_STEPS, KEPT, POS, pay, refuse, resume, say
 from fixtures.wallets import Purse, in_another_process, killed_at
 from syrve.wallet.errors import OrderFailed
 from syrve.wallet.settings import PaymentPolicy
 
-CHARGE_STEPS = [
-    "order opened",
-    *(f"hold {each}" for each in ("planned", "sent", "called", "recorded")),
-    "order done",
-    "order completed",
-    *(f"chargeoff {each}" for each in ("planned", "sent", "called", "recorded")),
-    *(f"cancel_hold {each}" for each in ("planned", "sent", "called", "recorded")),
-]
 POS_STEPS = [*CHARGE_STEPS[:5], "consumption recorded", *CHARGE_STEPS[5:7]]
 FAIL_STEPS = ["order failed", *CHARGE_STEPS[-4:]]
 

@@ -203,6 +203,7 @@ def test_campaign_without_an_approval_of_its_run_is_not_sent(campaign: Campaign)
 
     with pytest.raises(NotApproved, match="nobody was asked"):
         campaign.send(plan, is_approved=False)
+    campaign.approvals().plan(plan.content)
     campaign.approvals().ask(plan.content)
     with pytest.raises(NotApproved, match="it is asked"):
         campaign.send(plan, is_approved=False)

@@ -26,6 +26,7 @@ APPEND_ONLY = (
     "sync.approval_event",
     "sync.audit",
     "sync.call_budget_move",
+    "sync.planned_content",
     "crm.push",
     "syrve.customer_version",
     "syrve.wallet_balance_version",
@@ -210,21 +211,28 @@ def test_nobody_decides_by_anothers_name(target: Target) -> None:
         target.run("syrve_ops", "select sync.drop_held_back(1, decided_by => 'Olga')")
 
 
-def test_approval_names_the_login_that_wrote_it(target: Target) -> None:
-    asked = f"""
+def asked(returning: str, planned_by: str = "r") -> str:
+    """Plan a top-up in one run and ask about it in the run r."""
+    subject = uuid4()
+    return f"""
+        insert into sync.planned_content (kind, dag_id, run_id, subject, digest)
+        values ('topup', 'd', '{planned_by}', '{subject}', repeat('a', 64));
         insert into sync.approval (kind, subject, digest, rows, dag_id, run_id, requested_by)
-        values ('topup', '{uuid4()}', repeat('a', 64), 1, 'd', 'r', 'asker') returning recorded_by
+        values ('topup', '{subject}', repeat('a', 64), 1, 'd', 'r', 'asker') returning {returning}
     """
 
-    assert target.run(LOADER, asked) == [(target.logins[LOADER],)]
+
+def test_no_run_asks_about_what_another_planned(target: Target) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation, match="what it did not plan itself"):
+        target.run(LOADER, asked("approval_id", planned_by="another"))
+
+
+def test_approval_names_the_login_that_wrote_it(target: Target) -> None:
+    assert target.run(LOADER, asked("recorded_by")) == [(target.logins[LOADER],)]
 
 
 def test_loader_approves_nothing_alone_or_twice(target: Target) -> None:
-    [(approval,)] = target.run(
-        LOADER,
-        f"insert into sync.approval (kind, subject, digest, rows, dag_id, run_id, requested_by) "
-        f"values ('topup', '{uuid4()}', repeat('a', 64), 1, 'd', 'r', 'asker') returning approval_id",
-    )
+    [(approval,)] = target.run(LOADER, asked("approval_id"))
     approve = (
         "insert into sync.approval_event (approval_id, sequence, state, digest, requested_by, decided_by_id) "
         f"values ('{approval}', {{number}}, 'approved', repeat('{{digest}}', 64), '{{asker}}', '{{by}}')"

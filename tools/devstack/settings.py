@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -91,10 +91,11 @@ class StackPaths:
 
 @dataclass(frozen=True)
 class AirflowOptions:
-    """What differs between the stacks: the demo polls eagerly and starts nothing by schedule."""
+    """What differs between the stacks: the demo polls eagerly and starts nothing by schedule; `more` is by section, and wins."""
 
     idle_sleep_seconds: float
     follow_schedules: bool
+    more: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def inherited_environment(environ: Mapping[str, str], *, with_own_connections: bool) -> dict[str, str]:
@@ -145,7 +146,8 @@ def airflow_environment(
     }
     variables = {
         f"AIRFLOW__{section.upper()}__{option.upper()}": value
-        for section, settings in sections.items()
+        for part in (sections, options.more)
+        for section, settings in part.items()
         for option, value in settings.items()
     }
     return variables | {

@@ -8,11 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+import psycopg2.errors
+
 from syrve.approvals.errors import AnswerNotCounted, LimitExceeded, NotApproved
 from syrve.approvals.rules import DAY_SECONDS, ApproverRules, MoneyLimits, User
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.locks import lock_until_end
 from syrve.warehouse.sql_files import sql
+
+_PLANNED_BY_ITSELF = "question_is_of_the_run_that_planned_it"
 
 Kind = Literal["topup", "release", "crm_push", "erasure", "breaker"]
 
@@ -61,8 +65,17 @@ class ApprovalBook:
         self._warehouse = warehouse
         self._run = run
 
+    def plan(self, content: Content) -> None:
+        """Record that this run has planned a top-up, a release or the decision of a breaker: only about that it may ask."""
+        with self._warehouse.transaction("keep what a run has planned") as cursor:
+            cursor.execute(sql("approvals/plan.sql"), self._values(content))
+
     def ask(self, content: Content, *, answer_seconds: float | None = None) -> Approval:
-        """Write a question down; the same run's question about the same content is returned as it is."""
+        """Write a question down; the same run's question about the same content is returned as it is.
+
+        Raises `NotApproved` for money and breakers that this run did not plan: what its tasks read of each other in XComs, other users can
+        change.
+        """
         values = self._values(content) | {
             "rows": content.rows,
             "amount": content.amount,
@@ -70,7 +83,14 @@ class ApprovalBook:
             "answer_seconds": answer_seconds,
         }
         with self._warehouse.transaction("ask for an approval") as cursor:
-            cursor.execute(sql("approvals/ask.sql"), values)
+            try:
+                cursor.execute(sql("approvals/ask.sql"), values)
+            except psycopg2.errors.CheckViolation as refusal:
+                if refusal.diag.constraint_name != _PLANNED_BY_ITSELF:
+                    raise
+                raise NotApproved(
+                    f"{content.kind}: this run did not plan {content.subject} itself, so it asks nobody about it; start another run"
+                ) from None
             return self._read(cursor, content)
 
     def approve(

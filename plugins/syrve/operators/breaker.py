@@ -39,6 +39,7 @@ class SyrveShowBreakerOperator(WarehouseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read and tell."""
+        from syrve.approvals.book import ApprovalBook
         from syrve.approvals.breaker import show_breaker
 
         if self.choice not in CHOICES:
@@ -48,6 +49,8 @@ class SyrveShowBreakerOperator(WarehouseOperator):
             if each is not None:
                 shown = show_breaker(self.warehouse(), breaker_id, each)
                 log.info("%s: %s", "Let through" if each == "let_through" else "Drop", shown.text())
+        if decision is not None:
+            ApprovalBook(self.warehouse(), run_of(context)).plan(shown.content)
         return shown.as_dict() | {"decision": decision}
 
 

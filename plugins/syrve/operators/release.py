@@ -79,13 +79,15 @@ class SyrvePlanReleaseOperator(SyrveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Choose."""
+        from syrve.approvals.book import ApprovalBook
         from syrve.release.choosing import ReleasePlanner
         from syrve.release.record import ReleaseBook
 
         dry_run = reads_as_dry_run(self.is_dry_run, context)
         warehouse = self.warehouse()
+        book = ReleaseBook(warehouse, run_id=context["run_id"])
         if not dry_run:
-            ended = ReleaseBook(warehouse, run_id=context["run_id"]).catch_up()
+            ended = book.catch_up()
             log.info("Former releases for which evidence was missing, and is there now: %d", ended)
         planner = ReleasePlanner(
             warehouse,
@@ -94,6 +96,8 @@ class SyrvePlanReleaseOperator(SyrveOperator):
             limits=self.limits,
         )
         plan = planner.plan(self._choice(), dry_run=dry_run)
+        if plan.request_id is not None:
+            ApprovalBook(warehouse, run_of(context)).plan(book.content(plan.request_id))
         _tell(plan, "Preview, nobody is asked" if dry_run else "To be asked about")
         return plan.as_dict()
 

@@ -73,7 +73,7 @@ from syrve.hooks.setting import setting
 from syrve.notifications.failure import SyrveFailureNotifier
 from syrve.notifications.late import tell_late_run
 from syrve.operators.conf import refuse_unknown_conf
-from syrve.operators.retry import syrve_retry_policy
+from syrve.operators.retry import RETRIES, syrve_retry_policy
 
 
 def flag(name: str, default: str) -> bool:
@@ -110,8 +110,6 @@ SIGNALS_CONNECTION = setting("SYRVE_SIGNALS_CONNECTION", "syrve_default")
 SIGNALS_LISTEN_SECONDS = int(setting("SYRVE_SIGNALS_LISTEN_SECONDS", "50"))
 SHARD_SIZE = int(setting("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(setting("SYRVE_MAX_SHARDS", "4"))
-QUESTION_RETRIES = 20
-"""Of a task that asks: on Airflow 3.3.2 an answer in the first moment may make the scheduler take the task for a failed one."""
 LATE_RUN_MINUTES = 30
 TASK_TIMEOUT_HOURS = float(setting("SYRVE_TASK_TIMEOUT_HOURS", "6"))
 BACKFILL_TIMEOUT_HOURS = float(setting("SYRVE_BACKFILL_TIMEOUT_HOURS", "168"))
@@ -213,10 +211,11 @@ def default_args() -> dict[str, Any]:
     return {
         "owner": "syrve",
         "pre_execute": refuse_unknown_conf,
-        "retries": 4,
-        "retry_delay": timedelta(seconds=60),
+        "retries": RETRIES,
+        # After an interruption; how long a failure waits is said by the retry policy.
+        "retry_delay": timedelta(seconds=15),
         "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(minutes=15),
+        "max_retry_delay": timedelta(minutes=2),
         "retry_policy": syrve_retry_policy(),
         "execution_timeout": timedelta(hours=TASK_TIMEOUT_HOURS),
     }

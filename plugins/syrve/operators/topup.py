@@ -72,6 +72,7 @@ class SyrvePlanTopupOperator(SourceOperator, SyrveOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Plan the campaign."""
+        from syrve.approvals.book import ApprovalBook
         from syrve.customers.phones import to_e164
         from syrve.sources.bad_rows import BadRows
         from syrve.wallet.campaign import as_dict
@@ -92,10 +93,11 @@ class SyrvePlanTopupOperator(SourceOperator, SyrveOperator):
                 limits=self.limits,
             )
             plan = job.give_up(dry_run=dry_run) if as_flag(self.give_up) else self._planned(job, bad_rows)
+        is_sent = not (dry_run or plan.is_given_up)
+        if is_sent:
+            ApprovalBook(self.warehouse(), run_of(context)).plan(plan.content)
         _report(plan)
-        return as_dict(plan) | {
-            "is_to_be_asked": not (dry_run or plan.is_given_up) and bool(plan.to_credit + plan.unknown)
-        }
+        return as_dict(plan) | {"is_to_be_asked": is_sent and bool(plan.to_credit + plan.unknown)}
 
     def _planned(self, job: TopupList, bad_rows: BadRows) -> TopupPlan:
         with self.opened() as opened:

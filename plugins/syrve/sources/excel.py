@@ -14,6 +14,7 @@ from xml.etree.ElementTree import ParseError
 from syrve.optional import require_extra
 from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
+from syrve.sources.excel_parts import TOO_LARGE, BoundedArchive
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Deadline, Limits
 from syrve.sources.number_format import seen_number, seen_text, shows_whole_date
@@ -60,8 +61,11 @@ def excel_chunks(
         yield from tabulate(matched, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
 
 
-def open_workbook(file: IO[bytes], *, formulas: bool = False) -> Any:
-    """Open a workbook of openpyxl to be read, with results or with formulas. Raises `UnusableSource`, and one of `UNREADABLE`."""
+def open_workbook(file: IO[bytes], *, formulas: bool = False, limits: Limits = LIMITS) -> Any:
+    """Open a workbook of openpyxl to be read, with results or with formulas, whose parts are bounded.
+
+    Raises `UnusableSource`, and one of `UNREADABLE`.
+    """
     require_extra("excel", "a .xlsx file", UnusableSource)
     import openpyxl
 
@@ -70,7 +74,23 @@ def open_workbook(file: IO[bytes], *, formulas: bool = False) -> Any:
             "no .xlsx is read without defusedxml, which keeps a small file from unpacking to any size: install it, "
             "and leave OPENPYXL_DEFUSEDXML unset; or save the table as .csv"
         )
-    return openpyxl.load_workbook(file, read_only=True, data_only=not formulas, keep_links=False)
+    from openpyxl.reader.excel import ExcelReader
+    from openpyxl.xml.constants import SHARED_STRINGS
+
+    reader = ExcelReader(file, read_only=True, data_only=not formulas, keep_links=False)
+    reader.archive.close()
+    reader.archive = archive = BoundedArchive(file, limits)
+    reader.read_manifest()
+    strings = reader.package.find(SHARED_STRINGS)  # type: ignore[no-untyped-call]
+    if strings is not None:
+        archive.admit_strings(strings.PartName[1:])
+    try:
+        reader.read()
+    except ValueError as error:  # openpyxl packs every such error into one of its own
+        if isinstance(error.__cause__, UnusableSource):
+            raise error.__cause__ from None
+        raise
+    return reader.wb
 
 
 class _Book:
@@ -79,8 +99,8 @@ class _Book:
     def __init__(self, file: IO[bytes], has_formulas: bool, limits: Limits) -> None:
         self._limits = limits
         try:
-            self._values = open_workbook(file)
-            self._formulas = open_workbook(file, formulas=True) if has_formulas else None
+            self._values = open_workbook(file, limits=limits)
+            self._formulas = open_workbook(file, formulas=True, limits=limits) if has_formulas else None
         except UnusableSource:
             raise
         except UNREADABLE as error:
@@ -188,13 +208,13 @@ def _check_size(file: IO[bytes], limits: Limits) -> bool:
         with zipfile.ZipFile(file) as archive:
             parts = archive.infolist()
             if sum(part.file_size for part in parts) > limits.max_bytes or len(parts) > 10_000:
-                raise UnusableSource("the file unpacks to more than a spreadsheet may hold; save the table as .csv")
+                raise UnusableSource(TOO_LARGE)
             for part in parts:
                 bound = limits.max_sheet_bytes if "sheet" in part.filename else limits.max_sheet_bytes // 10
                 packed = max(1, part.compress_size)
                 is_bomb = part.file_size > limits.ratio_free_bytes and part.file_size > packed * limits.max_ratio
                 if part.file_size > bound or is_bomb:
-                    raise UnusableSource("the file unpacks to more than a spreadsheet may hold; save the table as .csv")
+                    raise UnusableSource(TOO_LARGE)
             return any(_has_formula(archive, part) for part in parts if "worksheets/" in part.filename)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
         raise UnusableSource(f"the file is not readable as .xlsx ({type(error).__name__})") from None

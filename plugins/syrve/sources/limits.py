@@ -18,6 +18,11 @@ class Limits:
     ratio_free_bytes: int = 20_000_000
     max_sheet_bytes: int = 400_000_000
     """One part of an .xlsx, unpacked; texts of the sheets are held in memory, so theirs is a tenth of it."""
+    max_part_tags: int = 400_000
+    """Tags of a part of an .xlsx that is read whole, such as its styles: each becomes an object of up to a kilobyte."""
+    max_string_tags: int = 6_000_000
+    max_row_tags: int = 500_000
+    """Elements and attributes of one row of a sheet, and of what is outside of its rows."""
     max_rows: int = 5_000_000
     max_columns: int = 500
     max_cell_length: int = 100_000

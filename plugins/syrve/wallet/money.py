@@ -222,7 +222,7 @@ class Money:
                     correlation_id=outcome.correlation_id,
                     connection=usable,
                 )
-            except WarehouseUnavailable:
+            except WarehouseError:  # also one that no retry helps, such as a full disk: the answer must not be lost
                 if not is_kept:
                     is_kept = self._spool.keep(operation.operation_id, kept)
                 usable = None

@@ -31,14 +31,15 @@ LOCK_WAIT_SECONDS = 300
 _POOLER_PROBES = 5
 
 # A connection whose other end is gone is noticed within about a minute and a half, whether it waits or sends.
+_KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "6"}
 _NETWORK = {
     "connect_timeout": "10",
     "keepalives": "1",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "6",
+    **_KEEPALIVES,
     "tcp_user_timeout": "90000",
 }
+# The server's own end too: by default it keeps the session of a machine that was lost, and with it locks and leases, for two hours.
+_OF_THE_SERVER = {f"tcp_{name}": value for name, value in _KEEPALIVES.items()} | {"tcp_user_timeout": "90000"}
 
 
 class Warehouse:
@@ -84,6 +85,10 @@ class Warehouse:
                 (f"{LOCK_WAIT_SECONDS}s",),
             )
             backend_pid, _, _, encoding, _ = fetch_one(cursor)
+            cursor.execute(
+                "select set_config(name, value, false) from unnest(%s, %s) as setting (name, value)",
+                (list(_OF_THE_SERVER), list(_OF_THE_SERVER.values())),
+            )
         if encoding != "UTF8":
             raise WarehouseConfigError(
                 f"the database of the warehouse has the encoding {encoding}; it must be UTF8: create it with encoding 'UTF8'"

@@ -70,6 +70,8 @@ def _error_for(doing: str, error: psycopg2.Error | None) -> WarehouseError:
         return WarehouseConfigError(f"{message}; check user, password and database of the connection syrve_warehouse")
     if state == "42501":
         return WarehouseConfigError(f"{message}; the DAGs need the grants of syrve_loader, migrations the owner's role")
+    if state == "53100":
+        message += "; a disk of the warehouse is full: free space there, then clear the task"
     if state == "55P03":
         message += "; another session holds a lock that is waited for: see pg_blocking_pids() and pg_stat_activity for whose it is"
     passing = state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES

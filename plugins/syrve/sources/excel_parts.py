@@ -1,0 +1,103 @@
+"""Bounds what a part of an .xlsx comes to in memory, which is many times its size: 30 KB can hold a million styles.
+
+openpyxl reads sheets row by row, and every other part whole. Which part is which, the file itself says; so parts are bounded as they are
+opened.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from typing import IO, Any
+from xml.parsers import expat
+
+from syrve.sources.errors import UnusableSource
+from syrve.sources.limits import Limits
+
+TOO_LARGE = "the file unpacks to more than a spreadsheet may hold; save the table as .csv"
+_STEP_BYTES = 1 << 20
+
+
+class BoundedArchive(zipfile.ZipFile):
+    """A zip file for openpyxl: `read` and `open` raise `UnusableSource` for a part that would take too much memory as XML."""
+
+    def __init__(self, file: IO[bytes], limits: Limits) -> None:
+        super().__init__(file)
+        self._limits = limits
+        self._streamed: set[str] = set()
+
+    def read(self, name: Any, pwd: bytes | None = None) -> bytes:
+        """Read a part that becomes a tree in memory."""
+        self._check_whole(name, self._limits.max_part_tags)
+        with super().open(name, pwd=pwd) as content:
+            return content.read()
+
+    def open(self, name: Any, *arguments: Any, **options: Any) -> Any:
+        """Open a sheet, of which one row is in memory at a time."""
+        if str(name) not in self._streamed:
+            with super().open(name) as content:
+                _check_sheet(content, self._limits)
+            self._streamed.add(str(name))
+        return super().open(name, *arguments, **options)
+
+    def admit_strings(self, name: str) -> None:
+        """Check the part that holds the texts of all sheets: a list in memory."""
+        self._check_whole(name, self._limits.max_string_tags)
+        self._streamed.add(name)
+
+    def _check_whole(self, name: Any, most_tags: int) -> None:
+        if self.getinfo(str(name)).file_size > self._limits.max_sheet_bytes // 10:
+            raise UnusableSource(TOO_LARGE)
+        with super().open(name) as content:
+            tags = 0
+            while piece := content.read(_STEP_BYTES):
+                tags += piece.count(b"<")
+                if tags > most_tags:
+                    raise UnusableSource(TOO_LARGE)
+
+
+def _check_sheet(content: IO[bytes], limits: Limits) -> None:
+    """Refuse a sheet with too many elements and attributes in one row, or outside of rows: they are kept till its end, or for ever."""
+    counts = _Counts(limits.max_row_tags)
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartElementHandler, parser.EndElementHandler = counts.start, counts.end
+    parser.EntityDeclHandler = counts.entity
+    without_tag = 0
+    try:
+        while piece := content.read(_STEP_BYTES):
+            without_tag = 0 if b"<" in piece else without_tag + 1
+            if without_tag > 1:
+                raise UnusableSource(TOO_LARGE)
+            parser.Parse(piece)
+    except (expat.ExpatError, _DeclaresEntities):
+        return  # openpyxl and defusedxml say what is wrong with it, and read no further than this
+
+
+class _DeclaresEntities(Exception):
+    pass
+
+
+class _Counts:
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rows_open = 0
+        self._in_row = 0
+        self._outside = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name.endswith("}row"):
+            self._rows_open += 1
+        elif self._rows_open:
+            self._in_row += 1 + len(attributes)
+        else:
+            self._outside += 1 + len(attributes)
+        if self._in_row > self._most or self._outside > self._most:
+            raise UnusableSource(TOO_LARGE)
+
+    def end(self, name: str) -> None:
+        if name.endswith("}row"):
+            self._rows_open -= 1
+            if not self._rows_open:
+                self._in_row = 0
+
+    def entity(self, *_: object) -> None:
+        raise _DeclaresEntities
