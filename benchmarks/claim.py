@@ -147,7 +147,7 @@ def _claims(figures: Figures, sizes: list[Sized], claims: int) -> None:
     for each in sizes:
         values = sorted(figures.values[each.name, "claim"])
         text = f"median {1000 * figures.median(each.name, 'claim'):8.2f} ms  slowest {1000 * values[-1]:8.2f} ms  "
-        text += f"WAL of claim and finish {written[each.size] / claims / BATCH_SIZE:7,.0f} bytes an identity"
+        text += f"WAL of claim and finish {written[each.size] / claims / BATCH_SIZE:7,.0f} bytes per identity"
         say("all", f"claim from {each.name}", text)
 
 

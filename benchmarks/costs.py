@@ -77,6 +77,6 @@ def _print_sizes(dsn: str) -> None:
         cursor.execute(SIZES)
         for name, rows, table, indexes in cursor.fetchall():
             print(
-                f"  {name:<40} {rows:10,} rows  {table / max(rows, 1):6.0f} bytes a row + {indexes / max(rows, 1):6.0f} of indexes"
+                f"  {name:<40} {rows:10,} rows  {table / max(rows, 1):6.0f} bytes per row + {indexes / max(rows, 1):6.0f} of indexes"
             )
     connection.close()

@@ -87,8 +87,8 @@ def _promises(figures: Figures, count: int, dlt: str, pandas: str) -> list[Promi
     limit = figures.ratio(f"{dlt}/first", f"{RAW}/first")
     print(f"  the limit: {RAW} alone, of rows made ready beforehand, is {limit:.1f} times as fast as {dlt}, first load")
     for _, name in FOR_INFORMATION:
-        told = ", ".join(f"{load} {ratio(name, load):.1f}x" for load in LOADS)
-        print(f"  for information: {name} to ours: {told}")
+        reported = ", ".join(f"{load} {ratio(name, load):.1f}x" for load in LOADS)
+        print(f"  for information: {name} to ours: {reported}")
     in_proportion = figures.largest("ours/1% changed", "dead") / changed
     return [
         *(
@@ -140,7 +140,7 @@ def _three_loads(
             with written(here, dsn, list(who.schemas)) as writes:
                 environment = who.environment or OWN_ENVIRONMENT
                 command = [part.replace("WORK", str(work)) for part in who.command]
-                told = run_client(who.name, command, environment, bound_seconds if who.is_peer else None)
+                reported = run_client(who.name, command, environment, bound_seconds if who.is_peer else None)
         except TooSlowError as problem:
             for left in who.loads[done:]:
                 figures.add(f"{who.name}/{left}", seconds=bound_seconds, bound=1.0)
@@ -148,10 +148,12 @@ def _three_loads(
             break
         if "syrve" in who.schemas:
             _check_rows_written(dsn, before, writes)
-        figures.add(f"{who.name}/{load}", seconds=told["seconds"], wal_mb=writes.wal_mb, rows=writes.rows_written)
-        figures.add(f"{who.name}/{load}", dead=writes.dead_rows, added_mb=told["added_mb"], peak_mb=told["peak_mb"])
-        figures.add(f"{who.name}/{load}", client_cpu=told["cpu_seconds"], server_cpu=writes.cpu_seconds)
-        say(number, f"{who.name}, {load}", _told(told, writes))
+        figures.add(f"{who.name}/{load}", seconds=reported["seconds"], wal_mb=writes.wal_mb, rows=writes.rows_written)
+        figures.add(
+            f"{who.name}/{load}", dead=writes.dead_rows, added_mb=reported["added_mb"], peak_mb=reported["peak_mb"]
+        )
+        figures.add(f"{who.name}/{load}", client_cpu=reported["cpu_seconds"], server_cpu=writes.cpu_seconds)
+        say(number, f"{who.name}, {load}", _format_load(reported, writes))
     here.server.drop_database("contestant")
 
 
@@ -164,11 +166,11 @@ def _check_rows_written(dsn: str, before: str, writes: Writes) -> None:
         raise AssertionError(f"{kept} rows carry a new version, but the statistics count {writes.rows_written}")
 
 
-def _told(told: Mapping[str, Any], writes: Writes) -> str:
+def _format_load(reported: Mapping[str, Any], writes: Writes) -> str:
     return (
-        f"{told['seconds']:7.2f} s (CPU: client {told['cpu_seconds']:6.2f}, server {writes.cpu_seconds:6.2f})  "
+        f"{reported['seconds']:7.2f} s (CPU: client {reported['cpu_seconds']:6.2f}, server {writes.cpu_seconds:6.2f})  "
         f"WAL {writes.wal_mb:6.1f} MB  rows written {writes.rows_written:9,}  "
-        f"dead {writes.dead_rows:9,}  memory added {told['added_mb']:5.0f} MB"
+        f"dead {writes.dead_rows:9,}  memory added {reported['added_mb']:5.0f} MB"
     )
 
 

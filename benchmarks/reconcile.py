@@ -14,7 +14,7 @@ from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 
 FULL, QUICK = (100_000, 10_000_000, 4), (2_000, 4_000, 2)
-"""Operations of the small ledger, all of them recent; of the large one; and hours to work out, one after the other."""
+"""Operations of the small ledger, all of them recent; of the large one; and hours to evaluate, one after the other."""
 ORGANIZATION = "5f4e0009-0000-4000-8000-000000000001"
 END = datetime(2026, 9, 1, tzinfo=UTC)
 MOST_SECONDS = 30.0
@@ -150,7 +150,7 @@ class Ledger:
 
 
 def run(*, quick: bool) -> list[Promise]:
-    """Fill both ledgers, work out some hours over each in turn, and return how the times compare."""
+    """Fill both ledgers, evaluate some hours over each in turn, and return how the times compare."""
     small, large, hours = QUICK if quick else FULL
     figures = Figures()
     with bench_server() as here:
@@ -177,7 +177,7 @@ def _slowest(figures: Figures, size: int) -> float:
 
 
 def _work_out(here: BenchServer, figures: Figures, ledger: Ledger, hour: int) -> None:
-    """Work out one hour; the first one finds everything, later ones what is new."""
+    """Evaluate one hour; the first one finds everything, later ones what is new."""
     cpu_seconds, started = here.cpu_seconds(), time.monotonic()
     warehouse = Warehouse(url_from_text(ledger.dsn))
     result = reconcile(

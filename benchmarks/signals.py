@@ -45,7 +45,7 @@ class Load:
     seconds: float = 0.0
 
     async def reaches(self, count: int) -> None:
-        """Wait until so many were taken."""
+        """Wait until a number were taken."""
         while len(self.taken) < count:
             await asyncio.sleep(0.005)
 
@@ -111,7 +111,7 @@ def notification(number: int) -> tuple[str, bytes]:
 
 
 async def send(url: str, rate: float, count: int, meanwhile: Callable[[Load], Awaitable[None]] | None = None) -> Load:
-    """Send so many notifications at a rate; what is not answered with 200 is sent again until it is."""
+    """Send a number of notifications at a rate; what is not answered with 200 is sent again until it is."""
     load = Load()
     notifications = [notification(number) for number in range(count)]
     connector = aiohttp.TCPConnector(limit=CONNECTIONS)

@@ -116,7 +116,7 @@ def indexed(log: Log, round_days: float, rates: Minutes) -> list[tuple[int, int]
 
 
 def make_signals(log: Log, percent: float, *, false_percent: float = 2.0, seed: int = 5) -> Signals:
-    """Draw the signals of a percentage of the visits, and some, of so many percent of them, that nothing had led to."""
+    """Draw the signals of a percentage of the visits, and some more, a percentage of them, that nothing had led to."""
     rng = random.Random(seed)
     told = [
         (customer, int(minute))

@@ -29,7 +29,7 @@ evidence when `send` runs the next time, or by a person.
 | `TopupIncomplete` | nothing: it is retried; if it keeps failing, mend what it names and clear `send` |
 | `PaymentUnsettled` | all other rows are done; look at `wallet.unsettled_operation`, and clear `send` to look for evidence again |
 
-Rows that could not be taken in, or were refused by Syrve, are in `sync.reject`, entity `topup`. To give a campaign up, run it with
+Rows that could not be imported, or were refused by Syrve, are in `sync.reject`, entity `topup`. To give a campaign up, run it with
 *Give up* and *Send*: what was not sent never will be, unless another list is planned and approved.
 """
 

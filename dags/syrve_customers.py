@@ -22,7 +22,7 @@ most the batch in work is looked up again.
 | `PullIncomplete`, `ServiceUnavailable`, `ConnectionFailed` | nothing: what landed is kept, the rest is due again and is retried |
 | `WarehouseConfigError` | apply the migrations (`python -m syrve.warehouse migrate`) or the grants of `syrve_loader` |
 
-**Where to look.** Counts by run: `sync.run`. What could not be taken in, and why: `sync.reject` (open while `resolved_at` is null).
+**Where to look.** Counts by run: `sync.run`. What could not be imported, and why: `sync.reject` (open while `resolved_at` is null).
 """
 
 from __future__ import annotations

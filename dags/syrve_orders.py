@@ -12,7 +12,7 @@ organization could not be read; `all_read` fails then.
 **When it fails** the errors and what to do about them are those of `syrve_customers`. After a pause of three hours and more it reads by
 date, at most seven days back. With *Days to read again* it does so at any time.
 
-**Where to look.** `sync.order_bookmark`: how far each organization was read. `analytics.signal_quality`: what came of it.
+**Where to look.** `sync.order_bookmark`: how far each organization was read. `analytics.signal_quality`: the outcome.
 """
 
 from __future__ import annotations

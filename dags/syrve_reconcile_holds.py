@@ -5,7 +5,7 @@ Applies the rules of `sql/findings` to the ledger **as of** the end of the data 
 `docs/findings.md` says what each rule means and what to do, and how thresholds are set for an organization.
 
 **Tasks.** `plan` chooses the moment and the organizations that the ledger knows; `settle` looks for evidence of operations without an
-outcome (skipped where the moment is past); `reconcile` (mapped) works out one organization in one transaction, and has its customers with
+outcome (skipped where the moment is past); `reconcile` (mapped) evaluates one organization in one transaction, and has its customers with
 open holds looked at often; `report` writes a CSV and a page with charts, and `notify` tells the channels of the connection
 `syrve_notifications` what changed since each was last told (`docs/reports.md`; not of a past moment, and skipped where there is no such
 connection); `publish` updates the asset `wallet.finding` if anything changed; `all_reconciled` makes the run fail if an

@@ -38,7 +38,7 @@ is not believed before evidence shows what ended it.
 | `PaymentUnsettled` | all other holds are done; `wallet.release_state` says what is missing; clear `release` to look for evidence again |
 | `ConfigurationError` | put the organization in the form right, or let the login see it |
 
-**Where to look.** `select * from wallet.release_state`: every hold that was asked about, who decided what, and what came of it.
+**Where to look.** `select * from wallet.release_state`: every hold that was asked about, who decided what, and the outcome.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ with DAG(
             type="integer",
             minimum=1,
             maximum=100,
-            title="At most so many holds",
+            title="Maximum holds",
             description="The rest waits for another run.",
         ),
         "max_amount": Param(

@@ -9,7 +9,7 @@ Under the dialect `reference` it skips itself.
 
 **When it fails** the errors and what to do about them are those of `syrve_customers`. Signals wait meanwhile.
 
-**Where to look.** `analytics.signal_quality`: what came, and what came of it, by day.
+**Where to look.** `analytics.signal_quality`: what came, and the outcome, by day.
 """
 
 from __future__ import annotations

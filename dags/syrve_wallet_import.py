@@ -6,7 +6,7 @@ Imports holds, charges, cancellations and order states that tills, sites and app
 contract in `docs/wallet.md`.
 
 **Tasks.** `import_records` reads the source of the form (by default that of `SYRVE_WALLET_IMPORT_SOURCE`; none: it is skipped);
-`read_transactions` reads so many customers, those read longest ago first, and looks once at those whose money we moved an hour ago or more
+`read_transactions` reads some customers, those read longest ago first, and looks once at those whose money we moved over an hour ago
 (skipped under `reference`, which has no such report).
 
 **Preview** by hand unless the form says *Import*: it counts, and writes nothing but the file of bad rows. By schedule it imports.
@@ -15,7 +15,7 @@ contract in `docs/wallet.md`.
 each counts from when it happened.
 
 **When it fails** with `UnusableSource`, the text says what the form, the file or the query lacks. Rows that could not be
-taken in are in `sync.reject`, entity `wallet_operation`, with the reason; correct them at their source and import again.
+imported are in `sync.reject`, entity `wallet_operation`, with the reason; correct them at their source and import again.
 """
 
 from __future__ import annotations

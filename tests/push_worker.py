@@ -29,7 +29,7 @@ def main(dsn: str, url: str, organization_id: str) -> None:
         plan = PushPlanner(
             warehouse, key=key, capabilities=dialect_named("reference").capabilities, region="RU", settings=SETTINGS
         ).run(PlanScope((organization_id,)))
-        print(plan.told(), flush=True)
+        print(plan.summary(), flush=True)
         if plan.size == 0:
             return
         with SyrveClient(config, backoff=IMPATIENT) as client:

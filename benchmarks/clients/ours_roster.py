@@ -12,7 +12,7 @@ from syrve.warehouse.sql_files import sql
 
 SETTINGS = PullSettings()
 BATCH_SIZE = 500
-COUNT_LIMIT = 5_000 * 4  # shard size and shards an organization, as `syrve_customers` has them
+COUNT_LIMIT = 5_000 * 4  # shard size and shards per organization, as `syrve_customers` has them
 
 
 class Roster:

@@ -49,16 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WarehouseError as error:
         print(error, file=sys.stderr)
         return 1
-    told = [outlooks(account, options.what_if) for account in accounts.values()]
-    print(json.dumps({"accounts": told}, indent=2) if options.json else _table(told))
+    forecasts = [outlooks(account, options.what_if) for account in accounts.values()]
+    print(json.dumps({"accounts": forecasts}, indent=2) if options.json else _table(forecasts))
     return 0
 
 
-def _table(told: Sequence[dict[str, Any]]) -> str:
-    if not told:
+def _table(forecasts: Sequence[dict[str, Any]]) -> str:
+    if not forecasts:
         return "no organization with a budget yet: run syrve_customers once"
     lines = []
-    for account in told:
+    for account in forecasts:
         lines.append(f"{account['identities']:,} identities in {account['organizations']} organization(s)")
         lines.append(f"  {'calls/minute':>12} {'mean delay':>12} {'mean age':>12} {'longest':>12}  maximum age")
         for row in account["budgets"]:

@@ -30,7 +30,7 @@ def write_organizations(
 
 
 def chosen(visible: Sequence[str], wanted: Sequence[str]) -> list[str]:
-    """Return the visible organizations, or those of them that are wanted; raise `ConfigurationError` where a wanted one is not visible."""
+    """Return the visible organizations, or those of them that are wanted; raise `ConfigurationError` if a wanted one is not visible."""
     missing = sorted({each.strip().lower() for each in wanted} - set(visible))
     if missing:
         raise ConfigurationError(

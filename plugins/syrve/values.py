@@ -25,7 +25,7 @@ def storable_text(text: str) -> str:
 def storable_json(value: Any, depth: int = 0) -> Any:
     """Return parsed JSON as jsonb can hold it; a number that is too long becomes its text.
 
-    Raises ValueError where it is nested too deeply.
+    Raises ValueError if it is nested too deeply.
     """
     kind = type(value)
     if kind is str:

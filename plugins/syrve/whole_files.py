@@ -51,7 +51,7 @@ def write_whole(folder: int, name: str, pieces: Iterable[bytes], *, mode: int = 
         with suppress(OSError):
             os.unlink(part, dir_fd=folder)
         raise
-    with suppress(OSError):  # the file is whole already; not every file system can write down the name alone
+    with suppress(OSError):  # the file is whole already; not every file system can record the name alone
         os.fsync(folder)
 
 

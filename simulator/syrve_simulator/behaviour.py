@@ -66,5 +66,5 @@ class Behaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             setattr(self, name, getattr(other, name))
 
     def page_size(self, wanted: int) -> int:
-        """Return how many rows a page has when so many were asked for."""
+        """Return how many rows a page has when a number was asked for."""
         return wanted if self.max_page_size is None else min(wanted, self.max_page_size)

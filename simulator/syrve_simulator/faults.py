@@ -128,7 +128,7 @@ class LoseFault(SignalFaultRule, frozen=True, tag="lose"):
 
 
 class RepeatFault(SignalFaultRule, frozen=True, tag="repeat"):
-    """Sends it so many times more."""
+    """Sends it a number of times more."""
 
     times: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
 
@@ -194,7 +194,7 @@ def _explain(problem: str) -> str:
 
 
 class Allowance:
-    """The calls of the last minute, of which there may be only so many; refused ones do not count."""
+    """The calls of the last minute, whose number is bounded; refused ones do not count."""
 
     def __init__(self) -> None:
         self._calls: deque[float] = deque()

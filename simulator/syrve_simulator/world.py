@@ -122,7 +122,7 @@ class World:
             self._sharers.setdefault((organization.position, kind, value), set()).add(ordinal)
 
     def add(self, organization: Organization, customer: Customer) -> int:
-        """Take in a new customer and return their ordinal. Raises IdentityTakenError."""
+        """Add a new customer and return their ordinal. Raises IdentityTakenError."""
         ordinal = self._next_ordinal
         self.put(organization, ordinal, customer)
         self._next_ordinal += 1

@@ -1,4 +1,4 @@
--- How much money was approved within so many seconds.
+-- How much money was approved within a number of seconds.
 select coalesce(sum(event.amount), 0) as amount
 from sync.approval_event as event
 inner join sync.approval as approval on event.approval_id = approval.approval_id

@@ -1,4 +1,4 @@
--- Writes a question down, once a run and content.
+-- Writes a question down, once per run and content.
 insert into sync.approval (kind, subject, digest, rows, amount, dag_id, run_id, requested_by, answer_until)
 values (
     %(kind)s,

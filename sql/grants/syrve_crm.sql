@@ -1,4 +1,4 @@
--- The CRM: writes what it wants, without the times that triggers keep, and reads what came of it.
+-- The CRM: writes what it wants, without the times that triggers keep, and reads the outcome.
 grant usage on schema crm to syrve_crm;
 grant select, delete on crm.customer to syrve_crm;
 grant

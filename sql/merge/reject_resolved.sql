@@ -1,4 +1,4 @@
--- Closes the open rejects of identities that have now been taken in without that problem.
+-- Closes the open rejects of identities that have now been imported without that problem.
 update sync.reject as known
 set resolved_at = now()
 from staging_lookup as looked

@@ -1,4 +1,4 @@
--- Closes the open rejects of one organization's records of a kind that have now been taken in without that problem: of the identities
+-- Closes the open rejects of one organization's records of a kind that have now been imported without that problem: of the identities
 -- given, or of all where none are given because the whole listing was read.
 update sync.reject as known
 set resolved_at = now()

@@ -5,7 +5,7 @@ create schema syrve;
 comment on schema syrve is 'Mirror of what Syrve knows: one row a thing, as last seen. Written by the DAGs only.';
 
 create schema sync;
-comment on schema sync is 'How the mirror is kept: the roster of identities to look up, runs, and records that could not be taken in.';
+comment on schema sync is 'How the mirror is kept: the roster of identities to look up, runs, and records that could not be imported.';
 
 create schema crm;
 comment on schema crm is 'What the CRM wants Syrve to hold. Written by the CRM.';

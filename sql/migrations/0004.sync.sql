@@ -93,7 +93,7 @@ comment on column sync.run.found is 'Look-ups that gave a customer, or records t
 comment on column sync.run.not_found is 'Look-ups under which nothing is known.';
 comment on column sync.run.changed is 'Records written because something differed.';
 comment on column sync.run.unchanged is 'Records that cost no row version.';
-comment on column sync.run.rejected is 'Records that could not be taken in; see sync.reject.';
+comment on column sync.run.rejected is 'Records that could not be imported; see sync.reject.';
 comment on column sync.run.failed is 'Look-ups that got no usable answer in time; they are due again.';
 comment on column sync.run.cleaned is 'Fields that were put right on the way in.';
 comment on column sync.run.calls is 'Requests sent to Syrve, repeats included.';
@@ -121,7 +121,7 @@ create table sync.reject (
 );
 create unique index reject_open on sync.reject (entity, organization_id, identity, stage, reason) nulls not distinct
 where resolved_at is null;
-comment on table sync.reject is 'What could not be taken in, whole records or single fields; open until resolved_at is set. Holds personal data.';
+comment on table sync.reject is 'What could not be imported, whole records or single fields; open until resolved_at is set. Holds personal data.';
 comment on column sync.reject.reject_id is 'Number of the reject.';
 comment on column sync.reject.run_id is 'Run that met it last.';
 comment on column sync.reject.entity is
@@ -129,13 +129,13 @@ comment on column sync.reject.entity is
 comment on column sync.reject.organization_id is 'Organization concerned, where known.';
 comment on column sync.reject.identity is 'Key under which it was looked up or offered.';
 comment on column sync.reject.stage is
-'Where it was stopped: look_up (whole answer), field (one of a record that was taken in), import, read_back (a push that did not show), or a call.';
+'Where it was stopped: look_up (whole answer), field (one of a record that was imported), import, read_back (a push that did not show), or a call.';
 comment on column sync.reject.reason is 'What is wrong, by field and problem; holds no value.';
 comment on column sync.reject.payload is 'What was received, cut to a sensible size.';
 comment on column sync.reject.occurrences is 'How many times it has come like this.';
 comment on column sync.reject.first_seen_at is 'First time.';
 comment on column sync.reject.last_seen_at is 'Last time.';
-comment on column sync.reject.resolved_at is 'Set by itself when the same identity is taken in without this problem, or by a person.';
+comment on column sync.reject.resolved_at is 'Set by itself when the same identity is imported without this problem, or by a person.';
 
 create function sync.date_resolving() returns trigger
 language plpgsql

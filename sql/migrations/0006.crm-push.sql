@@ -122,7 +122,7 @@ create table crm.push_plan (
 create index push_plan_attempt on crm.push_plan (organization_id) where attempt is not null;
 create index push_plan_sent on crm.push_plan (organization_id, finished_at) where acknowledged <> '{}';
 create index push_plan_open on crm.push_plan (plan_id, organization_id, crm_id) where state = 'planned';
-comment on table crm.push_plan is 'The exact change of each customer that a plan sends, and what came of it. Holds personal data.';
+comment on table crm.push_plan is 'The exact change of each customer that a plan sends, and the outcome. Holds personal data.';
 comment on column crm.push_plan.plan_id is 'Number of the plan.';
 comment on column crm.push_plan.crm_id is 'The CRM''s number of the customer.';
 comment on column crm.push_plan.organization_id is 'Organization in which the customer is kept.';
@@ -218,7 +218,7 @@ create table crm.push_blocked (
     blocked_at timestamptz not null default now()
 );
 comment on table crm.push_blocked is
-'Rows that wait: they cannot be pushed as they are, or Syrve refused them the same way again and again. Delete a row to let it go again.';
+'Rows that wait: they cannot be pushed as they are, or Syrve refused them the same way repeatedly. Delete a row to release it.';
 comment on column crm.push_blocked.crm_id is 'The CRM''s number of the customer.';
 comment on column crm.push_blocked.organization_id is 'Organization in which the customer is kept.';
 comment on column crm.push_blocked.stage is 'plan: found unfit before any call. apply: refused by Syrve.';
@@ -457,7 +457,7 @@ comment on column crm.syrve_state.changed_at is 'When a field of the customer la
 comment on column crm.syrve_state.is_deleted is 'Whether Syrve has deleted the customer.';
 comment on column crm.syrve_state.fields is 'Values by field; a membership that is not there is none. A phone that is no number is as Syrve has it.';
 
--- Whoever lets a row go, by whatever way, lets it go at once and with no refusals counted.
+-- A row that is released, in any way, is tried immediately and with no refusals counted.
 create function crm.forget_refusals() returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -469,13 +469,13 @@ begin
     return null;
 end
 $$;
-comment on function crm.forget_refusals() is 'Forgets failures and refusals of rows that were let go, so that they are tried at once and like new ones.';
+comment on function crm.forget_refusals() is 'Forgets failures and refusals of rows that were released, so that they are tried immediately and like new ones.';
 
 create trigger forget_refusals after delete on crm.push_blocked
 referencing old table as released
 for each statement execute function crm.forget_refusals();
 
--- As the owner, because operations may let a row go, and hold no lock that a right to delete from the table would give them.
+-- As the owner, because operations may release a row, and hold no lock that a right to delete from the table would give them.
 create function crm.retry_row(wanted bigint) returns boolean
 language plpgsql
 security definer
@@ -488,7 +488,7 @@ begin
 end
 $$;
 comment on function crm.retry_row(bigint) is
-'Lets a row of crm.push_blocked go: it is tried with the next push, its refusals counted from nought. Returns whether it was there.';
+'Releases a row of crm.push_blocked: it is tried with the next push, its refusals counted from zero. Returns whether it was there.';
 
 -- As the owner, because attempts are append-only for the DAGs: what is old goes by this function, within its bounds, and by nothing else.
 create function crm.prune_push(plan_days integer, attempt_days integer, batch_rows integer default 10000)

@@ -88,7 +88,7 @@ create index operation_charge on wallet.operation (organization_id, requested_at
 where kind = 'chargeoff' and source <> 'transactions';
 create index operation_recorded_at on wallet.operation using brin (recorded_at);
 comment on table wallet.operation is
-'Every intended money movement, ours (committed before the call) and others'' (imported); append-only. What came of it is in operation_event.';
+'Every intended money movement, ours (committed before the call) and others'' (imported); append-only. The outcome is in operation_event.';
 comment on column wallet.operation.operation_id is
 'Id made by us. Under the dialect cloud it is the hold''s id at Syrve too; an imported hold has Syrve''s id here.';
 comment on column wallet.operation.kind is 'hold, cancel_hold, topup or chargeoff.';
@@ -128,7 +128,7 @@ create index operation_event_sent_at on wallet.operation_event (occurred_at) whe
 create index operation_event_settled_at on wallet.operation_event (occurred_at) where state = 'confirmed' and sequence > 3;
 create index operation_event_recorded_at on wallet.operation_event using brin (recorded_at);
 comment on table wallet.operation_event is
-'What happened to each operation, in order; append-only. planned: written down. sent: about to be called, once. confirmed: the money moved. '
+'What happened to each operation, in order; append-only. planned: recorded. sent: about to be called, once. confirmed: the money moved. '
 'rejected: it did not and will not. unknown: nobody knows yet. What others did begins with what they told of it, and is never sent by us.';
 comment on column wallet.operation_event.operation_id is 'Operation concerned.';
 comment on column wallet.operation_event.sequence is 'Counts from 1 without gaps.';

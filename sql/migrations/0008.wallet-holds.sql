@@ -418,7 +418,7 @@ begin
 end
 $$;
 comment on function wallet.follow_holds() is
-'Works out again the holds that new events concern, and keeps ends that do not agree with them; of several operations that are one hold at Syrve one keeps the row.';
+'Recomputes the holds that new events concern, and keeps ends that do not agree with them; of several operations that are one hold at Syrve one keeps the row.';
 
 -- As the owner, likewise.
 create function wallet.follow_unsettled() returns trigger

@@ -420,4 +420,4 @@ end;
 -- noqa: enable=AL03,AL08,RF01,RF03
 comment on function wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric) is
 'Open holds whose payment was charged all the same, as of a moment: by a charge that names the hold, or its order, or else one of the same sum '
-'on the same wallet within so many seconds. What the till paid with the held money is not among them: that hold is not open.';
+'on the same wallet within a number of seconds. What the till paid with the held money is not among them: that hold is not open.';

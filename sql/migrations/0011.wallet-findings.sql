@@ -23,7 +23,7 @@ create table wallet.finding (
 create index finding_open on wallet.finding (organization_id, severity, rule) where resolved_at is null;
 create index finding_hold on wallet.finding (hold_id) where hold_id is not null;
 create index finding_resolved on wallet.finding (organization_id, resolved_at) where resolved_at is not null;
-comment on table wallet.finding is 'What reconciliation found: one row a rule and subject, opened once, updated while it holds, closed when it no longer does.';
+comment on table wallet.finding is 'What reconciliation found: one row per rule and subject, opened once, updated while it holds, closed when it no longer does.';
 comment on column wallet.finding.finding_id is 'Id of the finding.';
 comment on column wallet.finding.rule is 'Rule that found it: a file of sql/findings.';
 comment on column wallet.finding.subject is 'What it is about, by the rule''s own key: a hold, an operation, an order or a wallet.';
@@ -76,10 +76,10 @@ create table wallet.finding_evaluation (
     run_id text,
     primary key (organization_id, as_of)
 );
-comment on table wallet.finding_evaluation is 'Moments as of which the findings of an organization were worked out.';
+comment on table wallet.finding_evaluation is 'Moments as of which the findings of an organization were evaluated.';
 comment on column wallet.finding_evaluation.organization_id is 'Organization concerned.';
 comment on column wallet.finding_evaluation.as_of is 'Moment as of which they hold.';
-comment on column wallet.finding_evaluation.thresholds is 'Thresholds by which they were worked out last.';
+comment on column wallet.finding_evaluation.thresholds is 'Thresholds by which they were evaluated last.';
 comment on column wallet.finding_evaluation.first_evaluated_at is 'When that was done first.';
 comment on column wallet.finding_evaluation.evaluated_at is 'When that was done last; a row recorded since then arrived late.';
 comment on column wallet.finding_evaluation.run_id is 'Airflow''s run that did it last.';

@@ -1,5 +1,5 @@
 -- depends: 0011.wallet-findings
--- Releases: what a person was shown, what they decided about each hold, and what came of it; append-only.
+-- Releases: what a person was shown, what they decided about each hold, and the outcome; append-only.
 
 create table wallet.release (
     release_id uuid primary key default gen_random_uuid(),

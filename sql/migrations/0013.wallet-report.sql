@@ -18,14 +18,14 @@ comment on table wallet.notification is
 'Messages about findings that a channel took; append-only. One that was sent by a run that died before it wrote this is not here, and is sent again.';
 comment on column wallet.notification.notification_id is 'Id of the message.';
 comment on column wallet.notification.channel is 'Airflow connection and the place in it, such as syrve_notifications/mailtos.';
-comment on column wallet.notification.as_of is 'Moment as of which the findings were worked out.';
+comment on column wallet.notification.as_of is 'Moment as of which the findings were evaluated.';
 comment on column wallet.notification.opened_count is 'Findings that opened since the channel was last told.';
 comment on column wallet.notification.raised_count is 'Findings whose severity rose since.';
 comment on column wallet.notification.amount_changed_count is 'Findings whose money at risk changed notably since, their severity not rising.';
 comment on column wallet.notification.closed_count is 'Findings that the channel knew as open and that closed since.';
 comment on column wallet.notification.passed_count is 'Findings that opened and closed again before the channel could be told.';
 comment on column wallet.notification.run_id is 'Airflow''s run that sent it.';
-comment on column wallet.notification.sent_at is 'When it was written down, right after the channel took it.';
+comment on column wallet.notification.sent_at is 'When it was recorded, right after the channel took it.';
 
 create table wallet.finding_told (
     channel text not null check (channel <> ''),

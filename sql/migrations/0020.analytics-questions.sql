@@ -299,7 +299,7 @@ comment on view analytics.wallet_movement is
 'Joins: organization (organization_id), customer (organization_id, customer_id), wallet_balance (organization_id, customer_id, wallet_id), '
 'order_balance (organization_id, order_id).';
 comment on column analytics.wallet_movement.movement_id is 'Id of the operation in the ledger, or of the transaction in the report.';
-comment on column analytics.wallet_movement.origin is 'ledger: written down by us or handed in by a till or site. report: only Syrve''s report shows it (dialect cloud).';
+comment on column analytics.wallet_movement.origin is 'ledger: recorded by us or handed in by a till or site. report: only Syrve''s report shows it (dialect cloud).';
 comment on column analytics.wallet_movement.kind is 'hold, cancel_hold, topup or chargeoff; other for what only the report shows.';
 comment on column analytics.wallet_movement.type_name is 'Syrve''s name of the type, of what only the report shows.';
 comment on column analytics.wallet_movement.amount is 'Money moved or set aside, above zero; null for a cancellation of which no more than the hold is known.';
@@ -508,7 +508,7 @@ comment on column analytics.coupon_series_usage.used_share is 'used_coupons over
 comment on column analytics.coupon_series_usage.last_used_at is 'When the latest of them was used.';
 comment on column analytics.coupon_series_usage.oldest_check_at is 'Age of the figures: the oldest look at one of the coupons.';
 
-comment on column analytics.run.rejected is 'Records that could not be taken in; reject_summary counts them by reason.';
+comment on column analytics.run.rejected is 'Records that could not be imported; reject_summary counts them by reason.';
 comment on column analytics.run.held_back is 'Look-ups whose answer was held back, since too many customers would have been gone at once; people decide about them.';
 
 -- Columns that say nothing yet say what they say in the table that they come from.

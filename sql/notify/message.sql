@@ -1,4 +1,4 @@
--- Writes down a message that a channel took.
+-- Records a message that a channel took.
 insert into wallet.notification (
     channel, as_of, opened_count, raised_count, amount_changed_count, closed_count, passed_count, run_id
 )

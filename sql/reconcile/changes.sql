@@ -1,4 +1,4 @@
--- Compares what the rules found with what was known as of the moment. Where a later moment was worked out already and stands on what is replaced
+-- Compares what the rules found with what was known as of the moment. Where a later moment was evaluated already and stands on what is replaced
 -- here, its state is kept as it was (restored_*).
 with concerned as (
     select
@@ -136,7 +136,7 @@ told as (
                 )
                 then ', by a row that arrived late'
             when %(thresholds_changed)s then ', by other thresholds'
-            else ', when worked out again'
+            else ', when evaluated again'
         end as occasion,
         exists (
             select

@@ -1,4 +1,4 @@
--- Counts again what was open as of a moment, and what opened and closed since the moment worked out before it.
+-- Counts again what was open as of a moment, and what opened and closed since the moment evaluated before it.
 with former as (
     select max(evaluation.as_of) as as_of
     from wallet.finding_evaluation as evaluation

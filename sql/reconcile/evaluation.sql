@@ -1,4 +1,4 @@
--- Notes that the findings of an organization are worked out as of a moment, and tells of the last time, and of the moments before and after.
+-- Notes that the findings of an organization are evaluated as of a moment, and tells of the last time, and of the moments before and after.
 with known as (
     select
         evaluation.evaluated_at,

@@ -1,4 +1,4 @@
--- Brings the findings up to date: those with new versions show the newest moment, whatever moment was worked out.
+-- Brings the findings up to date: those with new versions show the newest moment, whatever moment was evaluated.
 update wallet.finding as known
 set
     severity = latest.severity,

@@ -1,4 +1,4 @@
--- The holds of a question as they were shown, with what came of each so far.
+-- The holds of a question as they were shown, with the outcome of each so far.
 select
     release.release_id::text,
     release.place,

@@ -13,7 +13,7 @@ INFO_PATH = "/api/1/loyalty/iiko/customer/info"
 
 @dataclass
 class Reply:
-    """One answer; `is_endless` sends the body again and again, without announcing a length, until the client has had enough."""
+    """One answer; `is_endless` sends the body repeatedly, without announcing a length, until the client has had enough."""
 
     status: int = 200
     body: Any = field(default_factory=dict)

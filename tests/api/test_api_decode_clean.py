@@ -18,7 +18,7 @@ from syrve.api.dialects import DIALECTS, dialect_named
 from syrve.api.endpoints import CUSTOMER_INFO
 from syrve.api.fields import MAX_TEXT_LENGTH, BadField
 from syrve.api.models import Lookup
-from syrve.api.transport import Transport
+from syrve.api.transports.blocking import BlockingTransport
 from syrve_simulator.process import start_simulator
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -30,7 +30,7 @@ def answers_of(dialect: str, customers: int = 120) -> Iterator[dict[str, Any]]:
     """What the simulator answers about each customer of a population."""
     with start_simulator(customers=customers, organizations=1, seed=37, dialect=dialect) as simulator:
         organization_id = simulator.control.organizations()[0]["organization_id"]
-        transport = Transport(SyrveConfig(simulator.url, "demo-login", dialect=dialect), dialect_named(dialect))
+        transport = BlockingTransport(SyrveConfig(simulator.url, "demo-login", dialect=dialect), dialect_named(dialect))
         for each in simulator.control.customers(organization_id):
             lookup = Lookup(organization_id, "id", each["customer_id"])
             yield transport.call(CUSTOMER_INFO, dialect_named(dialect).body(CUSTOMER_INFO.operation, lookup))

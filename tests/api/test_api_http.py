@@ -82,8 +82,8 @@ def test_batch_without_a_token_asks_for_one_once(
 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("bulk_http", "transport"):
-        monkeypatch.setattr(f"syrve.api.{module}.MAX_ANSWER_BYTES", 200_000)
+    for module in ("concurrent", "blocking"):
+        monkeypatch.setattr(f"syrve.api.transports.{module}.MAX_ANSWER_BYTES", 200_000)
 
 
 @pytest.mark.usefixtures("small_limits")

@@ -1,4 +1,4 @@
-"""What applying a plan sends, what it refuses to send, and what it writes down."""
+"""What applying a plan sends, what it refuses to send, and what it records."""
 
 from datetime import date
 from uuid import UUID, uuid4

@@ -245,7 +245,7 @@ def test_plan_tells_counts_and_field_names_and_no_values(pushing: Pushing) -> No
     crm_id = pushing.set_desired_of(person, name="Секретное")
     pushing.execute("insert into crm.customer_card (crm_id, track) values (%s, 'TRACK77')", crm_id)
 
-    told = pushing.plan().told()
+    told = pushing.plan().summary()
 
     assert "1 updates, 1 membership changes" in told
     assert told.endswith("fields: card 1, name 1")

@@ -83,7 +83,7 @@ def test_row_of_a_deleted_customer_with_a_phone_ends_blocked(cloud_pushing: Push
     for _ in range(3):
         cloud_pushing.push()
         cloud_pushing.pull()
-    assert received(cloud_pushing, "customer_info") == 0, "it is not asked about again and again"
+    assert received(cloud_pushing, "customer_info") == 0, "it is not asked about repeatedly"
 
 
 def test_new_row_with_the_phone_of_a_deleted_customer_waits(cloud_pushing: Pushing) -> None:

@@ -1,4 +1,4 @@
-"""What is written down about a stack, and who may change it."""
+"""What is recorded about a stack, and who may change it."""
 
 import json
 import os

@@ -37,7 +37,7 @@ RUN_HERE = tuple(sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py")
 
 @dataclass
 class LiveAirflow:
-    """Runs DAGs through the scheduler and looks at what came of it."""
+    """Runs DAGs through the scheduler and looks at the outcome."""
 
     stack: Stack
     state: StackState

@@ -42,7 +42,7 @@ def backfill(airflow: Any, *window: str) -> None:
     states = "select state from dag_run where dag_id = %s and run_type = 'backfill'"
     wait_until(
         lambda: airflow.rows(states, names.RECONCILE_DAG, database=names.METADATA_DATABASE) == [("success",)] * 3,
-        "three days have been worked out",
+        "three days have been evaluated",
         timeout_seconds=100,
     )
 

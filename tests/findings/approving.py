@@ -1,6 +1,6 @@
 """A desk that plans, asks, approves, edits and sends in any order: what it sent, and what somebody had approved by then.
 
-What was shown and approved is written down here, by the lists and options themselves: the product's digests and tables are not asked.
+What was shown and approved is recorded here, by the lists and options themselves: the product's digests and tables are not asked.
 """
 
 from collections.abc import Callable, Iterator
@@ -49,8 +49,8 @@ class DeskPurse(Purse):
     step: Callable[[str], None]
 
     def money(self, **options: Any) -> Money:
-        client = SyrveClient(self.config, backoff=IMPATIENT, keeps_connection=False, sleep=lambda seconds: None)
-        self.server.reach(client._transport._session)
+        shared: dict[str, Any] = {"backoff": IMPATIENT, "keeps_connection": False, "session": self.server.session()}
+        client = SyrveClient(self.config, sleep=lambda seconds: None, **shared)
         self.opened.append(client)
         return Money(self.ledger, client, settings=AT_ONCE, step=options.get("step", lambda name: None))
 
@@ -343,6 +343,6 @@ class Releaser(Desk):
 
     def _cancel_by_another(self, transaction_id: str) -> None:
         assert self.desk is not None
-        with SyrveClient(self.desk.purse.config, backoff=IMPATIENT, keeps_connection=False) as client:
-            self.server.reach(client._transport._session)
+        config, session = self.desk.purse.config, self.server.session()
+        with SyrveClient(config, backoff=IMPATIENT, keeps_connection=False, session=session) as client:
             client.cancel_hold(self.server.organization_id, transaction_id)

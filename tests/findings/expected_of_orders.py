@@ -96,7 +96,7 @@ def released_payment_unreported(history: History, limits: Limits, moment: dateti
 
 
 def balance_of(history: History, order_id: str, moment: datetime) -> OrderBalance | None:
-    """Add an order up; None where no money has to do with it."""
+    """Add an order up; None if no money has to do with it."""
     holds = [each for each in history.holds if each.order_id == order_id and each.was_made(moment)]
     charges = [each for each in history.charges if _is_of(each, order_id) and each.sent_at <= moment]
     refunds = [each for each in history.refunds if each.order_id == order_id and each.sent_at <= moment]

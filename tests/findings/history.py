@@ -1,4 +1,4 @@
-"""What happened in one organization, apart from our ledger: calls with what came of them, orders, and what nobody told of."""
+"""What happened in one organization, apart from our ledger: calls with the outcomes, orders, and what nobody told of."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +21,7 @@ class Cancel:
 
 @dataclass(slots=True)
 class Hold:
-    """A call that was to set money aside, with how it went on; `hold_id` is None where the call never reached the simulator."""
+    """A call that was to set money aside, with how it went on; `hold_id` is None if the call never reached the simulator."""
 
     hold_id: str | None
     customer_id: str
@@ -160,7 +160,7 @@ class History:
 
 
 class Flag(NamedTuple):
-    """One finding: `about` is the hold's id or the charge's key, None where only the wallet is known."""
+    """One finding: `about` is the hold's id or the charge's key, None if only the wallet is known."""
 
     rule: str
     customer_id: str

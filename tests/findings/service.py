@@ -151,7 +151,7 @@ class Service:
         return Order(order_id, purse, self._world.amount(), told)
 
     def hold(self, order: Order) -> Hold | None:
-        """Set the sum aside and tell of it; None where the service ends up without the hold's id."""
+        """Set the sum aside and tell of it; None if the service ends up without the hold's id."""
         world = self._world
         chosen = str(UUID(int=world.rng.getrandbits(128), version=4)) if world.dialect == "cloud" else None
         body = {"sum": float(order.amount), "comment": f"Order {order.order_id}", "transactionId": chosen}
@@ -242,7 +242,7 @@ class Service:
     def _tell(
         self, record: str, answer: Answer, sent_at: datetime, fields: dict[str, Any]
     ) -> tuple[datetime | None, datetime | None]:
-        """Tell of a call as far as its caller knows: when it was sent, and what came of it; returns when it was granted or refused."""
+        """Tell of a call as far as its caller knows: when it was sent, and the outcome; returns when it was granted or refused."""
         world = self._world
         begins = world.rng.random() < 0.4
         if begins:

@@ -29,7 +29,7 @@ DAY_SECONDS = 86400.0
 MOMENTS = [
     BEGIN + timedelta(days=days, hours=hours) for days, hours in ((12, 9), (27, 18), (41, 0), (DAYS, 0), (90, 0))
 ]
-"""As of when findings are worked out: whole hours, while things happen at minutes from which no threshold leads to one."""
+"""As of when findings are evaluated: whole hours, while things happen at minutes from which no threshold leads to one."""
 _MINUTES = (7, 22, 37, 52)
 PLENTY = Decimal("100000.00")
 

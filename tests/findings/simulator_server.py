@@ -54,6 +54,12 @@ class SimulatorServer:
         self.looks: list[Look] = []
         self.customers = iter(self.control.customers_page(self.organization_id, limit=5000))
 
+    def session(self) -> requests.Session:
+        """A session that reaches this simulator."""
+        session = requests.Session()
+        self.reach(session)
+        return session
+
     def simulation(self, seed: int, rng: Random, time: VirtualTime, warehouse: Warehouse) -> Simulation:
         world = World(
             seed,
@@ -104,7 +110,7 @@ def servers_over_http(first: int) -> Iterator[list[SimulatorServer]]:
 def end_simulations(
     simulations: Sequence[Simulation], servers: Sequence[SimulatorServer], warehouse: Warehouse
 ) -> None:
-    """Finish the histories by the simulators' books, and write down what was seen of balances."""
+    """Finish the histories by the simulators' books, and record what was seen of balances."""
     books = {server.organization_id: read_book(server.control, server.organization_id) for server in servers}
     for server in servers:
         keep_looks(warehouse, server.organization_id, server.looks)
@@ -124,9 +130,10 @@ def import_records(simulations: Sequence[Simulation], part: str, warehouse: Ware
 def read_report(server: SimulatorServer, time: VirtualTime, warehouse: Warehouse) -> None:
     """Read Syrve's transactions report, and look for evidence of what is unknown, as of the last day."""
     config = SyrveConfig(server.url, "demo-login", dialect=server.dialect)
-    session = requests.Session()
-    server.reach(session)
-    with time.beginning_at(MOMENTS[-1]), SyrveClient(config, keeps_connection=False, session=session) as client:
+    with (
+        time.beginning_at(MOMENTS[-1]),
+        SyrveClient(config, keeps_connection=False, session=server.session()) as client,
+    ):
         time.show_database()
         report = TransactionsImport(warehouse, client, key=TaskKey("report", "import"))
         report.run([server.organization_id], customers=_CUSTOMERS)

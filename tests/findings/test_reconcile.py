@@ -1,4 +1,4 @@
-"""Findings open once, change while they hold, close by themselves; days may be worked out in any order, and again."""
+"""Findings open once, change while they hold, close by themselves; days may be evaluated in any order, and again."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -117,7 +117,7 @@ def test_rows_that_arrive_late_change_a_day_and_a_version_says_so(book: Book) ->
 
     assert book.open_at(DAYS[1]) == {("order_failed_hold_open", other)}
     assert book.counts(DAYS[1])[("order_failed_hold_open", "high")][:2] == (1, Decimal("7.00"))
-    assert len(book.open_at(DAYS[0])) == len(book.open_at(DAYS[2])) == 2, "as they were found, until worked out again"
+    assert len(book.open_at(DAYS[0])) == len(book.open_at(DAYS[2])) == 2, "as they were found, until evaluated again"
     assert ("closed: no longer so, by a row that arrived late",) in book.rows(
         "select reason from wallet.finding_version"
     )
@@ -292,7 +292,7 @@ def act(
             book.charge(at, amount, hold_id=hold, consumes=True)
 
 
-def told(book: Book) -> Any:
+def figures(book: Book) -> Any:
     """Everything that the days say, without ids."""
     counts = [book.counts(day) for day in DAYS]
     columns = "rule, subject, severity, amount_at_risk, evidence, first_seen_at, status"
@@ -339,10 +339,10 @@ def test_days_say_the_same_in_whatever_order_and_whenever_they_are_worked_out(
         while left and happened_at(left[0]) <= day:
             act(book, holds, lost, ended, left.pop(0))
         book.reconcile(day)
-    as_it_went = told(book)
+    as_it_went = figures(book)
 
     book.run(FORGET)
     for place in (*order, *again):
         book.reconcile(DAYS[place])
 
-    assert told(book) == as_it_went
+    assert figures(book) == as_it_went

@@ -1,4 +1,4 @@
-"""What is unknown is looked for before findings are worked out; who can't be asked holds up nobody."""
+"""What is unknown is looked for before findings are evaluated; who can't be asked holds up nobody."""
 
 from datetime import UTC, datetime, timedelta
 

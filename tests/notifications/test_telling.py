@@ -16,7 +16,7 @@ from fixtures.waiting import wait_until
 from fixtures.wallets import in_another_process
 from syrve.notifications.channels import Channel
 from syrve.notifications.errors import ChannelFailed
-from syrve.notifications.tell import Occasion, Told, newest_moment, tell
+from syrve.notifications.tell import Notified, Occasion, newest_moment, tell
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseError
 
@@ -31,15 +31,15 @@ class Telling:
         self.book = book
         self.channels = channels
 
-    def tell(self, as_of: datetime | None = None, **options: Any) -> Told:
+    def tell(self, as_of: datetime | None = None, **options: Any) -> Notified:
         moment = as_of or newest_moment(self.book.warehouse) or START
         return tell(self.book.warehouse, self.channels, Occasion(moment, "run", LINK, **options))
 
-    def at(self, hours: float, *organizations: str) -> Told:
+    def at(self, hours: float, *organizations: str) -> Notified:
         self.book.reconcile(after(hours=hours), *organizations)
         return self.tell(after(hours=hours))
 
-    def told(self) -> list[tuple[Any, ...]]:
+    def reported(self) -> list[tuple[Any, ...]]:
         counts = "opened_count, raised_count, amount_changed_count, closed_count, passed_count"
         return self.book.rows(f"select {counts} from wallet.notification where channel = %s order by sent_at", NAME)
 
@@ -87,7 +87,7 @@ def test_finding_is_told_when_it_opens_and_when_it_closes_and_not_in_between(
     )
     assert (first["type"], second["type"]) == ("warning", "success")
     assert "- stale_hold (medium): 1 closed, 12.50; now none open\n\nNothing is open now." in second["message"]
-    assert telling.told() == [(1, 0, 0, 0, 0), (0, 0, 0, 1, 0)]
+    assert telling.reported() == [(1, 0, 0, 0, 0), (0, 0, 0, 1, 0)]
 
 
 def test_message_groups_by_organization_and_rule(book: Book, telling: Telling, webhook: Webhook) -> None:
@@ -223,7 +223,7 @@ def test_two_runs_at_once_speak_once(book: Book, telling: Telling, webhook: Webh
         run.join()
 
     assert len(webhook.taken) == 1
-    assert telling.told() == [(1, 0, 0, 0, 0)]
+    assert telling.reported() == [(1, 0, 0, 0, 0)]
 
 
 class DyingChannel(Channel):
@@ -245,7 +245,7 @@ def test_run_that_dies_between_sending_and_writing_is_told_once_more_and_no_more
     status = in_another_process(lambda: tell(book.warehouse, dying, Occasion(after(hours=4), "run")))
 
     assert status == -signal.SIGKILL
-    assert telling.told() == []
+    assert telling.reported() == []
     assert telling.tell().sent == {NAME: {"opened": 1}}
     assert telling.tell().nothing_new == [NAME]
     assert len(webhook.taken) == 2

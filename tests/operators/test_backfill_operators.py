@@ -16,7 +16,7 @@ from syrve.customers.backfill import BackfillProgress
 from syrve.customers.settings import OUTAGE_BATCH_SIZE, backfill_settings, pull_settings
 from syrve.operators.backfill import SyrveFinishBackfillOperator, SyrvePlanBackfillOperator
 from syrve.operators.customers import SyrvePullCustomersOperator
-from syrve.operators.progress import backfill_told, rate_told
+from syrve.operators.progress import format_backfill, format_rate
 from syrve.sources.errors import UnusableSource
 
 CANARY = "+79757776655"
@@ -218,8 +218,8 @@ def test_batches_of_a_backfill_stay_small_and_large_enough_to_tell_an_outage() -
 def test_progress_is_told_as_a_rate_and_an_estimate() -> None:
     progress = BackfillProgress(7, requested=5_000, looked_up=1_250, changed=12, not_found=0, rejected=0, failed=3)
 
-    assert backfill_told(progress) == "backfill 7: 1,250 of 5,000 looked up (25%), changed 12, failed 3"
-    told = rate_told(600, timedelta(minutes=2).total_seconds(), 3_750)
+    assert format_backfill(progress) == "backfill 7: 1,250 of 5,000 looked up (25%), changed 12, failed 3"
+    told = format_rate(600, timedelta(minutes=2).total_seconds(), 3_750)
     assert told == "300 look-ups a minute, about 0:12:30 left for 3,750 more"
-    assert rate_told(600, 120, 0) == "300 look-ups a minute"
-    assert rate_told(0, 0, 10) == "just begun"
+    assert format_rate(600, 120, 0) == "300 look-ups a minute"
+    assert format_rate(0, 0, 10) == "just begun"

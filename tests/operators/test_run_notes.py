@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from fixtures.airflow import SetConnection, postgres_fields, task_context
 from syrve.operators.run_words import leave_run_words
-from syrve.reports.run_words import RUN_WORDS_KEY, as_sentence, counts_told, failure_told, result_told
+from syrve.reports.run_words import RUN_WORDS_KEY, as_sentence, format_failure, format_result, format_run_counts
 from syrve.ui.run_notes import on_dag_run_failed, on_dag_run_success
 
 RUN_ID = "scheduled__2026-11-28T10:17:00+00:00"
@@ -52,7 +52,7 @@ def test_words_of_a_run_add_its_tasks_up() -> None:
     leave_run_words(leaving, {"requested": 7})
 
     told = "2,052 looked up, 1 changed, 12 not found, 3 rejected"
-    assert leaving["ti"].pushed == {RUN_WORDS_KEY: {"told": told, "rejected": 3}}
+    assert leaving["ti"].pushed == {RUN_WORDS_KEY: {"text": told, "rejected": 3}}
 
 
 @pytest.mark.usefixtures("counted")
@@ -61,7 +61,7 @@ def test_run_without_counts_is_told_by_its_result() -> None:
 
     leave_run_words(leaving, {"released": 2, "kept": 0, "comment": "+79750000001", "is_done": True})
 
-    assert leaving["ti"].pushed[RUN_WORDS_KEY] == {"told": "2 released", "rejected": 0}
+    assert leaving["ti"].pushed[RUN_WORDS_KEY] == {"text": "2 released", "rejected": 0}
 
 
 @pytest.mark.usefixtures("counted")
@@ -87,16 +87,16 @@ def test_task_goes_on_without_a_warehouse(set_connection: SetConnection, caplog:
 def test_each_dag_has_its_own_words() -> None:
     counts = {"requested": 20, "changed": 17, "not_found": 0, "rejected": 3, "failed": 0, "held_back": 0}
 
-    assert counts_told("syrve_roster_import", counts) == "20 read, 17 added or changed, 3 rejected"
-    assert counts_told("syrve_crm_push", counts) == "20 sent, 17 acknowledged, 3 refused"
-    assert as_sentence(counts_told("syrve_customers", None), "Nothing.") == "Nothing."
-    assert result_told(json.loads('["a", 1]')) == ""
+    assert format_run_counts("syrve_roster_import", counts) == "20 read, 17 added or changed, 3 rejected"
+    assert format_run_counts("syrve_crm_push", counts) == "20 sent, 17 acknowledged, 3 refused"
+    assert as_sentence(format_run_counts("syrve_customers", None), "Nothing.") == "Nothing."
+    assert format_result(json.loads('["a", 1]')) == ""
 
 
 def test_failure_names_three_tasks_and_counts_the_rest() -> None:
-    assert failure_told({"pull": 2}, "5 looked up") == "Failed at pull (2 tasks), see the log; 5 looked up."
-    assert failure_told(dict.fromkeys("abcde", 1), "") == "Failed at a, b, c and 2 more, see the log."
-    assert failure_told({}, "") == "Failed."
+    assert format_failure({"pull": 2}, "5 looked up") == "Failed at pull (2 tasks), see the log; 5 looked up."
+    assert format_failure(dict.fromkeys("abcde", 1), "") == "Failed at a, b, c and 2 more, see the log."
+    assert format_failure({}, "") == "Failed."
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def written(metadata: Session, run: DagRun) -> str | None:
 
 
 def test_end_of_a_run_writes_its_words_and_a_link(metadata: Session) -> None:
-    run = ended_run(metadata, words={"told": "2,052 looked up, 3 rejected", "rejected": 3})
+    run = ended_run(metadata, words={"text": "2,052 looked up, 3 rejected", "rejected": 3})
 
     on_dag_run_success(run, "success")
 
@@ -140,7 +140,7 @@ def test_end_of_a_run_writes_its_words_and_a_link(metadata: Session) -> None:
 
 
 def test_failed_run_says_where_and_what_it_had_done(metadata: Session) -> None:
-    run = ended_run(metadata, words={"told": "40 looked up", "rejected": 0})
+    run = ended_run(metadata, words={"text": "40 looked up", "rejected": 0})
     for map_index in (0, 1):
         row = {"task_id": "pull", "dag_id": run.dag_id, "run_id": RUN_ID, "map_index": map_index, "state": "failed"}
         metadata.execute(
@@ -163,7 +163,7 @@ def test_failed_run_says_where_and_what_it_had_done(metadata: Session) -> None:
     ],
 )
 def test_words_of_people_stay_and_words_of_ours_are_replaced(metadata: Session, note: str, kept: str) -> None:
-    run = ended_run(metadata, words={"told": "2 changed", "rejected": 0}, note=note)
+    run = ended_run(metadata, words={"text": "2 changed", "rejected": 0}, note=note)
 
     on_dag_run_success(run, "success")
 

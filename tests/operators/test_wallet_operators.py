@@ -1,4 +1,4 @@
-"""Wallet operators: through the ledger only, at most once a task instance, with errors that say whether a retry can help."""
+"""Wallet operators: through the ledger only, at most once per task instance, with errors that say whether a retry can help."""
 
 import json
 import logging
@@ -255,7 +255,7 @@ def approve(purse: Purse, plan: dict[str, Any]) -> None:
     subject = f"campaign {plan['campaign']}, version {plan['version']}"
     content = Content("topup", subject, plan["digest"], plan["to_credit"], Decimal(plan["to_credit_amount"]))
     book = ApprovalBook(purse.warehouse, RunOf("dag", "run-1", "asker"))
-    book.ask(content)  # the operator has written down that this run planned it
+    book.ask(content)  # the operator has recorded that this run planned it
     book.approve(content, User("7", "boss"), ApproverRules())
 
 

@@ -20,7 +20,7 @@ WRITERS = {
     "values ('late', 'roster', %(o)s, 'phone ' || %(p)s, 'import', 'late')",
     "signal": "insert into sync.signal (content_key, organization_id, kind, event_type, channel, customer_id, phone) "
     "values (sha256('late'), %(o)s, 'balance', 'balance', 'webhook', %(c)s, %(p)s)",
-    "wish": "insert into crm.customer (organization_id, phone, name) values (%(o)s, %(p)s, 'late')",
+    "desired state": "insert into crm.customer (organization_id, phone, name) values (%(o)s, %(p)s, 'late')",
     "campaign": "insert into wallet.campaign_row (campaign, version, row_key, organization_id, customer_id, wallet_id, amount) "
     "values ('late', 1, 'late', %(o)s, %(c)s, gen_random_uuid(), 1)",
     "transactions report": "insert into wallet.transaction (organization_id, transaction_id, customer_id, revision, created_at) "

@@ -125,7 +125,7 @@ def test_two_runs_at_once_cancel_once(cloud: Releasing) -> None:
 
     assert [wait_for(each) for each in processes] == [0, 0, 0]
     assert (set(cloud.purse.holds), cloud.cancels) == ({"cancelled"}, 3)
-    assert cloud.purse.value("select sum(changed) from sync.run where task = 'dag.release'") == 6, "once a question"
+    assert cloud.purse.value("select sum(changed) from sync.run where task = 'dag.release'") == 6, "once per question"
     assert cloud.purse.balance == FULL
 
 

@@ -23,9 +23,9 @@ from syrve.release.question import (
     RELEASE_NONE,
     ShownHold,
     body,
+    format_age,
     options,
     read_answer,
-    told_age,
 )
 from syrve.wallet.errors import WalletError
 from syrve.wallet.operations import OperationState
@@ -237,7 +237,7 @@ def test_question_names_every_hold_with_its_amount_age_rule_and_severity() -> No
     ],
 )
 def test_age_is_told_in_a_fitting_unit(age: timedelta, told: str) -> None:
-    assert told_age(age) == told
+    assert format_age(age) == told
 
 
 @given(data=st.data(), count=st.integers(1, 6))

@@ -213,7 +213,7 @@ def test_organization_that_was_not_worked_out_is_named_with_its_last_time(
     text = Page(page_of(report())).text
 
     assert (
-        f"1 of 2 organizations were not worked out as of this moment, and are shown as last known: {OTHER_ORGANIZATION}"
+        f"1 of 2 organizations were not evaluated as of this moment, and are shown as last known: {OTHER_ORGANIZATION}"
         in text
     )
 

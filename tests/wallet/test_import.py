@@ -22,7 +22,7 @@ HOLD = "5f4e0007-0000-4000-8000-000000000010"
 
 
 class Importing:
-    """Imports rows and looks at what came of it."""
+    """Imports rows and looks at the outcome."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self.warehouse = warehouse

@@ -109,14 +109,14 @@ def test_call_made_again_after_a_false_429_is_found(cloud_purse: Purse, applied:
     purse = cloud_purse
     answer: dict[str, Any] = {"fault": "status", "status": 429, "applied": applied, "count": 1}
     purse.simulator.control.set_faults([answer | {"operation": "wallet_topup"}])
-    wish = purse.operation("topup", "20.00")
+    topup = purse.operation("topup", "20.00")
     with pytest.raises(MoneyNotSent):
-        carry_out(purse.money(), wish)
-    assert carry_out(purse.money(), wish).state == "confirmed"
+        carry_out(purse.money(), topup)
+    assert carry_out(purse.money(), topup).state == "confirmed"
 
     assert look(purse).changed == int(applied)
 
-    first = purse.ledger.find(wish.source, f"{wish.key}:1")
+    first = purse.ledger.find(topup.source, f"{topup.key}:1")
     assert first is not None
     twice = [("critical", Decimal(20), f"operation:{first.operation_id}")]
     assert found(purse) == (twice if applied else [])

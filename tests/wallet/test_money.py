@@ -1,4 +1,4 @@
-"""No money call is sent twice for one operation, whatever happens to it; what came of it is in the ledger, or it says that nobody knows."""
+"""No money call is sent twice for one operation, whatever happens to it; the outcome is in the ledger, or it says that nobody knows."""
 
 import os
 import signal

@@ -32,7 +32,7 @@ def as_reported(purse: Purse, **other: Any) -> dict[str, Any]:
     return row | other
 
 
-def told(purse: Purse, kind: str, state: str, **fields: Any) -> None:
+def report(purse: Purse, kind: str, state: str, **fields: Any) -> None:
     """Import what a person saw in the back office of the row that repeats, under its transaction id."""
     row = {
         "record": kind,
@@ -61,7 +61,7 @@ def test_second_movement_under_one_marker_is_critical(cloud_purse: Purse, kind: 
     assert purse.value("select is_second_movement from wallet.repeated_transaction")
     query = "select count(marked_operation_id), count(*) from wallet.transaction where marked_part = 'movement'"
     assert purse.rows(query) == [(1, 2)]
-    told(purse, kind, "confirmed")
+    report(purse, kind, "confirmed")
     assert found(purse, 2.0) == [], "somebody looked, and imported the second movement"
 
 
@@ -80,7 +80,7 @@ def test_row_that_may_be_a_repeat_is_found_as_doubtful(cloud_purse: Purse, balan
 
     assert found(purse, 2.0) == [("high", Decimal(20), f"operation:{operation.operation_id}")]
     assert not purse.value("select is_second_movement from wallet.repeated_transaction")
-    told(purse, "chargeoff", "rejected")
+    report(purse, "chargeoff", "rejected")
     assert found(purse, 3.0) == [], "somebody looked: nothing moved a second time"
 
 

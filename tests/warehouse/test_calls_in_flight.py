@@ -14,6 +14,8 @@ from fixtures.waiting import wait_until
 from syrve.api.bulk import BulkLookup
 from syrve.api.client import SyrveClient
 from syrve.api.models import Lookup
+from syrve.api.transports.blocking import BlockingTransport
+from syrve.api.transports.concurrent import ConcurrentTransport
 from syrve.warehouse.budget import CallBudget
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseUnavailable
@@ -79,22 +81,20 @@ class Watch:
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    from syrve.api.transport import Transport
-
     found = Watch()
-    sends, sends_bulk = Transport._send, BulkLookup._send
-
-    def send(self: Transport, request: Any) -> Any:
-        with found.call():
-            return sends(self, request)
-
-    async def send_bulk(self: BulkLookup, request: Any) -> Any:
-        with found.call():
-            return await sends_bulk(self, request)
-
-    monkeypatch.setattr(Transport, "_send", send)
-    monkeypatch.setattr(BulkLookup, "_send", send_bulk)
+    for transport in (BlockingTransport, ConcurrentTransport):
+        _watch_sends(monkeypatch, transport, found)
     return found
+
+
+def _watch_sends(monkeypatch: pytest.MonkeyPatch, transport: Any, found: Watch) -> None:
+    sends = transport.send
+
+    async def send(self: Any, request: Any) -> Any:
+        with found.call():
+            return await sends(self, request)
+
+    monkeypatch.setattr(transport, "send", send)
 
 
 def test_no_more_calls_are_under_way_than_there_are_places(syncing: Syncing, watch: Watch) -> None:

@@ -125,17 +125,17 @@ def test_connections_speak_utc(lasting_warehouse: Warehouse) -> None:
 
 @pytest.mark.usefixtures("command_line")
 def test_command_line_tells_what_it_did(capsys: pytest.CaptureFixture[str]) -> None:
-    def told(*arguments: str) -> list[str]:
+    def output(*arguments: str) -> list[str]:
         assert main(arguments) == 0
         return capsys.readouterr().out.splitlines()
 
-    assert told("migrate") == [f"applied  {name}" for name in IDS]
-    assert told("migrate") == ["nothing to do: the warehouse is up to date"]
-    assert told("grants")[0] == "nothing to do: every right is as stated"
-    assert told("rollback", "--to", IDS[0]) == [f"taken back  {name}" for name in IDS[:0:-1]]
-    assert told("status") == [f"applied  {IDS[0]}", *(f"pending  {name}" for name in IDS[1:])]
-    assert told("rollback", "--all") == [f"taken back  {IDS[0]}"]
-    assert told("rollback", "--all") == ["nothing to take back"]
+    assert output("migrate") == [f"applied  {name}" for name in IDS]
+    assert output("migrate") == ["nothing to do: the warehouse is up to date"]
+    assert output("grants")[0] == "nothing to do: every right is as stated"
+    assert output("rollback", "--to", IDS[0]) == [f"taken back  {name}" for name in IDS[:0:-1]]
+    assert output("status") == [f"applied  {IDS[0]}", *(f"pending  {name}" for name in IDS[1:])]
+    assert output("rollback", "--all") == [f"taken back  {IDS[0]}"]
+    assert output("rollback", "--all") == ["nothing to take back"]
 
 
 @pytest.mark.usefixtures("command_line")

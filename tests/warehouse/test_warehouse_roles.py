@@ -230,7 +230,7 @@ def test_crm_learns_what_syrve_has_of_whom_it_names(pushing: Pushing, make_login
         )
     pushing.plan(is_dry_run=True)
 
-    with crm.transaction("read what came of it") as cursor:
+    with crm.transaction("read the outcome") as cursor:
         cursor.execute("select syrve_value from crm.conflict where field = 'surname'")
         assert "Known-At-Syrve" in str(cursor.fetchall())
 

@@ -1,4 +1,4 @@
-"""Counts add up, and what could not be taken in is kept, once, until it is resolved."""
+"""Counts add up, and what could not be imported is kept, once, until it is resolved."""
 
 import dataclasses
 from collections.abc import Iterator

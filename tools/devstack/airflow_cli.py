@@ -9,7 +9,7 @@ from devstack.stack import Stack
 
 
 def airflow(stack: Stack, arguments: str) -> int:
-    """Run `airflow <arguments>` and return its exit code; raises StackError where no stack is up."""
+    """Run `airflow <arguments>` and return its exit code; raises StackError if no stack is up."""
     try:
         words = shlex.split(arguments)
     except ValueError as error:

@@ -42,7 +42,7 @@ def warehouse_migration_command(paths: StackPaths, env: Mapping[str, str]) -> Co
 
 
 def simulator_command(paths: StackPaths, env: Mapping[str, str]) -> Command:
-    """Return the command of the simulator, on a port that it chooses and writes down."""
+    """Return the command of the simulator, on a port that it chooses and records."""
     options = {
         "--port-file": str(paths.simulator_port),
         "--dialect": "reference",

@@ -196,7 +196,7 @@ class _Demo:
         return change
 
     def _push_desired_states(self) -> None:
-        """Write desired states as a CRM would, push them, show what came of each, and check it against the simulated Syrve."""
+        """Write desired states as a CRM would, push them, show the outcome of each, and check it against the simulated Syrve."""
         desired_states = write_desired_states(self.warehouse)
         self.teller.say(
             f"in crm.customer, plain SQL writes {len(desired_states)} desired states: {', '.join(each.title for each in desired_states)}"

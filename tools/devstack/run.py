@@ -90,14 +90,14 @@ def _run_once(
 ) -> int:
     run = start_run(api, dag_id, conf)
     teller.say(f"{dag_id}: run {run.run_id}")
-    changes, told = TaskChanges(), set[str]()
+    changes, reported = TaskChanges(), set[str]()
 
     def show(tasks: list[TaskState]) -> None:
         for line in changes.since_last(tasks):
             teller.say(line)
         for task in tasks:
-            if task.state == ASKING and task.label not in told:
-                told.add(task.label)
+            if task.state == ASKING and task.label not in reported:
+                reported.add(task.label)
                 teller.say(
                     f"{task.label} waits for a person: {api.base_url}/dags/{dag_id}/runs/{run.run_id}/required_actions"
                 )

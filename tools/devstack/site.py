@@ -103,10 +103,10 @@ def read_findings(warehouse: Warehouse, payments: Iterable[Payment]) -> list[Fin
 
 def check_findings(found: Iterable[FindingRow], payments: Iterable[Payment], status: str) -> None:
     """Raise StackError unless each payment is flagged by its rule with its amount, in this status, and nothing else is."""
-    told = sorted((each.rule, each.amount_at_risk, each.status) for each in found)
+    found_rows = sorted((each.rule, each.amount_at_risk, each.status) for each in found)
     wanted = sorted((each.rule, AMOUNT, status) for each in payments)
-    if told != wanted:
-        raise StackError(f"Reconciliation said {told}, where {wanted} was to come")
+    if found_rows != wanted:
+        raise StackError(f"Reconciliation said {found_rows}, where {wanted} was to come")
 
 
 def check_holds(holds: Iterable[HoldRecord], payments: Iterable[Payment]) -> None:

@@ -33,7 +33,7 @@ class NotReleasable(Exception):
 def release(root: Path, output: Path, *, is_rehearsal: bool = False) -> dict[str, str]:
     """Build a release of the checkout's commit into `output`; returns the SHA-256 of each file by its name.
 
-    A rehearsal takes the changelog's section *Unreleased*. Raises `NotReleasable` where the working tree has changes, the versions or the
+    A rehearsal takes the changelog's section *Unreleased*. Raises `NotReleasable` if the working tree has changes, the versions or the
     changelog don't agree, or two builds differ.
     """
     if _git(root, "status", "--porcelain") and not is_rehearsal:
@@ -54,7 +54,7 @@ def release(root: Path, output: Path, *, is_rehearsal: bool = False) -> dict[str
 
 
 def released_version(source: Path) -> str:
-    """Return the version that both distributions of a source tree have; raises `NotReleasable` where they differ."""
+    """Return the version that both distributions of a source tree have; raises `NotReleasable` if they differ."""
     found = {name: VERSION.findall((source / name).read_text(encoding="utf-8")) for name in VERSION_FILES}
     versions: set[str] = {version for each in found.values() for version in each}
     if len(versions) != 1 or any(len(each) != 1 for each in found.values()):

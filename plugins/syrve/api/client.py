@@ -1,4 +1,4 @@
-"""The client for single calls: one typed method an operation, the same under both dialects."""
+"""The client for single calls: one typed method per operation, the same under both dialects."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from syrve.api.models import (
 )
 from syrve.api.permits import Permits
 from syrve.api.protocol import Backoff, CallStats
-from syrve.api.transport import Transport
+from syrve.api.transports.blocking import BlockingTransport
 
 T = TypeVar("T")
 PAGE_SIZE = 200
@@ -47,9 +47,9 @@ MAX_PAGES = 10_000
 class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
-    Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off where money is moved (see
-    `Transport`), which also calls `on_wait`; `session` brings adapters of one's own, and is closed with the client; `clock` and `sleep` are
-    there for tests. What the dialect does not offer raises `UnsupportedByDialect` before any call.
+    Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off if money is moved (see
+    `BlockingTransport`), which also calls `on_wait`; `session` brings adapters of one's own, and is closed with the client; `clock` and
+    `sleep` are there for tests. What the dialect does not offer raises `UnsupportedByDialect` before any call.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SyrveClient:
         self.config = config
         self._dialect = dialect_named(config.dialect)
         self._time_zone = ZoneInfo(config.time_zone)
-        self._transport = Transport(
+        self._transport = BlockingTransport(
             config,
             self._dialect,
             on_token=on_token,
@@ -173,7 +173,7 @@ class SyrveClient:
         comment: str | None = None,
         hold_id: str | None = None,
     ) -> str:
-        """Reserve money and return the hold's id; sent once, raises `OutcomeUnknown` where nobody knows what came of it.
+        """Reserve money and return the hold's id; sent once, raises `OutcomeUnknown` if the outcome is unknown.
 
         Only the live service takes a `hold_id` of the caller's choice.
         """
@@ -181,20 +181,20 @@ class SyrveClient:
         return self._ask(endpoints.WALLET_HOLD, decode_cloud.hold_id, *where, comment, hold_id)
 
     def cancel_hold(self, organization_id: str, hold_id: str) -> None:
-        """Cancel a hold; sent once, raises `OutcomeUnknown` where nobody knows what came of it."""
+        """Cancel a hold; sent once, raises `OutcomeUnknown` if the outcome is unknown."""
         self._ask(endpoints.WALLET_CANCEL_HOLD, _done, organization_id, hold_id)
 
     def topup(
         self, organization_id: str, customer_id: str, wallet_id: str, amount: Decimal, *, comment: str | None = None
     ) -> None:
-        """Add money to a wallet; sent once, raises `OutcomeUnknown` where nobody knows what came of it."""
+        """Add money to a wallet; sent once, raises `OutcomeUnknown` if the outcome is unknown."""
         where = (organization_id, customer_id, wallet_id, _positive(amount, "wallet_topup"))
         self._ask(endpoints.WALLET_TOPUP, _done, *where, comment)
 
     def chargeoff(
         self, organization_id: str, customer_id: str, wallet_id: str, amount: Decimal, *, comment: str | None = None
     ) -> None:
-        """Take money from a wallet; sent once, raises `OutcomeUnknown` where nobody knows what came of it."""
+        """Take money from a wallet; sent once, raises `OutcomeUnknown` if the outcome is unknown."""
         where = (organization_id, customer_id, wallet_id, _positive(amount, "wallet_chargeoff"))
         self._ask(endpoints.WALLET_CHARGEOFF, _done, *where, comment)
 

@@ -83,7 +83,7 @@ def organizations(answer: Any) -> list[Organization]:
 
 
 def customer(answer: Any, *, time_zone: tzinfo) -> Customer:
-    """Read one customer with wallets, cards and categories; raise `BadField` where the record cannot be trusted."""
+    """Read one customer with wallets, cards and categories; raise `BadField` if the record cannot be trusted."""
     return clean_customer(answer, time_zone) or tolerant_customer(answer, time_zone)
 
 

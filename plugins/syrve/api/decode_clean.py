@@ -90,7 +90,7 @@ _ID = attrgetter("id")
 
 
 def clean_customer(answer: Any, time_zone: tzinfo) -> Customer | None:
-    """Return the customer of a record that is exactly as it should be; None where the record has to be read tolerantly."""
+    """Return the customer of a record that is exactly as it should be; None if the record has to be read tolerantly."""
     try:
         return _customer(msgspec.convert(answer, _Record), answer, time_zone)
     except (msgspec.ValidationError, ValueError, OverflowError):
@@ -113,7 +113,7 @@ def absent_lists(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def last_order(record: Mapping[str, Any], time_zone: tzinfo) -> datetime | None:
-    """Return when a customer last ordered, which says how often to look; None where the record has no time for it."""
+    """Return when a customer last ordered, which says how often to look; None if the record has no time for it."""
     text = record.get("lastProcessedOrderDate")
     try:
         return _moment(text, time_zone) if isinstance(text, str) else None

@@ -72,7 +72,7 @@ class Effect(StrEnum):
 class SyrveError(SyrveProviderError):
     """A call to Syrve failed.
 
-    `operation` is a name of the endpoint table, `status` the HTTP status (None where there was no answer), `code` the service's own
+    `operation` is a name of the endpoint table, `status` the HTTP status (None if there was no answer), `code` the service's own
     error code, `correlation_id` what to quote to Syrve's support. `place` is where no answer came from: host and Airflow connection.
     """
 
@@ -99,9 +99,9 @@ class SyrveError(SyrveProviderError):
     def __str__(self) -> str:
         facts = [f"status {self.status}" if self.status is not None else "", f"code {self.code}" if self.code else ""]
         facts.append(f"correlation id {self.correlation_id}" if self.correlation_id else "")
-        told = ", ".join(fact for fact in facts if fact)
+        shown_facts = ", ".join(fact for fact in facts if fact)
         where = f"; at {self.place}: check the host, and that this machine may connect to it" if self.place else ""
-        return f"{self.operation}: {self.message}" + (f" ({told})" if told else "") + where
+        return f"{self.operation}: {self.message}" + (f" ({shown_facts})" if shown_facts else "") + where
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), dict(self.__dict__)))

@@ -27,7 +27,7 @@ _FALSE = frozenset({"false", "0", "no"})
 
 
 class BadField(SyrveProviderError, ValueError):
-    """A field without which the record cannot be taken in; the text names the path and the problem, never the value."""
+    """A field without which the record cannot be imported; the text names the path and the problem, never the value."""
 
 
 class FieldReader:
@@ -162,7 +162,7 @@ class FieldReader:
             return None
 
     def objects(self, name: str) -> list[Mapping[str, Any]]:
-        """Read a list of objects, or raise `BadField` where something else stands; missing or null is empty."""
+        """Read a list of objects, or raise `BadField` if something else stands; missing or null is empty."""
         value = self.record.get(name)
         if value is None:
             return []
@@ -192,13 +192,13 @@ def is_no_date(value: Any) -> bool:
 
 
 def utc_moment(text: str, time_zone: tzinfo) -> datetime:
-    """Read a time as UTC, a naive one in the time zone; raise ValueError or OverflowError where it is none."""
+    """Read a time as UTC, a naive one in the time zone; raise ValueError or OverflowError if it is none."""
     moment = datetime.fromisoformat(text.strip())
     return (moment if moment.tzinfo else moment.replace(tzinfo=time_zone)).astimezone(UTC)
 
 
 def calendar_day(text: str) -> date:
-    """Read the day of a date or of a date with a time; raise ValueError where it is none."""
+    """Read the day of a date or of a date with a time; raise ValueError if it is none."""
     return datetime.fromisoformat(text.strip()).date()
 
 

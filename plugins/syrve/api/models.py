@@ -21,7 +21,7 @@ LookupKind = Literal["phone", "id", "card", "card_number", "email"]
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """A field that was not as it should be, and was taken in all the same.
+    """A field that was not as it should be, and was imported all the same.
 
     `lossy` tells whether something that Syrve sent is missing from the record (an impossible date became null), in which case
     `value` keeps what came; otherwise it was only put right (a number given as text).
@@ -72,7 +72,7 @@ class Customer(msgspec.Struct, frozen=True, gc=False):
     """A customer as one organization knows it; `extra` holds every field that is not modelled here, by its name in the answer.
 
     `absent` names the lists (wallets, cards, categories) that the answer did not have, or had as null: they are not known to be empty.
-    `last_order_at` is the time of `lastProcessedOrderDate`, which `extra` holds as it was written; None where that is no time.
+    `last_order_at` is the time of `lastProcessedOrderDate`, which `extra` holds as it was written; None if that is no time.
     """
 
     customer_id: str

@@ -33,7 +33,7 @@ _NOTHING_MOVED = "nothing was carried out"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: which answers it is about, what they mean for the money, and the error to raise (None where the money moved)."""
+    """One row: which answers it is about, what they mean for the money, and the error to raise (None if the money moved)."""
 
     answers: str
     effect: Effect

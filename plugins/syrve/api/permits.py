@@ -6,6 +6,7 @@ The keeper (`syrve.warehouse.budget`) grants permits a few at a time; each permi
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import Protocol
 
@@ -47,34 +48,41 @@ class Permits(Protocol):
 
 
 class PermitLine:
-    """Permits of one family that are granted and not used yet."""
+    """Permits of one family that are granted and not used yet; threads may share it."""
 
     def __init__(self) -> None:
         self._moments: deque[float] = deque()
+        self._lock = threading.Lock()
 
     def __bool__(self) -> bool:
         return bool(self._moments)
 
     def next_moment(self, now: float) -> float | None:
-        """Take the next permit and return its moment (monotonic seconds), or None where a new grant is needed."""
-        while self._moments:
-            moment = self._moments.popleft()
-            if moment > now - STALE_AFTER_SECONDS:
-                return moment
+        """Take the next permit and return its moment (monotonic seconds), or None if a new grant is needed."""
+        with self._lock:
+            while self._moments:
+                moment = self._moments.popleft()
+                if moment > now - STALE_AFTER_SECONDS:
+                    return moment
         return None
 
     def take_due(self, now: float) -> bool:
         """Take the next permit if there is one whose moment has come."""
-        while self._moments and self._moments[0] <= now:
-            if self._moments.popleft() > now - STALE_AFTER_SECONDS:
-                return True
+        if not self._moments:
+            return False
+        with self._lock:
+            while self._moments and self._moments[0] <= now:
+                if self._moments.popleft() > now - STALE_AFTER_SECONDS:
+                    return True
         return False
 
     def add(self, grant: Grant, now: float) -> None:
         """Line up the permits of a grant that arrived at `now`."""
         first = now + grant.wait_seconds
-        self._moments.extend(first + index * grant.spacing_seconds for index in range(grant.count))
+        with self._lock:
+            self._moments.extend(first + index * grant.spacing_seconds for index in range(grant.count))
 
     def drop(self) -> None:
         """Forget all permits: Syrve has asked for a pause."""
-        self._moments.clear()
+        with self._lock:
+            self._moments.clear()

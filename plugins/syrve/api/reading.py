@@ -126,9 +126,9 @@ def _has_error_sign(body: Any) -> bool:
     return False
 
 
-def correlation_id(told: Any) -> str | None:
+def correlation_id(answer: Any) -> str | None:
     """Return the answer's correlation id where it is a uuid."""
-    value = told.get("correlationId") if isinstance(told, Mapping) else None
+    value = answer.get("correlationId") if isinstance(answer, Mapping) else None
     return value if isinstance(value, str) and _UUID.fullmatch(value) else None
 
 
@@ -141,7 +141,7 @@ def _status_code(value: Any) -> int | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Read `Retry-After` as seconds (a number or an HTTP date); None where it is absent or makes no sense."""
+    """Read `Retry-After` as seconds (a number or an HTTP date); None if it is absent or makes no sense."""
     text = headers.get("retry-after", "").strip()
     if not text:
         return None

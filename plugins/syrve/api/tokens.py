@@ -21,7 +21,7 @@ from syrve.api.errors import AuthenticationFailed, MalformedAnswer
 
 RENEWAL_MARGIN_SECONDS = 120.0
 MAX_TOKENS_REFUSED_UNUSED = 4
-"""So many tokens in a row with which no call was accepted are the end.
+"""After this many tokens in a row with which no call was accepted, the call fails.
 
 One that was accepted before has only grown old, or the newer token of another task displaced it."""
 RENEWAL_STEP_SECONDS = 0.25
@@ -105,7 +105,7 @@ class TokenKeeper:
 
 
 def _seconds_left(token: str) -> float | None:
-    """Read how long a JWT is still good from its `exp` claim, or None where it is no JWT."""
+    """Read how long a JWT is still good from its `exp` claim, or None if it is no JWT."""
     parts = token.split(".")
     if len(parts) != 3:
         return None

@@ -23,7 +23,7 @@ Kind = Literal["topup", "release", "crm_push", "erasure", "breaker"]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What would be sent: `digest` is that of its rows, `amount` in the wallets' currency and None where no money moves."""
+    """What would be sent: `digest` is that of its rows, `amount` in the wallets' currency and None if no money moves."""
 
     kind: Kind
     subject: str
@@ -66,7 +66,7 @@ class ApprovalBook:
         self._run = run
 
     def plan(self, content: Content) -> None:
-        """Write down that this run has planned a top-up, a release or the decision of a breaker: only about that it may ask."""
+        """Record that this run has planned a top-up, a release or the decision of a breaker: only about that it may ask."""
         with self._warehouse.transaction("keep what a run has planned") as cursor:
             cursor.execute(sql("approvals/plan.sql"), self._values(content))
 
@@ -106,7 +106,7 @@ class ApprovalBook:
         """Write an approval down, with both names; `amount` is what is approved of the content, all of it unless given.
 
         `also` runs in the same transaction: what it writes is there only together with the approval. An answer that was given before
-        stays. Raises `AnswerNotCounted`, which is written down too, and `LimitExceeded`.
+        stays. Raises `AnswerNotCounted`, which is recorded too, and `LimitExceeded`.
         """
         approved = content.amount if amount is None else amount
         with self._warehouse.transaction("record an approval") as cursor:
@@ -134,7 +134,7 @@ class ApprovalBook:
         reason: str | None = None,
         also: Callable[[Cursor], None] | None = None,
     ) -> Approval:
-        """Write down that a question was rejected, was not answered in time, or needs no person; an earlier answer stays."""
+        """Record that a question was rejected, was not answered in time, or needs no person; an earlier answer stays."""
         with self._warehouse.transaction(f"record that an approval is {state}") as cursor:
             known = self._read(cursor, content)
             if (
@@ -146,7 +146,7 @@ class ApprovalBook:
             return self._read(cursor, content)
 
     def require(self, cursor: Cursor, content: Content) -> Approval:
-        """Return the decision that lets the content be sent, in the caller's transaction; raise `NotApproved` where there is none."""
+        """Return the decision that lets the content be sent, in the caller's transaction; raise `NotApproved` if there is none."""
         approval = self._find(cursor, content)
         if approval is None or approval.state not in ("approved", "not_needed"):
             found = "nobody was asked about it" if approval is None else f"it is {approval.state}"
@@ -210,7 +210,7 @@ class ApprovalBook:
 
 
 def check_limits(cursor: Cursor, kind: Kind, amount: Decimal, limits: MoneyLimits) -> None:
-    """Raise `LimitExceeded` where an amount is above the limit of a run, or above what is left of the day's; one transaction at a time."""
+    """Raise `LimitExceeded` if an amount is above the limit of a run, or above what is left of the day's; one transaction at a time."""
     lock_until_end(cursor, f"approvals of {kind}")
     problem = limits.run_problem(amount) or limits.day_problem(amount, approved_lately(cursor, kind))
     if problem is not None:

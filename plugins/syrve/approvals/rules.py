@@ -51,7 +51,7 @@ class ApproverRules:
     allows_self: bool = False
 
     def problem(self, user: User, requested_by: str) -> str | None:
-        """Say why the approval of a user does not count; None where it does. A run without a person takes any approver."""
+        """Say why the approval of a user does not count; None if it does. A run without a person takes any approver."""
         if self.approvers and not any(user.is_listed_as(each) for each in self.approvers):
             return "the user is not in SYRVE_APPROVERS, which has names and ids as Airflow shows them"
         if requested_by and not self.allows_self and user.may_be(requested_by):

@@ -17,9 +17,9 @@ def explain(warehouse: Warehouse, identifier: UUID) -> Report:
     text = str(identifier)
     with reading(warehouse, "explain an id") as read:
         if found := read.rows("finding", finding_id=text):
-            return _told("finding", text, found[0], read.rows("finding_story", finding_id=text))
+            return _report("finding", text, found[0], read.rows("finding_story", finding_id=text))
         if events := read.rows("operation_story", operation_id=text):
-            return _told("operation", text, {}, events)
+            return _report("operation", text, {}, events)
         people = read.rows("customer", customer_id=text, phone=None, clear=False)
         if people:
             return _customers(read, text, people)
@@ -34,10 +34,10 @@ def _customers(read: Reading, text: str, people: list[Row]) -> Report:
         events += read.rows("customer_timeline", **where, most=MOST_OF_EACH)
     shown = ("organization_name", "is_deleted", "first_seen_at", "changed_at", "checked_at", "due_at")
     facts = {name: people[0][name] for name in shown}
-    return _told("customer", text, facts, events)
+    return _report("customer", text, facts, events)
 
 
-def _told(kind: str, text: str, facts: Row, events: list[Row]) -> Report:
+def _report(kind: str, text: str, facts: Row, events: list[Row]) -> Report:
     for event in events:
         event["what"] = str(event["what"]).replace("_", " ")
     lines = [{"fact": name.replace("_", " "), "value": value} for name, value in facts.items() if value is not None]

@@ -32,17 +32,17 @@ _OUTCOMES = (
 )
 
 
-def read_phone(source: TextIO, told: TextIO) -> str:
+def read_phone(source: TextIO, prompts: TextIO) -> str:
     """Read the phone from standard input, asking for it at a terminal: an argument would stay in the shell's history and process list."""
     if source.isatty():
-        print("Phone, with its country code: ", end="", file=told, flush=True)
+        print("Phone, with its country code: ", end="", file=prompts, flush=True)
     return source.readline().strip()
 
 
 def pull_phone(warehouse: Warehouse, organization_ids: list[str]) -> Report:
     """Ask for a phone and look it up in the organizations, all that the login sees unless some are named.
 
-    Raises `UnusableSource` where it is no phone, and `SyrveError` and `WarehouseError`.
+    Raises `UnusableSource` if it is no phone, and `SyrveError` and `WarehouseError`.
     """
     hook = SyrveHook()
     config = hook.config()
@@ -75,7 +75,7 @@ def pull_phone(warehouse: Warehouse, organization_ids: list[str]) -> Report:
                     note_without_loyalty(warehouse, organization_id, error, key=key)
     finally:
         finish_backfill(warehouse, key.run_id)
-    told = counts.as_dict()
-    rows = [{"figure": name, "count": told[figure]} for figure, name in _OUTCOMES]
+    by_figure = counts.as_dict()
+    rows = [{"figure": name, "count": by_figure[figure]} for figure, name in _OUTCOMES]
     table = Table("One phone, by organization", (("figure", ""), ("count", "")), rows)
-    return Report({"run_id": key.run_id, "counts": told}, [table], FINE if counts.found else ATTENTION)
+    return Report({"run_id": key.run_id, "counts": by_figure}, [table], FINE if counts.found else ATTENTION)

@@ -34,12 +34,14 @@ def status(warehouse: Warehouse) -> Report:
         unsettled = read.rows("waiting_unsettled", most=MOST_ROWS)
         fresh, runs = read.rows("freshness"), read.rows("runs")[:12]
     figures["unsettled"] = len(unsettled)
-    told = [{"figure": name, "now": figures[key]} for key, name in (*_FIGURES, ("unsettled", "money without outcome"))]
+    figure_rows = [
+        {"figure": name, "now": figures[key]} for key, name in (*_FIGURES, ("unsettled", "money without outcome"))
+    ]
     waits = any(figures[name] for name in (*_WAITING, "unsettled"))
     return Report(
         {"figures": figures, "freshness": fresh, "runs": runs},
         [
-            Table("Now", (("figure", ""), ("now", "")), told),
+            Table("Now", (("figure", ""), ("now", "")), figure_rows),
             Table(
                 "Freshness",
                 (

@@ -21,9 +21,9 @@ from syrve.warehouse.staging import prepare_staging
 
 NO_SERIES = "00000000-0000-0000-0000-000000000000"
 BATCH_SIZE = 50
-"""So many coupons are committed together."""
+"""How many coupons are committed together."""
 MAX_FAILURES_IN_A_ROW = 5
-"""So many coupons in a row without an answer are an outage, not a matter of single coupons."""
+"""This many coupons in a row without an answer are an outage, not a matter of single coupons."""
 FAILED_TOLERANCE_SHARE = 0.05
 _SERIES_COLUMNS = ("organization_id", "series_id", "name", "is_activated", "discount_type", "discount_value", "seen_at")
 _COUPON_COLUMNS = (

@@ -25,7 +25,7 @@ _BEST_FIRST: tuple[Verdict, ...] = ("valid", "used", "expired", "deleted", "unkn
 
 @dataclass(frozen=True, slots=True)
 class CouponJudgement:
-    """A verdict with its reason, and the coupon it is about (None where there is none)."""
+    """A verdict with its reason, and the coupon it is about (None if there is none)."""
 
     verdict: Verdict
     reason: str
@@ -52,7 +52,7 @@ def coupon_verdict(coupon: Coupon, now: datetime) -> Verdict:
 def validate_coupon(client: SyrveClient, organization_id: str, number: str, *, now: datetime) -> CouponJudgement:
     """Look a coupon up and judge it as of `now`; its last day is read in the time zone of the connection.
 
-    A number that several series have is judged by the coupon that can be used best. Raises a `SyrveError` where Syrve gives no answer:
+    A number that several series have is judged by the coupon that can be used best. Raises a `SyrveError` if Syrve gives no answer:
     an outage is no verdict.
     """
     judged = [(coupon_verdict(coupon, now), coupon) for coupon in client.coupons(organization_id, number)]

@@ -54,9 +54,9 @@ class PushApply:
         self._settings = settings or PushSettings()
 
     def run(self, scope: ApplyScope) -> Counts:
-        """Send what is open and return what came of it: `changed` are pushed, `found` linked, `unchanged` stale rows.
+        """Send what is open and return the outcome: `changed` are pushed, `found` linked, `unchanged` stale rows.
 
-        Raises `NotApproved` where the run has no approval of the plan, a `SyrveError` that concerns all rows (login, right, settings, an
+        Raises `NotApproved` if the run has no approval of the plan, a `SyrveError` that concerns all rows (login, right, settings, an
         organization without loyalty), `PushIncomplete` in an outage, and `WarehouseError`; what was acknowledged before stays, the rest of
         the plan is still open.
         """

@@ -24,7 +24,7 @@ class PushHeldBack(SyrveError):
 
 
 class PushIncomplete(Transient):
-    """So many calls in a row failed that it is an outage; what was acknowledged is kept, the rest of the plan is still open."""
+    """Enough calls in a row failed for an outage; what was acknowledged is kept, the rest of the plan is still open."""
 
 
 class NotYetKnown(Transient):

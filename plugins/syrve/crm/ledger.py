@@ -18,7 +18,7 @@ from syrve.warehouse.sql_files import sql
 
 @dataclass(frozen=True, slots=True)
 class PlannedRow:
-    """A row of the plan as it is taken up; `moved` says what has changed since it was planned, `unsure_*` belong to a lost creation.
+    """A row of the plan as it is claimed; `moved` says what has changed since it was planned, `unsure_*` belong to a lost creation.
 
     `link_phone` is the phone by which the mirror linked the row, if no look-up under it has confirmed that yet.
     """
@@ -97,14 +97,14 @@ class PushLedger:
         return int(count)
 
     def claim(self, batch_size: int) -> list[int]:
-        """Lease the next rows of the plan and return their crm_ids. Raises `NotApproved` where the run has no approval of it."""
+        """Lease the next rows of the plan and return their crm_ids. Raises `NotApproved` if the run has no approval of it."""
         with transaction(self._connection, "claim rows to push") as cursor:
             self._approval.require(cursor, self._content)
             cursor.execute(sql("crm/apply/claim.sql"), self._values | {"batch_limit": batch_size})
             return sorted(crm_id for (crm_id,) in cursor.fetchall())
 
     def begin(self, crm_id: int) -> PlannedRow | None:
-        """Take a row up; None where it is no longer ours or no longer open."""
+        """Claim a row; None if it is no longer ours or no longer open."""
         rows = self._execute("take a row up", "crm/apply/begin.sql", crm_id=crm_id)
         return PlannedRow(crm_id, *rows[0]) if rows else None
 
@@ -114,7 +114,7 @@ class PushLedger:
 
     def attempt(self, crm_id: int, attempt: Attempt, *, new_phone: str | None = None) -> None:
         """Note a call that is about to be made; `new_phone` is that of a creation."""
-        told = {
+        noted = {
             "step": attempt.step,
             "operation": attempt.operation,
             "fields": list(attempt.fields),
@@ -122,7 +122,7 @@ class PushLedger:
             "run_id": self._run_id,
         }
         self._execute(
-            "note an attempt", "crm/apply/attempt.sql", crm_id=crm_id, attempt=json_text(told), phone=new_phone
+            "note an attempt", "crm/apply/attempt.sql", crm_id=crm_id, attempt=json_text(noted), phone=new_phone
         )
 
     def record(self, crm_id: int, attempt: Attempt, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""Plans a push: works out, in the database, what each customer of the CRM needs, and writes it down without sending anything."""
+"""Plans a push: computes, in the database, what each customer of the CRM needs, and stores it without sending anything."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class PushPlan:
         """How many customers the plan sends."""
         return sum(self.customers.values())
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Say the plan in one line: counts and field names, no values."""
         fields = ", ".join(f"{name} {count:,}" for name, count in sorted(self.fields.items())) or "none"
         return (
@@ -177,7 +177,7 @@ class PushPlanner:
             cursor.execute(sql(f"crm/plan/{step}.sql"), values)
         held = tuple(HeldBack(*row) for row in cursor.fetchall())
         cursor.execute(sql("crm/plan/phones_turn.sql"))
-        cursor.execute("analyze staging_change")
+        cursor.execute("analyze staging_field_change")
         cursor.execute(sql("crm/plan/blocked.sql"), values)
         newly_refused = tuple(NewlyRefused(*row) for row in cursor.fetchall())
         for step in ("agree", "conflicts", "remote_changes", "rows", "settle", "summary"):

@@ -65,7 +65,7 @@ class Together:
 
 
 class RowSender:
-    """Sends rows one after another and counts what came of them; each thread has its own."""
+    """Sends rows one after another and counts the outcomes; each thread has its own."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class RowSender:
         self._ledger.finish(crm_id, "stale", reason=reason)
 
     def _recover(self, row: PlannedRow) -> PlannedRow:
-        """Move the agreement by acknowledgements that a task which died had written down and no more."""
+        """Move the agreement by acknowledgements that a task which died had recorded and no more."""
         sent = self._ledger.acknowledged_steps(row.crm_id)
         steps = {0: field_keys(row.changes)} | {each.step: [each.key] for each in membership_steps(row.changes)}
         owed = [step for step in sorted(sent) if set(steps[step]) - set(row.acknowledged)]
@@ -147,7 +147,7 @@ class RowSender:
     def _is_as_planned(self, row: PlannedRow, keys: list[str]) -> bool:
         """Look the customer up where the mirror is not enough: before the first write to one linked by phone, and before a yes is sent.
 
-        Return False once the row is linked to somebody else, whom the phone belongs to; raise `_MovedError` where the customer is not as
+        Return False once the row is linked to somebody else, whom the phone belongs to; raise `_MovedError` if the customer is not as
         planned.
         """
         widened = widened_consents(row.changes, keys)
@@ -192,7 +192,7 @@ class RowSender:
         return customer.customer_id
 
     def _require_phone(self, customer: Customer, phone: str) -> None:
-        """Raise `MalformedAnswer` where a look-up under a phone gives a customer with another: that does not say whose the phone is."""
+        """Raise `MalformedAnswer` if a look-up under a phone gives a customer with another: that does not say whose the phone is."""
         if to_e164(customer.phone or "", self._client.config.default_region) != phone:
             raise MalformedAnswer(
                 "the answer under a phone is about a customer with another phone: name the customer by id",
@@ -211,10 +211,10 @@ class RowSender:
             except NotFound:
                 return None
 
-        def told(customer: Customer | None) -> tuple[str, str | None]:
+        def outcome_of(customer: Customer | None) -> tuple[str, str | None]:
             return ("not_found", None) if customer is None else ("found", customer.customer_id)
 
-        return self._carry_out(row, attempt, call, told=told)
+        return self._carry_out(row, attempt, call, outcome_of=outcome_of)
 
     def _send_fields(self, row: PlannedRow, keys: list[str]) -> str:
         attempt = Attempt(0, "create_or_update", tuple(keys))
@@ -224,7 +224,7 @@ class RowSender:
             row,
             attempt,
             lambda: self._client.create_or_update(self._organization_id, change),
-            told=lambda answered: ("acknowledged", row.customer_id or answered),
+            outcome_of=lambda answered: ("acknowledged", row.customer_id or answered),
         )
         known = row.customer_id or customer_id
         self._ledger.acknowledge(row.crm_id, keys, known, is_new=row.customer_id is None)
@@ -249,7 +249,7 @@ class RowSender:
                 raise
             return customer_id
 
-        self._carry_out(row, attempt, call, told=lambda known: ("acknowledged", known))
+        self._carry_out(row, attempt, call, outcome_of=lambda known: ("acknowledged", known))
         self._ledger.acknowledge(row.crm_id, [membership.key], customer_id, is_new=just_created)
 
     def _change_membership(self, membership: MembershipStep, customer_id: str) -> None:
@@ -274,7 +274,7 @@ class RowSender:
         attempt: Attempt,
         call: Callable[[], T],
         *,
-        told: Callable[[T], tuple[str, str | None]],
+        outcome_of: Callable[[T], tuple[str, str | None]],
     ) -> T:
         """Make a call that has been noted, and write its outcome before anything else; a `SyrveError` goes on once it is written."""
         started = time.monotonic()
@@ -284,7 +284,7 @@ class RowSender:
             name = "refused" if isinstance(error, Rejected | MalformedAnswer | UnsupportedByDialect) else "failed"
             self._record(row, attempt, started, name, row.customer_id, error)
             raise
-        self._record(row, attempt, started, *told(value), None)
+        self._record(row, attempt, started, *outcome_of(value), None)
         return value
 
     def _record(

@@ -55,7 +55,7 @@ def check_held_back(plan: PushPlan) -> None:
 
 
 def check_refusals(warehouse: Warehouse, run_id: str, plan_id: int, *, max_refused_share: float) -> dict[str, int]:
-    """Return how many rows were sent and refused; raise `PushRefused` where more than that share of an organization's was refused."""
+    """Return how many rows were sent and refused; raise `PushRefused` if more than that share of an organization's was refused."""
     with warehouse.transaction("judge the push") as cursor:
         cursor.execute(sql("crm/verdict.sql"), {"plan_id": plan_id, "run_id": run_id})
         rows = cursor.fetchall()

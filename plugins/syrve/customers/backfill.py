@@ -117,7 +117,7 @@ class Backfill:
     def estimate(self) -> BackfillPlan:
         """Count what would be chosen, and leave not a row changed.
 
-        Raises `UnusableSource` where the frames cannot give identities, and `WarehouseError`.
+        Raises `UnusableSource` if the frames cannot give identities, and `WarehouseError`.
         """
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
@@ -131,7 +131,7 @@ class Backfill:
     def plan(self, *, shard_size: int, max_shards: int) -> BackfillPlan:
         """Choose, mark and divide; a run that is planned again is divided again, and chooses nothing that was answered since it began.
 
-        Raises `UnusableSource` where the frames cannot give identities, and `WarehouseError`; what was marked before stays.
+        Raises `UnusableSource` if the frames cannot give identities, and `WarehouseError`; what was marked before stays.
         """
         named = Named()
         with self._warehouse.connect() as connection:
@@ -221,14 +221,14 @@ class Backfill:
 def finish_backfill(warehouse: Warehouse, run_id: str) -> tuple[int, int] | None:
     """End the backfill of a run and hand what is left of it to the scheduled pull.
 
-    Returns its number and how many identities were handed over; None where the run has none, as after a dry run.
+    Returns its number and how many identities were handed over; None if the run has none, as after a dry run.
     """
     with warehouse.connect() as connection:
         return run_patiently(connection, "finish the backfill", partial(_finish, run_id))
 
 
 def read_progress(warehouse: Warehouse, run_id: str, task: str) -> BackfillProgress | None:
-    """Read how far the backfill of a run is; `task` is that of the pull, as in `sync.run`. None where the run has no backfill."""
+    """Read how far the backfill of a run is; `task` is that of the pull, as in `sync.run`. None if the run has no backfill."""
     with warehouse.transaction("read how far the backfill is") as cursor:
         cursor.execute(sql("backfill/progress.sql"), {"run_id": run_id, "task": task})
         row = cursor.fetchone()

@@ -61,7 +61,7 @@ class SignalEvidence:
     missed_expected: float = 0.0
 
     def later(self, new: SignalEvidence, days: float) -> SignalEvidence:
-        """Return this as it counts so many days later, with what is new."""
+        """Return this as it counts `days` later, with what is new."""
         kept = 0.5 ** (max(0.0, days) / SIGNAL_HALF_LIFE_DAYS)
         pairs = zip(astuple(self), astuple(new), strict=True)
         return SignalEvidence(*(kept * old + added for old, added in pairs))

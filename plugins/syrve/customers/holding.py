@@ -53,7 +53,7 @@ def _take_out(batch: Batch, held: set[tuple[str, str, str]]) -> None:
 def note_changed_fields(
     cursor: Cursor, batch: Batch, key: TaskKey, settings: BreakerSettings, changed: dict[str, int]
 ) -> None:
-    """Count the known customers that this batch changed, by field, and write down which field a run changes in too many of them.
+    """Count the known customers that this batch changed, by field, and record which field a run changes in too many of them.
 
     Such a change lands: Syrve is the source of it. Call it last, when the batch needs no more locks.
     """

@@ -6,7 +6,7 @@ from syrve.warehouse.database import Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
 SMALL = 200_000
-"""Up to so many identities are counted whenever asked; more at most every `EVERY_SECONDS`, since counting takes some seconds there."""
+"""Up to this many identities are counted at every request; more at most every `EVERY_SECONDS`, since counting takes some seconds there."""
 EVERY_SECONDS = 3_000.0
 
 

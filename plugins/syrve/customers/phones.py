@@ -87,7 +87,7 @@ def _is_e164(text: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def _numbering(first_digits: str) -> _Numbering | None:
-    """Return the numbering of the calling code that a number begins with; None where there is no such code."""
+    """Return the numbering of the calling code that a number begins with; None if there is no such code."""
     for length in (1, 2, 3):  # no calling code is the beginning of another
         calling_code = int(first_digits[:length])
         region = phonenumbers.region_code_for_country_code(calling_code)

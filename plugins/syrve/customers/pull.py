@@ -89,8 +89,8 @@ class CustomerPull:
     def run(self, scope: PullScope) -> Counts:
         """Pull until nothing of the scope is left and return what was done.
 
-        Raises a `SyrveError` that concerns all look-ups (login, right, outage, a pause that Syrve asked for), `PullIncomplete` where more
-        than the tolerated share got no answer, `CustomersHeldBack` where a breaker held answers back, `WarehouseError`. Whatever was
+        Raises a `SyrveError` that concerns all look-ups (login, right, outage, a pause that Syrve asked for), `PullIncomplete` if more
+        than the tolerated share got no answer, `CustomersHeldBack` if a breaker held answers back, `WarehouseError`. Whatever was
         committed before stays.
         """
         total = Counts()
@@ -194,15 +194,15 @@ class CustomerPull:
 
     def _refuse_held_back(self, total: Counts, organization_id: str) -> None:
         """Fail the run that held answers back; those that wait for a decision since an earlier run are only told in the log."""
-        told = (
+        held_back_text = (
             f"{total.held_back} of {total.requested} answers are held back for organization {organization_id}: Syrve says of more "
             "customers than is plausible that they are gone, or that their phones and cards are others' now. "
             f"Look at sync.breaker and sync.held_back, then {HOW_TO_DECIDE}"
         )
         if self._newly_held:
-            raise CustomersHeldBack(f"{told}. All other answers are committed", operation="customer_info")
+            raise CustomersHeldBack(f"{held_back_text}. All other answers are committed", operation="customer_info")
         if total.held_back:
-            log.warning("Still undecided: %s", told)
+            log.warning("Still undecided: %s", held_back_text)
 
     def _commit_calls(self, connection: Connection) -> None:
         """Count the calls of a batch that came to nothing, in a transaction of their own."""

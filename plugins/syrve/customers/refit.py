@@ -13,7 +13,7 @@ from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.sql_files import sql
 
 SAMPLE_IDENTITIES = 100_000
-"""A roster of up to twice as many is read as a whole, of a larger one about so many."""
+"""A roster of up to twice as many is read as a whole, of a larger one about this many."""
 LEAST_SHARE = 0.1
 """Share of its budget that a pull reckons with whatever else is going on."""
 CATCH_UP_DAYS, CATCH_UP_ROUNDS = 7.0, 0.5

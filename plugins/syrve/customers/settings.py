@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from syrve.warehouse.limits import BreakerSettings
 
 OUTAGE_BATCH_SIZE = 20
-"""A batch of at least so many look-ups of which none got an answer is an outage, not a matter of single customers."""
+"""A batch of at least this many look-ups of which none got an answer is an outage, not a matter of single customers."""
 BATCH_SIZE = 2_000
 BACKFILL_LEASE_SECONDS = 6 * 3600.0
 AHEAD_SECONDS = 3600.0

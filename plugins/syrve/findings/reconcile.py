@@ -1,6 +1,6 @@
-"""Works out the findings of organizations as of a moment, and writes down what changed.
+"""Evaluates the rules for organizations as of a moment, and stores the changes.
 
-What is found depends on what happened by then (`occurred_at`) and on the thresholds, not on when or in which order moments are worked out.
+What is found depends on what happened by then (`occurred_at`) and on the thresholds, not on when or in which order moments are evaluated.
 A past moment never disturbs what a later one established; `wallet.finding` always shows the newest.
 """
 
@@ -35,7 +35,7 @@ _LOCK_CLASS = "syrve.findings"
 
 @dataclass(slots=True)
 class Reconciliation:
-    """What came of it, by rule: findings that are open as of the moment, and those that opened, changed and closed; `seconds` in all."""
+    """The outcome, by rule: findings that are open as of the moment, and those that opened, changed and closed; `seconds` in all."""
 
     open: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
@@ -64,7 +64,7 @@ def reconcile(
     run_id: str,
     rules: Sequence[Rule] | None = None,
 ) -> Reconciliation:
-    """Work out the findings of each organization as of a moment, one transaction an organization; safe to repeat, and at once.
+    """Evaluate the rules for each organization as of a moment, one transaction per organization; safe to repeat, also concurrently.
 
     An organization that fails keeps what it had, and the others go on; then the first error is raised, with the others named. Raises
     `FindingsError` and `WarehouseError`.

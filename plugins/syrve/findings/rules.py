@@ -104,8 +104,8 @@ def _parted(name: str, text: str) -> tuple[Mapping[str, str], str]:
         if named:
             key = named[1]
             if key not in _KNOWN or key in head:
-                told = "twice" if key in head else f"and may have {', '.join(_KNOWN)} only"
-                raise MalformedRule(f"sql/findings/{name}.sql: its head has the line '-- {key}: ...' {told}")
+                problem = "twice" if key in head else f"and may have {', '.join(_KNOWN)} only"
+                raise MalformedRule(f"sql/findings/{name}.sql: its head has the line '-- {key}: ...' {problem}")
             head[key] = named[2].strip()
         elif key is not None and re.match(r"--\s{2,}\S", line):
             head[key] += " " + line.removeprefix("--").strip()

@@ -85,10 +85,10 @@ class Limits:
 
     def as_json(self) -> dict[str, Any]:
         """Return them as JSON can hold them."""
-        told: dict[str, Any] = {}
+        limits: dict[str, Any] = {}
         for name, value in self.values().items():
-            told[name] = format(value.normalize(), "f") if isinstance(value, Decimal) else value
-        return told | {"rules_off": sorted(self.rules_off)}
+            limits[name] = format(value.normalize(), "f") if isinstance(value, Decimal) else value
+        return limits | {"rules_off": sorted(self.rules_off)}
 
 
 LIMIT_NAMES: tuple[str, ...] = tuple(each.name for each in dataclasses.fields(Limits) if each.name != "rules_off")

@@ -55,7 +55,7 @@ class VariableMark:
         self.name = f"the Variable {key}"
 
     def read(self) -> object:
-        """Return the Variable, None where there is none."""
+        """Return the Variable, None if there is none."""
         from airflow.sdk import Variable
         from airflow.sdk.exceptions import AirflowRuntimeError
 
@@ -89,7 +89,7 @@ class FileMark:
         self.name = f"the file {path.name}"
 
     def read(self) -> object:
-        """Return the file's content, None where there is no file."""
+        """Return the file's content, None if there is no file."""
         from syrve.wallet.fence import PlaceUnreachable
 
         try:

@@ -24,16 +24,16 @@ class OutageLog:
     def __init__(self, place: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._place = place
         self._clock = clock
-        self._told_at: dict[type[SyrveError], float] = {}
+        self._reported_at: dict[type[SyrveError], float] = {}
         self._lock = threading.Lock()
 
     def __call__(self, error: SyrveError, wait_seconds: float) -> None:
         """Log it, unless the same was just told."""
         now = self._clock()
         with self._lock:
-            if now - self._told_at.get(type(error), -QUIET_SECONDS) < QUIET_SECONDS:
+            if now - self._reported_at.get(type(error), -QUIET_SECONDS) < QUIET_SECONDS:
                 return
-            self._told_at[type(error)] = now
+            self._reported_at[type(error)] = now
         what, advice = _worded(error, self._place)
         log.warning("%s. %s %s waits; the next try is in %.1f s", what, advice, error.operation, wait_seconds)
 

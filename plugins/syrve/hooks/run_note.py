@@ -78,7 +78,7 @@ class RunNote:
             self._due_at = self._clock() + self._again_after_seconds
             if not self._has_warned:
                 self._has_warned = True
-                log.warning("The run's note could not be written: %s; the work goes on", _told(error))
+                log.warning("The run's note could not be written: %s; the work goes on", _error_text(error))
 
     def _open(self) -> _Api | None:
         if self._api is None and not self._is_absent:
@@ -163,7 +163,7 @@ def _base_url(connection: Connection) -> str:
     return f"{host}:{connection.port}" if connection.port else host
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """Name what went wrong without the address or a body: `requests` quotes both."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     return f"{type(error).__name__}, HTTP {status}" if status else type(error).__name__

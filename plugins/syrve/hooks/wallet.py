@@ -49,7 +49,7 @@ class SyrveWalletHook(BaseHook):
     def money(self) -> Iterator[Money]:
         """Open what carries operations out, within the call budget and within the fence (`syrve.wallet.fence`).
 
-        Raises `LedgerFenced` where the ledger may be older than the world.
+        Raises `LedgerFenced` if the ledger may be older than the world.
         """
         from syrve.wallet.ledger import Ledger
         from syrve.wallet.money import Money

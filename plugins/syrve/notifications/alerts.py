@@ -75,13 +75,13 @@ def tell_of_alerts(
         with transaction(connection, "look for what people must know") as cursor:
             cursor.execute(sql("alert/refresh.sql"), asked)
             cursor.execute(sql("alert/untold.sql"))
-            untold = [Alert(*row) for row in cursor.fetchall()]
-        for each in untold:
+            unreported = [Alert(*row) for row in cursor.fetchall()]
+        for each in unreported:
             log.warning("%s: %s", "Well again" if each.ended_at else "Alert", _line(each))
-        if untold and send_to_all(channels, *worded(untold), about="the alerts"):
+        if unreported and send_to_all(channels, *worded(unreported), about="the alerts"):
             with transaction(connection, "note what people were told") as cursor:
-                cursor.execute(sql("alert/told.sql"), {"alert_ids": [each.alert_id for each in untold]})
-    return Counter("ended" if each.ended_at else "began" for each in untold)
+                cursor.execute(sql("alert/told.sql"), {"alert_ids": [each.alert_id for each in unreported]})
+    return Counter("ended" if each.ended_at else "began" for each in unreported)
 
 
 def worded(alerts: Sequence[Alert]) -> tuple[str, str, Kind]:

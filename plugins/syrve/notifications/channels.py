@@ -44,7 +44,7 @@ class Channel:
 
 
 def open_channels(conn_id: str = DEFAULT_CHANNELS_CONN_ID) -> list[Channel]:
-    """Return the channels of a connection, in its order; none where there is no such connection. Raises `UnusableChannel`."""
+    """Return the channels of a connection, in its order; none if there is no such connection. Raises `UnusableChannel`."""
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 

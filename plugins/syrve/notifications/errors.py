@@ -25,6 +25,6 @@ class UnusableChannel(NotificationError):
 
 
 class ChannelFailed(NotificationError):
-    """A channel did not take its message; nothing of it was written down as told."""
+    """A channel did not take its message; nothing of it was recorded as told."""
 
     retry_after_seconds: ClassVar[float | None] = 120.0

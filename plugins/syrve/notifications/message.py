@@ -37,14 +37,14 @@ class Change:
     rule: str
     severity: str
     amount: Decimal | None
-    told_amount: Decimal | None
+    reported_amount: Decimal | None
     is_open: bool
     kind: ChangeKind
 
 
 @dataclass(frozen=True, slots=True)
 class OpenGroup:
-    """What is open of a rule in an organization; `amount` is None where no finding has one.
+    """What is open of a rule in an organization; `amount` is None if no finding has one.
 
     `once` counts the money of a hold with several findings once over all groups.
     """
@@ -90,10 +90,10 @@ def word_message(
     still_open = {(group.organization_id, group.rule): group for group in groups}
     since = "the first message here: all that is open" if is_first else "what changed since the last message"
     lines = [f"Wallet findings as of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {since}."]
-    lines += _told_groups(ordered[:MOST_GROUPS], still_open)
+    lines += _group_lines(ordered[:MOST_GROUPS], still_open)
     rest = [change for _, group in ordered[MOST_GROUPS:] for change in group.changes]
     if rest:
-        lines += ["", f"And in {len(ordered) - MOST_GROUPS:,} more groups: {_told(rest)}."]
+        lines += ["", f"And in {len(ordered) - MOST_GROUPS:,} more groups: {_format_changes(rest)}."]
     count, at_risk = sum(group.findings for group in groups), sum((group.once for group in groups), Decimal(0))
     lines += ["", f"Open in all: {count:,}, {money(at_risk)} at risk." if count else "Nothing is open now."]
     if link:
@@ -101,25 +101,25 @@ def word_message(
     return Message(f"Syrve wallets: {_counted(changes)}", "\n".join(lines), _kind(changes))
 
 
-def _told_groups(
+def _group_lines(
     ordered: Sequence[tuple[tuple[str, str], _Group]], still_open: dict[tuple[str, str], OpenGroup]
 ) -> list[str]:
     lines: list[str] = []
     by_organization: defaultdict[str, list[str]] = defaultdict(list)
     for key, group in ordered:
         now = still_open.get(key)
-        line = f"- {id_only(key[1])} ({SEVERITIES[group.rank]}): {_told(group.changes)}"
+        line = f"- {id_only(key[1])} ({SEVERITIES[group.rank]}): {_format_changes(group.changes)}"
         if now is None:
             line += "; now none open"
         elif now.findings != sum(change.kind == "opened" for change in group.changes):
             line += f"; now {now.findings:,} open, {_known(now.amount)}"
         by_organization[key[0]].append(line)
-    for organization_id, told in by_organization.items():
-        lines += ["", f"Organization {organization_id}", *told]
+    for organization_id, group_lines in by_organization.items():
+        lines += ["", f"Organization {organization_id}", *group_lines]
     return lines
 
 
-def _told(changes: Sequence[Change]) -> str:
+def _format_changes(changes: Sequence[Change]) -> str:
     parts = []
     for kind, word in _WORDS.items():
         chosen = [change for change in changes if change.kind == kind]
@@ -131,7 +131,7 @@ def _told(changes: Sequence[Change]) -> str:
 def _amount(kind: ChangeKind, changes: Sequence[Change]) -> str:
     now = _known(_sum([change.amount for change in changes]))
     if kind == "amount_changed":
-        return f"{_known(_sum([change.told_amount for change in changes]))} before, {now} now"
+        return f"{_known(_sum([change.reported_amount for change in changes]))} before, {now} now"
     return now
 
 

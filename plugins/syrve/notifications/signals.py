@@ -8,7 +8,7 @@ from datetime import UTC
 
 from syrve.notifications.channels import Kind
 from syrve.notifications.sending import send_through
-from syrve.signals.flow import FlowChange, give_back, take_untold
+from syrve.signals.flow import FlowChange, give_back, take_unreported
 from syrve.warehouse.database import Warehouse
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ _WITHOUT = {"balance": "changes found by look-ups", "order": "order states read 
 
 def tell_of_signals(warehouse: Warehouse, *, conn_id: str) -> None:
     """Tell every channel of the changes that nobody was told of; what no channel took, the next run tells. Raises `WarehouseError`."""
-    changes = take_untold(warehouse)
+    changes = take_unreported(warehouse)
     if not changes:
         return
     for each in changes:

@@ -1,4 +1,4 @@
-"""Tells channels what changed since each was last told, and writes down what it took.
+"""Tells channels what changed since each was last told, and records what it took.
 
 What a channel was told is written right after it took the message. So a failed send loses nothing: the next run tells the same, and what
 came to it. A run that is killed between the two, or whose warehouse is gone just then, leaves the message to be sent once more.
@@ -53,7 +53,7 @@ class Occasion:
 
 
 @dataclass(slots=True)
-class Told:
+class Notified:
     """What became of it: findings by change for each channel that took a message, and channels that had nothing to be told."""
 
     sent: dict[str, Counter[str]] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Told:
 
 
 def newest_moment(warehouse: Warehouse, organization_ids: Sequence[str] | None = None) -> datetime | None:
-    """Return the newest moment as of which findings were worked out. Raises `WarehouseError`."""
+    """Return the newest moment as of which findings were evaluated. Raises `WarehouseError`."""
     asked = {"organization_ids": list(organization_ids) if organization_ids else None}
     with warehouse.transaction("look for the newest findings") as cursor:
         cursor.execute(sql("report/newest.sql"), asked)
@@ -69,31 +69,31 @@ def newest_moment(warehouse: Warehouse, organization_ids: Sequence[str] | None =
     return newest
 
 
-def tell(warehouse: Warehouse, channels: Sequence[Channel], occasion: Occasion) -> Told:
+def tell(warehouse: Warehouse, channels: Sequence[Channel], occasion: Occasion) -> Notified:
     """Tell every channel what it does not know yet; one that fails stands in no other's way.
 
     Raises `ChannelFailed` in the end if some did not take their message, and `WarehouseError`.
     """
-    told, failed = Told(), []
+    notified, failed = Notified(), []
     for channel in channels:
         with warehouse.connect() as connection, alone(connection, channel.name):
             changes = _tell(connection, channel, occasion)
         if changes is None:
             failed.append(channel.name)
         elif changes:
-            told.sent[channel.name] = Counter(change.kind for change in changes)
+            notified.sent[channel.name] = Counter(change.kind for change in changes)
         else:
-            told.nothing_new.append(channel.name)
+            notified.nothing_new.append(channel.name)
     if failed:
-        taken = f"; told: {', '.join(told.sent)}" if told.sent else ""
+        taken = f"; told: {', '.join(notified.sent)}" if notified.sent else ""
         raise ChannelFailed(
             f"not taken by {', '.join(failed)}{taken}. Nothing is lost: the next try tells the same; see apprise's warnings above"
         )
-    return told
+    return notified
 
 
 def _tell(connection: Connection, channel: Channel, occasion: Occasion) -> list[Change] | None:
-    """Tell one channel; returns what it was told, or None where it did not take it."""
+    """Tell one channel; returns what it was told, or None if it did not take it."""
     changes, groups, is_first = _read(connection, occasion.asked(channel.name))
     if not changes:
         log.info("%s: nothing new", channel.name)
@@ -130,7 +130,7 @@ def _write(connection: Connection, asked: dict[str, Any], changes: Sequence[Chan
         "amounts": [change.amount for change in changes],
         "changes": [change.kind for change in changes],
     }
-    with transaction(connection, "write down what a channel was told") as cursor:
+    with transaction(connection, "record what a channel was told") as cursor:
         cursor.execute(sql("notify/message.sql"), asked | {kind: counts[kind] for kind in kinds})  # type: ignore[index]
         rows["notification_id"] = fetch_one(cursor)[0]
         cursor.execute(sql("notify/told.sql"), asked | rows)

@@ -60,17 +60,17 @@ class SyrveAlertOperator(WarehouseOperator):
         channels = open_channels(self.conn_id)
         if not channels:
             log.info("No connection %s: nobody is told of alerts", self.conn_id)
-        told = tell_of_alerts(self.warehouse(), channels, failing_dags(self.dag_ids))
-        return dict(told)
+        reported = tell_of_alerts(self.warehouse(), channels, failing_dags(self.dag_ids))
+        return dict(reported)
 
 
 def failing_dags(dag_ids: Sequence[str], ask: Callable[..., Any] | None = None) -> dict[str, str]:
     """Say which of the DAGs run by themselves and failed the last time that they ended, by DAG id; asks Airflow's execution API."""
     found = {}
     for dag_id in dag_ids:
-        told = _failure(dag_id, ask or _ask_airflow)
-        if told:
-            found[dag_id] = told
+        reported = _failure(dag_id, ask or _ask_airflow)
+        if reported:
+            found[dag_id] = reported
     return found
 
 

@@ -41,7 +41,7 @@ class SyrveApprovePushOperator(SyrveApproveOperator):
             return None
         plan = found[0]
         content = content_of_plan(warehouse, plan.plan_id)
-        body = f"{plan.told()}\n\nThe exact changes are in crm.push_plan, plan_id {plan.plan_id}."
+        body = f"{plan.summary()}\n\nThe exact changes are in crm.push_plan, plan_id {plan.plan_id}."
         return Question(
             content, "Send this push to Syrve?", body, yes_or_no(content, f"send {content.rows} customer(s)")
         )

@@ -54,9 +54,9 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
     """Asks about the content of a run, once; what an option means is for the subclass.
 
     No answer within `answer_hours` is a no. The approver must be in `approvers` (none: everybody whom Airflow lets answer) and, where
-    `two_people`, another user than the one who started the run unless `allows_self_approval`; another answer is written down, and the
+    `two_people`, another user than the one who started the run unless `allows_self_approval`; another answer is recorded, and the
     question
-    stays open. Raises `QuestionOutdated` where Airflow shows a question about other content: that run can't go on, start another.
+    stays open. Raises `QuestionOutdated` if Airflow shows a question about other content: that run can't go on, start another.
     """
 
     template_fields: Sequence[str] = ("answer_hours", "warehouse_conn_id")
@@ -93,18 +93,18 @@ class SyrveAskOperator(HITLOperator, SkipMixin):
 
     @abstractmethod
     def question(self, context: Context) -> Question | None:
-        """Return the question about the present content, None where there is nothing to ask about."""
+        """Return the question about the present content, None if there is nothing to ask about."""
 
     @abstractmethod
     def decide(self, context: Context, question: Question, chosen: Sequence[str], user: User) -> Approval:
-        """Write down what the chosen options mean."""
+        """Record what the chosen options mean."""
 
     def reason_for_no_person(self, question: Question) -> str | None:
-        """Say why nobody needs to be asked; None where a person must."""
+        """Say why nobody needs to be asked; None if a person must."""
         return None
 
     def expire(self, context: Context, question: Question) -> Approval:
-        """Write down that nobody answered in time."""
+        """Record that nobody answered in time."""
         return self.book(context).close(question.content, "expired")
 
     def conclude(self, context: Context, approval: Approval) -> Any:

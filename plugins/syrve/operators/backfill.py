@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.warehouse import open_budget
 from syrve.operators.base import SyrveOperator, WarehouseOperator, task_key
-from syrve.operators.progress import backfill_told
+from syrve.operators.progress import format_backfill
 from syrve.operators.rendered import as_flag, as_moment, as_number, as_text, as_texts
 from syrve.operators.run_words import leave_words
 from syrve.operators.source_base import SourceOperator
@@ -180,7 +180,7 @@ class SyrveFinishBackfillOperator(WarehouseOperator):
             log.info("The run has no backfill to end: it was a dry run")
             return
         handed_over = f"; {ended[1]:,} left to the scheduled pull" if ended[1] else ""
-        summary = f"{backfill_told(progress)}; done{handed_over}"
+        summary = f"{format_backfill(progress)}; done{handed_over}"
         log.info("%s", summary)
         RunNote(context["ti"].dag_id, run_id, conn_id=self.airflow_api_conn_id).write(summary)
 

@@ -169,7 +169,7 @@ def run_of(context: Context) -> RunOf:
     return RunOf(context["ti"].dag_id, context["run_id"], getattr(run, "triggering_user_name", None) or "")
 
 
-def told(counts: Counts) -> str:
+def format_counts(counts: Counts) -> str:
     """Say counts in one line, leaving out what is zero."""
     numbers: Mapping[str, Any] = counts.as_dict()
     return (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from syrve.hooks.warehouse import open_budget
-from syrve.operators.base import SyrveOperator, organization_served, task_key, told
+from syrve.operators.base import SyrveOperator, format_counts, organization_served, task_key
 from syrve.operators.rendered import as_texts
 
 if TYPE_CHECKING:
@@ -69,6 +69,6 @@ class SyrvePullCouponsOperator(SyrveOperator):
         ):
             pull = CouponPull(warehouse, client, key=key)
             counts = pull.run(self.organization_id)
-        log.info("Done: %s", told(counts))
+        log.info("Done: %s", format_counts(counts))
         self.finish(context, counts)
         return counts.as_dict()

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, run_of, task_key, told
+from syrve.operators.base import SyrveOperator, WarehouseOperator, format_counts, organization_served, run_of, task_key
 from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_flag, as_number, as_texts
 from syrve.operators.source_base import ImportOperator
@@ -99,7 +99,7 @@ class SyrvePlanPushOperator(SyrveOperator):
 
 
 def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
-    log.info("%s: %s", "Dry run, nothing is sent" if only_look else "To be sent", plan.told())
+    log.info("%s: %s", "Dry run, nothing is sent" if only_look else "To be sent", plan.summary())
     for each in plan.newly_refused:
         log.warning(
             "%d row(s) of %s cannot be pushed: %s; they wait in crm.push_blocked until they change or are released",
@@ -129,7 +129,7 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
 
 
 class SyrveApplyPushOperator(SyrveOperator):
-    """Sends open rows of a plan for one organization and returns the counts. Raises `NotApproved` where this run has no approval of it.
+    """Sends open rows of a plan for one organization and returns the counts. Raises `NotApproved` if this run has no approval of it.
 
     Skips itself where loyalty is not set up for the organization. `max_refused_share` is judged afterwards, by `SyrvePushVerdictOperator`.
     """
@@ -165,7 +165,7 @@ class SyrveApplyPushOperator(SyrveOperator):
         ):
             job = PushApply(warehouse, client, key=key, asked_by=run_of(context))
             counts = job.run(ApplyScope(int(self.plan_id), self.organization_id))
-        log.info("Done: %s", told(counts))
+        log.info("Done: %s", format_counts(counts))
         self.finish(context, counts)
         return counts.as_dict()
 

@@ -11,7 +11,7 @@ from syrve.customers.settings import BATCH_SIZE
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, WarehouseOperator, organization_served, task_key, told
+from syrve.operators.base import SyrveOperator, WarehouseOperator, format_counts, organization_served, task_key
 from syrve.operators.metrics import Meter
 from syrve.operators.progress import BackfillNote, ProgressLog
 from syrve.operators.rendered import as_flag, as_number, as_texts
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class SyrvePlanPullOperator(SyrveOperator):
     """Lists organizations into `syrve.organization` and divides what is due in the roster into shards.
 
-    Returns a list of `{"organization_id", "shard", "max_identities", "expected"}`, one a mapped task: never more than `max_shards` an
+    Returns a list of `{"organization_id", "shard", "max_identities", "expected"}`, one per mapped task: never more than `max_shards` an
     organization, each worth about `shard_size` identities. `tier` is `active` (looked at by the clock) or `regular`.
     """
 
@@ -171,7 +171,7 @@ class SyrvePullCustomersOperator(SyrveOperator):
                 tell_of_breakers(warehouse, self.organization_id, conn_id=self.notifications_conn_id)
         if self.tier != "active":
             keep_freshness(warehouse)
-        log.info("Done: %s", told(counts))
+        log.info("Done: %s", format_counts(counts))
         self.finish(context, counts, meter=meter)
         return counts.as_dict()
 

@@ -1,4 +1,4 @@
-"""Operators of reconciliation: choose moment and organizations, settle what is unknown, work the findings out."""
+"""Operators of reconciliation: choose moment and organizations, settle what is unknown, evaluate the rules."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 class SyrvePlanReconcileOperator(WarehouseOperator):
     """Chooses the moment and the organizations: those that the ledger or open findings know. Asks the warehouse only.
 
-    Returns a list of `{"organization_id", "as_of"}`, one a mapped task. The moment is the end of the data interval; of a run by hand, when
+    Returns a list of `{"organization_id", "as_of"}`, one per mapped task. The moment is the end of the data interval; of a manual run, when
     it was started, or the form's `as_of`.
     """
 
@@ -66,7 +66,7 @@ class SyrvePlanReconcileOperator(WarehouseOperator):
 class SyrveSettleOperator(WalletOperator):
     """Looks for evidence of operations without an outcome, the youngest first; returns the counts.
 
-    Skips itself where a past moment is worked out: what evidence shows now would change nothing of it.
+    Skips itself where a past moment is evaluated: what evidence shows now would change nothing of it.
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "operations")
@@ -93,7 +93,7 @@ class SyrveSettleOperator(WalletOperator):
         from syrve.warehouse.database import fetch_one
 
         if is_past(context, self.as_of):
-            raise AirflowSkipException("A past moment is worked out: nothing is settled")
+            raise AirflowSkipException("A past moment is evaluated: nothing is settled")
         warehouse = self.warehouse()
         with warehouse.transaction("look for operations without an outcome") as cursor:
             cursor.execute(
@@ -116,7 +116,7 @@ class SyrveSettleOperator(WalletOperator):
 
 
 class SyrveReconcileOperator(WarehouseOperator):
-    """Works out the findings of one organization as of a moment; returns counts by rule.
+    """Evaluates the rules for one organization as of a moment; returns counts by rule.
 
     Unless that moment is past, customers with open holds are looked at often from then on.
     """
@@ -147,7 +147,7 @@ class SyrveReconcileOperator(WarehouseOperator):
         self.thresholds = thresholds
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Work them out."""
+        """Evaluate them."""
         from syrve.customers.watch import watch_open_holds
         from syrve.findings.reconcile import reconcile
         from syrve.findings.thresholds import Thresholds
@@ -162,12 +162,12 @@ class SyrveReconcileOperator(WarehouseOperator):
             run_id=context["run_id"],
         )
         self._count(context, result)
-        told = {name: dict(getattr(result, name)) for name in ("open", "opened", "changed", "closed")}
-        log.info("%s as of %s: %s", self.organization_id, moment.isoformat(), told)
+        by_change = {name: dict(getattr(result, name)) for name in ("open", "opened", "changed", "closed")}
+        log.info("%s as of %s: %s", self.organization_id, moment.isoformat(), by_change)
         if not is_past(context, self.given_as_of):
             watched = watch_open_holds(warehouse, self.organization_id)
             log.info("%d customer(s) with open holds were made active", watched)
-        return told
+        return by_change
 
     def _count(self, context: Context, result: Reconciliation) -> None:
         from syrve.warehouse.runs import Counts, add_counts

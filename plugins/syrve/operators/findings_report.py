@@ -88,9 +88,9 @@ class SyrveFindingsReportOperator(WarehouseOperator):
             folder = reports_folder(self.path, self.path_conn_id)
             for name, file in report.files.items():
                 put_whole(folder / name, file, mode=SHOWN)
-        return self._told(report, folder)
+        return self._result(report, folder)
 
-    def _told(self, report: Report, folder: ObjectStoragePath) -> dict[str, Any]:
+    def _result(self, report: Report, folder: ObjectStoragePath) -> dict[str, Any]:
         base = as_text(self.url)
         html = str(folder / report.html_name)
         link = f"{base.rstrip('/')}/{report.html_name}" if base else html
@@ -112,7 +112,7 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
     Only the newest moment is told: in a backfill and where `as_of` is given it skips itself, and where there is no connection too.
     `link` is the report's.
     Money at risk that changed by less than `notable_share` of what was told is not worth a message. Returns the findings told, by
-    channel and change. Raises `ChannelFailed` (retried) where a channel did not take its message.
+    channel and change. Raises `ChannelFailed` (retried) if a channel did not take its message.
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "link", "conn_id", "notable_share")
@@ -161,5 +161,5 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
             organization_ids=organizations,
             notable_share=float(self.notable_share),
         )
-        told = tell(warehouse, channels, occasion)
-        return {channel: dict(counts) for channel, counts in told.sent.items()}
+        notified = tell(warehouse, channels, occasion)
+        return {channel: dict(counts) for channel, counts in notified.sent.items()}

@@ -85,7 +85,7 @@ def limit(what: str, everybody: str) -> dict[str, Param]:
             None,
             type=["null", "integer"],
             minimum=1,
-            title=f"At most so many {what}",
+            title=f"Maximum {what}",
             description=f"Empty means {everybody}.",
         )
     }

@@ -57,16 +57,16 @@ class Meter:
     def __init__(self, context: Context) -> None:
         ti = context["ti"]
         self._tags = {"dag_id": ti.dag_id, "task_id": ti.task_id}
-        self._told: dict[str, int | float] = {}
+        self._sent: dict[str, int | float] = {}
 
     def __call__(self, total: Counts) -> None:
         """Send the difference between a task's counts so far and those that were sent."""
         numbers = total.as_dict()
         for name, metric in COUNTERS.items():
-            new = int(numbers[name]) - int(self._told.get(name, 0))
+            new = int(numbers[name]) - int(self._sent.get(name, 0))
             if new > 0:
                 stats.incr(metric, new, tags=self._tags)
-        self._told = numbers
+        self._sent = numbers
 
 
 def send_gauges(warehouse: Warehouse) -> dict[str, float]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from syrve.operators.base import told
+from syrve.operators.base import format_counts
 
 if TYPE_CHECKING:
     from syrve.customers.backfill import BackfillProgress
@@ -40,7 +40,7 @@ class ProgressLog:
         if now - self._logged >= self._every_seconds:
             self._logged = now
             left = max(0, (self._expected or 0) - counts.requested)
-            log.info("%s; %s", told(counts), rate_told(counts.requested, now - self._started, left))
+            log.info("%s; %s", format_counts(counts), format_rate(counts.requested, now - self._started, left))
 
 
 class BackfillNote:
@@ -69,10 +69,10 @@ class BackfillNote:
             self._looked_up_before = progress.looked_up - counts.requested
         done = progress.looked_up - self._looked_up_before
         left = max(0, progress.requested - progress.looked_up)
-        self._note.write(f"{backfill_told(progress)}; {rate_told(done, self._clock() - self._started, left)}")
+        self._note.write(f"{format_backfill(progress)}; {format_rate(done, self._clock() - self._started, left)}")
 
 
-def backfill_told(progress: BackfillProgress) -> str:
+def format_backfill(progress: BackfillProgress) -> str:
     """Say how far a backfill is, leaving out what is zero."""
     share = f" ({min(1.0, progress.looked_up / progress.requested):.0%})" if progress.requested else ""
     outcomes = {
@@ -85,7 +85,7 @@ def backfill_told(progress: BackfillProgress) -> str:
     return f"backfill {progress.backfill_id}: {progress.looked_up:,} of {progress.requested:,} looked up{share}{ended}"
 
 
-def rate_told(done: int, seconds: float, left: int) -> str:
+def format_rate(done: int, seconds: float, left: int) -> str:
     """Say how fast it goes and, where there is something left, for how long."""
     rate = f"{60 * done / seconds:,.0f} look-ups a minute" if seconds > 0 else "just begun"
     if not left or not done:

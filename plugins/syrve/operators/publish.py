@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.operators.base import WarehouseOperator, told
+from syrve.operators.base import WarehouseOperator, format_counts
 from syrve.operators.run_words import leave_counts
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class SyrvePublishOperator(WarehouseOperator):
         task = f"{self.dag_id}.{self.count_task_id}"
         with self.warehouse().transaction("read the counts of the run") as cursor:
             counts = read_counts(cursor, context["run_id"], task)
-        log.info("The run: %s", told(counts))
+        log.info("The run: %s", format_counts(counts))
         if not counts.changed:
             leave_counts(context, self.warehouse_conn_id)  # what is skipped has no `post_execute`
             raise AirflowSkipException("Nothing changed, so no asset is updated")
-        told_counts: dict[str, Any] = counts.as_dict()
-        self.publish(context, counts.changed_tables or {outlet.name for outlet in self.outlets}, told_counts)
-        return told_counts
+        result: dict[str, Any] = counts.as_dict()
+        self.publish(context, counts.changed_tables or {outlet.name for outlet in self.outlets}, result)
+        return result

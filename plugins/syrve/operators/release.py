@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve import severity
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, run_of, task_key, told
+from syrve.operators.base import SyrveOperator, format_counts, run_of, task_key
 from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.wallet import WalletOperator, as_amount
@@ -143,7 +143,7 @@ class SyrveReleaseHoldsOperator(WalletOperator):
             counts = HoldRelease(money, key=task_key(context), approvals=approvals).release(str(self.request_id))
         if not counts.requested:
             raise AirflowSkipException("No hold was approved")
-        log.info("Done: %s", told(counts))
+        log.info("Done: %s", format_counts(counts))
         counts.changed_tables |= {"wallet.operation"} if counts.requested else set()
         self.finish(context, counts)
         if counts.rejected:

@@ -31,7 +31,7 @@ class SyrveApproveReleaseOperator(SyrveAskOperator):
     """Asks a person which of the pinned holds to cancel: all, none or some; no answer in time is a no. Returns counts by decision.
 
     The question shows ids, amounts, ages, rules and severities. It is answered once: a task that is cleared after that asks nobody. Skips
-    itself where there is no question. Raises `AnswerUnclear` where the answer contradicts itself; cleared, it asks again.
+    itself where there is no question. Raises `AnswerUnclear` if the answer contradicts itself; cleared, it asks again.
     """
 
     template_fields: Sequence[str] = ("request_id", "answer_hours")
@@ -58,7 +58,7 @@ class SyrveApproveReleaseOperator(SyrveAskOperator):
         return Question(content, subject(shown), body(shown), options(shown, content.digest))
 
     def decide(self, context: Context, question: Question, chosen: Sequence[str], user: User) -> Approval:
-        """Write down which holds are approved, kept and left, together with the approval."""
+        """Record which holds are approved, kept and left, together with the approval."""
         releases = self._releases(context)
         holds = releases.holds(str(self.request_id))
         decision = read_answer([each.shown for each in holds], chosen)
@@ -72,7 +72,7 @@ class SyrveApproveReleaseOperator(SyrveAskOperator):
         return self.approve(context, question, user, limits=self.limits, amount=amount, also=write)
 
     def expire(self, context: Context, question: Question) -> Approval:
-        """Write down that nobody answered in time."""
+        """Record that nobody answered in time."""
         releases = self._releases(context)
         holds = releases.holds(str(self.request_id))
         return self.book(context).close(question.content, "expired", also=lambda cursor: releases.expire(cursor, holds))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
-from syrve.reports.run_words import RUN_WORDS_KEY, counts_told, result_told
+from syrve.reports.run_words import RUN_WORDS_KEY, format_result, format_run_counts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,14 +36,14 @@ def leave_counts(context: Context, warehouse_conn_id: str, result: Any = None) -
     except (WarehouseError, AirflowNotFoundException) as error:
         log.warning("The run's note will not say what it did: %s", error)
         return
-    told = counts_told(dag_id, counts) or result_told(result)
-    if told:
-        leave_words(context, told, rejected=int(counts["rejected"]) if counts else 0)
+    text = format_run_counts(dag_id, counts) or format_result(result)
+    if text:
+        leave_words(context, text, rejected=int(counts["rejected"]) if counts else 0)
 
 
-def leave_words(context: Context, told: str, *, rejected: int = 0) -> None:
+def leave_words(context: Context, text: str, *, rejected: int = 0) -> None:
     """Leave words of the task's own for the run's note; they hold no value of a customer."""
-    context["ti"].xcom_push(key=RUN_WORDS_KEY, value={"told": told, "rejected": rejected})
+    context["ti"].xcom_push(key=RUN_WORDS_KEY, value={"text": text, "rejected": rejected})
 
 
 def _counts(conn_id: str, dag_id: str, run_id: str) -> dict[str, Any] | None:

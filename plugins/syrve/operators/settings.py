@@ -32,14 +32,14 @@
 | `SYRVE_RETENTION_DAYS` | days that rows are kept, by kind: a JSON object, see docs/privacy.md; `none`: the defaults | `none` |
 | `SYRVE_NOTIFICATIONS_CONNECTION` | Airflow connection of type `apprise`: who is told of findings | `syrve_notifications` |
 | `SYRVE_POOL` | pool of every task that calls Syrve | `syrve_api` |
-| `SYRVE_SHARD_SIZE` | identities a mapped task is planned for | `5000` |
-| `SYRVE_MAX_SHARDS` | mapped tasks an organization at most | `4` |
+| `SYRVE_SHARD_SIZE` | identities per mapped task | `5000` |
+| `SYRVE_MAX_SHARDS` | mapped tasks per organization at most | `4` |
 | `SYRVE_TASK_TIMEOUT_HOURS` | hours after which a try of a task is ended and retried; what it committed stays | `6` |
 | `SYRVE_BACKFILL_TIMEOUT_HOURS` | hours of a try of a backfill's task, which may take days at its share of the budget | `168` |
 | `SYRVE_BACKFILL_TASKS` | pulls of backfills at once: the pool's other slots stay free for scheduled work | `2` |
 | `SYRVE_BREAKER_SHARE` | share of the customers of one run who may be gone, or change in one field, without a question | `0.02` |
 | `SYRVE_BREAKER_AT_LEAST` | customers of one run who may do so in any case | `20` |
-| `SYRVE_PUSH_SHARD_SIZE` | customers a mapped task of a push is planned for | `2000` |
+| `SYRVE_PUSH_SHARD_SIZE` | customers per mapped task of a push | `2000` |
 | `SYRVE_PUSH_CHANGED_SHARE` | share of the CRM's customers of whom the pushes of a day may change one field unasked | `0.2` |
 | `SYRVE_PUSH_CHANGED_AT_LEAST` | customers of whom it may do so in any case | `100` |
 | `SYRVE_APPROVAL_CUSTOMERS` | a push of more customers asks a person first; a run's form may only lower it | `1000` |
@@ -147,7 +147,7 @@ def source_connections() -> list[str]:
 
 
 def schedule(name: str, default: str) -> str | None:
-    """Return the cron expression of `SYRVE_<NAME>_SCHEDULE`; None where it is `none`."""
+    """Return the cron expression of `SYRVE_<NAME>_SCHEDULE`; None if it is `none`."""
     value = setting(f"SYRVE_{name.upper()}_SCHEDULE", default).strip()
     return None if value.lower() == "none" else value
 

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import assets, settings
-from syrve.operators.base import SyrveOperator, task_key, told
+from syrve.operators.base import SyrveOperator, format_counts, task_key
 from syrve.operators.coupons import SyrveOrganizationsOperator
 from syrve.operators.customers import with_breaker
 from syrve.operators.metrics import Meter
@@ -182,7 +182,7 @@ class SyrveFollowSignalsOperator(SyrveOperator):
                 tell_of_breakers(warehouse, organization_id, conn_id=self.notifications_conn_id)
             pulled.add(counts)
             meter(pulled)
-            log.info("After signals of %s: %s", organization_id, told(counts))
+            log.info("After signals of %s: %s", organization_id, format_counts(counts))
 
         return pull
 

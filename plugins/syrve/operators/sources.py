@@ -1,4 +1,4 @@
-"""Opens what an import reads: a file of the inbox, or a query on a connection that forms may use; and reports what came of it."""
+"""Opens what an import reads: a file of the inbox, or a query on a connection that forms may use; and reports the outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from syrve.operators import settings
-from syrve.operators.base import told
+from syrve.operators.base import format_counts
 from syrve.operators.rendered import as_text
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def report_import(
     result: dict[str, Any] = counts.as_dict() | {"dry_run": dry_run}
     if created is not None:
         result["created"] = created
-    log.info("%s: %s", "Dry run, nothing was written; it would be" if dry_run else "Done", told(counts))
+    log.info("%s: %s", "Dry run, nothing was written; it would be" if dry_run else "Done", format_counts(counts))
     if created:
         log.info("Of the changed ones %d %s new", created, "would be" if dry_run else "are")
     return result | report_bad_rows(opened, bad_rows)
@@ -94,8 +94,8 @@ def report_bad_rows(opened: Opened | None, bad_rows: BadRows) -> dict[str, Any]:
     if opened is None:
         return result
     facts = opened.source.facts
-    log.info("Read: %s", facts.told())
-    result["source"] = facts.told()
+    log.info("Read: %s", facts.summary())
+    result["source"] = facts.summary()
     if bad_rows.count and opened.write_beside:
         result["rejected_file"] = _write_bad_rows(opened.write_beside, bad_rows, facts.headings)
     return result

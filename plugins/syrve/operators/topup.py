@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, run_of, task_key, told
+from syrve.operators.base import SyrveOperator, format_counts, run_of, task_key
 from syrve.operators.rendered import as_flag, as_number, as_text
 from syrve.operators.source_base import SourceOperator
 from syrve.operators.sources import report_bad_rows
@@ -155,7 +155,7 @@ class SyrveSendTopupOperator(WalletOperator):
                 money, key=task_key(context), campaign=str(self.campaign), approvals=approvals, limits=self.limits
             )
             counts = job.send(str(self.digest))
-        log.info("Done: %s", told(counts))
+        log.info("Done: %s", format_counts(counts))
         counts.changed_tables |= {"wallet.operation"} if counts.requested else set()
         self.finish(context, counts)
         if counts.rejected:

@@ -54,8 +54,8 @@ class WalletOperator(SyrveOperator):
 class SyrveMoveMoneyOperator(WalletOperator):
     """Moves money from or to one wallet, at most once a `key`; by default the key is the task instance, so clearing it moves nothing again.
 
-    Returns `{"operation_id", "state", "hold_id"}`. Fails with `PaymentRefused` where Syrve refused, with `PaymentUnsettled` where nobody
-    knows what came of it, and is retried only where certainly nothing moved. Use one of the subclasses.
+    Returns `{"operation_id", "state", "hold_id"}`. Fails with `PaymentRefused` if Syrve refused, with `PaymentUnsettled` if the
+    outcome is unknown, and is retried only if certainly nothing moved. Use one of the subclasses.
     """
 
     kind: ClassVar[str]
@@ -208,7 +208,7 @@ class SyrvePaymentSettleOperator(_PaymentOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Settle the payment."""
         with self.payment() as payment:
-            return _told(payment.complete())
+            return _payment_result(payment.complete())
 
 
 class SyrvePaymentGiveBackOperator(_PaymentOperator):
@@ -225,7 +225,7 @@ class SyrvePaymentGiveBackOperator(_PaymentOperator):
         with self.payment() as payment:
             if not payment.was_begun:
                 raise AirflowSkipException("The payment was not begun: there is nothing to give back")
-            return _told(payment.fail())
+            return _payment_result(payment.fail())
 
     def _order_went_through(self, context: Context) -> bool:
         ti = context["ti"]
@@ -286,12 +286,12 @@ def _result(done: OperationState) -> dict[str, Any]:
         reason = done.evidence.get("code") or done.evidence.get("reason")
         raise PaymentRefused(f"operation {done.operation_id} was refused ({reason}); nothing moved")
     if done.state != "confirmed":
-        raise PaymentUnsettled(f"what came of operation {done.operation_id} is not known; it is not sent again")
+        raise PaymentUnsettled(f"the outcome of operation {done.operation_id} is not known; it is not sent again")
     hold_id = done.operation_id if done.kind == "hold" else done.hold_id
     return {"operation_id": done.operation_id, "state": done.state, "hold_id": hold_id}
 
 
-def _told(result: PaymentResult) -> dict[str, Any]:
+def _payment_result(result: PaymentResult) -> dict[str, Any]:
     if result.hold_is_open:
         log.warning("The hold %s is still open; see wallet.open_hold", result.hold_id)
     return {

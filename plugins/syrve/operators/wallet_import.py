@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, task_key, told
+from syrve.operators.base import SyrveOperator, format_counts, task_key
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.source_base import ImportOperator
 
@@ -109,6 +109,6 @@ class SyrveTransactionsOperator(SyrveOperator):
             key = task_key(context)
             counts = TransactionsImport(warehouse, client, key=key).run(organization_ids, customers=customers)
             counts.add(LookAgain(warehouse, client, key=key).run(organization_ids, customers=customers))
-        log.info("Done: %s", told(counts))
+        log.info("Done: %s", format_counts(counts))
         self.finish(context, counts)
         return counts.as_dict()

@@ -1,4 +1,4 @@
-"""Cancels the holds that a person approved, each once, and says by evidence what came of it.
+"""Cancels the holds that a person approved, each once, and establishes the outcome by evidence.
 
 The cancellation is an operation of the ledger whose key is the hold: two approvals, two runs and a repeated run are the same cancellation.
 What was shown is what is released: a hold that changed meanwhile is refused. Where Syrve says that a hold is over or unknown, nothing is
@@ -62,8 +62,8 @@ class HoldRelease:
     def release(self, request_id: str) -> Counts:
         """Cancel what was approved: `changed` counts holds released now, `rejected` those refused, `failed` those not settled.
 
-        Raises `NotApproved` where this run has no approval of the question as it was shown; a question that nobody answered is none.
-        Raises `ReleaseIncomplete` where some could not be cancelled yet, and `PaymentUnsettled` where evidence is missing; in both cases
+        Raises `NotApproved` if this run has no approval of the question as it was shown; a question that nobody answered is none.
+        Raises `ReleaseIncomplete` if some could not be cancelled yet, and `PaymentUnsettled` if evidence is missing; in both cases
         all others are done. `WarehouseError` at once.
         """
         started = time.monotonic()
@@ -141,7 +141,7 @@ class HoldRelease:
             settled = self._settler.settle(known.operation_id)
             known = settled.operation
             if not known.is_final:
-                missing = settled.missing or "what came of the cancellation is not known"
+                missing = settled.missing or "the outcome of the cancellation is not known"
                 return Outcome("unsettled", missing, known.operation_id)
         return self._confirmed(asked, known) if known.state == "confirmed" else self._refused(asked, known)
 

@@ -46,7 +46,7 @@ class ReleaseChoice:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePlan:
-    """What a person will be asked: `request_id` names the question, None where there is none; amounts are text.
+    """What a person will be asked: `request_id` names the question, None if there is none; amounts are text.
 
     `left_out` holds did not fit into the limits. `not_offered` says how many findings can't be offered, by reason.
     """

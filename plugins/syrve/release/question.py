@@ -73,7 +73,7 @@ def body(holds: Sequence[ShownHold]) -> str:
         "| ---: | ---: | ---: | --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {each.place} | {each.amount:f} | {told_age(each.age)} | {each.severity} | {', '.join(each.rules)} "
+        f"| {each.place} | {each.amount:f} | {format_age(each.age)} | {each.severity} | {', '.join(each.rules)} "
         f"| {each.order_state or 'not known'} | {each.hold_id} | {each.organization_id} |"
         for each in holds
     ]
@@ -81,7 +81,7 @@ def body(holds: Sequence[ShownHold]) -> str:
 
 
 def read_answer(holds: Sequence[ShownHold], chosen: Collection[str]) -> Decision:
-    """Return what the chosen options mean, whatever their tags; raise `AnswerUnclear` where they contradict each other or are unknown."""
+    """Return what the chosen options mean, whatever their tags; raise `AnswerUnclear` if they contradict each other or are unknown."""
     chosen = {_TAG.sub("", each) for each in chosen}
     ticked = {each.release_id for each in holds if each.option in chosen}
     unknown = set(chosen) - {each.option for each in holds} - set(FIXED_OPTIONS)
@@ -102,7 +102,7 @@ def total(holds: Sequence[ShownHold]) -> Decimal:
     return sum((each.amount for each in holds), Decimal(0))
 
 
-def told_age(age: timedelta) -> str:
+def format_age(age: timedelta) -> str:
     """Say an age in its largest fitting unit."""
     minutes = max(0, int(age.total_seconds() // 60))
     if minutes < 120:

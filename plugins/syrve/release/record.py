@@ -21,7 +21,7 @@ AMOUNT_OF_CONTENT = 6
 
 @dataclass(frozen=True, slots=True)
 class AskedHold:
-    """A hold of a question with what came of it so far; `state` as in `wallet.release_event`."""
+    """A hold of a question with the outcome so far; `state` as in `wallet.release_event`."""
 
     shown: ShownHold
     customer_id: str
@@ -40,7 +40,7 @@ class AskedHold:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an approved hold: released, refused or unsettled; `reason` is for a person."""
+    """The outcome of an approved hold: released, refused or unsettled; `reason` is for a person."""
 
     state: str
     reason: str
@@ -50,8 +50,8 @@ class Outcome:
     def as_evidence(self) -> dict[str, Any]:
         """Return what is kept."""
         known = {"operation_id": self.operation_id} if self.operation_id else {}
-        told = {"missing": self.reason} if self.state == "unsettled" else {"reason": self.reason}
-        return dict(self.evidence or {}) | known | told
+        own_reason = {"missing": self.reason} if self.state == "unsettled" else {"reason": self.reason}
+        return dict(self.evidence or {}) | known | own_reason
 
 
 class ReleaseBook:
@@ -62,7 +62,7 @@ class ReleaseBook:
         self._run_id = run_id
 
     def holds(self, request_id: str) -> list[AskedHold]:
-        """Read the holds of a question, in their order; raise `WalletError` where there is no such question."""
+        """Read the holds of a question, in their order; raise `WalletError` if there is no such question."""
         with self._warehouse.transaction("read a question about holds") as cursor:
             cursor.execute(sql("release/request.sql"), {"request_id": request_id})
             rows = cursor.fetchall()
@@ -88,7 +88,7 @@ class ReleaseBook:
         self._decide(cursor, holds, states, decided_by)
 
     def expire(self, cursor: Cursor, holds: Sequence[AskedHold]) -> None:
-        """Write down in the caller's transaction that nobody answered in time."""
+        """Record in the caller's transaction that nobody answered in time."""
         self._decide(cursor, holds, {each.shown.release_id: "expired" for each in holds}, None)
 
     def changed(self, release_id: str) -> tuple[str | None, bool, str]:
@@ -103,7 +103,7 @@ class ReleaseBook:
         evidence = outcome.as_evidence()
         if (asked.state, asked.evidence) == (outcome.state, evidence):
             return False
-        with self._warehouse.transaction("record what came of a release") as cursor:
+        with self._warehouse.transaction("record the outcome of a release") as cursor:
             if not self._event(cursor, asked, outcome.state, None, evidence, outcome.operation_id):
                 return False
             if outcome.state == "released":

@@ -27,7 +27,7 @@ class Bar:
     """One row of a bar chart: its label, the text at its end, and the sizes of its parts in the order of the series."""
 
     label: str
-    told: str
+    value_text: str
     sizes: Sequence[float]
 
 
@@ -39,7 +39,7 @@ def stacked_bars(bars: Sequence[Bar], series: Sequence[str], *, name: str, title
     longest = max((sum(bar.sizes) for bar in bars), default=0) or 1
     for row, bar in enumerate(bars):
         axes.text(0, row - 0.13, bar.label, fontsize=FONT_POINTS, color=_INK, va="bottom")
-        axes.text(longest, row - 0.13, bar.told, fontsize=FONT_POINTS, color=_INK, va="bottom", ha="right")
+        axes.text(longest, row - 0.13, bar.value_text, fontsize=FONT_POINTS, color=_INK, va="bottom", ha="right")
         axes.barh(row + 0.17, longest, height=0.34, color=_FAINT)
         left = 0.0
         for size, colour in zip(bar.sizes, colours, strict=True):
@@ -53,7 +53,7 @@ def stacked_bars(bars: Sequence[Bar], series: Sequence[str], *, name: str, title
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What happened on a day; `open` is None where nothing was worked out on it."""
+    """What happened on a day; `open` is None if nothing was evaluated on it."""
 
     day: datetime
     opened: int
@@ -78,8 +78,8 @@ def opened_and_closed(days: Sequence[Day], *, name: str, title: str, description
     above.set_ylim(0, max((day.open or 0 for day in days), default=0) * 1.1 or 1)
     _name_days(above, days, named=False)
     _name_days(below, days, named=True)
-    for axes, told in ((above, "open at the day's end"), (below, "opened ↑   closed ↓")):
-        axes.set_title(told, loc="left", fontsize=FONT_POINTS, color=_INK, pad=6)
+    for axes, heading in ((above, "open at the day's end"), (below, "opened ↑   closed ↓")):
+        axes.set_title(heading, loc="left", fontsize=FONT_POINTS, color=_INK, pad=6)
     return svg_text(figure, name=name, title=title, description=description, colours=_COLOURS)
 
 

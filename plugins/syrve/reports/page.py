@@ -89,7 +89,7 @@ def _head(gathered: Gathered) -> dict[str, Any]:
         named = ", ".join(f"{name} (as of {_moment(moment)})" for name, moment in list(pairs)[:_MOST_NAMED])
         rest = f" and {len(late) - _MOST_NAMED:,} more" if len(late) > _MOST_NAMED else ""
         notes.append(
-            f"{len(late):,} of {len(evaluations):,} organizations were not worked out as of this moment, and are shown as "
+            f"{len(late):,} of {len(evaluations):,} organizations were not evaluated as of this moment, and are shown as "
             f"last known: {named}{rest}."
         )
     count = len(evaluations)
@@ -107,7 +107,7 @@ def _nothing(gathered: Gathered) -> dict[str, str] | None:
     if gathered.evaluations.empty:
         return {
             "title": "Nothing is known",
-            "text": "By this moment nothing had been worked out: run syrve_reconcile_holds.",
+            "text": "By this moment nothing had been evaluated: run syrve_reconcile_holds.",
         }
     return {"title": "No findings", "text": "No rule found anything that was open as of this moment."}
 
@@ -169,8 +169,8 @@ def _bars(
         Bar(_cut(id_only(str(label)), label_length), money(sum(sizes, Decimal(0))), [float(size) for size in sizes])
         for label, *sizes in table.itertuples(name=None)
     ]
-    told = "; ".join(f"{bar.label} {bar.told}" for bar in bars)
-    description = f"{told}. The table beside it has every figure."
+    summary = "; ".join(f"{bar.label} {bar.value_text}" for bar in bars)
+    description = f"{summary}. The table beside it has every figure."
     drawn = stacked_bars(bars, colours, name=name, title=title, description=description)
     return Markup(drawn)  # noqa: S704 - written by ElementTree, which escapes
 
@@ -208,7 +208,7 @@ def _over_time(gathered: Gathered, days: int) -> dict[str, Any] | None:
     last = gathered.as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     calendar = [last - timedelta(days=back) for back in range(days - 1, -1, -1)]
     known = set(found["day"])
-    # An organization that was not worked out on a day counts as it last was.
+    # An organization that was not evaluated on a day counts as it last was.
     still_open = (
         found.pivot_table(index="day", columns="organization_id", values="open_count", aggfunc="last")
         .ffill()
@@ -225,12 +225,12 @@ def _over_time(gathered: Gathered, days: int) -> dict[str, Any] | None:
         for day in calendar
     ]
     opened, closed = sum(day.opened for day in shown), sum(day.closed for day in shown)
-    told = f"{opened:,} findings opened and {closed:,} closed in {days} days."
+    summary = f"{opened:,} findings opened and {closed:,} closed in {days} days."
     chart = opened_and_closed(
         shown,
         name="days",
         title="Findings opened and closed by day",
-        description=f"{told} The table beside it has every day.",
+        description=f"{summary} The table beside it has every day.",
     )
     rows = [
         {
@@ -242,7 +242,7 @@ def _over_time(gathered: Gathered, days: int) -> dict[str, Any] | None:
         for day in reversed(shown)
         if day.open is not None
     ]
-    return {"days": days, "chart": Markup(chart), "caption": told, "rows": rows}  # noqa: S704 - as above
+    return {"days": days, "chart": Markup(chart), "caption": summary, "rows": rows}  # noqa: S704 - as above
 
 
 def _since(fresh: pd.DataFrame) -> str:

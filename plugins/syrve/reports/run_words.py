@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 RUN_WORDS_KEY = "syrve_run_words"
-"""Key of the XCom in which a task leaves what its run has done so far: `{"told": "2 changed", "rejected": 0}`."""
+"""Key of the XCom in which a task leaves what its run has done so far: `{"text": "2 changed", "rejected": 0}`."""
 _WORDS = (
     ("requested", "looked up"),
     ("changed", "changed"),
@@ -26,13 +26,13 @@ _OWN_WORDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def counts_told(dag_id: str, counts: Mapping[str, Any] | None) -> str:
+def format_run_counts(dag_id: str, counts: Mapping[str, Any] | None) -> str:
     """Say the counts of `sync.run` in words, such as `2,052 looked up, 1 changed`; empty where all are zero."""
     own = _OWN_WORDS.get(dag_id, {})
-    return ", ".join(f"{int(counts[name]):,} {own.get(name, told)}" for name, told in _WORDS if counts and counts[name])
+    return ", ".join(f"{int(counts[name]):,} {own.get(name, text)}" for name, text in _WORDS if counts and counts[name])
 
 
-def result_told(result: object) -> str:
+def format_result(result: object) -> str:
     """Say the whole numbers of a task's result in words, leaving out what is zero; empty if there are none. Texts are left out."""
     if not isinstance(result, Mapping):
         return ""
@@ -42,14 +42,14 @@ def result_told(result: object) -> str:
     return ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in numbers.items() if value)
 
 
-def failure_told(failed: Mapping[str, int], told: str) -> str:
+def format_failure(failed: Mapping[str, int], text: str) -> str:
     """Say which tasks of a run failed and how often (by task id), and what the run had done until then."""
     tasks = [f"{task_id} ({count:,} tasks)" if count > 1 else task_id for task_id, count in failed.items()]
     more = f" and {len(tasks) - MOST_FAILED:,} more" if len(tasks) > MOST_FAILED else ""
     begin = f"Failed at {', '.join(tasks[:MOST_FAILED])}{more}, see the log" if tasks else "Failed"
-    return f"{begin}; {told}." if told else f"{begin}."
+    return f"{begin}; {text}." if text else f"{begin}."
 
 
-def as_sentence(told: str, otherwise: str) -> str:
+def as_sentence(text: str, otherwise: str) -> str:
     """Make a sentence of it."""
-    return f"{told[:1].upper()}{told[1:]}." if told else otherwise
+    return f"{text[:1].upper()}{text[1:]}." if text else otherwise

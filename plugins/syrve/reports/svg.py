@@ -35,9 +35,9 @@ def svg_text(figure: Figure, *, name: str, title: str, description: str, colours
         root.attrib.pop(attribute, None)
     root.attrib |= {"class": "chart", "role": "img", "aria-labelledby": f"{name}-title {name}-description"}
     for place, (tag, text) in enumerate((("title", title), ("desc", description))):
-        told = ElementTree.Element(f"{{{SVG}}}{tag}", {"id": f"{name}-{'title' if tag == 'title' else 'description'}"})
-        told.text = text
-        root.insert(place, told)
+        label = ElementTree.Element(f"{{{SVG}}}{tag}", {"id": f"{name}-{'title' if tag == 'title' else 'description'}"})
+        label.text = text
+        root.insert(place, label)
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
     return re.sub(r">\s+<", "><", ElementTree.tostring(root, encoding="unicode"))

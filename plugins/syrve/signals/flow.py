@@ -21,7 +21,7 @@ class FlowChange:
     has_stopped: bool
 
 
-def take_untold(warehouse: Warehouse) -> list[FlowChange]:
+def take_unreported(warehouse: Warehouse) -> list[FlowChange]:
     """Notice what has stopped, and take the changes of which nobody was told: each goes to one run only. Raises `WarehouseError`."""
     with warehouse.transaction("look whether signals have stopped") as cursor:
         cursor.execute(sql("signals/stopped.sql"))

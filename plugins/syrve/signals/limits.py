@@ -31,7 +31,7 @@ class ReceiverLimits:
 
 
 class Rate:
-    """Lets so many events a second through, and as many at once after a pause."""
+    """Lets a number of events per second through, and as many together after a pause."""
 
     __slots__ = ("_clock", "_left", "_per_second", "_seen_at")
 
@@ -53,7 +53,7 @@ class Rate:
 
 
 class AtOnce:
-    """Lets so many through at once."""
+    """Lets a number through at the same time."""
 
     __slots__ = ("_most", "_under_way")
 
@@ -74,7 +74,7 @@ class AtOnce:
 
 
 class Places:
-    """Lets so many wait at once; a newcomer takes the place of who waits longest, for whom the time is then over.
+    """Lets a number wait at the same time; a newcomer takes the place of who waits longest, for whom the time is then over.
 
     So whoever sends at once is served, however many others send slowly or nothing.
     """

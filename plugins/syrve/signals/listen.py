@@ -1,4 +1,4 @@
-"""Listens for signals for a while: takes them, has their customers pulled, and learns what came of it."""
+"""Listens for signals for a while: takes them, has their customers pulled, and records the outcome."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from syrve.warehouse.sql_files import sql
 BATCH_SIGNALS = 500
 """What a batch led to decides how many of the next are followed: a first storm costs the look-ups of one batch."""
 LEAST_SHARE = 0.02
-"""Of a kind of signal that led to nothing, so many are still followed: else it could never prove itself again."""
+"""Of a kind of signal that led to nothing, this many are still followed: else it could never prove itself again."""
 FULL_WORTH = 0.2
 """A kind of which one in five leads to a change is followed always; one below that, in proportion."""
 

@@ -115,7 +115,7 @@ def _one_byte(file: IO[bytes], recognized: Callable[[Sequence[str]], int]) -> st
     if best and best[0] in _SIBLINGS:
         sibling = _SIBLINGS[best[0]]
         if _headings_in(head, sibling, recognized) == proven[best[0]]:
-            best = _told_apart(_high_bytes(file), best[0], sibling)
+            best = _distinguished(_high_bytes(file), best[0], sibling)
     if best:
         return best[0]
     raise UnusableSource(
@@ -132,7 +132,7 @@ def _high_bytes(file: IO[bytes]) -> bytes:
     return bytes(sorted(each for each in found if each > 0x7F))
 
 
-def _told_apart(high: bytes, *pair: str) -> list[str]:
+def _distinguished(high: bytes, *pair: str) -> list[str]:
     """Return the one of two encodings in which no byte that they read differently is a sign where the other has a letter; [] in doubt."""
     first, second = (high.decode(codec, "replace") for codec in pair)
     differ = [each for each in zip(first, second, strict=True) if each[0] != each[1]]

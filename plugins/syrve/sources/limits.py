@@ -14,7 +14,7 @@ class Limits:
 
     max_bytes: int = 1_000_000_000
     max_ratio: int = 200
-    """A compressed file may unpack to so many times its size, once it is larger than `ratio_free_bytes`."""
+    """A compressed file may unpack to its size times this, once it is larger than `ratio_free_bytes`."""
     ratio_free_bytes: int = 20_000_000
     max_sheet_bytes: int = 400_000_000
     """One part of an .xlsx, unpacked; texts of the sheets are held in memory, so theirs is a tenth of it."""

@@ -36,7 +36,7 @@ _LITERAL_SIGNS = frozenset("$-+():!^&'~{}<>= \u00a0\u202f")
 
 @dataclass(frozen=True, slots=True)
 class FormattedNumber:
-    """A number whose format shows more, or other, than its digits; `text` is what is seen, None where that is not certain.
+    """A number whose format shows more, or other, than its digits; `text` is what is seen, None if that is not certain.
 
     `is_amount` says whether a person would read the number itself as an amount: not 0.5 where 50 % is seen.
     """
@@ -84,7 +84,7 @@ def seen_number(number: int | Decimal, number_format: str) -> int | Decimal | Fo
 
 
 def seen_text(text: str, number_format: str) -> str | None:
-    """Return a text with what its format puts around it; None where that hides it or is not certain."""
+    """Return a text with what its format puts around it; None if that hides it or is not certain."""
     if number_format in (_GENERAL, "@") or ("@" not in number_format and number_format.count(";") < 3):
         return text
     sections = _sections(number_format)
@@ -108,7 +108,7 @@ def shows_whole_date(number_format: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def _sections(number_format: str) -> tuple[_Section, ...] | None:
-    """Read a format; None where it has what is not known here."""
+    """Read a format; None if it has what is not known here."""
     sections: list[_Section] = []
     parts: list[_Part] = []
     condition: tuple[str, Decimal] | None = None
@@ -155,7 +155,7 @@ def _part(kind: str, value: str) -> _Part | None:
 
 
 def _bracket(value: str) -> _Part | None:
-    """Read a currency, a language or a colour; None where digits are written in another way."""
+    """Read a currency, a language or a colour; None if digits are written in another way."""
     if value.startswith("$"):
         currency = value[1:].partition("-")[0]
         return _Part("currency", currency) if currency else _Part("nothing", "")
@@ -188,7 +188,7 @@ def _is_of_negatives(section: _Section, sections: tuple[_Section, ...]) -> bool:
 
 
 def _text(number: int | Decimal, section: _Section, *, is_negative_section: bool) -> str | None:
-    """Return what is seen of a whole number; None where separators, decimals or signs depend on the program."""
+    """Return what is seen of a whole number; None if separators, decimals or signs depend on the program."""
     kinds = section.kinds()
     if kinds - {"digit", "text", "space", "general", "at", "currency"} or number != int(number):
         return None

@@ -31,7 +31,7 @@ def check_listed(
     reported would be taken for one. `matched` is what is read afterwards. Only Postgres tells where a column comes from.
     """
     if columns.are_facts:
-        _check_facts_can_be_told(connection, query)
+        _check_origins_are_known(connection, query)
     names = columns.to_be_listed(matched.places)
     if connection.dialect.name != "postgresql" or not names:
         return
@@ -71,7 +71,7 @@ def _check_origins(connection: Connection, result: CursorResult[Any], names: dic
     return next(iter(lists))
 
 
-def _check_facts_can_be_told(connection: Connection, query: str) -> None:
+def _check_origins_are_known(connection: Connection, query: str) -> None:
     if connection.dialect.name != "postgresql":
         raise UnusableSource(
             "only on Postgres can a form query what is taken for facts; save the query in the settings, or use a file"
@@ -91,18 +91,18 @@ def _check_whole(columns: Columns, names: dict[int, str], shown: dict[int, str],
 
 def _column_of(cursor: Any, place: int) -> int:
     """Return the number, from 1, that a column of the result has in its relation."""
-    told = getattr(cursor.description[place], "table_column", None)
-    if told is None and hasattr(cursor, "pgresult"):  # psycopg 3
-        told = cursor.pgresult.ftablecol(place)
-    return int(told or 0)
+    origin = getattr(cursor.description[place], "table_column", None)
+    if origin is None and hasattr(cursor, "pgresult"):  # psycopg 3
+        origin = cursor.pgresult.ftablecol(place)
+    return int(origin or 0)
 
 
 def _table_of(cursor: Any, place: int) -> int:
     """Return the oid of the relation that a column of the result comes from, 0 if it comes from none."""
-    told = getattr(cursor.description[place], "table_oid", None)
-    if told is None and hasattr(cursor, "pgresult"):  # psycopg 3
-        told = cursor.pgresult.ftable(place)
-    return int(told or 0)
+    origin = getattr(cursor.description[place], "table_oid", None)
+    if origin is None and hasattr(cursor, "pgresult"):  # psycopg 3
+        origin = cursor.pgresult.ftable(place)
+    return int(origin or 0)
 
 
 def _lists(connection: Connection, oids: Iterable[int]) -> dict[int, str]:

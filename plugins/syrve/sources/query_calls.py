@@ -44,7 +44,7 @@ def check_calls(code: str, *, of_facts: bool) -> None:
             )
         before = (found["before"] or "").strip().lower()
         if before != "as" and (before.startswith(".") or found["name"].lower() not in allowed):
-            told = "no function" if of_facts else "only functions that are known to be harmless, without a schema"
+            allows = "no function" if of_facts else "only functions that are known to be harmless, without a schema"
             raise UnusableSource(
-                f"a query of a form may call {told} (docs/files.md); put what needs another into the view, and write AS before an alias"
+                f"a query of a form may call {allows} (docs/files.md); put what needs another into the view, and write AS before an alias"
             )

@@ -55,7 +55,7 @@ class Facts:
     unknown: Sequence[int] = ()
     headings: Sequence[str] = ()
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Describe the source in one line."""
         parts = [self.format]
         parts += [

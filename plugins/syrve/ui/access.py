@@ -65,7 +65,7 @@ PersonDep = Annotated[Person, Depends(reader)]
 
 
 async def plain_values(request: Request) -> None:
-    """Raise `PageError` where a parameter, or a field of a form, has a control character, which no value of this page has.
+    """Raise `PageError` if a parameter, or a field of a form, has a control character, which no value of this page has.
 
     A form may have tabs and line ends.
     """

@@ -56,7 +56,7 @@ def day_chart(days: list[Row], name: str, title: str) -> DayChart:
         )
         for number, (place, figure) in enumerate(zip(places, figures, strict=True))
     ]
-    told = "; ".join(column.label for column in columns if column.height)
+    labels = "; ".join(column.label for column in columns if column.height)
     return DayChart(
         title,
         count(sum(figures)),
@@ -64,5 +64,5 @@ def day_chart(days: list[Row], name: str, title: str) -> DayChart:
         columns,
         f"{places[0]:%d %b}",
         f"{places[-1]:%d %b}",
-        told or "none",
+        labels or "none",
     )

@@ -12,7 +12,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
-from syrve.reports.run_words import as_sentence, counts_told
+from syrve.reports.run_words import as_sentence, format_run_counts
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import AirflowRefused
 from syrve.ui.store import Row, reading
@@ -76,7 +76,7 @@ class Schedule:
 
 
 async def schedule_of(api: AirflowApi, dag_id: str) -> Schedule | None:
-    """Return the schedule of a DAG; None where it is not for this person, or there is no such DAG."""
+    """Return the schedule of a DAG; None if it is not for this person, or there is no such DAG."""
     try:
         dag = await api.call("GET", f"/dags/{dag_id}", "show the DAG")
     except AirflowRefused as refusal:
@@ -151,8 +151,8 @@ def sentence(dag_id: str, state: str | None, counted: Row | None) -> str:
     """Say in one sentence what a run did."""
     if state is None:
         return f"It has not run in the last {LAST_RUN_DAYS} days."
-    told = counts_told(dag_id, counted)
+    text = format_run_counts(dag_id, counted)
     begin = {"failed": "Failed: open it for the reason", "queued": "Waits to start", "running": "Runs now"}.get(state)
     if begin:
-        return f"{begin}; {told} so far." if told else f"{begin}."
-    return as_sentence(told, "Done; its log says what it did.")
+        return f"{begin}; {text} so far." if text else f"{begin}."
+    return as_sentence(text, "Done; its log says what it did.")

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 OWN_DAGS = "syrve_"
 """Runs of these have a note even if no task left any words, such as where the first one failed."""
-NOTHING_TOLD = "Done; its log says what it did."
+NOTHING_REPORTED = "Done; its log says what it did."
 
 
 @hookimpl
@@ -40,21 +40,21 @@ def write_note(dag_run: DagRun, *, has_failed: bool) -> None:
     from sqlalchemy.orm import object_session
 
     from syrve.hooks.run_note import has_progress, with_result
-    from syrve.reports.run_words import as_sentence, failure_told
+    from syrve.reports.run_words import as_sentence, format_failure
 
     session = object_session(dag_run)
     if session is None:
         return
     with session.no_autoflush:
         left = _words(session, dag_run)
-        told = str(left.get("told") or "")
+        done = str(left.get("text") or "")
         if not left and not dag_run.dag_id.startswith(OWN_DAGS):
             return
         note = dag_run.note or ""
         if has_failed:
-            text = failure_told(_failed_tasks(session, dag_run), told)
-        elif told or not has_progress(note):
-            text = as_sentence(told, NOTHING_TOLD)
+            text = format_failure(_failed_tasks(session, dag_run), done)
+        elif done or not has_progress(note):
+            text = as_sentence(done, NOTHING_REPORTED)
         else:
             return
         written = with_result(note, text + (_link_to_rejects() if left.get("rejected") else ""))

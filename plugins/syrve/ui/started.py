@@ -54,7 +54,7 @@ class StartedRun:
 
 
 async def started_run(api: AirflowApi, dag_id: str, run_id: str) -> StartedRun | None:
-    """Return the run of this id, from an address; None where there is none, or it is not for this person."""
+    """Return the run of this id, from an address; None if there is none, or it is not for this person."""
     known = run_id_only(run_id)
     if not known:
         return None

@@ -15,7 +15,7 @@ def carry_out(money: Money, operation: Operation) -> OperationState:
     """Go on with the latest attempt of an operation, settle it where its outcome is unknown, and return it.
 
     Attempts are numbered after the key. Another one is made only where the one before certainly was not carried out for a reason that may
-    pass. Raises `MoneyNotSent` where that is so again (`MoneyTurnedAway` where a person has to act first), `LedgerConflict`,
+    pass. Raises `MoneyNotSent` if that is so again (`MoneyTurnedAway` if a person has to act first), `LedgerConflict`,
     `UnusableOperation`, a `SyrveError` or `WarehouseError`.
     """
     attempts = (replace(operation, key=f"{operation.key}:{number}") for number in count(1))
@@ -37,7 +37,7 @@ def carry_out(money: Money, operation: Operation) -> OperationState:
 
 
 def latest_attempt(money: Money, source: str, key: str) -> OperationState | None:
-    """Return the latest attempt under a key, None where there was none."""
+    """Return the latest attempt under a key, None if there was none."""
     latest = None
     for number in count(1):
         found = money.ledger.find(source, f"{key}:{number}")

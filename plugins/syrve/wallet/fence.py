@@ -40,7 +40,7 @@ class MarkPlace(Protocol):
         """What the place is called in messages."""
 
     def read(self) -> object:
-        """Return what was written last, as JSON gives it back; None where nothing was."""
+        """Return what was written last, as JSON gives it back; None if nothing was."""
 
     def write(self, mark: Mapping[str, object]) -> None:
         """Keep a mark in place of the former one."""
@@ -71,7 +71,7 @@ class Fence:
     def mark(self) -> None:
         """Prove that the ledger is as new as the marks, and mark that it goes on: before each money call, once the call is in the ledger.
 
-        Raises `LedgerFenced` where the ledger may be older, `MoneyNotSent` where a place can't be read or none takes the mark, and
+        Raises `LedgerFenced` if the ledger may be older, `MoneyNotSent` if a place can't be read or none takes the mark, and
         `WarehouseError`.
         """
         with self._alone() as connection:

@@ -17,7 +17,7 @@ from syrve.sources.source import Chunk, as_source
 from syrve.wallet.errors import UnusableOperation
 from syrve.wallet.operations import KINDS, STATES, Kind, Operation, State, amount_problem, imported_operation_id
 from syrve.wallet.orders import ORDER_STATES
-from syrve.wallet.take_in import Told, prepare, take_in
+from syrve.wallet.take_in import Reported, prepare, take_in
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Connection, Cursor, Warehouse
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
@@ -97,20 +97,20 @@ class WalletImport:
 
     def _chunk(self, connection: Connection, chunk: Chunk) -> Counts:
         started = time.monotonic()
-        told: list[Told] = []
+        reported: list[Reported] = []
         orders: list[_Order] = []
         for bad in chunk.bad:
             self._rejects.line(bad)
         good: dict[int, Row] = {}
         for place, row in enumerate(chunk.rows):
             try:
-                self._read(place, row, told, orders)
+                self._read(place, row, reported, orders)
                 good[place] = row
             except (BadRow, UnusableOperation) as problem:
                 self._rejects.row(row, str(problem))
         with transaction_or_trial(connection, "import wallet operations", is_trial=self._dry_run) as cursor:
             self._rejects.prepare(cursor)
-            taken = take_in(cursor, told)
+            taken = take_in(cursor, reported)
             orders_changed = _take_orders(cursor, orders, self._source)
             changed = taken.added + taken.progressed + orders_changed
             for place, reason in sorted(taken.conflicts.items()):
@@ -137,7 +137,7 @@ class WalletImport:
         named = row.code("refund_of")
         return None if named is None else imported_operation_id(self._source, named)
 
-    def _read(self, place: int, row: Row, told: list[Told], orders: list[_Order]) -> None:
+    def _read(self, place: int, row: Row, reported: list[Reported], orders: list[_Order]) -> None:
         record = row.one_of("record", RECORDS)
         organization_id = row.uuid("organization_id") or self._organization_id
         if organization_id is None:
@@ -173,7 +173,7 @@ class WalletImport:
             refund_of=self._refunded(row),
         ).checked(None)
         state = row.one_of("state", STATES[1:], "confirmed")
-        told.append(Told(place, operation, cast("State", state), {"reason": "reported", "by": self._source}))
+        reported.append(Reported(place, operation, cast("State", state), {"reason": "reported", "by": self._source}))
 
 
 def _check_time(occurred_at: datetime) -> None:

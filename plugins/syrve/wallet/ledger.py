@@ -1,4 +1,4 @@
-"""The ledger of wallet operations: what we mean to do is committed before the call, what came of it right after."""
+"""The ledger of wallet operations: what we mean to do is committed before the call, the outcome right after."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Ledger:
     def plan(self, operation: Operation) -> OperationState:
         """Write an operation down as planned, and commit; one of the same source, key and content is returned as it is.
 
-        Raises `LedgerConflict` where the key is taken by other content, `UnusableOperation` where it can't be taken in.
+        Raises `LedgerConflict` if the key is taken by other content, `UnusableOperation` if it can't be imported.
         """
         return self._take_in(operation, "planned", {}, None)
 
@@ -64,11 +64,11 @@ class Ledger:
         return self._take_in(operation, state, evidence, basis)
 
     def check(self, operation: Operation) -> None:
-        """Raise `UnusableOperation` if the operation could not be taken in."""
+        """Raise `UnusableOperation` if the operation could not be imported."""
         operation.checked(self._amount_scale)
 
     def state(self, operation_id: str, connection: Connection | None = None) -> OperationState:
-        """Read an operation; raises `WalletError` where there is none of that id."""
+        """Read an operation; raises `WalletError` if there is none of that id."""
         with self._transaction("read an operation", connection) as cursor:
             found = self._read(cursor, operation_id=operation_id)
         if found is None:
@@ -121,7 +121,7 @@ class Ledger:
         return bool(fetch_one(cursor)[0])
 
     def transaction_id(self, hold_id: str) -> str | None:
-        """Return Syrve's id of a hold of the ledger, None where it is not known; a hold that the ledger lacks keeps its own."""
+        """Return Syrve's id of a hold of the ledger, None if it is not known; a hold that the ledger lacks keeps its own."""
         with self._transaction("look for a hold") as cursor:
             cursor.execute(
                 "select transaction_id::text from wallet.hold where hold_id = %(id)s or transaction_id = %(id)s",

@@ -65,7 +65,7 @@ class LookAgain:
 
         `found` counts transactions, `changed` operations that moved twice or were corrected, `rejected` customers that Syrve refuses.
 
-        Raises `UnsupportedByDialect`, a `SyrveError` where Syrve can't be asked, and `WarehouseError`.
+        Raises `UnsupportedByDialect`, a `SyrveError` if Syrve can't be asked, and `WarehouseError`.
         """
         total = Counts()
         with self._warehouse.connect() as connection:

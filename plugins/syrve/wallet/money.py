@@ -75,7 +75,7 @@ class Money:
     def execute(self, operation_id: str) -> OperationState:
         """Send a planned operation and return it with its outcome; one that is not planned is returned as it is, and never sent.
 
-        Raises a `Transient` where Syrve can't be asked for the balance first (the operation stays planned), and `WarehouseError`.
+        Raises a `Transient` if Syrve can't be asked for the balance first (the operation stays planned), and `WarehouseError`.
         """
         with self.alone(operation_id) as (connection, operation):
             if operation.state != "planned":
@@ -135,7 +135,7 @@ class Money:
         return self.recover(sent, connection)
 
     def balance(self, operation: OperationState) -> Decimal | None:
-        """Read the balance of an operation's wallet; None where Syrve does not show it. Raises a `Transient`."""
+        """Read the balance of an operation's wallet; None if Syrve does not show it. Raises a `Transient`."""
         if operation.customer_id is None or operation.wallet_id is None:
             return None
         try:
@@ -260,10 +260,10 @@ def _no_step(_name: str) -> None:
 def _outcome_of(error: SyrveError) -> _Outcome:
     match effect_of(error):
         case Effect.REFUSED:
-            return _Outcome("rejected", _told(error, "refused"), error.correlation_id)
+            return _Outcome("rejected", _error_evidence(error, "refused"), error.correlation_id)
         case Effect.NOT_CARRIED_OUT:
-            return _Outcome("rejected", _told(error, _why_not_carried_out(error)), error.correlation_id)
-    return _Outcome("unknown", _told(error, "no_clear_answer"), error.correlation_id)
+            return _Outcome("rejected", _error_evidence(error, _why_not_carried_out(error)), error.correlation_id)
+    return _Outcome("unknown", _error_evidence(error, "no_clear_answer"), error.correlation_id)
 
 
 def _why_not_carried_out(error: SyrveError) -> str:
@@ -277,8 +277,8 @@ def _why_not_carried_out(error: SyrveError) -> str:
     return "not_carried_out"
 
 
-def _told(error: SyrveError, reason: str) -> dict[str, Any]:
-    told = {"reason": reason, "error": type(error).__name__, "status": error.status, "code": error.code}
+def _error_evidence(error: SyrveError, reason: str) -> dict[str, Any]:
+    facts = {"reason": reason, "error": type(error).__name__, "status": error.status, "code": error.code}
     if reason in NEEDS_SOMEBODY:
-        told["what_to_do"] = error.message
-    return {name: value for name, value in told.items() if value is not None}
+        facts["what_to_do"] = error.message
+    return {name: value for name, value in facts.items() if value is not None}

@@ -110,14 +110,14 @@ class Operation:
         texts = (self.source, self.key, self.order_id or "", self.comment or "")
         if any(storable_text(text) != text for text in texts):
             return "a text holds what Postgres can't"
-        # A cancellation sends no amount: the hold's own, however many decimals it has, is only written down.
+        # A cancellation sends no amount: the hold's own, however many decimals it has, is only recorded.
         scale = None if self.kind == "cancel_hold" else amount_scale
         return amount_problem(self.amount, scale) or comment_problem(self.comment)
 
 
 @dataclass(frozen=True, slots=True)
 class OperationState:
-    """An operation of the ledger with its last event; `state` is None where it has none."""
+    """An operation of the ledger with its last event; `state` is None if it has none."""
 
     operation_id: str
     kind: Kind

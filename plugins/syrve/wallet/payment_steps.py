@@ -34,7 +34,7 @@ class PaymentSteps:
         self._lock_connection: Connection | None = None
 
     def payment(self) -> KnownPayment:
-        """Return the payment of the ledger. Raises `UnusableOperation` where it was not begun."""
+        """Return the payment of the ledger. Raises `UnusableOperation` if it was not begun."""
         self.known = self.known or self.book.find()
         if self.known is None:
             raise UnusableOperation("the payment was not begun; begin it first")
@@ -82,7 +82,7 @@ class PaymentSteps:
         return carry_out(self._money, self.operation(kind, step, of_hold=of_hold))
 
     def latest(self, step: Step) -> OperationState | None:
-        """Return the latest attempt of a step, None where there was none."""
+        """Return the latest attempt of a step, None if there was none."""
         return latest_attempt(self._money, SOURCE, self._request.step_key(step))
 
     def operation(self, kind: Kind, step: Step, *, of_hold: bool, consumes_hold: bool = False) -> Operation:

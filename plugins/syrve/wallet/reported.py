@@ -19,7 +19,7 @@ _DIRECTIONS: dict[Kind, tuple[int, ...]] = {
 
 
 def change_of(reported: Transaction) -> Decimal | None:
-    """By how much a row changed the balance; None where it does not say."""
+    """By how much a row changed the balance; None if it does not say."""
     if reported.balance_before is None or reported.balance_after is None:
         return None
     return without_float_noise(reported.balance_after) - without_float_noise(reported.balance_before)

@@ -42,7 +42,7 @@ class BalanceReading:
 
     @property
     def change(self) -> Decimal | None:
-        """By how much the balance grew; None where that is no evidence."""
+        """By how much the balance grew; None if that is no evidence."""
         if self.problem is not None or self.before is None or self.after is None:
             return None
         return self.after - self.before
@@ -66,7 +66,7 @@ class Settler:
 
     Ages go by the clock of the warehouse, which says when an operation was sent, unless a `clock` is given.
 
-    Every method raises a `SyrveError` where Syrve can't be asked, and `WarehouseError`.
+    Every method raises a `SyrveError` if Syrve can't be asked, and `WarehouseError`.
     """
 
     def __init__(self, money: Money, *, clock: Callable[[], datetime] | None = None) -> None:
@@ -103,7 +103,7 @@ class Settler:
             return self._reading(operation, sent_at, sent, connection, window_seconds)
 
     def shown_by_report(self, operation_id: str) -> list[str] | None:
-        """Return the transactions that can only be this operation's; None where the dialect has no report, or nobody knows whose it is."""
+        """Return the transactions that can only be this operation's; None if the dialect has no report, or nobody knows whose it is."""
         with self._money.alone(operation_id) as (connection, operation):
             sent_at, _ = self._sent(operation, connection)
             try:

@@ -1,4 +1,4 @@
-"""Looks for evidence of every operation without an outcome, before its findings are worked out."""
+"""Looks for evidence of every operation without an outcome, before its findings are evaluated."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SettleResult:
 def settle_unknown(
     settler: Settler, warehouse: Warehouse, organization_ids: Sequence[str], *, operations: int
 ) -> SettleResult:
-    """Settle at most so many operations of these organizations (of all, where none is given), the youngest first. Raises `WarehouseError`.
+    """Settle at most `operations` operations of these organizations (of all, if none is given), youngest first. Raises `WarehouseError`.
 
     Before them come those whose answer this machine kept while the warehouse was away.
 

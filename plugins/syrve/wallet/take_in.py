@@ -35,7 +35,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     """An operation with the state to take it in with; `place` is the caller's number of it."""
 
     place: int
@@ -47,7 +47,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What came of it: how many were new, how many known ones moved on, and which places were refused for what."""
+    """The outcome: how many were new, how many known ones moved on, and which places were refused for what."""
 
     added: int
     progressed: int
@@ -60,9 +60,9 @@ def prepare(connection: Connection) -> None:
         cursor.execute(sql("wallet/staging.sql"))
 
 
-def take_in(cursor: Cursor, told: Iterable[Told]) -> TakenIn:
-    """Take operations in, in the caller's transaction; each needs a `requested_at`. What the ledger has already is not taken in again."""
-    lines = [copy_line(_line(each)) for each in told]
+def take_in(cursor: Cursor, reported: Iterable[Reported]) -> TakenIn:
+    """Import operations, in the caller's transaction; each needs a `requested_at`. What the ledger has already is not imported again."""
+    lines = [copy_line(_line(each)) for each in reported]
     cursor.execute("truncate staging_operation")
     copy_lines(cursor, "staging_operation", _COLUMNS, lines)
     cursor.execute("analyze staging_operation")
@@ -81,10 +81,10 @@ def take_in(cursor: Cursor, told: Iterable[Told]) -> TakenIn:
     return TakenIn(added, fetch_one(cursor)[0], contested | conflicts)
 
 
-def _line(told: Told) -> tuple[object, ...]:
-    one = told.operation
+def _line(reported: Reported) -> tuple[object, ...]:
+    one = reported.operation
     return (
-        told.place,
+        reported.place,
         one.operation_id or imported_operation_id(one.source, one.key),
         one.kind,
         one.organization_id,
@@ -100,7 +100,7 @@ def _line(told: Told) -> tuple[object, ...]:
         one.key,
         one.fingerprint,
         one.refund_of,
-        told.state,
-        json_text(dict(told.evidence)) if told.evidence else "{}",
-        told.basis,
+        reported.state,
+        json_text(dict(reported.evidence)) if reported.evidence else "{}",
+        reported.basis,
     )

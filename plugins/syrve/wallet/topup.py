@@ -32,7 +32,7 @@ from syrve.wallet.errors import PaymentUnsettled, PlanChanged, TopupIncomplete
 from syrve.wallet.money import Money
 from syrve.wallet.operations import OperationState
 from syrve.wallet.settle import Settler
-from syrve.wallet.take_in import Told, prepare, take_in
+from syrve.wallet.take_in import Reported, prepare, take_in
 from syrve.wallet.topup_list import ENTITY, TopupList, drop_leftovers
 from syrve.warehouse.database import Cursor, transaction
 from syrve.warehouse.runs import Counts, Reject, TaskKey, add_counts, add_rejects
@@ -62,9 +62,9 @@ class TopupRun:
     def send(self, digest: str) -> Counts:
         """Send the rows of the version with that digest; `changed` counts those credited now.
 
-        Raises `NotApproved` where this run has no approval of it, `PlanChanged` where the campaign has another list by now,
+        Raises `NotApproved` if this run has no approval of it, `PlanChanged` if the campaign has another list by now,
         `LimitExceeded`,
-        `TopupIncomplete` where rows are left to send, `PaymentUnsettled` where the outcome of some is unknown once all others are done.
+        `TopupIncomplete` if rows are left to send, `PaymentUnsettled` if the outcome of some is unknown once all others are done.
         """
         version = self._open(digest)
         rows = self._rows(version)
@@ -88,8 +88,10 @@ class TopupRun:
                 self._check_limits(rows)
                 again = [row for row in rows if row.is_to_be_sent and not row.is_ready and not row.is_leftover]
                 now = datetime.now(UTC)
-                told = [Told(place, row.operation(self._campaign, now), "planned") for place, row in enumerate(again)]
-                if take_in(cursor, told).conflicts:
+                reported = [
+                    Reported(place, row.operation(self._campaign, now), "planned") for place, row in enumerate(again)
+                ]
+                if take_in(cursor, reported).conflicts:
                     raise PlanChanged("the ledger has rows of this campaign with other content; run the plan again")
         self._money.step("topup opened")
         return version.number
@@ -175,7 +177,7 @@ class TopupRun:
 
 
 def present_plan(cursor: Cursor, campaign: str, digest: str) -> TopupPlan:
-    """Return what the campaign's latest version would send now; raise `PlanChanged` where it has another digest."""
+    """Return what the campaign's latest version would send now; raise `PlanChanged` if it has another digest."""
     version = latest_version(cursor, campaign)
     if version.is_given_up or version.digest != digest:
         raise PlanChanged("the campaign has got another list, or was given up; start another run")

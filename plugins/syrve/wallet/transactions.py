@@ -22,7 +22,7 @@ from syrve.wallet.operations import Kind, Operation
 from syrve.wallet.report_rows import Markers, keep, marked, markers_of
 from syrve.wallet.reported import change_of
 from syrve.wallet.settings import WalletSettings
-from syrve.wallet.take_in import Told, prepare, take_in
+from syrve.wallet.take_in import Reported, prepare, take_in
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
@@ -64,11 +64,11 @@ class TransactionsImport:
         self._settings = settings or WalletSettings()
 
     def run(self, organization_ids: Sequence[str], *, customers: int, customer_id: str | None = None) -> Counts:
-        """Read at most so many customers, or the one given, where they have open holds.
+        """Read at most `customers` customers, or the one given, that have open holds.
 
         `found` counts transactions, `changed` new ones, `rejected` customers that Syrve refuses.
 
-        Raises `UnsupportedByDialect`, a `SyrveError` where Syrve can't be asked, and `WarehouseError`.
+        Raises `UnsupportedByDialect`, a `SyrveError` if Syrve can't be asked, and `WarehouseError`.
         """
         total = Counts()
         with self._warehouse.connect() as connection:
@@ -100,17 +100,17 @@ class TransactionsImport:
             counts.rejected = 1
         stats = self._client.stats.take()
         counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
-        with transaction(connection, "take transactions in") as cursor:
+        with transaction(connection, "import transactions") as cursor:
             markers = markers_of(cursor, found)
             kept = [keep(cursor, organization_id, customer_id, each, markers) for each in found]
             fresh = [each for each, row in zip(found, kept, strict=True) if row.is_new and not row.is_repeated]
             holds = _holds(cursor, customer_id)
             payments = _known_payments(cursor, customer_id)
-            told = []
+            shown = []
             for place, each in enumerate(fresh):
                 candidates = [] if self._is_known(each, payments) else holds
-                told.append(_told(place, organization_id, customer_id, each, holds, candidates, markers))
-            take_in(cursor, [each for each in told if each is not None])
+                shown.append(_reported_operation(place, organization_id, customer_id, each, holds, candidates, markers))
+            take_in(cursor, [each for each in shown if each is not None])
             newest = max((each.revision for each in found), default=revision or 0)
             cursor.execute(
                 "insert into wallet.transaction_bookmark (organization_id, customer_id, revision) values (%s, %s, %s) "
@@ -160,7 +160,7 @@ def _known_payments(cursor: Cursor, customer_id: str) -> list[_Payment]:
     return [_Payment(*row) for row in cursor.fetchall()]
 
 
-def _told(
+def _reported_operation(
     place: int,
     organization_id: str,
     customer_id: str,
@@ -168,8 +168,8 @@ def _told(
     holds: Sequence[_Hold],
     candidates: Sequence[_Hold],
     markers: Markers,
-) -> Told | None:
-    """Say which operation of others a transaction shows, a payment being of one of the candidates; None where it is ours or not known."""
+) -> Reported | None:
+    """Say which operation of others a transaction shows, a payment being of one of the candidates; None if it is ours or not known."""
     if not reported.amount or reported.created_at is None:
         return None
     amount = abs(reported.amount)
@@ -208,4 +208,4 @@ def _told(
         key=reported.transaction_id,
         requested_at=reported.created_at,
     )
-    return Told(place, operation, "confirmed", {"reason": "transactions_report"})
+    return Reported(place, operation, "confirmed", {"reason": "transactions_report"})

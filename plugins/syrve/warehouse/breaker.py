@@ -89,7 +89,7 @@ def trip(cursor: Cursor, key: TaskKey, organization_id: str, kind: Kind, tally: 
 
 
 def land(cursor: Cursor, key: TaskKey, organization_id: str, kind: Kind, tally: Tally) -> None:
-    """Write down a mass change that lands all the same, once for each run."""
+    """Record a mass change that lands all the same, once for each run."""
     cursor.execute(sql("breaker/land.sql"), _key(organization_id, kind, key) | _counts(tally))
 
 

@@ -132,7 +132,7 @@ def transaction(connection: Connection, doing: str) -> Iterator[Cursor]:
 def run_patiently(connection: Connection, doing: str, step: Callable[[Cursor], T]) -> T:
     """Run a step in one transaction that locks many rows and stands in nobody's way: where others hold them it starts over.
 
-    Raises `WarehouseUnavailable` where they are held for about half a minute, and other `WarehouseError`.
+    Raises `WarehouseUnavailable` if they are held for about half a minute, and other `WarehouseError`.
     """
     for _ in range(_PATIENT_TRIES):
         with warehouse_errors(doing):

@@ -50,12 +50,12 @@ def warehouse_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except sqlalchemy.exc.DBAPIError as error:
-        raise _told(doing, error.orig if isinstance(error.orig, psycopg2.Error) else None) from None
+        raise _error_for(doing, error.orig if isinstance(error.orig, psycopg2.Error) else None) from None
     except psycopg2.Error as error:
-        raise _told(doing, error) from None
+        raise _error_for(doing, error) from None
 
 
-def _told(doing: str, error: psycopg2.Error | None) -> WarehouseError:
+def _error_for(doing: str, error: psycopg2.Error | None) -> WarehouseError:
     state = getattr(error, "pgcode", None)
     if error is None or state is None:
         return WarehouseUnavailable(

@@ -13,7 +13,7 @@ class BreakerSettings:
     at_least: int = 20
 
     def allowed(self, looked: int) -> int:
-        """Return how many of so many customers may change."""
+        """Return how many of a number of customers may change."""
         return max(self.at_least, int(self.share * looked))
 
 

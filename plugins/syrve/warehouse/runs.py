@@ -1,4 +1,4 @@
-"""Counts what a task did, and keeps what could not be taken in."""
+"""Counts what a task did, and keeps what could not be imported."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _NUMBERS = tuple(each.name for each in dataclasses.fields(Counts) if each.name !
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record or field that could not be taken in; `reason` holds no value, `payload` what was received."""
+    """A record or field that could not be imported; `reason` holds no value, `payload` what was received."""
 
     entity: str
     organization_id: str | None

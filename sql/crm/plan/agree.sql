@@ -10,7 +10,7 @@ with base as (
             '{}'
         ) as agreed
     from staging_subject as subject
-    left join staging_change as change on subject.crm_id = change.crm_id
+    left join staging_field_change as change on subject.crm_id = change.crm_id
     where subject.kind = 'update' and not exists (select 1 from staging_same as same where same.crm_id = subject.crm_id)
     group by subject.crm_id, subject.agreed_version
 )

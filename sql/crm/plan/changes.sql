@@ -9,7 +9,7 @@
 --
 -- Where a push has been acknowledged and no look-up has shown it yet, the mirror is older than the agreement, which then stands for it. So
 -- it does for programmes: Syrve shows at most one of them.
-insert into staging_change (crm_id, key, field, wanted, has_agreed, agreed, actual, mirrored, policy, verdict, outcome, is_sent)
+insert into staging_field_change (crm_id, key, field, wanted, has_agreed, agreed, actual, mirrored, policy, verdict, outcome, is_sent)
 with change as (
     select
         subject.*,
@@ -110,7 +110,7 @@ select
 from decided;
 
 -- Syrve turns promotional messages on for new guests unless told otherwise: nobody gets them whose agreement the CRM does not state.
-insert into staging_change (crm_id, key, field, wanted, has_agreed, verdict, is_sent)
+insert into staging_field_change (crm_id, key, field, wanted, has_agreed, verdict, is_sent)
 select
     subject.crm_id,
     'receives_promo' as key,

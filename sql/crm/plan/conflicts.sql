@@ -8,7 +8,7 @@ where
     and subject.kind in ('create', 'update')
     and not exists (
         select 1
-        from staging_change as change
+        from staging_field_change as change
         where
             change.crm_id = open.crm_id
             and change.key = open.field
@@ -30,7 +30,7 @@ select
     change.agreed,
     change.policy,
     change.outcome
-from staging_change as change
+from staging_field_change as change
 inner join staging_subject as subject on change.crm_id = subject.crm_id
 where change.verdict = 'conflict'
 on conflict (crm_id, field) where closed_at is null do update

@@ -37,7 +37,7 @@ select
     change.key,
     breaker.breaker_id,
     change.wanted
-from staging_change as change
+from staging_field_change as change
 inner join staging_subject as subject on change.crm_id = subject.crm_id
 inner join sync.breaker as breaker
     on
@@ -56,7 +56,7 @@ where
         (held.customer_id is distinct from subject.customer_id)
         or not exists (
             select 1
-            from staging_change as change
+            from staging_field_change as change
             where change.crm_id = held.crm_id and change.key = held.key and (change.wanted is not distinct from held.wanted)
         )
     );
@@ -81,7 +81,7 @@ on conflict (crm_id, key) do update
     where (held.customer_id, held.breaker_id, held.wanted) is distinct from (excluded.customer_id, excluded.breaker_id, excluded.wanted);
 
 -- A no to messages waits for no question about something else: it goes alone.
-update staging_change as change
+update staging_field_change as change
 set is_sent = false
 where
     change.crm_id in (select staged.crm_id from staging_held as staged)
@@ -95,9 +95,9 @@ update staging_subject as subject
 set kind = 'held'
 where
     subject.crm_id in (select staged.crm_id from staging_held as staged)
-    and not exists (select 1 from staging_change as change where change.crm_id = subject.crm_id and change.is_sent);
+    and not exists (select 1 from staging_field_change as change where change.crm_id = subject.crm_id and change.is_sent);
 
-delete from staging_change as change
+delete from staging_field_change as change
 using staging_subject as subject
 where change.crm_id = subject.crm_id and subject.kind = 'held';
 

@@ -1,7 +1,7 @@
 -- By how much would each field change for an organization: customers of this plan, and of the pushes of the day before it. Many small plans are
 -- judged like a large one. Creations do not count, nor what a person let through or dropped; a day begins anew with what was let through, and while
 -- a question is open it begins before the question, so that none ends by waiting.
-update staging_change as change
+update staging_field_change as change
 set is_let_through = true
 from crm.push_held_back as held
 inner join sync.breaker as breaker on held.breaker_id = breaker.breaker_id
@@ -14,7 +14,7 @@ where
     and change.is_sent;
 
 -- What was dropped is not sent.
-update staging_change as change
+update staging_field_change as change
 set is_sent = false
 from crm.push_held_back as held
 inner join sync.breaker as breaker on held.breaker_id = breaker.breaker_id
@@ -32,7 +32,7 @@ with planned_now as (
         subject.organization_id,
         change.field,
         change.crm_id
-    from staging_change as change
+    from staging_field_change as change
     inner join staging_subject as subject on change.crm_id = subject.crm_id
     where change.is_sent and not change.is_let_through and subject.kind = 'update'
 ),

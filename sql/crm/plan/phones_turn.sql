@@ -6,7 +6,7 @@ with recursive waiting as (
     select
         change.crm_id,
         min(giving.crm_id) as holder_id
-    from staging_change as change
+    from staging_field_change as change
     inner join staging_subject as subject on change.crm_id = subject.crm_id
     inner join syrve.customer as holder
         on
@@ -16,7 +16,7 @@ with recursive waiting as (
             and not holder.is_deleted
     inner join staging_subject as giving
         on holder.organization_id = giving.organization_id and holder.customer_id = giving.customer_id
-    inner join staging_change as given on giving.crm_id = given.crm_id and given.key = 'phone'
+    inner join staging_field_change as given on giving.crm_id = given.crm_id and given.key = 'phone'
     where change.key = 'phone' and change.is_sent and given.is_sent and given.mirrored = change.wanted
     group by change.crm_id
 ),
@@ -40,7 +40,7 @@ chain as (
 ),
 
 stepping as (
-    update staging_change as change
+    update staging_field_change as change
     set placeholder = '+120255501' || lpad(mod(change.crm_id, 100)::text, 2, '0')
     from chain
     where change.crm_id = chain.first_id and change.key = 'phone' and chain.at_id = chain.first_id and chain.first_id = chain.lowest_id
@@ -54,7 +54,7 @@ where subject.crm_id = waiting.crm_id and subject.crm_id not in (select stepping
 
 with taken as (
     select change.crm_id
-    from staging_change as change
+    from staging_field_change as change
     inner join staging_subject as subject on change.crm_id = subject.crm_id
     inner join syrve.customer as holder on subject.organization_id = holder.organization_id and change.wanted = holder.phone
     where
@@ -87,7 +87,7 @@ select
     change.wanted as identity_value,
     true as is_added
 from staging_subject as subject
-inner join staging_change as change on subject.crm_id = change.crm_id
+inner join staging_field_change as change on subject.crm_id = change.crm_id
 left join crm.push_blocked as blocked on subject.crm_id = blocked.crm_id
 where
     subject.kind = 'refused'
@@ -96,6 +96,6 @@ where
     and blocked.reason is distinct from subject.reason
 on conflict do nothing;
 
-delete from staging_change as change
+delete from staging_field_change as change
 using staging_subject as subject
 where change.crm_id = subject.crm_id and subject.kind in ('refused', 'waits');

@@ -6,7 +6,7 @@ where
     and subject.kind in ('create', 'update')
     and not exists (
         select 1
-        from staging_change as change
+        from staging_field_change as change
         where change.crm_id = shown.crm_id and change.key = shown.field and change.verdict = 'remote'
     );
 
@@ -19,7 +19,7 @@ select
     change.wanted,
     change.mirrored,
     subject.fetched_at
-from staging_change as change
+from staging_field_change as change
 inner join staging_subject as subject on change.crm_id = subject.crm_id
 where change.verdict = 'remote'
 on conflict (crm_id, field) do update
@@ -31,7 +31,7 @@ with settled as (
         subject.organization_id,
         'crm_id ' || subject.crm_id as identity
     from staging_subject as subject
-    left join staging_change as change on subject.crm_id = change.crm_id and change.verdict = 'remote'
+    left join staging_field_change as change on subject.crm_id = change.crm_id and change.verdict = 'remote'
     where subject.kind = 'update' and change.crm_id is null
 )
 

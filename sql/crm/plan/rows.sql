@@ -13,7 +13,7 @@ with sent as (
         ) as changes,
         coalesce(array_agg(change.key order by change.key) filter (where change.is_let_through), '{}') as let_through,
         bool_or(strpos(change.key, ':') = 0) as has_fields
-    from staging_change as change
+    from staging_field_change as change
     left join crm.customer_card as card
         on change.field = 'card' and change.crm_id = card.crm_id and change.key = 'card:' || card.track
     where change.is_sent

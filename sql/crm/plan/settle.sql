@@ -11,7 +11,7 @@ where
     known.crm_id = subject.crm_id
     and known.agreed_version = subject.agreed_version
     and subject.kind in ('update', 'joined')
-    and not exists (select 1 from staging_change as change where change.crm_id = known.crm_id and change.is_sent)
+    and not exists (select 1 from staging_field_change as change where change.crm_id = known.crm_id and change.is_sent)
     and (known.is_settled, known.settled_edit, known.settled_memberships, known.settled_mirror)
     is distinct from (true, subject.edited_at, subject.memberships_edited_at, subject.fetched_at);
 
@@ -23,7 +23,7 @@ where
     and known.is_settled
     and (
         subject.kind not in ('update', 'joined')
-        or exists (select 1 from staging_change as change where change.crm_id = known.crm_id and change.is_sent)
+        or exists (select 1 from staging_field_change as change where change.crm_id = known.crm_id and change.is_sent)
     );
 
 -- The roster in the order of its key, as everybody locks it: cards, then ids (which may be new), then phones.

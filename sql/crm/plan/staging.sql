@@ -64,7 +64,7 @@ create temporary table if not exists staging_subject (
 
 create temporary table if not exists staging_same (crm_id bigint primary key, fields jsonb not null) on commit delete rows;
 
-create temporary table if not exists staging_change (
+create temporary table if not exists staging_field_change (
     crm_id bigint not null,
     key text not null,
     field text not null,

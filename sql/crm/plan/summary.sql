@@ -15,8 +15,8 @@ select
         from crm.push_plan as planned, jsonb_object_keys(planned.changes) as change (key)
         where planned.plan_id = %(plan_id)s and strpos(change.key, ':') > 0
     ) as memberships,
-    (select count(*) from staging_change where verdict = 'conflict') as conflicts,
-    (select count(*) from staging_change where outcome = 'waits') as asking,
+    (select count(*) from staging_field_change where verdict = 'conflict') as conflicts,
+    (select count(*) from staging_field_change where outcome = 'waits') as asking,
     (select count(*) from staging_subject where kind = 'refused') as refused,
     (select count(*) from staging_subject where kind = 'waits') as waiting,
     (
@@ -24,7 +24,7 @@ select
         from staging_subject as subject
         where
             subject.kind = 'update'
-            and not exists (select 1 from staging_change as change where change.crm_id = subject.crm_id and change.is_sent)
+            and not exists (select 1 from staging_field_change as change where change.crm_id = subject.crm_id and change.is_sent)
     ) as agreed,
     (
         select coalesce(jsonb_object_agg(counted.field, counted.customers), '{}')

@@ -12,7 +12,7 @@ from (
                 else 'taking a customer out of a category needs the dialect cloud'
             end
         ) as reason
-    from staging_change
+    from staging_field_change
     where
         is_sent
         and (
@@ -24,6 +24,6 @@ from (
 ) as unsupported
 where subject.crm_id = unsupported.crm_id;
 
-delete from staging_change as change
+delete from staging_field_change as change
 using staging_subject as subject
 where change.crm_id = subject.crm_id and subject.kind in ('refused', 'waits');

@@ -92,7 +92,7 @@ def _what_if() -> list[dict[str, Any]]:
     with open_warehouse().transaction("read what budgets would buy") as cursor:
         cursor.execute("set transaction read only")
         accounts = read_accounts(cursor, PullSettings(), take_evidence=False, sample_identities=SAMPLE_IDENTITIES)
-    told = []
+    parts = []
     for account in accounts.values():
         now = account.calls_per_day / CALLS_PER_DAY
         outlook = outlooks(account, [round(now * factor, 3) for factor in FACTORS])
@@ -103,5 +103,5 @@ def _what_if() -> list[dict[str, Any]]:
         longest = max(row["mean_delay_days"] for row in outlook["budgets"]) or 1.0
         for row in outlook["budgets"]:
             row["share"] = row["mean_delay_days"] / longest
-        told.append(outlook)
-    return told
+        parts.append(outlook)
+    return parts

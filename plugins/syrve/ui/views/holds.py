@@ -164,5 +164,5 @@ def _by_rule(sums: list[Row]) -> list[dict[str, Any]]:
             parts.append({"x": round(left, 2), "width": round(width, 2), "age": place})
             left += width
         rule["parts"] = parts
-        rule["told"] = ", ".join(f"{number:,} {age}" for age, number in rule["ages"].items() if number)
+        rule["ages_text"] = ", ".join(f"{number:,} {age}" for age, number in rule["ages"].items() if number)
     return sorted(rules.values(), key=lambda rule: -rule["findings"])

@@ -111,7 +111,7 @@ def _waiting() -> dict[str, list[Row]]:
 
 
 async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
-    """Return the open questions of runs, the oldest first; none where Airflow does not let the person see them."""
+    """Return the open questions of runs, the oldest first; none if Airflow does not let the person see them."""
     try:
         found = await api.call(
             "GET",

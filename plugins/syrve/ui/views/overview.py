@@ -122,8 +122,8 @@ def _freshness_tile(fresh: list[Row]) -> dict[str, str]:
     weight = sum(each for each, _ in delays) or 1
     delay = sum((each * length for each, length in delays), timedelta()) / weight
     shares = ", ".join(
-        f"{told}: {100 * sum(row[f'fresher_than_{name}'] for row in fresh) / found:.0f} %"
-        for name, told in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"))
+        f"{age_text}: {100 * sum(row[f'fresher_than_{name}'] for row in fresh) / found:.0f} %"
+        for name, age_text in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"))
     )
     kept = all(row["keeps_max_age"] is not False for row in fresh)
     return _tile("Expected delay", span(delay), f"share fresher than {shares}", "freshness", "good" if kept else "warn")

@@ -101,13 +101,13 @@ def _change(field: str, change: Row, clear: bool, policies: dict[str, str]) -> d
     name = field if clear or kind != "card" else f"card:{MASK}{field[-2:]}"
     return {
         "field": name,
-        "from": _told(change.get("from"), is_shown),
-        "to": _told(change.get("to"), is_shown),
+        "from": _format_value(change.get("from"), is_shown),
+        "to": _format_value(change.get("to"), is_shown),
         "policy": policies.get(kind, "ask"),
     }
 
 
-def _told(value: object, is_shown: bool) -> str:
+def _format_value(value: object, is_shown: bool) -> str:
     if value is None:
         return "empty"
     return str(value) if is_shown else MASK

@@ -25,7 +25,7 @@ from syrve.ui.store import Row, change, note, reading
 router = APIRouter()
 ROSTER_DAG, CRM_DAG = "syrve_roster_import", "syrve_crm_import"
 MOST_GROUPED = 20_000
-"""Reasons are counted over so many of the newest open rejects."""
+"""Reasons are counted over this many of the newest open rejects."""
 MOST_SHOWN = 200
 MOST_IN_CSV = 20_000
 CSV_COLUMNS = (
