@@ -1,6 +1,9 @@
 """Who may open and change what on the Syrve page, on every route it has, under both auth managers that we run."""
 
 import re
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import psycopg2
@@ -162,3 +165,38 @@ def test_editors_test_the_connection_and_are_noted(site: Site, role: str) -> Non
     assert answer.status_code == 200, answer.text[:3000]
     assert 'role="status"' in answer.text
     assert audit_rows(site) == before + 1
+
+
+def first_line(site: Site, headers: list[str], body: Iterable[bytes] = ()) -> str:
+    """Send the head of a form and what there is of its body, and return the first line of the answer."""
+    host, port = site.url.removeprefix("http://").split(":")
+    head = [
+        "POST /syrve/backfill/start HTTP/1.1",
+        f"Host: {host}:{port}",
+        "Content-Type: multipart/form-data; boundary=b",
+    ]
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall("\r\n".join([*head, *headers, "", ""]).encode())
+        with suppress(ConnectionError):  # the server has answered and hangs up
+            for part in body:
+                connection.sendall(part)
+        return connection.makefile("rb").readline().decode()
+
+
+@pytest.mark.parametrize("forged", [[], ["Authorization: Bearer forged"], ["Cookie: _token=forged"]])
+def test_nobodys_body_is_not_read(site: Site, forged: list[str]) -> None:
+    assert first_line(site, ["Content-Length: 1000000000", *forged]).split()[1] in ("401", "403")
+
+
+def test_body_that_says_it_is_too_long_is_not_read(site: Site) -> None:
+    login = f"Authorization: Bearer {site.tokens['Viewer']}"
+    assert " 413 " in first_line(site, [login, "Content-Length: 1000000000"])
+
+
+def test_body_that_grows_too_long_is_read_no_further(site: Site) -> None:
+    login = f"Authorization: Bearer {site.tokens['Viewer']}"
+    start = b'--b\r\nContent-Disposition: form-data; name="dropped"; filename="a.csv"\r\n\r\n'
+    chunk = b"x" * (1 << 20)
+    pieces = [start, *[chunk] * 60]
+    body = (f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces)
+    assert " 413 " in first_line(site, [login, "Transfer-Encoding: chunked"], body)

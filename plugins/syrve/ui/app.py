@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from syrve.ui.access import plain_values, reader
+from syrve.ui.bodies import GuardedBodies
 from syrve.ui.errors import PageError
 from syrve.ui.render import FOLDER, shared, templates
 from syrve.ui.views import routers
@@ -47,6 +48,7 @@ def create_page() -> FastAPI:
         app.include_router(router)
     # The only part without a login: the page that asks for one has to look like the others. It holds nothing of anybody.
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
+    app.add_middleware(GuardedBodies, refuse=_http_error)
     app.middleware("http")(_with_headers)
     app.add_exception_handler(PageError, _page_error)
     app.add_exception_handler(WarehouseError, _warehouse_error)
@@ -98,6 +100,7 @@ def _http_error(request: Request, error: Exception) -> Response:
         404: "There is no such page",
         405: "This page cannot be opened like that",
         403: "You may not see this page",
+        413: "This is more than the page takes",
     }
     return _answer(
         request, error.status_code, titles.get(error.status_code, "Airflow refused this"), "Open the overview."
