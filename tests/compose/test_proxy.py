@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -109,3 +110,19 @@ def test_proxy_limits_no_reader_of_pages(proxy_url: str) -> None:
 
 def test_proxy_hides_the_api_of_tasks(proxy_url: str) -> None:
     assert status_of(f"{proxy_url}/execution/health", "GET") == 404
+
+
+def test_one_address_keeps_at_most_a_hundred_requests_under_way(proxy_url: str) -> None:
+    trusting = ssl._create_unverified_context()
+    port = int(proxy_url.rpartition(":")[2])
+    with ExitStack() as slow:
+        for _ in range(100):
+            plain = slow.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            connection = slow.enter_context(trusting.wrap_socket(plain, server_hostname="localhost"))
+            connection.sendall(b"POST /syrve/signals HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
+        wait_until(
+            lambda: status_of(f"{proxy_url}/api/v2/dags", "GET") == 429,
+            "further requests are refused",
+            timeout_seconds=20,
+        )
+    wait_until(lambda: status_of(f"{proxy_url}/api/v2/dags", "GET") == 200, "they are taken again", timeout_seconds=20)
