@@ -1,0 +1,77 @@
+"""What a person may put into an address or a form of the page to reach something else with it."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+from fastapi import HTTPException, Request
+from starlette.types import Message
+
+from syrve.signals.errors import Refused
+from syrve.signals.receiver import _body
+from syrve.ui import bodies
+from syrve.ui.airflow_api import AirflowApi, segment
+from syrve.ui.errors import AirflowRefused
+from syrve.ui.started import started_run
+from syrve.ui.views.inbox import _questions
+from syrve.ui.views.rejects import _cell
+
+
+class Airflow:
+    """Answers as Airflow does: with the questions of the DAGs whose ids match, so many at most; and counts the calls."""
+
+    def __init__(self, dag_ids: list[str]) -> None:
+        self.dag_ids = dag_ids
+        self.calls = 0
+
+    async def call(self, method: str, path: str, doing: str, **params: Any) -> dict[str, Any]:
+        self.calls += 1
+        found = [each for each in self.dag_ids if params.get("dag_id_pattern", "") in each]
+        return {"hitl_details": [self._question(each) for each in found[: params["limit"]]]}
+
+    @staticmethod
+    def _question(dag_id: str) -> dict[str, Any]:
+        task = {"dag_id": dag_id, "dag_run_id": "r", "task_id": "approve", "state": "awaiting_input"}
+        return {"task_instance": task, "created_at": "2026-01-01", "subject": "?", "options": ["Reject"]}
+
+
+@pytest.mark.parametrize("run_id", ["", ".", "..", "~"])
+def test_run_id_is_no_step_of_a_path(run_id: str) -> None:
+    airflow = Airflow([])
+
+    with pytest.raises(AirflowRefused, match="no such run"):
+        segment(run_id)
+    assert asyncio.run(started_run(cast(AirflowApi, airflow), "syrve_crm_push", run_id)) is None
+    assert airflow.calls == 0
+
+
+def test_run_id_with_signs_is_one_segment() -> None:
+    assert (
+        segment("manual__2026-01-01T00:00:00+00:00/../x?y") == "manual__2026-01-01T00%3A00%3A00%2B00%3A00%2F..%2Fx%3Fy"
+    )
+
+
+def test_questions_of_other_dags_crowd_none_of_ours_out() -> None:
+    airflow = Airflow([*["somebody_elses"] * 200, "syrve_bulk_topup"])
+
+    found = asyncio.run(_questions(cast(AirflowApi, airflow)))
+
+    assert [each["dag_id"] for each in found] == ["syrve_bulk_topup"]
+
+
+@pytest.mark.parametrize("text", ["=1+1", " =1+1", "\n=1+1", "\N{FULLWIDTH EQUALS SIGN}1+1", "@x", "-1", "+1"])
+def test_cell_of_rejects_csv_is_no_formula(text: str) -> None:
+    assert _cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("length", ["\N{SUPERSCRIPT TWO}", "9" * 5_000, "-1", "1e3"])
+def test_length_that_is_none_is_refused(length: str) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    header = (b"content-length", length.encode("latin-1"))
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": [header]}, receive)
+    with pytest.raises(HTTPException, match="413"):
+        bodies._refuse_length(request.headers["content-length"])
+    with pytest.raises(Refused, match="too large"):
+        asyncio.run(_body(request, 1_000))
