@@ -1,6 +1,8 @@
 """What a mapped task is given comes from an XCom, which other users can change: it is data, and never a template."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from inspect import isclass
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +12,8 @@ from airflow.sdk import DAG, Context, XComArg
 from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
-from syrve.operators.own_templates import RedirectedTask
+from syrve.operators.own_templates import OwnTemplates, RedirectedTask
+from syrve.provider import _OPERATORS
 
 CODE = "{{ 6 * 7 }}"
 MappedTask = tuple[DAG, MappedOperator]
@@ -66,3 +69,14 @@ def test_xcom_sends_no_task_to_another_connection(mapped_tasks: list[MappedTask]
         if name in task.template_fields:
             with pytest.raises(RedirectedTask, match=name):
                 rendered(dag, task, dict.fromkeys(mappable(task), "x") | {name: "elsewhere"})
+
+
+def test_every_operator_renders_its_own_templates_only() -> None:
+    modules = [import_module(name) for name in _OPERATORS]
+    operators = [
+        each for module in modules for each in vars(module).values() if isclass(each) and issubclass(each, BaseOperator)
+    ]
+    ours = {each for each in operators if each.__module__.startswith("syrve.")}
+
+    assert len(ours) > 30
+    assert [each.__name__ for each in ours if not issubclass(each, OwnTemplates)] == []
