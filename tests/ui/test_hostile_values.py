@@ -1,18 +1,24 @@
 """What a person may put into an address or a form of the page to reach something else with it."""
 
 import asyncio
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from fastapi import HTTPException, Request
 from starlette.types import Message
 
+from syrve.reports.cells import WITHHELD
 from syrve.signals.errors import Refused
 from syrve.signals.receiver import _body
 from syrve.ui import bodies
+from syrve.ui.access import Person
 from syrve.ui.airflow_api import AirflowApi, segment
 from syrve.ui.errors import AirflowRefused
 from syrve.ui.started import started_run
+from syrve.ui.views import holds
 from syrve.ui.views.inbox import _questions
 from syrve.ui.views.rejects import _cell
 
@@ -75,3 +81,19 @@ def test_length_that_is_none_is_refused(length: str) -> None:
         bodies._refuse_length(request.headers["content-length"])
     with pytest.raises(Refused, match="too large"):
         asyncio.run(_body(request, 1_000))
+
+
+def test_order_that_is_numbered_by_a_phone_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
+    phone, operation_id = "79757771234", str(uuid4())
+    rows = {
+        "finding": [{"rule": "order_failed_hold_open", "order_id": phone}],
+        "finding_story": [{"what": "Order completed", "id": phone}, {"what": "hold confirmed", "id": operation_id}],
+    }
+    shown: dict[str, Any] = {}
+    monkeypatch.setattr(holds, "reading", lambda _: nullcontext(SimpleNamespace(rows=lambda name, **_: rows[name])))
+    monkeypatch.setattr(holds, "page", lambda *_, **values: shown.update(values))
+
+    holds.story(cast(Request, None), cast(Person, None), uuid4())
+
+    assert shown["finding"]["order_id"] == WITHHELD
+    assert [event["id"] for event in shown["events"]] == [WITHHELD, operation_id]
