@@ -27,7 +27,7 @@ class Keep(WarehouseOperator):
 
     def execute(self, context):
         with open(sys.argv[1], "a") as file:
-            file.write(json.dumps([self.value, self.written]) + "\\n")
+            file.write(json.dumps([context["ti"].map_index, self.value, self.written]) + "\\n")
 
 def plan():
     return [{"value": CODE}, {"value": [CODE]}, {"value": {"a": CODE}}]
@@ -53,10 +53,10 @@ def test_airflow_runs_no_code_of_an_xcom(tmp_path: Path) -> None:
     told = airflow(tmp_path, str(file), str(kept))
 
     assert "STATE success" in told
-    assert [json.loads(line) for line in kept.read_text().splitlines()] == [
-        [CODE, "str"],
-        [[CODE], "str"],
-        [{"a": CODE}, "str"],
+    assert sorted(json.loads(line) for line in kept.read_text().splitlines()) == [
+        [0, CODE, "str"],
+        [1, [CODE], "str"],
+        [2, {"a": CODE}, "str"],
     ]
 
 
