@@ -12,6 +12,8 @@ from uuid import uuid4
 PRIVATE = 0o640
 SHOWN = 0o666
 """For what a web server shows: less what the umask takes away."""
+PART_SUFFIX = ".part"
+"""Ends the name of a file that is being written."""
 _PIECE_BYTES = 1 << 20
 
 
@@ -38,7 +40,7 @@ def put_whole(place: Any, content: bytes | Path, *, mode: int = PRIVATE) -> None
 
 def write_whole(folder: int, name: str, pieces: Iterable[bytes], *, mode: int = PRIVATE) -> None:
     """Write a file of that name in an open folder, through no link; raise `OSError`, and then the file is as it was."""
-    part = f".{uuid4().hex}.part"
+    part = f".{uuid4().hex}{PART_SUFFIX}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(part, flags, mode, dir_fd=folder), "wb") as file:

@@ -1,12 +1,13 @@
 """Parameters mean the same whether Airflow renders them natively or as text."""
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
+from syrve.operators.rendered import as_flag, as_moment, as_number, as_text, as_texts
 
 ids = st.lists(st.uuids().map(str), max_size=4)
 
@@ -59,3 +60,13 @@ def test_number_may_be_absent(value: int | str | None, expected: int | None) -> 
 @pytest.mark.parametrize(("value", "expected"), [("a", "a"), (42, "42"), (None, None), ("None", None), (" ", None)])
 def test_text_may_be_absent(value: object, expected: str | None) -> None:
     assert as_text(value) == expected
+
+
+@pytest.mark.parametrize("read", [as_number, as_moment])
+@pytest.mark.parametrize("value", ["8 975 777-12-34", "Ivan", "9" * 5_000])
+def test_value_that_cannot_be_read_is_not_repeated(read: Callable[[str], object], value: str) -> None:
+    with pytest.raises(ValueError, match="must be") as refused:
+        read(value)
+
+    assert value not in str(refused.value)
+    assert refused.value.__suppress_context__

@@ -66,6 +66,31 @@ def test_too_large_file_leaves_nothing_behind(inbox: Path, monkeypatch: pytest.M
     assert list(inbox.iterdir()) == []
 
 
+@pytest.mark.parametrize("sizes", [[40, 60], [1] * 10, [100]])
+def test_dropped_files_do_not_fill_the_disk(inbox: Path, monkeypatch: pytest.MonkeyPatch, sizes: list[int]) -> None:
+    monkeypatch.setattr(files, "MOST_BYTES", 10)
+    monkeypatch.setattr(files, "MOST_DROPPED_BYTES", 109)
+    monkeypatch.setattr(files, "_PIECE_BYTES", 10)
+    for number, size in enumerate(sizes[:-1]):
+        (inbox / f"dropped-{number}.csv").write_bytes(b"x" * size)
+    (inbox / f".{'0' * 32}.part").write_bytes(b"x" * sizes[-1])
+    before = sorted(inbox.iterdir())
+
+    with pytest.raises(PageError, match="no room"):
+        path_of("", dropped("a.csv"))
+
+    assert sorted(inbox.iterdir()) == before
+    before[0].unlink()
+    assert path_of("", dropped("a.csv", b"x"))
+
+
+def test_files_of_others_take_no_room_of_dropped_ones(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MOST_DROPPED_BYTES", files.MOST_BYTES)
+    (inbox / "guests.csv").write_bytes(b"x" * 100)
+
+    assert path_of("", dropped("a.csv"))
+
+
 @pytest.mark.parametrize("value", ["", "s3://bucket/x", "not a folder"])
 def test_file_without_an_inbox_folder_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SYRVE_INBOX", value)

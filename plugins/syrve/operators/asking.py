@@ -27,6 +27,7 @@ from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
 from syrve.operators import settings
 from syrve.operators.base import run_of, with_connections
 from syrve.operators.links import SyrveInboxLink, SyrvePageLink
+from syrve.operators.own_templates import OwnTemplates
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,7 +51,7 @@ class Question:
     options: Sequence[str]
 
 
-class SyrveAskOperator(HITLOperator, SkipMixin):
+class SyrveAskOperator(OwnTemplates, HITLOperator, SkipMixin):
     """Asks about the content of a run, once; what an option means is for the subclass.
 
     No answer within `answer_hours` is a no. The approver must be in `approvers` (none: everybody whom Airflow lets answer) and, where

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_w
 from syrve.operators import assets
 from syrve.operators.links import SyrvePageLink, SyrveRejectsLink
 from syrve.operators.metrics import Meter
+from syrve.operators.own_templates import OwnTemplates, connection_arguments
 from syrve.operators.run_words import leave_run_words
 
 if TYPE_CHECKING:
@@ -33,17 +33,10 @@ log = logging.getLogger(__name__)
 
 def with_connections(operator: type[BaseOperator]) -> tuple[str, ...]:
     """Return the template fields of an operator with every parameter that names a connection."""
-    named = [
-        name
-        for each in operator.__mro__
-        if "__init__" in vars(each)
-        for name in inspect.signature(vars(each)["__init__"]).parameters
-        if name.endswith("conn_id")
-    ]
-    return tuple(dict.fromkeys((*operator.template_fields, *sorted(named))))
+    return tuple(dict.fromkeys((*operator.template_fields, *sorted(connection_arguments(operator)))))
 
 
-class WarehouseOperator(BaseOperator):
+class WarehouseOperator(OwnTemplates, BaseOperator):
     """An operator that works in the warehouse of `warehouse_conn_id`.
 
     `reads` and `writes` name the tables that its lineage shows. Every parameter that names a connection may be a template.

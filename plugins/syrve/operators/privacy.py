@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, WarehouseOperator, run_of
+from syrve.operators.own_templates import OwnTemplates
 from syrve.operators.rendered import as_flag, as_text, as_texts
 from syrve.operators.source_base import SourceOperator
 
@@ -115,7 +116,7 @@ class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
             yield opened.source
 
 
-class SyrveErasureGateOperator(BaseOperator):
+class SyrveErasureGateOperator(OwnTemplates, BaseOperator):
     """Lets an erasure go on to approval; skips itself for a preview, and if nobody is left to erase."""
 
     template_fields: Sequence[str] = ("is_to_be_asked",)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.sql.operators.sql import SQLCheckOperator, SQLCheckResult
 
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_warehouse
+from syrve.operators.own_templates import OwnTemplates
 from syrve.quality.checks import all_checks, check_named
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class SyrveDataQualityOperator(SQLCheckOperator):
+class SyrveDataQualityOperator(OwnTemplates, SQLCheckOperator):
     """Makes one check of `sql/checks`, keeps its result in `sync.check_result`, and fails if the check found anything.
 
     The failure names rows by ids and says what to do. Listeners such as OpenLineage get the result as from any check of common.sql. The

@@ -46,9 +46,14 @@ def as_flag(value: bool | str | None) -> bool:
 
 
 def as_number(value: int | str | None) -> int | None:
-    """Read a whole number; None, `None` and the empty text are None. Raises ValueError."""
+    """Read a whole number; None, `None` and the empty text are None. Raises ValueError, without the value: it may be a phone."""
     word = str(value).strip()
-    return None if word.lower() in _NOTHING else int(word)
+    if word.lower() in _NOTHING:
+        return None
+    try:
+        return int(word)
+    except ValueError:
+        raise ValueError("must be a whole number") from None
 
 
 def as_text(value: object) -> str | None:
@@ -62,5 +67,8 @@ def as_moment(value: object) -> datetime | None:
     word = str(value).strip()
     if word.lower() in _NOTHING:
         return None
-    moment = datetime.fromisoformat(word)
+    try:
+        moment = datetime.fromisoformat(word)
+    except ValueError:
+        raise ValueError("must be an ISO 8601 date or time, such as 2026-09-01T00:00Z") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.operators import settings
 from syrve.operators.base import SyrveOperator, format_counts, run_of, task_key
+from syrve.operators.own_templates import OwnTemplates
 from syrve.operators.rendered import as_flag, as_number, as_text
 from syrve.operators.source_base import SourceOperator
 from syrve.operators.sources import report_bad_rows
@@ -106,7 +107,7 @@ class SyrvePlanTopupOperator(SourceOperator, SyrveOperator):
             return plan
 
 
-class SyrveTopupGateOperator(BaseOperator):
+class SyrveTopupGateOperator(OwnTemplates, BaseOperator):
     """Lets a campaign go on to approval; skips itself in a dry run, for one given up, and where there is nothing to send or to settle."""
 
     template_fields: Sequence[str] = ("is_dry_run", "to_send")

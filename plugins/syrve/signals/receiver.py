@@ -189,7 +189,7 @@ class Receiver:
 
 async def _body(request: Request, most: int) -> bytes:
     announced = request.headers.get("content-length", "0")
-    if not announced.isdigit() or int(announced) > most:
+    if not announced.isdecimal() or len(announced) > 18 or int(announced) > most:
         raise Refused(413, "the body is too large", closes=True)
     body = bytearray()
     try:

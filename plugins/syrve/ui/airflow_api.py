@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from starlette.requests import Request
@@ -13,6 +14,8 @@ from syrve.ui.plugin import AIRFLOW_APP
 
 TIMEOUT_SECONDS = 20.0
 _MAX_DETAIL_LENGTH = 300
+_NO_NAMES = ("", ".", "..", "~")
+"""What a path takes for a step, and Airflow for all runs."""
 
 
 class AirflowApi:
@@ -43,6 +46,13 @@ class AirflowApi:
         body = {"logical_date": None, "conf": conf}
         run = await self.call("POST", f"/dags/{dag_id}/dagRuns", f"start {dag_id}", body=body)
         return str(run["dag_run_id"])
+
+
+def segment(run_id: str) -> str:
+    """Return the id of a run as one segment of a path, of that run and no other thing; raise `AirflowRefused`."""
+    if run_id in _NO_NAMES:
+        raise AirflowRefused(404, "There is no such run", "Nothing was changed. Reload the page and choose a run.")
+    return quote(run_id, safe="")
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -54,7 +54,7 @@ def _counted(receive: Receive) -> Callable[[], Awaitable[Message]]:
 
 
 def _refuse_length(length: str) -> None:
-    if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+    if not length.isdecimal() or len(length) > 18 or int(length) > MOST_BODY_BYTES:
         raise HTTPException(413, "the body is too long")
 
 

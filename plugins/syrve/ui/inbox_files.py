@@ -7,6 +7,7 @@ import re
 import secrets
 import string
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -18,12 +19,16 @@ from syrve.sources.bad_rows import SUFFIX
 from syrve.sources.errors import UnusableSource
 from syrve.sources.inbox import parse_inbox
 from syrve.ui.errors import PageError
-from syrve.whole_files import write_whole
+from syrve.whole_files import PART_SUFFIX, write_whole
 
 ENDINGS = (".csv", ".csv.gz", ".parquet", ".xlsx")
 MOST_SHOWN = 200
 MOST_LOOKED_AT = 2_000
 MOST_BYTES = 50 * 1024 * 1024
+MOST_DROPPED_BYTES = 20 * MOST_BYTES
+"""Of all files that people have dropped and not deleted, each counted as a megabyte at least: else whoever may start an import could fill
+the disk."""
+_DROPPED = "dropped-"
 _PIECE_BYTES = 1 << 20
 _DIGITS = re.compile(r"\d")
 _NOWHERE = "The api-server has no folder of the inbox. Put the file where SYRVE_INBOX says, and write its name here."
@@ -76,11 +81,12 @@ def keep_dropped(filename: str, file: IO[bytes]) -> str:
     folders = _folders()
     if not folders:
         raise PageError(400, "There is no folder to put the file into", f"Nothing was started. {_NOWHERE}")
-    name = f"dropped-{datetime.now(UTC):%m-%d}-{_letters()}{ending}"
+    name = f"{_DROPPED}{datetime.now(UTC):%m-%d}-{_letters()}{ending}"
     try:
         folders[0].mkdir(parents=True, exist_ok=True)
         folder = os.open(folders[0], os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            _refuse_when_full(folder)
             write_whole(folder, name, _pieces(file))
         finally:
             os.close(folder)
@@ -89,6 +95,22 @@ def keep_dropped(filename: str, file: IO[bytes]) -> str:
             503, "The inbox cannot be written by the api-server", f"Nothing was started. {_NOWHERE}"
         ) from None
     return name
+
+
+def _refuse_when_full(folder: int) -> None:
+    """Raise `PageError` where the dropped files of an open folder have no room for another, those under way included."""
+    kept = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_DROPPED) or entry.name.endswith(PART_SUFFIX):
+                with suppress(FileNotFoundError):
+                    kept += max(_PIECE_BYTES, entry.stat(follow_symlinks=False).st_size)
+    if kept + MOST_BYTES > MOST_DROPPED_BYTES:
+        raise PageError(
+            507,
+            "The inbox has no room for another dropped file",
+            f"Nothing was started. Delete its files {_DROPPED}… that were imported, or put yours into the inbox itself.",
+        )
 
 
 def _letters() -> str:

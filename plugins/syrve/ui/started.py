@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from syrve.hooks.run_note import MARK, RESULT_MARK
-from syrve.ui.airflow_api import AirflowApi
+from syrve.ui.airflow_api import AirflowApi, segment
 from syrve.ui.errors import AirflowRefused
 from syrve.ui.render import run_id_only
 
@@ -59,7 +59,7 @@ async def started_run(api: AirflowApi, dag_id: str, run_id: str) -> StartedRun |
     if not known:
         return None
     try:
-        run = await api.call("GET", f"/dags/{dag_id}/dagRuns/{quote(known, safe='')}", "show the run")
+        run = await api.call("GET", f"/dags/{dag_id}/dagRuns/{segment(known)}", "show the run")
     except AirflowRefused as refusal:
         if refusal.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise

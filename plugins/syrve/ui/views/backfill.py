@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
@@ -13,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
 from syrve.ui.access import Person, PersonDep, editor
-from syrve.ui.airflow_api import AirflowApi
+from syrve.ui.airflow_api import AirflowApi, segment
 from syrve.ui.dags import run_states
 from syrve.ui.errors import PageError
 from syrve.ui.inbox_files import inbox_files, path_of
@@ -84,8 +83,8 @@ async def stop(
     run_id: Annotated[str, Form(min_length=1, max_length=250)],
 ) -> Response:
     """Stop a backfill: its run ends as failed, and what it has not looked up stays due as it was."""
+    path = f"/dags/{BACKFILL_DAG}/dagRuns/{segment(run_id)}"
     await run_in_threadpool(note, person, "stop a backfill", {"run_id": run_id_only(run_id)})
-    path = f"/dags/{BACKFILL_DAG}/dagRuns/{quote(run_id, safe='')}"
     await AirflowApi(request, person).call("PATCH", path, "stop the run", body={"state": "failed"})
     return show_started(request, "backfill", run_id_only(run_id))
 
@@ -97,8 +96,8 @@ async def go_on(
     run_id: Annotated[str, Form(min_length=1, max_length=250)],
 ) -> Response:
     """Let a stopped or failed backfill go on with what is left: what was answered since it began is not looked up again."""
+    path = f"/dags/{BACKFILL_DAG}/dagRuns/{segment(run_id)}/clear"
     await run_in_threadpool(note, person, "continue a backfill", {"run_id": run_id_only(run_id)})
-    path = f"/dags/{BACKFILL_DAG}/dagRuns/{quote(run_id, safe='')}/clear"
     await AirflowApi(request, person).call("POST", path, "continue the run", body={"dry_run": False})
     return show_started(request, "backfill", run_id_only(run_id))
 

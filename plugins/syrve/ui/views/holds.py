@@ -72,8 +72,9 @@ def story(request: Request, person: PersonDep, finding_id: UUID) -> HTMLResponse
             raise PageError(404, "There is no such finding", "Open Holds and choose one.")
         events = read.rows("finding_story", finding_id=str(finding_id))
     for event in events:
-        event["what"] = event["what"].replace("_", " ")
-    return page(request, person, "finding", finding=found[0], events=events, meaning=_meanings().get(found[0]["rule"]))
+        event |= {"what": event["what"].replace("_", " "), "id": id_only(event["id"])}
+    finding = found[0] | {"order_id": id_only(found[0]["order_id"])}
+    return page(request, person, "finding", finding=finding, events=events, meaning=_meanings().get(found[0]["rule"]))
 
 
 @router.post("/holds/evaluate")

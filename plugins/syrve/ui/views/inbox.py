@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from syrve.ui.access import Person, PersonDep, editor
-from syrve.ui.airflow_api import AirflowApi
+from syrve.ui.airflow_api import AirflowApi, segment
 from syrve.ui.errors import AirflowRefused, PageError
 from syrve.ui.question_body import body_parts
-from syrve.ui.render import page
+from syrve.ui.render import page, run_id_only
 from syrve.ui.started import show_started, started_run
 from syrve.ui.store import Row, change, note, reading
 
@@ -25,6 +24,8 @@ BREAKER_DAG = "syrve_decide_breaker"
 ASKING_DAGS = (PUSH_DAG, "syrve_release_holds", "syrve_bulk_topup", "syrve_erase_customer", BREAKER_DAG)
 """Those with a task that asks a person."""
 MOST_SHOWN = 50
+MOST_ASKED = 100
+"""Questions of other DAGs are not among them: they would crowd ours out."""
 
 
 @router.get("/inbox")
@@ -51,10 +52,9 @@ async def answer(
         raise PageError(400, "No answer was chosen", "Nothing was changed. Choose one, then send it.")
     if dag_id not in ASKING_DAGS:
         raise PageError(400, "This DAG asks nobody", "Nothing was changed. Reload the page.")
-    await run_in_threadpool(
-        note, person, "answer a question", {"dag_id": dag_id, "run_id": run_id, "chosen": len(options)}
-    )
-    path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/-1/hitlDetails"
+    path = f"/dags/{dag_id}/dagRuns/{segment(run_id)}/taskInstances/{task_id}/-1/hitlDetails"
+    subject = {"dag_id": dag_id, "run_id": run_id_only(run_id), "chosen": len(options)}
+    await run_in_threadpool(note, person, "answer a question", subject)
     body = {"chosen_options": options, "params_input": {}}
     await AirflowApi(request, person).call("PATCH", path, "take the answer", body=body)
     return _back(request)
@@ -118,7 +118,8 @@ async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
             "/dags/~/dagRuns/~/hitlDetails",
             "list its questions",
             response_received=False,
-            limit=50,
+            dag_id_pattern="syrve_",
+            limit=MOST_ASKED,
         )
     except AirflowRefused as refusal:
         if refusal.status != HTTPStatus.FORBIDDEN:

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from syrve.reports.cells import time_text
+from syrve.sources.formulas import as_text_cell
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError
@@ -42,7 +43,6 @@ CSV_COLUMNS = (
     "last_seen_at",
     "run_id",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Entity = Annotated[str, Query(max_length=100)]
 RunId = Annotated[str, Query(max_length=250)]
 RejectId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -167,4 +167,4 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = time_text(value) if hasattr(value, "astimezone") else str(value)  # type: ignore[arg-type]
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return as_text_cell(text)

@@ -1,0 +1,69 @@
+"""Keeps Airflow from taking for a template what a mapped task is given by an XCom, and from working elsewhere because an XCom says so.
+
+Airflow 3.3.2 renders every value that `expand_kwargs` takes from an XCom, under `render_template_as_native_obj` outside of its sandbox:
+who may change an XCom would run code in a worker.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from syrve.errors import SyrveProviderError
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import BaseOperator, Context
+
+
+class RedirectedTask(SyrveProviderError):
+    """An XCom names a connection for a mapped task; only the DAG file may."""
+
+
+class OwnTemplates:
+    """Base of an operator: of a mapped task only what the DAG file gives to `partial` is rendered."""
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],
+    ) -> None:
+        task = _mapped_task(self, context) if parent is self else None
+        if task is not None:
+            _refuse_connections_of_xcoms(parent, task, template_fields)
+            template_fields = [each for each in template_fields if each in task.partial_kwargs]
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)  # type: ignore[misc]
+
+
+def connection_arguments(operator: type[BaseOperator]) -> dict[str, Any]:
+    """Return every parameter of an operator that names a connection, with its default."""
+    found: dict[str, Any] = {}
+    for each in operator.__mro__:
+        if "__init__" in vars(each):
+            for name, parameter in inspect.signature(vars(each)["__init__"]).parameters.items():
+                if name.endswith("conn_id"):
+                    found.setdefault(name, parameter.default)
+    return found
+
+
+def _mapped_task(operator: Any, context: Context) -> Any:
+    """Return the mapped task that the operator is one of; None if it is of none."""
+    task = context["dag"].task_dict.get(operator.task_id) if "dag" in context else None
+    return task if hasattr(task, "partial_kwargs") else None
+
+
+def _refuse_connections_of_xcoms(operator: Any, task: Any, template_fields: Iterable[str]) -> None:
+    given = task.expand_input.value
+    defaults = connection_arguments(type(operator))
+    for name in template_fields:
+        if name not in defaults or name in task.partial_kwargs:
+            continue
+        source = given.get(name) if isinstance(given, Mapping) else given
+        if hasattr(source, "resolve") and getattr(operator, name) != defaults[name]:
+            raise RedirectedTask(
+                f"{name} of {operator.task_id} comes from an XCom, which other users can change; give it to `partial` in the DAG file"
+            )
