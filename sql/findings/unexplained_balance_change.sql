@@ -44,7 +44,7 @@ looked as (
 
 explained as (
     -- shown and hidden: what each movement does to a balance that shows held money, and to one that does not; it may have happened at any time
-    -- from begun_at to done_at.
+    -- from begun_at to done_at. Whichever organization it went through: those of one network share their customers' wallets.
     select
         looked.*,
         looked.balance_after - looked.balance_before as change,
@@ -84,8 +84,7 @@ explained as (
                 -hold.amount as hidden
             from wallet.hold as hold
             where
-                hold.organization_id = looked.organization_id
-                and hold.customer_id = looked.customer_id
+                hold.customer_id = looked.customer_id
                 and hold.wallet_id = looked.wallet_id
                 and hold.opened_at <= %(as_of)s
                 and (hold.closed_by is distinct from 'rejected' or hold.closed_at > %(as_of)s)
@@ -98,8 +97,7 @@ explained as (
             from wallet.hold as hold
             left join wallet.operation as ending on hold.closing_operation_id = ending.operation_id
             where
-                hold.organization_id = looked.organization_id
-                and hold.customer_id = looked.customer_id
+                hold.customer_id = looked.customer_id
                 and hold.wallet_id = looked.wallet_id
                 and hold.closed_by in ('cancelled', 'consumed')
                 and hold.closed_at <= %(as_of)s
@@ -112,8 +110,7 @@ explained as (
             from wallet.operation as operation
             inner join wallet.operation_event as event on operation.operation_id = event.operation_id and event.state = 'confirmed'
             where
-                operation.organization_id = looked.organization_id
-                and operation.customer_id = looked.customer_id
+                operation.customer_id = looked.customer_id
                 and operation.wallet_id = looked.wallet_id
                 and operation.kind in ('topup', 'chargeoff')
                 and not operation.consumes_hold
@@ -124,8 +121,7 @@ explained as (
                         select
                         from wallet.operation as told
                         where
-                            told.organization_id = operation.organization_id
-                            and told.customer_id = operation.customer_id
+                            told.customer_id = operation.customer_id
                             and told.wallet_id = operation.wallet_id
                             and told.kind = operation.kind
                             and told.amount = operation.amount
@@ -145,8 +141,7 @@ explained as (
             from wallet.unsettled_operation as unsettled
             left join wallet.hold as ended on unsettled.hold_id in (ended.hold_id, ended.transaction_id)
             where
-                unsettled.organization_id = looked.organization_id
-                and coalesce(ended.customer_id, unsettled.customer_id) = looked.customer_id
+                coalesce(ended.customer_id, unsettled.customer_id) = looked.customer_id
                 and unsettled.kind <> 'hold'
                 and unsettled.sent_at <= looked.seen_after_at
                 and (unsettled.settled_at > %(as_of)s or unsettled.settled_at is null)
@@ -179,8 +174,7 @@ explained as (
             ) as is_unclear
         from wallet.transaction as one
         where
-            one.organization_id = looked.organization_id
-            and one.customer_id = looked.customer_id
+            one.customer_id = looked.customer_id
             and one.wallet_id = looked.wallet_id
             and one.created_at > looked.seen_before_at - make_interval(secs => %(balance_skew_seconds)s)
             and one.created_at <= looked.seen_after_at + make_interval(secs => %(balance_skew_seconds)s)

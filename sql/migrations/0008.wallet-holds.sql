@@ -28,7 +28,7 @@ create index hold_open_at on wallet.hold using gist (tstzrange(opened_at, closed
 create index hold_order on wallet.hold (organization_id, order_id) where order_id is not null;
 create index hold_transaction on wallet.hold (transaction_id) where transaction_id is not null;
 create index hold_opened_at on wallet.hold (opened_at);
-create index hold_wallet on wallet.hold (organization_id, customer_id, wallet_id, opened_at);
+create index hold_wallet on wallet.hold (customer_id, wallet_id, opened_at);
 comment on table wallet.hold is
 'Every hold that was sent, from when it may have set money aside to when it certainly does not; made from the ledger by triggers, never written by '
 'hand. Open ones are found by a partial index; those open at a moment by tstzrange(opened_at, closed_at) @> moment.';

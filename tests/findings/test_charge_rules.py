@@ -4,6 +4,9 @@ import pytest
 
 from fixtures.books import GUEST, ORGANIZATION, START, WALLET, Book, after
 
+OTHER = "5f4e0001-0000-4000-8000-0000000000ff"
+"""Another organization of the same network."""
+
 
 def test_charge_that_no_hold_is_for_is_found_until_it_is_old(book: Book) -> None:
     charge = book.charge(START, order="7")
@@ -109,6 +112,19 @@ def test_change_of_balance_that_nobody_reported_is_found_while_a_hold_is_open(bo
     assert book.found(after(hours=2)) == set(), "explained by a row that arrived late"
     book.cancel(hold, after(hours=3))
     assert book.found(after(hours=3)) == set()
+
+
+@pytest.mark.parametrize("moved", ["charge", "topup"])
+def test_movement_through_another_organization_explains(book: Book, moved: str) -> None:
+    book.hold(order="7")
+    book.order("7", "open", START)
+    change = 20 if moved == "topup" else -20
+    book.look((after(days=-9), "500.00"), (after(hours=1), f"{500 + change}.00"))
+    assert book.rules_at(after(hours=2)) == {"unexplained_balance_change": 1}
+
+    getattr(book, moved)(after(minutes=30), "20.00", order="8", organization=OTHER)
+
+    assert book.found(after(hours=2)) == set()
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ class CrmImport:
                 cursor.execute(sql("crm/import/phones_unread.sql"), {"region": self._region, "most": PHONE_CHUNK_ROWS})
                 phones = cursor.fetchall()
                 read = (copy_line((crm_id, text, to_e164(text, self._region))) for crm_id, text in phones)
-                copy_lines(cursor, "staging_phone", ("crm_id", "received", "phone"), read)
+                copy_lines(cursor, "staging_received_phone", ("crm_id", "received", "phone"), read)
                 cursor.execute(sql("crm/import/phones_read.sql"), {"region": self._region})
             if len(phones) < PHONE_CHUNK_ROWS:
                 return

@@ -6,7 +6,7 @@ select
     desired.customer_id,
     %(region)s || ' ' || desired.phone as phone_read,
     read.phone
-from staging_phone as read
+from staging_received_phone as read
 inner join crm.customer as desired on read.crm_id = desired.crm_id and read.received = desired.phone
 order by desired.crm_id
 on conflict (crm_id) do update

@@ -23,4 +23,4 @@ create temporary table if not exists staging_crm (
     reason text
 ) on commit delete rows;
 
-create temporary table if not exists staging_phone (crm_id bigint primary key, received text not null, phone text) on commit delete rows;
+create temporary table if not exists staging_received_phone (crm_id bigint primary key, received text not null, phone text) on commit delete rows;
