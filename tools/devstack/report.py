@@ -69,7 +69,7 @@ def findings_table(flagged: Sequence[FindingRow], now: Sequence[FindingRow]) -> 
 def visits_table(visits: Visits) -> Table:
     """Return how long the guests who came by an order waited for their row."""
     table = Table(title="From an order to the guest's row", box=box.SIMPLE_HEAD, title_justify="left")
-    for heading in ("guests nobody knew", "in the mirror", "median", "longest"):
+    for heading in ("unknown guests", "in the mirror", "median", "longest"):
         table.add_column(heading, justify="right")
     median, longest = visits.seconds()
     count = len(visits.visits)

@@ -98,7 +98,7 @@ def keep_dropped(filename: str, file: IO[bytes]) -> str:
 
 
 def _refuse_when_full(folder: int) -> None:
-    """Raise `PageError` where the dropped files of an open folder have no room for another, those under way included."""
+    """Raise `PageError` if the dropped files of an open folder have no room for another, those under way included."""
     kept = 0
     with os.scandir(folder) as entries:
         for entry in entries:
