@@ -45,8 +45,8 @@ def want(stack: CeleryStack, wave: str) -> None:
 
 
 def sent(stack: CeleryStack) -> int:
-    calls = stack.simulator.calls()["operations"].get("create_or_update", {})
-    return int(calls.get("received", 0))
+    calls: dict[str, dict[str, int]] = stack.simulator.calls()["operations"]
+    return calls["create_or_update"]["received"] if "create_or_update" in calls else 0
 
 
 def ended(stack: CeleryStack, dag_id: str) -> int:
@@ -56,11 +56,13 @@ def ended(stack: CeleryStack, dag_id: str) -> int:
 
 def wait_for_runs(stack: CeleryStack, more: int) -> None:
     """Wait until so many more runs of both DAGs have ended well."""
-    for dag_id in (names.CUSTOMERS_DAG, names.CRM_PUSH_DAG):
-        aim = ended(stack, dag_id) + more
-        wait_for(
-            f"{aim} runs of {dag_id}", lambda dag_id=dag_id, aim=aim: ended(stack, dag_id) >= aim, timeout_seconds=420
-        )
+    dag_ids = (names.CUSTOMERS_DAG, names.CRM_PUSH_DAG)
+    aims = {dag_id: ended(stack, dag_id) + more for dag_id in dag_ids}
+
+    def all_ended() -> bool:
+        return all(ended(stack, dag_id) >= aim for dag_id, aim in aims.items())
+
+    wait_for(f"{more} more runs of each", all_ended, timeout_seconds=420)
 
 
 def test_two_schedulers_run_each_interval_and_send_each_change_once(scheduled: CeleryStack) -> None:
