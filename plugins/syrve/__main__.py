@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from syrve.command_line.run import add_commands, run_command
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import read_accounts
-from syrve.customers.settings import PullSettings
 from syrve.customers.what_if import outlooks
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_environment

@@ -13,7 +13,7 @@ from fixtures.airflow import Running, SetConnection, postgres_fields
 from fixtures.run_notes import AirflowLike
 from syrve.api.errors import ConfigurationError
 from syrve.customers.backfill import BackfillProgress
-from syrve.customers.settings import OUTAGE_BATCH_SIZE, backfill_settings, pull_settings
+from syrve.customers.pull_settings import OUTAGE_BATCH_SIZE, backfill_settings, pull_settings
 from syrve.operators.backfill import SyrveFinishBackfillOperator, SyrvePlanBackfillOperator
 from syrve.operators.customers import SyrvePullCustomersOperator
 from syrve.operators.progress import format_backfill, format_rate

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from devstack import names, settings
+from devstack import environments, names
 from devstack.airflow_api import ASKING, TaskState
 from devstack.console import Teller
 from devstack.counts import RunCounts, Warehouse
@@ -180,7 +180,7 @@ class _Demo:
         offered = approver.required_options(dag_id, run_id, task_id)
         chosen = next(each for each in offered if each.startswith(option))
         approver.answer_required_action(dag_id, run_id, task_id, chosen)
-        self.teller.say(f"{dag_id}: the user {settings.APPROVER_USER} answers: {chosen}")
+        self.teller.say(f"{dag_id}: the user {environments.APPROVER_USER} answers: {chosen}")
 
     def _change_one_balance(self, customers: list[CustomerState]) -> Change:
         customer = next(c for c in customers if c["phone"] and c["wallets"])

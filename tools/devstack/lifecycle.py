@@ -5,7 +5,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from devstack import names, settings
+from devstack import environments, names
 from devstack.console import Teller
 from devstack.errors import StackError
 from devstack.postgres import installed_binaries
@@ -102,9 +102,9 @@ def _introduce(stack: Stack, state: StackState, teller: Teller) -> None:
     syrve = f"the simulator at {state.simulator_url}" if state.simulator_url else f"{names.SYRVE_CONNECTION_VARIABLE}"
     teller.plain()
     teller.plain(f"Airflow    {state.api_url}")
-    teller.plain(f"user       {settings.ADMIN_USER}")
+    teller.plain(f"user       {environments.ADMIN_USER}")
     teller.plain(f"password   {stack.secrets.admin_password}")
-    teller.plain(f"approver   {settings.APPROVER_USER}, password {stack.secrets.approver_password}")
+    teller.plain(f"approver   {environments.APPROVER_USER}, password {stack.secrets.approver_password}")
     teller.plain(f"Syrve      {syrve}")
     if state.warehouse_dsn:
         teller.plain(f'warehouse  {_psql()} "{state.warehouse_dsn}"')

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterable
 
-from devstack.settings import LOOPBACK
+from devstack.environments import LOOPBACK
 
 
 def free_port(preferred: Iterable[int] = ()) -> int:

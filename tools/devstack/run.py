@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-from devstack import settings
+from devstack import environments
 from devstack.airflow_api import ASKING, AirflowApi, TaskState
 from devstack.console import Teller
 from devstack.dag_runs import (
@@ -166,7 +166,7 @@ def _usable(stack: Stack, teller: Teller) -> StackState | None:
         return None
     state.forget_dead_users()
     if state.is_whole():
-        if state.connections_fingerprint != settings.connections_fingerprint(stack.environ, stack.secrets):
+        if state.connections_fingerprint != environments.connections_fingerprint(stack.environ, stack.secrets):
             raise StackError(
                 "AIRFLOW_CONN_SYRVE_DEFAULT or AIRFLOW_CONN_SYRVE_WAREHOUSE is not what it was when the stack was "
                 "started: `make down`, then again"

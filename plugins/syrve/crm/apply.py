@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from syrve.api.client import SyrveClient
 from syrve.approvals.book import ApprovalBook, Content, RunOf
 from syrve.crm.ledger import PushLedger
+from syrve.crm.push_settings import PushSettings
 from syrve.crm.sending import RowSender, Together
-from syrve.crm.settings import PushSettings
 from syrve.crm.verdict import content_of_plan
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.leases import lease

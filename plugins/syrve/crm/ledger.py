@@ -9,7 +9,7 @@ from typing import Any
 
 from syrve.approvals.book import ApprovalBook, Content
 from syrve.crm.changes import Changes
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, transaction
 from syrve.warehouse.leases import LEASE_CLASS

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from syrve.api.dialects import Capabilities
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.customers.phones import is_valid_e164, to_e164
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction

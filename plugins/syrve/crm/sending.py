@@ -30,7 +30,7 @@ from syrve.crm.changes import (
 )
 from syrve.crm.errors import NotYetKnown, PushIncomplete
 from syrve.crm.ledger import Attempt, Outcome, PlannedRow, PushLedger
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.customers.phones import to_e164
 from syrve.warehouse.runs import Counts
 

@@ -14,6 +14,7 @@ from syrve.api.errors import MalformedAnswer, NotFound, Rejected, UnreadableAnsw
 from syrve.api.models import Customer, Lookup
 from syrve.customers.erased import leave_erased_out
 from syrve.customers.holding import hold_back, note_changed_fields
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.records import (
     CARD_COLUMNS,
     CATEGORY_COLUMNS,
@@ -28,7 +29,6 @@ from syrve.customers.records import (
     digest_lines,
     wallet_lines,
 )
-from syrve.customers.settings import PullSettings
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.errors import WarehouseUnavailable

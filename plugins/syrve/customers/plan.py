@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from syrve.customers.claims import Tier, grace_seconds
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import refit
-from syrve.customers.settings import PullSettings
 from syrve.organizations import chosen
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql

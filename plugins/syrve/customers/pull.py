@@ -22,7 +22,7 @@ from syrve.api.protocol import CallStats
 from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.holding import CustomersHeldBack
 from syrve.customers.merge import merge_batch, prepare_batch
-from syrve.customers.settings import OUTAGE_BATCH_SIZE, PullSettings
+from syrve.customers.pull_settings import OUTAGE_BATCH_SIZE, PullSettings
 from syrve.warehouse.breaker import HOW_TO_DECIDE
 from syrve.warehouse.clock import WarehouseClock
 from syrve.warehouse.database import Connection, Warehouse, transaction

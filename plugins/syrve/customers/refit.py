@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from syrve.customers.freshness import BANDS, Budgeted, Cell, Fit, Outlook, SignalEvidence, demand, learn, spend
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.sql_files import sql
 

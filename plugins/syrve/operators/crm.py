@@ -67,7 +67,7 @@ class SyrvePlanPushOperator(SyrveOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Plan the push."""
         from syrve.crm.plan import PlanScope, PushPlanner, organizations_unseen, shards_of
-        from syrve.crm.settings import PushSettings
+        from syrve.crm.push_settings import PushSettings
         from syrve.organizations import chosen
         from syrve.warehouse.limits import BreakerSettings
 

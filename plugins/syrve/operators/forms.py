@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
-from syrve.customers.settings import BATCH_SIZE
+from syrve.customers.pull_settings import BATCH_SIZE
 from syrve.operators import settings
 from syrve.operators.rendered import as_flag, as_text
 

@@ -26,8 +26,8 @@ from syrve.api.errors import (
 from syrve.api.money_answers import effect_of
 from syrve.values import without_float_noise
 from syrve.wallet.ledger import NAMED_ANOTHER_HOLD, Ledger, named_another_hold
+from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
-from syrve.wallet.settings import WalletSettings
 from syrve.wallet.spool import KeptOutcome, Spool
 from syrve.warehouse.database import Connection
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable

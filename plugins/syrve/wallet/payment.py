@@ -35,10 +35,10 @@ from syrve.wallet.errors import (
 )
 from syrve.wallet.ledger import HoldEnd
 from syrve.wallet.money import Money
+from syrve.wallet.money_settings import POLICIES, PaymentPolicy
 from syrve.wallet.operations import OperationState
 from syrve.wallet.payment_book import KnownPayment, PaymentRequest, PaymentResult, Reported
 from syrve.wallet.payment_steps import PaymentSteps
-from syrve.wallet.settings import POLICIES, PaymentPolicy
 from syrve.warehouse.errors import WarehouseError
 
 __all__ = ["OrderOutcomeUnknown", "Payment", "PaymentRequest", "PaymentResult"]

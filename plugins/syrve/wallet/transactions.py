@@ -18,10 +18,10 @@ from decimal import Decimal
 from syrve.api.client import SyrveClient
 from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
+from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import Kind, Operation
 from syrve.wallet.report_rows import Markers, keep, marked, markers_of
 from syrve.wallet.reported import change_of
-from syrve.wallet.settings import WalletSettings
 from syrve.wallet.take_in import Reported, prepare, take_in
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
