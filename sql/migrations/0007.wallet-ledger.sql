@@ -101,7 +101,7 @@ comment on column wallet.operation.hold_id is
 'Hold that a cancellation ends or a charge settles: the hold''s operation_id, or Syrve''s id of a hold that the ledger did not know then.';
 comment on column wallet.operation.comment is 'Note of the caller, sent along with the operation''s id; never holds personal data.';
 comment on column wallet.operation.source is 'Who asked, and the namespace of idempotency_key: payment, topup:CAMPAIGN, import:NAME, transactions, ...';
-comment on column wallet.operation.requested_at is 'When it was asked for, by the clock of whoever asked.';
+comment on column wallet.operation.requested_at is 'When it was asked for, by the clock of the one who asked.';
 comment on column wallet.operation.consumes_hold is 'A charge that was paid with the held money itself, as tills do; it ends the hold. A charge through the API does not.';
 comment on column wallet.operation.idempotency_key is 'Key of the caller, unique within source: the same key with the same content is the same operation; null is none.';
 comment on column wallet.operation.fingerprint is 'Hash of the content; the same key with another fingerprint is refused.';
@@ -129,7 +129,7 @@ create index operation_event_settled_at on wallet.operation_event (occurred_at) 
 create index operation_event_recorded_at on wallet.operation_event using brin (recorded_at);
 comment on table wallet.operation_event is
 'What happened to each operation, in order; append-only. planned: recorded. sent: about to be called, once. confirmed: the money moved. '
-'rejected: it did not and will not. unknown: nobody knows yet. What others did begins with what they told of it, and is never sent by us.';
+'rejected: it did not and will not. unknown: not known yet. What others did begins with their report, and is never sent by us.';
 comment on column wallet.operation_event.operation_id is 'Operation concerned.';
 comment on column wallet.operation_event.sequence is 'Counts from 1 without gaps.';
 comment on column wallet.operation_event.state is 'planned, sent, confirmed, rejected or unknown; see the table for what follows what.';

@@ -8,7 +8,7 @@ create table secret.hash_key (
     is_the_key boolean primary key default true check (is_the_key)
 );
 comment on table secret.hash_key is
-'The key of all hashes of the views; one row, for the owner only. Another key gives everybody other hashes.';
+'The key of all hashes of the views; one row, for the owner only. With another key all hashes change.';
 comment on column secret.hash_key.key is 'Random bytes.';
 comment on column secret.hash_key.is_the_key is 'There is just one.';
 insert into secret.hash_key (key)

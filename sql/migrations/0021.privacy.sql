@@ -9,7 +9,7 @@ create table secret.erasure_key (
     is_the_key boolean primary key default true check (is_the_key)
 );
 comment on table secret.erasure_key is
-'One row: the key of privacy.erased_key. Never change it: nobody who was erased would be recognised any more. Keep it with the backups.';
+'One row: the key of privacy.erased_key. Never change it: no erased person would be recognised any more. Keep it with the backups.';
 comment on column secret.erasure_key.key is 'Random bytes, made when the warehouse is made.';
 comment on column secret.erasure_key.is_the_key is 'Always true: keeps the table at one row.';
 insert into secret.erasure_key default values;
@@ -31,7 +31,7 @@ create table privacy.erasure (
 );
 create index erasure_run on privacy.erasure (run_id);
 comment on table privacy.erasure is
-'An erasure: whom it is about until it is done, and afterwards the receipt, which names nobody. Append-only but for privacy.erase.';
+'An erasure: whom it is about until it is done, and afterwards the receipt, which holds no names. Append-only but for privacy.erase.';
 comment on column privacy.erasure.erasure_id is 'Id of the erasure; what a person approves is the digest of the ids of one run.';
 comment on column privacy.erasure.run_id is 'Airflow''s run that asked for it.';
 comment on column privacy.erasure.organization_id is 'Organization whose customer is erased.';
@@ -54,7 +54,7 @@ comment on table privacy.erased_key is
 comment on column privacy.erased_key.key_hash is 'Keyed SHA-256 of organization, kind and value of an identity.';
 comment on column privacy.erased_key.erasure_id is 'Erasure that it comes from.';
 comment on column privacy.erased_key.is_original is
-'Whether the person had it when they were erased. Only by such a one is somebody erased again who came back; one that a later look-up found keeps '
+'Whether the person had it when they were erased. Only by such a one is a returned person erased again; one that a later look-up found keeps '
 'its identity away, and no more.';
 comment on column privacy.erased_key.allowed_at is
 'When the owner allowed it again: it counts no more. Kept, so that no receipt brings it back; only another erasure does.';
@@ -268,7 +268,7 @@ begin
 end
 $$;
 comment on function privacy.refuse_erased_customers() is
-'Keeps erased customers out of the mirror, whoever writes.';
+'Keeps erased customers out of the mirror, for every writer.';
 
 create trigger erased_stay_away after insert on syrve.customer
 referencing new table as added
@@ -950,7 +950,7 @@ as $$
     where done.erasure_id = $1 and done.erased_at is not null
 $$;
 comment on function privacy.receipt(uuid) is
-'Receipt of an erasure, to be kept outside the warehouse; it names nobody.';
+'Receipt of an erasure, to be kept outside the warehouse; it holds no names.';
 
 -- As the owner, because the DAGs write no hashes themselves.
 create function privacy.remember(receipt jsonb) returns boolean
@@ -979,7 +979,7 @@ begin
 end
 $$;
 comment on function privacy.remember(jsonb) is
-'Takes a receipt back after a restore; says whether it was missing. A made-up one harms nobody: its hashes fit no one without the key.';
+'Takes a receipt back after a restore; says whether it was missing. A made-up one does no harm: without the key its hashes match no one.';
 
 create function privacy.is_original(organization_id uuid, identity_kind text, identity_value text) returns boolean
 language sql stable
@@ -1072,7 +1072,7 @@ begin
 end
 $$;
 comment on function privacy.erase_returned() is
-'Erases again whoever came back although erased before, as after a restore.';
+'Erases customers again who came back after an erasure, as after a restore.';
 
 create function privacy.digest_of(run_id text) returns text
 language sql stable
@@ -1134,7 +1134,7 @@ as $$
     select exists (select from allowed)
 $$;
 comment on function privacy.allow_again(uuid, text, text) is
-'Lets one identity be imported again: of a person who wants to be a customer again, or a phone that somebody else has now. For the owner.';
+'Lets one identity be imported again: of a person who wants to be a customer again, or a phone that another person has now. For the owner.';
 
 create function privacy.erased_customers(organization_ids uuid[], customer_ids uuid[])
 returns table (organization_id uuid, customer_id uuid)
@@ -1148,7 +1148,7 @@ as $$
     where privacy.is_erased(asked.organization_id, 'id', asked.customer_id::text)
 $$;
 comment on function privacy.erased_customers(uuid[], uuid[]) is
-'Which of these customers were erased. Whoever asks keeps erasures waiting until the transaction ends.';
+'Which of these customers were erased. The caller keeps erasures waiting until its transaction ends.';
 
 -- As the owner, because receipts are append-only for the DAGs.
 create function privacy.prune_unanswered(days integer) returns bigint

@@ -13,7 +13,7 @@ create table sync.signal_secret (
 comment on table sync.signal_secret is
 'With which secrets senders may signal for an organization: of each only the SHA-256. Several at once while one takes the place of another.';
 comment on column sync.signal_secret.organization_id is 'Organization that the sender may speak for.';
-comment on column sync.signal_secret.secret_hash is 'SHA-256 of the secret, which is random: the hash leads nobody back to it.';
+comment on column sync.signal_secret.secret_hash is 'SHA-256 of the secret, which is random: the hash does not lead back to it.';
 comment on column sync.signal_secret.used_for is
 'What was given it: webhooks of orders, or notifications of balances. A new one takes the place of the others that are used for the same.';
 comment on column sync.signal_secret.made_at is 'When it was made, or came into force again.';
@@ -171,12 +171,12 @@ create table sync.signal_day (
     primary key (organization_id, kind, day)
 );
 create index signal_day_at on sync.signal_day (day);
-comment on table sync.signal_day is 'Counts of signals by day, kept longer than the signals; names nobody.';
+comment on table sync.signal_day is 'Counts of signals by day, kept longer than the signals; without names.';
 comment on column sync.signal_day.organization_id is 'Organization.';
 comment on column sync.signal_day.kind is 'Kind of signal.';
 comment on column sync.signal_day.day is 'Day (UTC) on which they came.';
 comment on column sync.signal_day.received is 'Signals that came.';
-comment on column sync.signal_day.followed is 'Those that made somebody due.';
+comment on column sync.signal_day.followed is 'Those that made a customer due.';
 comment on column sync.signal_day.new_customers is 'Those that brought a customer whom the roster lacked.';
 comment on column sync.signal_day.looked is 'Those after which a look-up answered.';
 comment on column sync.signal_day.led_to_change is 'Those whose look-up found a change.';
@@ -327,7 +327,7 @@ comment on column analytics.signal_quality.organization_id is 'Organization.';
 comment on column analytics.signal_quality.organization_name is 'Its name; null until it has been listed.';
 comment on column analytics.signal_quality.day is 'Day on which the signals came, or the changes were seen.';
 comment on column analytics.signal_quality.received is 'Signals that came; repeated ones count once.';
-comment on column analytics.signal_quality.followed is 'Those that made somebody due.';
+comment on column analytics.signal_quality.followed is 'Those that made a customer due.';
 comment on column analytics.signal_quality.new_customers is 'Those that brought a customer whom the roster lacked.';
 comment on column analytics.signal_quality.looked is 'Those after which a look-up has answered.';
 comment on column analytics.signal_quality.led_to_change is 'Those whose look-up found a change.';

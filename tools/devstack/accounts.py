@@ -41,7 +41,7 @@ def private_directory(parent: Path, purpose: Path) -> Path:
     account = server_account()
     owners = {os.geteuid(), *([account.uid] if account else [])}
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
-        raise StackError(f"{directory} belongs to somebody else: remove it, or set TMPDIR to a directory of your own")
+        raise StackError(f"{directory} belongs to another user: remove it, or set TMPDIR to your own directory")
     return directory
 
 

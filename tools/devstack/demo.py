@@ -62,7 +62,7 @@ def demo(stack: Stack, teller: Teller) -> int:
     teller.plain()
     teller.paragraph(
         "Next: `make up` keeps such a stack running, with Airflow's UI. Set AIRFLOW_CONN_SYRVE_DEFAULT before it to use "
-        "an account of your own instead of the simulator."
+        "your own account instead of the simulator."
     )
     return 0
 
@@ -132,7 +132,7 @@ class _Demo:
         self.stack.paths.roster.write_text(to_csv(roster.rows))
         self.teller.say(
             f"a roster with {len(roster.rows):,} identities: {roster.known:,} customers by phone, id or card, "
-            f"{roster.unknown} phones that nobody has, {roster.junk} that are no phones"
+            f"{roster.unknown} phones that no customer has, {roster.junk} that are not phones"
         )
         return roster, customers
 
@@ -265,7 +265,7 @@ class _Demo:
     def _conclude(self, first: RunCounts, second: RunCounts, change: Change) -> None:
         self.teller.paragraph(
             f"What happened: Airflow read the roster, looked {first.requested:,} identities up and wrote the "
-            f"{first.found:,} customers it found into Postgres. Then one balance changed, everybody was looked up again, "
+            f"{first.found:,} customers it found into Postgres. Then one balance changed, all were looked up again, "
             f"and {second.changed} customer was written: the wallet has {change.after} in Postgres now, and {change.before} in "
             f"syrve.wallet_balance_history. The other {second.unchanged:,} cost no row."
         )

@@ -32,7 +32,7 @@ def up(stack: Stack, teller: Teller) -> int:
                 _introduce(stack, state, teller)
                 return 0
         if not waiting:
-            teller.say("a `make run` works on a stack of its own here: waiting for it to end")
+            teller.say("a `make run` uses its own stack here: waiting for it to end")
             waiting = True
         time.sleep(1)
 

@@ -213,7 +213,7 @@ class PostgresServer:
         if installed.split(".")[0] != found:
             raise StackError(
                 f"The data in {self.data} were made by Postgres {found}, and Postgres {installed} is installed: "
-                f"remove {self.home} to start anew"
+                f"remove {self.home} to start again"
             )
 
     def _write(self, name: str, text: str) -> None:

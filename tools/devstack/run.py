@@ -194,7 +194,7 @@ def _unpaused(stack: Stack, teller: Teller, api: AirflowApi, dag_id: str, me: Pr
 def _unpause(stack: Stack, teller: Teller, api: AirflowApi, dag_id: str, me: ProcessRecord) -> None:
     state, dag = stack.load(), api.dag(dag_id)
     if state is None or dag is None:
-        raise StackError("The stack was stopped meanwhile")
+        raise StackError("The stack was stopped in between")
     if dag.is_paused:
         scheduled = dag.has_schedule and state.purpose != RUN.name
         remark = " (if its schedule is due, Airflow starts that run, too)" if scheduled else ""

@@ -15,7 +15,7 @@ def seed(stack: Stack, teller: Teller) -> int:
     """Fill the warehouse of the stack that is up; returns 0, or the code of the run that failed. Raises StackError without a simulator."""
     state = stack.load()
     if state is None or not state.simulator_url:
-        raise StackError(f"SEED=1 is for the simulator: {names.SYRVE_CONNECTION_VARIABLE} names an account of your own")
+        raise StackError(f"SEED=1 is for the simulator: {names.SYRVE_CONNECTION_VARIABLE} names your own account")
     simulator = SimulatorControl(state.simulator_url)
     customers = [
         Known(each["organization_id"], each["customer_id"], each["phone"], each["card_tracks"])

@@ -81,7 +81,7 @@ class Visits:
     def check_nobody_is_known(self) -> None:
         """Raise StackError if the roster knows anybody of this organization."""
         if known := self._number(KNOWN):
-            raise StackError(f"The roster was to know nobody of the live service, and knows {known}")
+            raise StackError(f"The roster should know no customer of the live service, and knows {known}")
 
     def check(self) -> None:
         """Raise StackError unless every guest is in the mirror, came into the roster by an order, and the ledger has the orders."""

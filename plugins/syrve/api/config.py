@@ -60,7 +60,7 @@ class SyrveConfig:
     default_region: str = extra(
         "RU",
         "Region of national phone numbers",
-        "Two-letter country code of phone numbers that have none of their own.",
+        "Two-letter country code of phone numbers without a country code.",
         extras.region,
         minLength=2,
         maxLength=2,

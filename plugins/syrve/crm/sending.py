@@ -158,7 +158,7 @@ class RowSender:
         customer = self._see(row, kind, value)
         if row.link_phone is not None:
             if customer is None:
-                raise _MovedError("nobody has the phone any more by which the mirror linked the row")
+                raise _MovedError("no customer has the phone any more by which the mirror linked the row")
             if customer.customer_id != row.customer_id:
                 self._require_phone(customer, value)
                 self._ledger.ask_again(row.crm_id)

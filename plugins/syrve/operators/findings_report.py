@@ -148,11 +148,11 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         warehouse = self.warehouse()
         newest = newest_moment(warehouse, organizations)
         if newest is None or as_of < newest:
-            raise AirflowSkipException(f"Findings as of {as_of} are not the newest, so nobody is told of them")
+            raise AirflowSkipException(f"Findings as of {as_of} are not the newest, so no channel is notified")
         channels = open_channels(self.conn_id)
         if not channels:
             raise AirflowSkipException(
-                f"No connection {self.conn_id}, so nobody is told; docs/reports.md says how to set one"
+                f"No connection {self.conn_id}, so no channel is notified; docs/reports.md says how to set one"
             )
         occasion = Occasion(
             as_of,

@@ -78,7 +78,7 @@ def plan_erasure(
                 _pin(cursor, plan, run_id, requested_by)
         if not plan.people and not plan.hindered:
             raise UnusableRequest(
-                "plan an erasure: the source names nobody who could be erased; see the counts of rejected rows"
+                "plan an erasure: the source names no one who could be erased; see the counts of rejected rows"
             )
         if not dry_run:
             with transaction(connection, "read an erasure") as cursor:

@@ -66,7 +66,7 @@ def subject(holds: Sequence[ShownHold]) -> str:
 def body(holds: Sequence[ShownHold]) -> str:
     """Return the text of the question, a table in Markdown."""
     lines = [
-        "Choose the holds to cancel: their money goes back to the guests. A hold that changed meanwhile is not cancelled.",
+        "Choose the holds to cancel: their money goes back to the guests. A hold that has changed since is not cancelled.",
         "What is not chosen stays as it is, and is asked about again; *Keep the rest* marks it as acknowledged instead.",
         "",
         "| | amount | age | severity | rules | order | hold | organization |",

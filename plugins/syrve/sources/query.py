@@ -144,7 +144,7 @@ def _described(error: sqlalchemy.exc.SQLAlchemyError, longest: str) -> UnusableS
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     kind = type(cause).__name__ + (f", {state}" if state else "")
     if state == "57014":
-        return UnusableSource(f"the query took longer than {longest}, or somebody ended it ({kind})")
+        return UnusableSource(f"the query took longer than {longest}, or it was ended from outside ({kind})")
     if state and state[:2] in _OF_ROWS:
         return UnusableSource("the query failed on a row; try it there by hand")
     if isinstance(error, sqlalchemy.exc.OperationalError):

@@ -137,7 +137,7 @@ def checked_name(campaign: object) -> str:
     name = "" if campaign is None else str(campaign).strip()
     if name.casefold() in UNNAMED:
         raise UnusableOperation(
-            "the campaign needs an id of its own, such as spring-2027: the same id credits each row once"
+            "the campaign needs a unique id, such as spring-2027: the same id credits each row once"
         )
     if not _NAME.fullmatch(name):
         raise UnusableOperation(

@@ -198,7 +198,7 @@ class TopupList:
                 one = self._row(row, people.get(place))
                 if one.row_key in wanted:
                     raise BadRow(
-                        "the list has this row before; rows that credit a customer twice need keys of their own"
+                        "the list has this row before; rows that credit a customer twice need different keys"
                     )
                 _check_former(one, known.get(one.row_key))
                 wanted[one.row_key] = one

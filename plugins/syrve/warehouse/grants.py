@@ -132,16 +132,16 @@ def _problems(database: _Database, name: str) -> list[MissingRight]:
     found = []
     if database.everybody_makes_temporary_tables:
         statements = "; ".join(_temporary_statements(name))
-        found.append(MissingRight("everybody may make temporary tables", f"the database's owner runs: {statements}"))
+        found.append(MissingRight("every login may create temporary tables", f"the database's owner runs: {statements}"))
     if database.locks_for_everybody:
         remedy = "a superuser runs: python -m syrve.warehouse grants"
-        found.append(MissingRight("everybody may take advisory locks, and so keep the DAGs waiting", remedy))
+        found.append(MissingRight("every login may take advisory locks, and so keep the DAGs waiting", remedy))
     if database.writers_for_everybody:
         remedy = "a superuser runs: python -m syrve.warehouse grants"
-        found.append(MissingRight("everybody may make large objects and write to the WAL", remedy))
+        found.append(MissingRight("every login may create large objects and write to the WAL", remedy))
     if database.everybody_creates_in_public:
         remedy = "its owner runs: revoke create on schema public from public"
-        found.append(MissingRight("everybody may create objects in the schema public", remedy))
+        found.append(MissingRight("every login may create objects in the schema public", remedy))
     for view in database.open_views or []:
         remedy = f"its owner runs: alter view {view} set (security_barrier)"
         found.append(MissingRight(f"a query of a form can make {view} tell of rows that it leaves out", remedy))
