@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     behind = [each for each in given if each.startswith("--phone=")]
     options, unknown = parser.parse_known_args([each for each in given if each not in behind])
     if unknown or behind:
-        # Not repeated: it may be a phone that somebody typed behind --phone.
+        # Not repeated: it may be a phone that was typed after --phone.
         parser.error(
             f"{len(unknown) + len(behind)} unknown argument(s); a phone is asked for, or read from standard input"
         )

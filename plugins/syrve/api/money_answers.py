@@ -175,7 +175,7 @@ def _contradicts_itself(reading: Reading) -> bool:
 
 
 def _is_own_refusal(reading: Reading) -> bool:
-    """Whether the service itself refuses: by a code of its own, under a status that says so, and without a word that contradicts it."""
+    """Whether the service itself refuses: by its own code, under a status that says so, and without a word that contradicts it."""
     if not reading.codes or reading.names_trouble or reading.body.get("transactionId"):
         return False
     if _is_refusing(reading.http_status):

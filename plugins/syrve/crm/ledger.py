@@ -1,4 +1,4 @@
-"""Writes what happens to each row of a plan, each note in a transaction of its own, so that a death at any moment leaves a trace."""
+"""Writes what happens to each row of a plan, each note in a separate transaction, so that a kill at any moment leaves a trace."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The lists of a customer that the mirror keeps as tables: wallets, cards and categories. Each is described once, in `CHILDREN`.
 
 Plain lists share the statements of `sql/merge/child.sql`, `absent_child.sql` and `orphan_child.sql`, in which the names of a list are
-filled in. Wallets have a merge statement of their own: a version keeps the balance that followed it, and a new name is no version.
+filled in. Wallets have a separate merge statement: a version keeps the balance that followed it, and a new name is no version.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
             cursor.execute("rollback to savepoint merge_customers")
             if refusal.diag.table_name != "customer":
                 _remove_orphans(cursor)
-            # Else somebody has just written one of them: now that their transaction is over, it is a known one.
+            # Else another transaction has just written one of them: now that it is over, the customer is a known one.
             continue
         changed = [record for record, is_new in differing if not is_new]
         new = [record for record, is_new in differing if is_new]

@@ -1,4 +1,4 @@
-"""Asks a person before a large push. In a module of its own: what it is built on is slow to import."""
+"""Asks a person before a large push. In a separate module: what it is built on is slow to import."""
 
 from __future__ import annotations
 

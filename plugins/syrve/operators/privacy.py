@@ -145,7 +145,7 @@ class SyrveEraseOperator(WarehouseOperator):
         from syrve.privacy.receipts import write_receipts
 
         warehouse, run_id = self.warehouse(), str(context["run_id"])
-        folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is told before anybody is erased
+        folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is reported before anyone is erased
         try:
             done = erase_people(warehouse, run_id)
         finally:

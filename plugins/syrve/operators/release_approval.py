@@ -1,4 +1,4 @@
-"""Asks a person which holds to release. In a module of its own: what it is built on is slow to import."""
+"""Asks a person which holds to release. In a separate module: what it is built on is slow to import."""
 
 from __future__ import annotations
 

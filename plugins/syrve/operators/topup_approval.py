@@ -1,4 +1,4 @@
-"""Asks a person whether a campaign is credited. In a module of its own: what it is built on is slow to import."""
+"""Asks a person whether a campaign is credited. In a separate module: what it is built on is slow to import."""
 
 from __future__ import annotations
 

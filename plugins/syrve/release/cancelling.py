@@ -230,7 +230,7 @@ class HoldRelease:
 
 
 def _cancellation(asked: AskedHold) -> Operation:
-    """Return the one cancellation of a hold by release, whoever asks for it and however often."""
+    """Return the one cancellation of a hold by release, the same for every caller and repetition."""
     return Operation(
         kind="cancel_hold",
         organization_id=asked.shown.organization_id,

@@ -81,7 +81,7 @@ def body(holds: Sequence[ShownHold]) -> str:
 
 
 def read_answer(holds: Sequence[ShownHold], chosen: Collection[str]) -> Decision:
-    """Return what the chosen options mean, whatever their tags; raise `AnswerUnclear` if they contradict each other or are unknown."""
+    """Return what the chosen options mean, with any tags; raise `AnswerUnclear` if they contradict each other or are unknown."""
     chosen = {_TAG.sub("", each) for each in chosen}
     ticked = {each.release_id for each in holds if each.option in chosen}
     unknown = set(chosen) - {each.option for each in holds} - set(FIXED_OPTIONS)

@@ -76,7 +76,7 @@ class AtOnce:
 class Places:
     """Lets a number wait at the same time; a newcomer takes the place of who waits longest, for whom the time is then over.
 
-    So whoever sends at once is served, however many others send slowly or nothing.
+    So a sender that sends immediately is served, even if many others send slowly or nothing.
     """
 
     __slots__ = ("_count", "_waiting")

@@ -26,8 +26,8 @@ MOST_SHOWN = 200
 MOST_LOOKED_AT = 2_000
 MOST_BYTES = 50 * 1024 * 1024
 MOST_DROPPED_BYTES = 20 * MOST_BYTES
-"""Of all files that people have dropped and not deleted, each counted as a megabyte at least: otherwise a user who may start an import could fill
-the disk."""
+"""Of all files that people have dropped and not deleted, each counted as a megabyte at least: otherwise a user who may start
+an import could fill the disk."""
 _DROPPED = "dropped-"
 _PIECE_BYTES = 1 << 20
 _DIGITS = re.compile(r"\d")

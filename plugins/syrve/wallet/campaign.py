@@ -158,7 +158,7 @@ def subject_of(campaign: str, version: int) -> str:
 
 
 def digest_of_rows(campaign: str, rows: Iterable[CampaignRow]) -> str:
-    """Return the digest of a version's rows, whatever their order."""
+    """Return the digest of a version's rows, in any order."""
     listed = sorted((row.content for row in rows if row.is_listed), key=lambda content: content[0])
     return digest_of(("topup", campaign), listed)
 
