@@ -36,7 +36,7 @@ inner join wallet.operation as operation on repeated.operation_id = operation.op
 where
     repeated.organization_id = %(organization_id)s
     and repeated.created_at <= %(as_of)s
-    -- Whoever looked reports it under the transaction's id, as what it was or as rejected.
+    -- The person who looked reports it under the transaction's id, as what it was or as rejected.
     and not exists (
         select
         from wallet.operation as told

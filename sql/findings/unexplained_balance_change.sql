@@ -44,7 +44,7 @@ looked as (
 
 explained as (
     -- shown and hidden: what each movement does to a balance that shows held money, and to one that does not; it may have happened at any time
-    -- from begun_at to done_at. Whichever organization it went through: those of one network share their customers' wallets.
+    -- from begun_at to done_at. Through any organization: those of one network share their customers' wallets.
     select
         looked.*,
         looked.balance_after - looked.balance_before as change,

@@ -28,7 +28,7 @@ create table sync.roster (
     backfill_id bigint,
     primary key (organization_id, identity_kind, identity_value)
 ) with (fillfactor = 80);  -- each look-up updates its row twice; with room on the page, taking a lease stays off the indexes
--- Planning counts what is due without reading the rows. New identities have an index of their own, so that an import of many is not in the way
+-- Planning counts what is due without reading the rows. New identities have a separate index, so that an import of many is not in the way
 -- of those that are known.
 create index roster_due on sync.roster (organization_id, priority desc, due_at) include (active_until) where checked_at is not null;
 create index roster_new on sync.roster (organization_id, priority desc, due_at) include (active_until) where checked_at is null;
@@ -278,7 +278,7 @@ as $$
     )
 $$;
 comment on function sync.lease_is_held(integer, integer) is
-'Whether the task of a lease lives at this moment: read anew at every call, where a query reads pg_locks once.';
+'Whether the task of a lease lives at this moment: read again at every call, where a query reads pg_locks once.';
 
 create table sync.refresh_policy (
     organization_id uuid primary key,

@@ -37,7 +37,7 @@ create table wallet.payment_event (
     constraint payment_event_is_legal check ((sequence = 1) = (state = 'begun') and sequence <= 2)
 );
 comment on table wallet.payment_event is
-'What the caller of a payment reported of its own order, append-only: begun first, then once order_completed or order_failed, which is final. '
+'What the caller of a payment reported of the payment''s order, append-only: begun first, then once order_completed or order_failed, which is final. '
 'What happened to the money is in the events of its operations.';
 comment on column wallet.payment_event.payment_id is 'Payment concerned.';
 comment on column wallet.payment_event.sequence is 'Counts from 1.';
@@ -73,7 +73,7 @@ create table wallet.operation (
     constraint operation_key_has_a_fingerprint check (idempotency_key is null or fingerprint is not null)
 );
 create index operation_hold on wallet.operation (hold_id) where hold_id is not null;
--- What others report is money that moved once, under whatever name it is imported and whichever organization a form names.
+-- What others report is money that moved once, under any name of an import and any organization of a form.
 create unique index operation_told_once on wallet.operation (idempotency_key, kind, customer_id, wallet_id, amount, coalesce(order_id, ''))
 where kind in ('topup', 'chargeoff') and starts_with(source, 'import:');
 create index operation_order on wallet.operation (organization_id, order_id) where order_id is not null;

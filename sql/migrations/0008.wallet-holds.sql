@@ -403,7 +403,7 @@ begin
     where disagreeing.is_observed and disagreeing.basis is distinct from 'person'
     on conflict (operation_id, sequence) do nothing;
 
-    -- One hold at Syrve is one row, whoever reports it: ours if we made it, else the first by its id.
+    -- One hold at Syrve is one row, for all reporters: ours if we made it, else the first by its id.
     delete from wallet.hold as other
     using wallet.hold as kept, wallet.operation as kept_operation, wallet.operation as other_operation
     where

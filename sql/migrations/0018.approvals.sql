@@ -229,7 +229,7 @@ begin
     update sync.breaker as decided
     set decision = $2, decided_at = now(), decided_by = session_user, approval_id = approval.approval_id
     where decided.breaker_id = $1;
-    -- What came after the question waits for a question of its own.
+    -- What came after the question waits for a separate question.
     kept := (select count(*) from sync.held_back as held where held.breaker_id = $1 and held.held_at > $3)
         + (select count(distinct held.crm_id) from crm.push_held_back as held where held.breaker_id = $1 and held.held_at > $3);
     if kept > 0 then

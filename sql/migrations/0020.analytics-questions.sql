@@ -381,7 +381,7 @@ where
     );
 comment on view analytics.shared_phone is
 'Customers whose phone leads to a customer of another organization too, deleted ones left out: the same as comparing phone_hash, without hashing '
-'everybody. One row per customer of an organization. Key: organization_id, customer_id. '
+'all customers. One row per customer of an organization. Key: organization_id, customer_id. '
 'Joins: organization (organization_id), customer (organization_id, customer_id).';
 
 create view analytics.push_outcome as

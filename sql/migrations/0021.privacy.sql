@@ -1,5 +1,5 @@
 -- depends: 0020.analytics-questions
--- Forgetting a person: what was asked and done, and keyed hashes that keep the person from coming back. What is kept names nobody.
+-- Forgetting a person: what was asked and done, and keyed hashes that keep the person from coming back. What is kept holds no names.
 
 create schema privacy;
 comment on schema privacy is 'Erasures: which were asked for and done, and hashes of the keys of erased customers.';
@@ -211,8 +211,8 @@ $$;
 comment on function privacy.names_erased(uuid, text) is
 'Whether a text holds an id, phone, e-mail address or card of an erased customer of an organization; of any, if null.';
 
--- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while nobody was erased.
--- As the owner, because whoever adds identities reads no hashes.
+-- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while no person was erased.
+-- As the owner, because the role that adds identities reads no hashes.
 create function privacy.drop_erased_identities() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -297,7 +297,7 @@ comment on function privacy.refuse_erased_desired_states() is
 create trigger erased_stay_away after insert or update of organization_id, customer_id, phone, email on crm.customer
 for each row execute function privacy.refuse_erased_desired_states();
 
--- As the owner, because whoever adds rejects reads no hashes.
+-- As the owner, because the role that adds rejects reads no hashes.
 create function privacy.scrub_rejects() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -324,7 +324,7 @@ referencing new table as added
 for each statement execute function privacy.scrub_rejects();
 
 -- What reaches the warehouse about the money of an erased customer counts under the pseudonym: a list or a report that was read while they were erased.
--- As the owner, because whoever writes it reads no hashes.
+-- As the owner, because the role that writes it reads no hashes.
 create function privacy.put_pseudonym() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -350,7 +350,7 @@ for each row execute function privacy.put_pseudonym();
 create trigger erased_stay_away before insert on wallet.transaction
 for each row execute function privacy.put_pseudonym();
 
--- Who a person is: the identities that lead to one customer now. A former phone may be somebody else's by now, and is none of them.
+-- Who a person is: the identities that lead to one customer now. A former phone may be another person's by now, and is none of them.
 create function privacy.identities_of(organization_id uuid, customer_id uuid, phone text)
 returns table (identity_kind text, identity_value text)
 language sql stable
@@ -966,7 +966,7 @@ begin
         receipt ->> 'requested_by', (receipt ->> 'asked_at')::timestamptz, (receipt ->> 'erased_at')::timestamptz, receipt -> 'removed'
     on conflict do nothing;
     get diagnostics is_missing = row_count;
-    -- Only with the receipt: one that was not missing would bring back whom somebody has allowed since.
+    -- Only with the receipt: one that was not missing would erase again a person who was allowed since.
     if is_missing > 0 then
         insert into privacy.erased_key (key_hash, erasure_id)
         select
@@ -1007,7 +1007,7 @@ begin
     if not exists (select from privacy.erased_key) then
         return 0;
     end if;
-    -- A customer by the id alone: a phone or card may be somebody else's in an older backup. A phone without a customer is a person of its own,
+    -- A customer by the id alone: a phone or card may be another person's in an older backup. A phone without a customer is a separate person,
     -- unless a customer has it.
     for person in
         select
@@ -1060,7 +1060,7 @@ begin
                 where other.organization_id = known.organization_id and other.phone = known.identity_value and not other.is_deleted
             )
     loop
-        -- Money that is held or unsettled keeps whoever came back, as it keeps everybody; the next run tries again.
+        -- Money that is held or unsettled keeps a returned customer, as it keeps every customer; the next run tries again.
         continue when exists (select from privacy.hindrances(person.organization_id, person.customer_id));
         insert into privacy.erasure (run_id, organization_id, customer_id, phone, requested_by)
         values ('returned after a restore', person.organization_id, person.customer_id, person.phone, 'receipt')

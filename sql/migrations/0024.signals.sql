@@ -1,6 +1,6 @@
 -- depends: 0023.page
 -- What the live service says by itself (dialect cloud): order events, notifications of balances, and the order feed. A signal is a hint: it makes
--- somebody due, and the look-up says what is true.
+-- a customer due, and the look-up establishes the state.
 
 create table sync.signal_secret (
     organization_id uuid not null,
@@ -62,7 +62,7 @@ create table sync.signal (
     looked_at timestamptz,
     led_to_change boolean,
     check (taken_at is not null or (identity_value is null and is_followed is null and evaluated_at is null)),
-    -- Whoever adds signals is reached from outside: what it is made to add stays small and in this world.
+    -- The role that adds signals is reached from outside: what it is made to add stays small and in this world.
     constraint signal_is_small check (
         length(concat_ws('', event_type, phone, external_number, change_type, order_number)) <= 1000 and cardinality(field_names) <= 100
         and length(array_to_string(field_names, '')) <= 10000
@@ -104,7 +104,7 @@ comment on column sync.signal.evaluated_at is 'When it was known what it led to,
 comment on column sync.signal.looked_at is 'Time of the look-up that followed it.';
 comment on column sync.signal.led_to_change is 'Whether that look-up found a change; null where none followed.';
 
--- As the owner, because whoever adds signals reads no hashes.
+-- As the owner, because the role that adds signals reads no hashes.
 create function privacy.drop_erased_signals() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp

@@ -47,7 +47,7 @@ as $$
 $$;
 comment on function sync.prune_alerts(integer, integer) is 'Removes alerts that ended more than that many days ago, at least 7.';
 
--- As the owner, because nobody but the owner may delete from the audit, and nothing younger than a year goes.
+-- As the owner, because only the owner may delete from the audit, and nothing younger than a year goes.
 create function sync.prune_audit(days integer, batch_rows integer) returns bigint
 language sql security definer
 set search_path = pg_catalog, pg_temp

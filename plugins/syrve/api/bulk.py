@@ -28,7 +28,7 @@ from syrve.api.transports.concurrent import ConcurrentTransport
 
 CALM_THRESHOLD = 20_000
 READ_TOGETHER = 64
-"""How many answers are made into customers at a time: in one go it takes half as long as one by one, amid everything else."""
+"""How many answers are made into customers at a time: together it takes half as long as one by one between other work."""
 
 
 @dataclass(frozen=True, slots=True)

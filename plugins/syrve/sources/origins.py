@@ -27,8 +27,8 @@ def check_listed(
 ) -> None:
     """Refuse a query that says something else than a list does.
 
-    By typing, or by pairing one guest's phone with another's birthday, its counts would tell whether a guess is right, and a fact nobody
-    reported would be taken for one. `matched` is what is read afterwards. Only Postgres tells where a column comes from.
+    By typing, or by pairing one guest's phone with another's birthday, its counts would show whether a guess is right, and an invented fact
+    would count as a reported one. `matched` is what is read afterwards. Only Postgres reports where a column comes from.
     """
     if columns.are_facts:
         _check_origins_are_known(connection, query)

@@ -72,7 +72,7 @@ def path_of(path: str, dropped: UploadFile | None) -> str | None:
 
 
 def keep_dropped(filename: str, file: IO[bytes]) -> str:
-    """Put a dropped file into the first folder of the inbox under a name of our own, and return that; raise `PageError`."""
+    """Put a dropped file into the first folder of the inbox under a new name, and return that; raise `PageError`."""
     ending = next((each for each in sorted(ENDINGS, key=len, reverse=True) if filename.lower().endswith(each)), None)
     if ending is None:
         raise PageError(

@@ -42,7 +42,7 @@ class PaymentRefused(WalletError):
 
 
 class PaymentUnsettled(WalletError):
-    """Nobody knows yet whether money moved; the ledger keeps the operations, and reconciliation shows them."""
+    """It is not known yet whether money moved; the ledger keeps the operations, and reconciliation shows them."""
 
 
 class OrderFailed(WalletError):

@@ -55,10 +55,10 @@ class _Database:
     owner_is_superuser: bool
     is_superuser: bool
     owns_database: bool
-    everybody_makes_temporary_tables: bool
-    locks_for_everybody: list[str] | None
-    writers_for_everybody: list[str] | None
-    everybody_creates_in_public: bool | None
+    public_makes_temporary_tables: bool
+    public_locks: list[str] | None
+    public_writers: list[str] | None
+    public_creates_objects: bool | None
     open_views: list[str] | None
 
 
@@ -130,18 +130,18 @@ def _close_database(cursor: Cursor) -> None:
 
 def _problems(database: _Database, name: str) -> list[MissingRight]:
     found = []
-    if database.everybody_makes_temporary_tables:
+    if database.public_makes_temporary_tables:
         statements = "; ".join(_temporary_statements(name))
         found.append(
             MissingRight("every login may create temporary tables", f"the database's owner runs: {statements}")
         )
-    if database.locks_for_everybody:
+    if database.public_locks:
         remedy = "a superuser runs: python -m syrve.warehouse grants"
         found.append(MissingRight("every login may take advisory locks, and so keep the DAGs waiting", remedy))
-    if database.writers_for_everybody:
+    if database.public_writers:
         remedy = "a superuser runs: python -m syrve.warehouse grants"
         found.append(MissingRight("every login may create large objects and write to the WAL", remedy))
-    if database.everybody_creates_in_public:
+    if database.public_creates_objects:
         remedy = "its owner runs: revoke create on schema public from public"
         found.append(MissingRight("every login may create objects in the schema public", remedy))
     for view in database.open_views or []:
@@ -161,7 +161,7 @@ def _temporary_statements(database: str) -> list[str]:
 
 
 def _function_statements(database: _Database) -> list[str]:
-    locks, writers = database.locks_for_everybody or [], database.writers_for_everybody or []
+    locks, writers = database.public_locks or [], database.public_writers or []
     statements = [f"revoke execute on function {name} from public" for name in (*locks, *writers)]
     statements += [f'grant execute on function {name} to {LOADER}, "{database.owner}"' for name in locks]
     return statements + [f'grant execute on function {name} to "{database.owner}"' for name in writers]
