@@ -111,7 +111,7 @@ with DAG(
         "max_amount": Param(
             None,
             type=["null", "string"],
-            title="At most so much money",
+            title="At most this much money",
             description=(
                 f"Of all holds together, such as 5000.00; empty means {settings.RELEASE_LIMITS.per_run:f}, "
                 "the limit of a run (SYRVE_RELEASE_MAX_AMOUNT_PER_RUN)."

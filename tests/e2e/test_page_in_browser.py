@@ -58,7 +58,7 @@ def test_three_bad_guests_are_found_and_explained_in_one_click(airflow: Any, pag
     page.follow("Open rejects")
 
     assert page.driver.current_url.endswith("/syrve/rejects")
-    assert "phone is no possible number" in page.text()
+    assert "phone is not a possible number" in page.text()
     ticks = page.driver.find_elements(By.NAME, "reject_ids")
     assert len(ticks) == 3
     lines = page.driver.find_elements(By.CSS_SELECTOR, "td[data-label=Line]")

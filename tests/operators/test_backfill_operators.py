@@ -133,7 +133,7 @@ def test_phone_in_the_place_of_an_id_is_refused_and_not_repeated(running: Runnin
     own = running.syncing.organization_id
 
     with pytest.raises(
-        UnusableSource, match=r"customer_ids: entry 1 is no customer id; phones and cards go into"
+        UnusableSource, match=r"customer_ids: entry 1 is not a customer id; phones and cards go into"
     ) as caught:
         plan(running, source="ids", customer_ids=[CANARY], organization_ids=[own])
 

@@ -177,6 +177,6 @@ def test_failed_run_that_nobody_can_be_told_of_is_said_in_the_log(
     set_connection("broken", conn_type="http")
     SyrveFailureNotifier(conn_id="broken")(dict(context))
 
-    assert "syrve_notifications/json was not told of the failure" in caplog.text
+    assert "syrve_notifications/json was not notified of the failure" in caplog.text
     assert "No connection there_is_none: no channel is notified" in caplog.text
     assert "No channel is notified of the failure: the connection broken must be of type apprise" in caplog.text

@@ -25,7 +25,7 @@ def seed(stack: Stack, teller: Teller) -> int:
     roster = build_roster(customers)
     stack.paths.roster.write_text(to_csv(roster.rows))
     teller.say(
-        f"seeding: {roster.known:,} customers, {roster.unknown} unknown phones, {roster.junk} that are no phones"
+        f"seeding: {roster.known:,} customers, {roster.unknown} unknown phones, {roster.junk} that are not phones"
     )
     for dag_id, conf in ((names.ROSTER_IMPORT_DAG, import_conf(stack.paths.roster)), (names.CUSTOMERS_DAG, {})):
         if code := run(stack, teller, dag_id, json.dumps(conf)):

@@ -16,7 +16,7 @@ from syrve.api.errors import SyrveError
 from syrve.api.extras import DEFAULT_BUDGETS, extra, extras_of, wrong
 
 CONNECT_TIMEOUT_SECONDS = 10.0
-"""A host that takes no connection for so long is unreachable, long before an answer would be overdue."""
+"""A host that takes no connection for this time is unreachable, long before an answer would be overdue."""
 OnWait = Callable[[SyrveError, float], None]
 """Called before a call is repeated, with what went wrong and the seconds until then."""
 

@@ -189,7 +189,7 @@ def _has_moved(reading: Reading) -> bool:
 
 TABLE: tuple[Row, ...] = (
     Row(
-        "HTTP 5xx or 408, or a number that is no status",
+        "HTTP 5xx or 408, or a number that is not a status",
         Effect.UNKNOWN,
         lambda reading: _is_failing(reading.http_status) or reading.http_status < 200,
         outcome_unknown,

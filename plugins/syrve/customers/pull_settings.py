@@ -41,7 +41,7 @@ class PullSettings:
     failed_seconds: float = 60.0
     rounds: int = 3
     again_within_seconds: float = 60.0
-    """An identity whose calls have failed for so long is not tried again in the same run."""
+    """An identity whose calls have failed for this time is not tried again in the same run."""
     failed_tolerance_share: float = 0.01
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
 

@@ -17,7 +17,7 @@ SAMPLE_IDENTITIES = 100_000
 LEAST_SHARE = 0.1
 """Share of its budget that a pull counts on in any case."""
 CATCH_UP_DAYS, CATCH_UP_ROUNDS = 7.0, 0.5
-"""Time in which a queue of overdue look-ups is worked off: so many days, or so many rounds of all customers if those are longer."""
+"""Time in which a queue of overdue look-ups is worked off: this many days, or this many rounds of all customers if that is longer."""
 CATCH_UP_SHARE = 0.5
 """Most of what is left that this may take: more would only delay all others by as much."""
 _DAY_SECONDS = 86400.0

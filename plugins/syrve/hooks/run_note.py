@@ -86,7 +86,7 @@ class RunNote:
                 self._api = _Api(BaseHook.get_connection(self._conn_id))
             except AirflowNotFoundException:
                 self._is_absent = True
-                log.info("No connection %s: progress is told in this log only, not on the run's note", self._conn_id)
+                log.info("No connection %s: progress is in this log only, not on the run's note", self._conn_id)
         return self._api
 
 

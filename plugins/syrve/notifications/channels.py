@@ -87,7 +87,7 @@ def _channels(conn_id: str, entries: list[Any]) -> Iterator[Channel]:
             service = Apprise.instantiate(path, asset=asset)
         if service is None:
             raise UnusableChannel(
-                f"the connection {conn_id}, entry {number} of its config: its path is no address that apprise can read"
+                f"the connection {conn_id}, entry {number} of its config: its path is not an address that apprise can read"
             )
         schema = path.partition(":")[0].lower()
         seen[schema] += 1

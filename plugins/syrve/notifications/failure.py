@@ -38,7 +38,7 @@ class SyrveFailureNotifier(BaseNotifier):
             log.info("No connection %s: no channel is notified of the failure", self.conn_id)
         for channel in channels:
             if not channel.send(title, body, "failure"):
-                log.warning("%s was not told of the failure", channel.name)
+                log.warning("%s was not notified of the failure", channel.name)
 
 
 def worded(context: Context) -> tuple[str, str]:

@@ -196,7 +196,7 @@ def rows_of_ids(ids: list[str]) -> list[dict[str, str]]:
             UUID(each)
         except ValueError:
             raise UnusableSource(
-                f"customer_ids: entry {number} is no customer id; phones and cards go into a file or a query"
+                f"customer_ids: entry {number} is not a customer id; phones and cards go into a file or a query"
             ) from None
     return [{"id": each} for each in ids]
 

@@ -117,7 +117,7 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
         )
     if plan.unshown:
         log.warning(
-            "%d acknowledged change(s) are not to be seen in the look-up after them; see sync.reject, stage read_back",
+            "%d acknowledged change(s) do not show in the look-up after them; see sync.reject, stage read_back",
             plan.unshown,
         )
     if plan.asking:

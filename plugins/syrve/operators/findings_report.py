@@ -143,7 +143,9 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         from syrve.notifications.tell import Occasion, newest_moment, tell
 
         if is_past(context, self.as_of):
-            raise AirflowSkipException("A past moment is not told; the next run without one tells what is true now")
+            raise AirflowSkipException(
+                "A past moment is not reported; the next run without one reports the present state"
+            )
         as_of, organizations = moment_of(context, None), as_texts(self.organization_ids) or None
         warehouse = self.warehouse()
         newest = newest_moment(warehouse, organizations)

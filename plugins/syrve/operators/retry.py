@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAILURES_AT_MOST = 5
-"""After so many failures a task has failed: it was tried once, and retried four times."""
+"""After this many failures a task has failed: it was tried once, and retried four times."""
 INTERRUPTIONS_AT_MOST = 20
 """How many more times a task may be tried after interruptions, such as a lost worker.
 

@@ -87,7 +87,7 @@ class Places:
 
     @asynccontextmanager
     async def one(self, seconds: float) -> AsyncIterator[None]:
-        """Wait inside for so long at most; then, or as soon as another needs the place, raises `TimeoutError`."""
+        """Wait inside for this time at most; then, or as soon as another needs the place, raises `TimeoutError`."""
         if len(self._waiting) >= self._count:
             longest = next(iter(self._waiting))
             del self._waiting[longest]

@@ -59,7 +59,7 @@ def _check_origins(connection: Connection, result: CursorResult[Any], names: dic
     if typed:
         raise UnusableSource(
             f"{', '.join(typed)} of the query must be a column of a table or view as it is, and is computed or typed; "
-            "a query of a form takes what a list says: make a view in the schema source for it (docs/files.md)"
+            "a query of a form takes values of a list only: make a view in the schema source for it (docs/files.md)"
         )
     if len(lists) > 1:
         raise UnusableSource(

@@ -178,7 +178,7 @@ class Row:
             try:
                 return self._written(bytes(value).decode())
             except UnicodeDecodeError:
-                raise BadRow("holds bytes that are no UTF-8") from None
+                raise BadRow("holds bytes that are not UTF-8") from None
         raise BadRow(f"holds a {type(value).__name__}, not a text or number")
 
     def _written(self, value: str) -> str | None:

@@ -35,7 +35,7 @@ _NOWHERE = "The api-server has no folder of the inbox. Put the file where SYRVE_
 
 
 def looks_like_a_phone(name: str) -> bool:
-    """Tell whether a name has so many digits that it may be a phone: such a name reaches neither Airflow nor the page."""
+    """Return whether a name has enough digits that it may be a phone: such a name reaches neither Airflow nor the page."""
     return len(_DIGITS.findall(name)) >= 10
 
 
@@ -76,7 +76,7 @@ def keep_dropped(filename: str, file: IO[bytes]) -> str:
     ending = next((each for each in sorted(ENDINGS, key=len, reverse=True) if filename.lower().endswith(each)), None)
     if ending is None:
         raise PageError(
-            400, "This is no file that can be read", f"Nothing was started. Drop one that ends in {', '.join(ENDINGS)}."
+            400, "This file cannot be read", f"Nothing was started. Drop one that ends in {', '.join(ENDINGS)}."
         )
     folders = _folders()
     if not folders:

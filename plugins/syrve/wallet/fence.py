@@ -85,7 +85,7 @@ class Fence:
             taken = [self._write(place, mark) for place in self._places]
             if not any(taken):
                 raise MoneyNotSent(
-                    "no place outside the warehouse took the mark of the ledger, so a restore could not be told"
+                    "no place outside the warehouse took the mark of the ledger, so a restore could not be detected"
                 )
             with transaction(connection, "note that an epoch is marked") as cursor:
                 cursor.execute("update wallet.epoch set is_marked = true where epoch_id = %s", (mark.epoch_id,))

@@ -61,7 +61,7 @@ class LookAgain:
     def run(
         self, organization_ids: Sequence[str], *, customers: int, least_age_seconds: float = LEAST_AGE_SECONDS
     ) -> Counts:
-        """Look at so many customers at most, those with a lost answer first.
+        """Look at `customers` customers at most, those with a lost answer first.
 
         `found` counts transactions, `changed` operations that moved twice or were corrected, `rejected` customers that Syrve refuses.
 

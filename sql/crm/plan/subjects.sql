@@ -21,7 +21,7 @@ with judged as (
         known.pushed,
         case
             when desired.customer_id is null and known.phone is null then 'has neither an id nor a usable phone'
-            when known.phone_read is not null and known.phone is null then 'phone is no possible number in region ' || %(region)s
+            when known.phone_read is not null and known.phone is null then 'phone is not a possible number in region ' || %(region)s
             when standing.standing = 'elsewhere'
                 then 'the answer under a phone is about a customer with another phone: name the customer by id'
             when standing.standing = 'gone' and not coalesce(mirrored.is_deleted, false)
