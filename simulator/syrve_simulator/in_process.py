@@ -1,4 +1,4 @@
-"""A simulator without a socket, for simulations of many months: `requests` reaches it through an adapter of its own."""
+"""A simulator without a socket, for simulations of many months: `requests` reaches it through an adapter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A simulator in a process of its own, for tests, the demo and benchmarks."""
+"""A simulator in a separate process, for tests, the demo and benchmarks."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ NAMELESS = {
     r"of (its|their|one's|your) own(?=[.,;:)]|$| (and|that|which|each|for|by|with)\b)": "its own X, or a separate X",
 }
 """Words of texts that name no actor, or that few readers of English as a second language know."""
-SHIPPED = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "dags/", "docs/", "plugins/", "sql/")
+SHIPPED = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "dags/", "docs/", "plugins/", "simulator/", "sql/", "tools/")
 NAMES_A_ROLE = {"docs/airflow-roles.md", "sql/rights/given.sql"}
 """Where `nobody` and `everybody` stand for a request without a login and for Postgres's PUBLIC."""
 SUFFIXES = {".py", ".sql", ".md", ".yml", ".html", ".j2", ".toml", ".example"}

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     options = _parser().parse_args(arguments)
     teller = Teller()
-    # Keys, passwords and personal data end up below: nobody else reads along.
+    # Keys, passwords and personal data end up below: no other user may read them.
     os.umask(0o077)
     raise_on_interruption()
     try:

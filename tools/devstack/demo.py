@@ -147,18 +147,18 @@ class _Demo:
         conf: dict[str, Any],
         *,
         answer: tuple[str, str] | None = None,
-        meanwhile: Callable[[], None] | None = None,
+        while_it_runs: Callable[[], None] | None = None,
     ) -> str:
         """Run a DAG to its good end and return the run's id; `answer` is the task that asks a person, and the option chosen.
 
-        `meanwhile` is called at every look at the run.
+        `while_it_runs` is called at every look at the run.
         """
         run = start_run(self.api, dag_id, conf)
         asked_at: list[float] = []
 
         def show(tasks: list[TaskState]) -> None:
-            if meanwhile is not None:
-                meanwhile()
+            if while_it_runs is not None:
+                while_it_runs()
             if answer is not None and any(task.task_id == answer[0] and task.state == ASKING for task in tasks):
                 asked_at.append(time.monotonic())
                 if asked_at[-1] - asked_at[0] > ANSWER_SECONDS:
@@ -232,7 +232,7 @@ class _Demo:
         self.teller.console.print(findings_table(flagged, released))
 
     def _hear_of_visits(self) -> None:
-        """Let guests whom nobody knows order at a second account, the live service's, and follow its webhooks to their rows."""
+        """Let unknown guests order at a second account, the live service's, and follow its webhooks to their rows."""
         live = SimulatorControl(self.live_service_url)
         with asking_simulator():
             visits = Visits(live, self.warehouse, live.organizations()[0]["organization_id"])
@@ -250,7 +250,7 @@ class _Demo:
 
         go_on()  # the first order comes before the run that follows it: its wait includes the start of a task
         for _ in range(MOST_LISTENINGS):
-            self._run(names.SIGNALS_DAG, {}, meanwhile=go_on)
+            self._run(names.SIGNALS_DAG, {}, while_it_runs=go_on)
             if visits.are_over:
                 break
         visits.check()
@@ -286,7 +286,7 @@ class _Demo:
 
 @contextmanager
 def asking_simulator() -> Iterator[None]:
-    """Turn whatever goes wrong between us and the simulator into a StackError."""
+    """Turn every failure between us and the simulator into a StackError."""
     try:
         yield
     except (requests.RequestException, SimulatorRefusedError) as error:

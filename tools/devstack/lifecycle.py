@@ -15,7 +15,7 @@ from devstack.state import StackState
 
 
 def up(stack: Stack, teller: Teller) -> int:
-    """Bring the stack up, unless it is; waits for `make run` commands that brought up one of their own."""
+    """Bring the stack up, unless it is; waits for `make run` commands that brought up their own stack."""
     waiting = False
     while True:
         with stack.locked():

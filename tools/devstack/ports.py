@@ -7,7 +7,7 @@ from devstack.environments import LOOPBACK
 
 
 def free_port(preferred: Iterable[int] = ()) -> int:
-    """Return the first preferred port that nobody listens on, else any free one."""
+    """Return the first preferred port that is free, else any free one."""
     return next((port for port in preferred if is_free(port)), 0) or _any_free_port()
 
 

@@ -124,7 +124,7 @@ def _known_keys(api: AirflowApi, dag_id: str, conf: Iterable[str]) -> list[str]:
 
 
 def _cancel(api: AirflowApi, run: DagRun, teller: Teller) -> None:
-    """End a run that nobody waits for any more: it would go on, or start again with the next stack."""
+    """End a run that no command waits for any more: it would go on, or start again with the next stack."""
     with held_back(), contextlib.suppress(StackError):
         api.cancel(run.dag_id, run.run_id)
         teller.say(f"{run.dag_id}: run cancelled")

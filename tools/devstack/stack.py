@@ -40,7 +40,7 @@ LINGERERS_GRACE_SECONDS = 1.0
 
 
 class Stack:
-    """One stack directory and what runs for it; whoever changes something holds its lock."""
+    """One stack directory and what runs for it; a process that changes something holds its lock."""
 
     def __init__(self, paths: StackPaths, environ: Mapping[str, str], say: Say) -> None:
         self.paths = paths
@@ -78,7 +78,7 @@ class Stack:
         return AirflowApi(state.api_url, environments.APPROVER_USER, self.secrets.approver_password)
 
     def bring_up(self, purpose: Purpose) -> StackState:
-        """Start everything and wait until it works; whatever fails, nothing keeps running. Raises StackError."""
+        """Start everything and wait until it works; after a failure nothing keeps running. Raises StackError."""
         state = StackState(
             purpose=purpose.name,
             starter=ProcessRecord.of_this_process("devstack"),
@@ -152,7 +152,7 @@ class Stack:
         self.say(f"{who} is at work on this stack: waiting for it")
 
     def _make_directories(self) -> None:
-        # Passable for the server's system user when we are root; the secrets in there have modes of their own.
+        # Passable for the server's system user when we are root; the secrets in there have stricter modes.
         for directory in (self.paths.directory.parent, self.paths.directory):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o711 if os.geteuid() == 0 else 0o700)

@@ -1,4 +1,4 @@
-"""Visits at the simulated live service: guests whom nobody knows come by an order, and how long each waits for its row."""
+"""Visits at the simulated live service: unknown guests come by an order, and how long each waits for its row."""
 
 import subprocess
 import sys
@@ -79,7 +79,7 @@ class Visits:
             self._simulator.put_order(self.organization_id, customer_id=guest)
 
     def check_nobody_is_known(self) -> None:
-        """Raise StackError if the roster knows anybody of this organization."""
+        """Raise StackError if the roster knows a customer of this organization."""
         if known := self._number(KNOWN):
             raise StackError(f"The roster should know no customer of the live service, and knows {known}")
 
