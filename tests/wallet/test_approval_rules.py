@@ -37,7 +37,7 @@ def test_limit_of_a_day_counts_what_was_approved() -> None:
 
 
 def test_limit_names_the_setting_that_it_came_from() -> None:
-    limits = MoneyLimits(*3 * [Decimal(1)], name="SYRVE_RELEASE_MAX_AMOUNT")
+    limits = MoneyLimits(Decimal(1), Decimal(1), Decimal(1), name="SYRVE_RELEASE_MAX_AMOUNT")
 
     assert "(SYRVE_RELEASE_MAX_AMOUNT_PER_ROW)" in str(limits.row_problem(Decimal(2)))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from syrve.api.models import Lookup
 from syrve.customers.records import (
     CARD_COLUMNS,
     CATEGORY_COLUMNS,
@@ -138,10 +139,10 @@ def remove_orphans(cursor: Cursor) -> None:
         cursor.execute(child.statement("orphan_child"))
 
 
-def absent_lists(cursor: Cursor) -> list[tuple[str, str, str, str]]:
-    """Return organization, kind and value of each identity whose answer lacked a list that the mirror has, and the list's name."""
-    found: list[tuple[str, str, str, str]] = []
+def absent_lists(cursor: Cursor) -> list[tuple[Lookup, str]]:
+    """Return each look-up whose answer lacked a list of which the mirror has rows, and the list's name."""
+    found: list[tuple[Lookup, str]] = []
     for child in CHILDREN:
         cursor.execute(child.statement("absent_child"))
-        found += cursor.fetchall()
+        found += [(Lookup(*identity), name) for *identity, name in cursor.fetchall()]
     return found

@@ -178,8 +178,7 @@ def _copy_new(cursor: Cursor, records: Sequence[CustomerRecord], region: str) ->
 
 def _note_absent_lists(cursor: Cursor, batch: Batch) -> None:
     if any(record.customer.absent for record in batch.customers.values()):
-        for organization_id, kind, value, name in absent_lists(cursor):
-            lookup = Lookup(organization_id, kind, value)
+        for lookup, name in absent_lists(cursor):
             batch.rejects.append(_reject(lookup, "field", f"{name} is missing; what the mirror has stays", None))
 
 
