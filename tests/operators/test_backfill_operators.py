@@ -79,7 +79,7 @@ def test_backfill_is_planned_pulled_and_ended(running: Running, caplog: pytest.L
     assert sum(done) == 30
     assert syncing.rows("select requested, finished_at is not null from sync.backfill") == [(30, True)]
     assert "backfill 1: 30 of 30 looked up (100%), changed 30; done" in caplog.text
-    assert caplog.text.count("No connection syrve_airflow_api: progress is told in this log only") == 3, (
+    assert caplog.text.count("No connection syrve_airflow_api: progress is in this log only") == 3, (
         "once a task that has something to tell"
     )
     assert not [phone for phone in phones if phone in caplog.text]
