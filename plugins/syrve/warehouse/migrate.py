@@ -37,7 +37,7 @@ class MigrationState:
 
 
 def migrate(url: URL) -> list[str]:
-    """Apply what is pending and return the ids applied; a second process that starts meanwhile waits and finds nothing to do.
+    """Apply what is pending and return the ids applied; a second process that starts at the same time waits and finds nothing to do.
 
     Raises `WarehouseConfigError` if a newer version has migrated the warehouse, as `grant` and `roll_back` do.
     """
@@ -146,7 +146,7 @@ def _alone(url: URL, doing: str, *, refuses_newer: bool = True) -> Iterator[yoyo
             backend = yoyo.get_backend(own.render_as_string(hide_password=False))
         try:
             with warehouse_errors(doing):
-                backend.break_lock()  # whoever left it is dead: the advisory lock is ours
+                backend.break_lock()  # its holder is dead: the advisory lock is ours
                 if refuses_newer:
                     refuse_newer(doing, _applied(backend))
                 yield backend
