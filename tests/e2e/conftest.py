@@ -17,12 +17,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from devstack import names, settings
+from devstack import environments, names
 from devstack.airflow_api import AirflowApi, AnswerLateError, TaskState
 from devstack.cli import REPOSITORY
 from devstack.dag_runs import DagRun, follow, start_run, wait_until_parsed
+from devstack.environments import StackPaths
 from devstack.purposes import DEMO
-from devstack.settings import StackPaths
 from devstack.stack import Stack
 from devstack.state import StackState
 from e2e_support import wait_until
@@ -140,8 +140,8 @@ class LiveAirflow:
             self.stack.postgres(durable=False).dsn(names.METADATA_DATABASE),
             int(self.state.api_url.rpartition(":")[2]),
         )
-        environment = settings.inherited_environment(os.environ, with_own_connections=False)
-        environment |= settings.airflow_environment(paths, secrets, dsn, port, DEMO.airflow)
+        environment = environments.inherited_environment(os.environ, with_own_connections=False)
+        environment |= environments.airflow_environment(paths, secrets, dsn, port, DEMO.airflow)
         done = subprocess.run(
             [sys.executable, "-m", "airflow", *arguments], env=environment, capture_output=True, text=True, check=False
         )
