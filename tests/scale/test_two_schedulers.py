@@ -45,7 +45,7 @@ def want(stack: CeleryStack, wave: str) -> None:
 
 
 def sent(stack: CeleryStack) -> int:
-    calls: dict[str, dict[str, int]] = stack.simulator.calls()["operations"]
+    calls = stack.simulator.calls()["operations"]
     return calls["create_or_update"]["received"] if "create_or_update" in calls else 0
 
 
