@@ -15,8 +15,8 @@ import yaml
 
 from devstack import names
 from devstack.cli import REPOSITORY
-from devstack.processes import wait_for
 from devstack.environments import StackPaths
+from devstack.processes import wait_for
 from devstack.stack import Stack
 from fixtures.pod_server import PodServer, pod_server
 from fixtures.running_stack import RunningStack, bring_up
