@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from syrve.command_line.run import add_commands, run_command
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import read_accounts
-from syrve.customers.settings import PullSettings
 from syrve.customers.what_if import outlooks
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_environment
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     behind = [each for each in given if each.startswith("--phone=")]
     options, unknown = parser.parse_known_args([each for each in given if each not in behind])
     if unknown or behind:
-        # Not repeated: it may be a phone that somebody typed behind --phone.
+        # Not repeated: it may be a phone that was typed after --phone.
         parser.error(
             f"{len(unknown) + len(behind)} unknown argument(s); a phone is asked for, or read from standard input"
         )

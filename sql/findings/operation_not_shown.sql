@@ -5,8 +5,8 @@
 -- severity: high
 -- what to do: Look at the wallet's movements in the back office. If nothing moved, tell the ledger: the operation is rejected, by a person; then what
 --   follows from it (an unpaid order, an open hold) is found by its own rule. If it did move, acknowledge the finding.
--- blind to: Everything under reference, which has no such report. Wallets where anything else moved the same sum in the same direction since, or moves
---   that the report does not have. The end of a hold whose beginning did not lower the balance, and holds of which the report has no row.
+-- blind to: Everything under reference, which has no such report. Wallets where another movement was of the same sum and direction since, or of which
+--   the report lacks a movement. The end of a hold whose beginning did not lower the balance, and holds of which the report has no row.
 select
     'operation:' || operation.operation_id as subject,
     operation.organization_id,

@@ -1,5 +1,5 @@
 -- The DAGs: rows, but no tables. What is append-only (histories, attempts, the ledger) they may add to and not change; what triggers keep
--- (holds, versions of orders) they may read; and they delete nobody from what the CRM wrote.
+-- (holds, versions of orders) they may read; and they delete no row that the CRM wrote.
 grant usage on schema syrve, sync, crm, wallet to syrve_loader;
 
 grant select, insert, update, delete on

@@ -116,7 +116,7 @@ comment on column wallet.transaction.marked_operation_id is
 comment on column wallet.transaction.marked_part is
 'What of the operation the row shows: its movement, or the beginning or the end of a hold; null if it does not change the balance of a hold.';
 comment on column wallet.transaction.repeated_operation_id is
-'Operation of our ledger that the comment names though another row is it: a second movement, by whomever, or the same one reported twice.';
+'Operation of our ledger that the comment names though another row is it: a second movement, or the same one reported twice.';
 comment on column wallet.transaction.order_number is 'Number of the order at the till.';
 comment on column wallet.transaction.pos_order_id is 'Id of the order at the till.';
 comment on column wallet.transaction.created_at is 'When the money moved.';
@@ -268,4 +268,4 @@ begin atomic
 end;
 comment on function wallet.hold_had_lowered_balance(uuid) is
 'Whether the balances before the calls show that a hold of ours, which a cancellation of ours ended, had lowered the balance: so what was given back shows in '
-'it. False where nobody knows: the hold is not ours, or somebody else moved the wallet in between.';
+'it. False if that is not known: the hold is not ours, or others moved the wallet in between.';

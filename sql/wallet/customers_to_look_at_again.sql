@@ -1,4 +1,4 @@
--- Customers with operations that we sent some time ago and that nobody has looked for in Syrve's report since, each with these operations: those of which
+-- Customers with operations that we sent some time ago and that were not looked for in Syrve's report since, each with these operations: those of which
 -- an answer was lost first, of these the oldest. Last come those of which the report did not show what Syrve had said that it did: it may be late.
 select
     sent.organization_id::text,

@@ -14,8 +14,8 @@ from fixtures.releases import STEPS, Releasing
 from fixtures.wallets import in_another_process
 from syrve.api.errors import SyrveError
 from syrve.wallet.errors import PaymentUnsettled
+from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import Kind
-from syrve.wallet.settings import WalletSettings
 from syrve_simulator.control import SimulatorRefusedError
 
 FULL, FREED_BEFORE = Decimal("100.00"), Decimal("70.00")

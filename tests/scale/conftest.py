@@ -11,8 +11,8 @@ import pytest
 
 from devstack import ports
 from devstack.cli import REPOSITORY
+from devstack.environments import LOOPBACK, StackPaths
 from devstack.processes import Command, spawn, stop
-from devstack.settings import LOOPBACK, StackPaths
 from devstack.stack import Stack
 from fixtures.celery_stack import CeleryStack, bring_up, wait_for_redis
 

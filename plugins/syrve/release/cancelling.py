@@ -1,7 +1,7 @@
 """Cancels the holds that a person approved, each once, and establishes the outcome by evidence.
 
 The cancellation is an operation of the ledger whose key is the hold: two approvals, two runs and a repeated run are the same cancellation.
-What was shown is what is released: a hold that changed meanwhile is refused. Where Syrve says that a hold is over or unknown, nothing is
+What was shown is what is released: a hold that has changed since is refused. Where Syrve says that a hold is over or unknown, nothing is
 concluded from that: the transactions report (dialect `cloud`), or the balance before and after, has to show what ended it.
 """
 
@@ -63,7 +63,7 @@ class HoldRelease:
     def release(self, request_id: str) -> Counts:
         """Cancel what was approved: `changed` counts holds released now, `rejected` those refused, `failed` those not settled.
 
-        Raises `NotApproved` if this run has no approval of the question as it was shown; a question that nobody answered is none.
+        Raises `NotApproved` if this run has no approval of the question as it was shown; an unanswered question is not an approval.
         Raises `ReleaseIncomplete` if some could not be cancelled yet, and `PaymentUnsettled` if evidence is missing; in both cases
         all others are done. `WarehouseError` at once.
         """
@@ -253,7 +253,7 @@ class HoldRelease:
 
 
 def _cancellation(asked: AskedHold) -> Operation:
-    """Return the one cancellation of a hold by release, whoever asks for it and however often."""
+    """Return the one cancellation of a hold by release, the same for every caller and repetition."""
     return Operation(
         kind="cancel_hold",
         organization_id=asked.shown.organization_id,

@@ -19,11 +19,11 @@ from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.money import Money
+from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.not_shown import answered, balance_of_report, is_missing, note
 from syrve.wallet.operations import OperationState
 from syrve.wallet.report_rows import keep_repeats, markers_of
 from syrve.wallet.reported import evidence_of, shows
-from syrve.wallet.settings import WalletSettings
 from syrve.warehouse.database import Connection, Warehouse, transaction
 from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
@@ -64,7 +64,7 @@ class LookAgain:
     def run(
         self, organization_ids: Sequence[str], *, customers: int, least_age_seconds: float = LEAST_AGE_SECONDS
     ) -> Counts:
-        """Look at so many customers at most, those with a lost answer first.
+        """Look at `customers` customers at most, those with a lost answer first.
 
         `found` counts transactions, `changed` operations that moved twice, were corrected, or are not shown, `rejected` customers that
         Syrve refuses.

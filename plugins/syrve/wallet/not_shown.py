@@ -73,7 +73,7 @@ def balance_of_report(operation: Answered, report: Sequence[Transaction]) -> Dec
 
 
 def note(cursor: Cursor, operation: Answered, *, is_shown: bool, balance: Decimal | None) -> None:
-    """Write down what a look at the report has shown of an operation."""
+    """Record what a look at the report has shown of an operation."""
     cursor.execute(
         "insert into wallet.operation_look (organization_id, operation_id, is_shown, balance) values (%s, %s, %s, %s)",
         (operation.organization_id, operation.operation_id, is_shown, balance),

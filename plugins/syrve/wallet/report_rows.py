@@ -1,6 +1,6 @@
 """Keeps rows of Syrve's transactions report in the warehouse, each with the operation of the ledger that its comment names.
 
-An operation is sent once, so one row is it: the first that may be. A further row that may be it as well repeats it, and is nobody's proof:
+An operation is sent once, so one row is it: the first that may be. A further row that may be it as well repeats it, and proves nothing:
 the money moved again, or the same movement was reported twice. `wallet.repeated_transaction` decides which, and a rule finds both.
 """
 

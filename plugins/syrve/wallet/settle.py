@@ -100,7 +100,7 @@ class Settler:
             )
 
     def read_back(self, operation_id: str, *, within_seconds: float | None = None) -> BalanceReading:
-        """Read the balance again after an operation, whatever came of it; older than `within_seconds` it is no evidence."""
+        """Read the balance again after an operation, with any outcome; older than `within_seconds` it is no evidence."""
         with self._money.alone(operation_id) as (connection, operation):
             sent_at, sent = self._sent(operation, connection)
             window_seconds = self._settings.balance_window_seconds
@@ -108,7 +108,7 @@ class Settler:
             return self._reading(operation, sent_at, sent, connection, window_seconds)
 
     def shown_by_report(self, operation_id: str) -> list[str] | None:
-        """Return the transactions that can only be this operation's; None if the dialect has no report, or nobody knows whose it is."""
+        """Return the transactions that can only be this operation's; None if the dialect has no report, or it is not known whose it is."""
         with self._money.alone(operation_id) as (connection, operation):
             sent_at, _ = self._sent(operation, connection)
             try:
@@ -118,7 +118,7 @@ class Settler:
         return None if reported is None else [each.transaction_id for each in reported]
 
     def is_not_shown(self, operation_id: str) -> bool:
-        """Whether the report lacks what an answer said was done; False where nobody knows, as under a dialect without a report."""
+        """Whether the report lacks what an answer said was done; False if that is not known, as under a dialect without a report."""
         with self._money.alone(operation_id) as (connection, operation):
             with transaction(connection, "read what was answered") as cursor:
                 claims = answered(cursor, [operation_id])

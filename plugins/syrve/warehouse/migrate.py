@@ -25,7 +25,7 @@ _LOCK_KEY = 0x5379727665  # "Syrve"
 _WAIT_FOR_OTHERS_MS = 600_000
 
 BOOKKEEPING_SCHEMA = "syrve_migrations"
-"""Where yoyo keeps its list of what is applied: a schema of its own, since few owners may create tables in `public`."""
+"""Where yoyo keeps its list of what is applied: a separate schema, since few owners may create tables in `public`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class MigrationState:
 
 
 def migrate(url: URL) -> list[str]:
-    """Apply what is pending and return the ids applied; a second process that starts meanwhile waits and finds nothing to do."""
+    """Apply what is pending and return the ids applied; a second process that starts at the same time waits and finds nothing to do."""
     with _alone(url, "migrate") as backend:
         pending = backend.to_apply(_migrations())
         names = [migration.id for migration in pending]
@@ -112,7 +112,7 @@ def _alone(url: URL, doing: str) -> Iterator[yoyo.backends.DatabaseBackend]:
             backend = yoyo.get_backend(own.render_as_string(hide_password=False))
         try:
             with warehouse_errors(doing):
-                backend.break_lock()  # whoever left it is dead: the advisory lock is ours
+                backend.break_lock()  # its holder is dead: the advisory lock is ours
                 yield backend
         except yoyo.exceptions.BadMigration as error:
             raise WarehouseError(f"migrate: {error}") from error
