@@ -35,16 +35,17 @@ from (
     order by look.operation_id asc, look.looked_at desc
 ) as looked
 inner join wallet.operation as operation on looked.operation_id = operation.operation_id
-cross join lateral (
-    select
-        event.state,
-        event.basis,
-        event.occurred_at
-    from wallet.operation_event as event
-    where event.operation_id = operation.operation_id and event.occurred_at <= %(as_of)s
-    order by event.sequence desc
-    limit 1
-) as latest
+cross join
+    lateral (
+        select
+            event.state,
+            event.basis,
+            event.occurred_at
+        from wallet.operation_event as event
+        where event.operation_id = operation.operation_id and event.occurred_at <= %(as_of)s
+        order by event.sequence desc
+        limit 1
+    ) as latest
 left join lateral (
     select
         hold.hold_id,

@@ -238,13 +238,14 @@ begin atomic
                 and (cancelled.wallet_id = other.wallet_id or other.wallet_id is null)
                 and other.operation_id not in (cancelled.operation_id, held.hold_id)
         inner join wallet.operation_event as begun on other.operation_id = begun.operation_id and begun.sequence = 1
-        cross join lateral (
-            select event.state
-            from wallet.operation_event as event
-            where event.operation_id = other.operation_id
-            order by event.sequence desc
-            limit 1
-        ) as latest
+        cross join
+            lateral (
+                select event.state
+                from wallet.operation_event as event
+                where event.operation_id = other.operation_id
+                order by event.sequence desc
+                limit 1
+            ) as latest
         where
             latest.state <> 'rejected'
             and exists (

@@ -24,15 +24,16 @@ select
 from concerned
 inner join wallet.operation as operation on concerned.operation_id = operation.operation_id
 left join wallet.operation_event as sent on operation.operation_id = sent.operation_id and sent.sequence = 2 and sent.state = 'sent'
-cross join lateral (
-    select
-        event.state,
-        event.basis
-    from wallet.operation_event as event
-    where event.operation_id = operation.operation_id
-    order by event.sequence desc
-    limit 1
-) as latest
+cross join
+    lateral (
+        select
+            event.state,
+            event.basis
+        from wallet.operation_event as event
+        where event.operation_id = operation.operation_id
+        order by event.sequence desc
+        limit 1
+    ) as latest
 left join lateral (
     select
         hold.hold_id,

@@ -17,7 +17,7 @@ from (
         least(event.occurred_at, ended.opened_at) as since,
         false as was_missing
     from wallet.operation_event as event
-    inner join wallet.operation as operation on event.operation_id = operation.operation_id
+    inner join wallet.operation as operation on operation.operation_id = event.operation_id
     left join wallet.transaction_bookmark as bookmark
         on operation.organization_id = bookmark.organization_id and operation.customer_id = bookmark.customer_id
     left join lateral (
