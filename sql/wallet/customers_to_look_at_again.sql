@@ -17,7 +17,7 @@ from (
         least(event.occurred_at, ended.opened_at) as since,
         false as was_missing
     from wallet.operation_event as event
-    inner join wallet.operation as operation on operation.operation_id = event.operation_id
+    inner join wallet.operation as operation on event.operation_id = operation.operation_id
     left join wallet.transaction_bookmark as bookmark
         on operation.organization_id = bookmark.organization_id and operation.customer_id = bookmark.customer_id
     left join lateral (
@@ -39,8 +39,8 @@ from (
         operation.operation_id,
         operation.organization_id,
         coalesce(operation.customer_id, ended.customer_id) as customer_id,
-        coalesce(event.occurred_at, ended.opened_at) as sent_at,
-        least(event.occurred_at, ended.opened_at) as since,
+        coalesce(call.occurred_at, ended.opened_at) as sent_at,
+        least(call.occurred_at, ended.opened_at) as since,
         true as was_missing
     from (
         select distinct on (look.operation_id)
@@ -51,7 +51,7 @@ from (
         order by look.operation_id asc, look.looked_at desc
     ) as looked
     inner join wallet.operation as operation on looked.operation_id = operation.operation_id
-    left join wallet.operation_event as event on looked.operation_id = event.operation_id and event.sequence = 2 and event.state = 'sent'
+    left join wallet.operation_event as call on looked.operation_id = call.operation_id and call.sequence = 2 and call.state = 'sent'
     left join lateral (
         select
             hold.customer_id,
@@ -63,12 +63,12 @@ from (
     ) as ended on true
     where
         not looked.is_shown
-        and coalesce(event.occurred_at, ended.opened_at) > clock_timestamp() - make_interval(days => %(days)s)
+        and coalesce(call.occurred_at, ended.opened_at) > clock_timestamp() - make_interval(days => %(days)s)
         -- A person has not looked yet.
         and not exists (
             select
             from wallet.operation_event as corrected
-            where corrected.operation_id = looked.operation_id and corrected.sequence > case when event.operation_id is null then 1 else 3 end
+            where corrected.operation_id = looked.operation_id and corrected.sequence > case when call.operation_id is null then 1 else 3 end
         )
 ) as sent
 group by sent.organization_id, sent.customer_id
