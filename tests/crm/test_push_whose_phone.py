@@ -31,8 +31,8 @@ def answer_with(pushing: Pushing, person: Any, phones: Sequence[str]) -> None:
 
 
 def merge_in_syrve(pushing: Pushing, gone: Any, kept: Any) -> None:
-    """Leave one of two records of a person, who have one birthday."""
-    pass_on(pushing, gone, kept, birthday=birthday_of(pushing, gone))
+    """Leave one of two records of a person, by the names and the birthday that the other had."""
+    pass_on(pushing, gone, kept, **known_of(pushing, gone))
 
 
 def pass_on(pushing: Pushing, gone: Any, other: Any, **fields: Any) -> None:
@@ -41,9 +41,10 @@ def pass_on(pushing: Pushing, gone: Any, other: Any, **fields: Any) -> None:
     pushing.change_in_syrve(other, phone=gone["phone"], **fields)
 
 
-def birthday_of(pushing: Pushing, person: Any) -> str:
-    query = "select coalesce(birthday, '1990-05-15')::text from syrve.customer where customer_id = %s"
-    return str(pushing.value(query, person["customer_id"]))
+def known_of(pushing: Pushing, person: Any) -> dict[str, Any]:
+    """Names and birthday as the mirror has them."""
+    query = "select name, surname, birthday::text from syrve.customer where customer_id = %s"
+    return dict(zip(("name", "surname", "birthday"), pushing.rows(query, person["customer_id"])[0], strict=True))
 
 
 # merged
@@ -215,7 +216,7 @@ def test_answer_about_another_phone_links_no_row(pushing: Pushing) -> None:
 
 def test_answer_of_a_pull_about_another_phone_links_no_row(pushing: Pushing) -> None:
     one, other = pushing.mirrored(2)
-    row = pushing.set_desired_of(one, name="Анна", phone=one["phone"])
+    row = pushing.set_desired_of(one, name="Анна", email="anna@example.com", phone=one["phone"])
     rounds(pushing, 1)
     pushing.simulator.control.remove_customer(pushing.organization_id, one["customer_id"])
     pushing.look_up()
@@ -227,7 +228,7 @@ def test_answer_of_a_pull_about_another_phone_links_no_row(pushing: Pushing) -> 
     assert pushing.in_syrve(other["customer_id"]).name != "Новое"
     assert "with another phone" in blocked(pushing)[row]
     pushing.simulator.control.clear_raw_answers()
-    pushing.change_in_syrve(other, phone=one["phone"], birthday=birthday_of(pushing, one))
+    pushing.change_in_syrve(other, phone=one["phone"], email="anna@example.com")
     rounds(pushing, 3)
     assert pushing.in_syrve(other["customer_id"]).name == "Новое", "once Syrve says that the phone is theirs"
 
