@@ -1,8 +1,8 @@
 -- Who are the rows about that name no customer, or one who is deleted, or one whom the mirror gave them by a phone that it no longer shows?
 -- standing  link       the mirror has one customer under the row's phone whom no other row has, or a look-up under it has named one
---           unlink     nobody is known under the phone: a new customer
+--           unlink     no customer is known under the phone: a new customer
 --           look_up    the mirror knows the phone and cannot tell: its customer is deleted, another row's, or one of several
---           gone       the mirror knows the phone, and the look-up under it found nobody, or nobody but who is deleted: never created over
+--           gone       the mirror knows the phone, and the look-up under it found no customer, or only a deleted one: never created over
 --           elsewhere  the look-up under the phone named a customer who has another phone: whose it is, it does not say
 --           stranger   the row's customer was deleted, and who has the phone now is somebody else: by their birthday, or by their name if no birthday or
 --                      e-mail address says that they are the same; unless Syrve answers with them under the id of the deleted one
