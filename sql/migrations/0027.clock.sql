@@ -63,7 +63,7 @@ begin
         slowed_at = least(slowed_at, now()),
         pull_at = least(pull_at, now()),
         priority_at = least(priority_at, now());
-    -- Added up anew by the next plan.
+    -- The next plan adds them up again.
     delete from syrve.daily_balance where as_of > now();
     update syrve.customer
     set field_changed_at = (
@@ -94,4 +94,4 @@ end
 $$;
 comment on function sync.put_times_right() is
 'Puts right what a clock of the database that ran ahead has written, once it is set back: times that have not come yet become now, in their order, and '
-'who was looked up then is due. Tells by how much it ran ahead; null: it did not.';
+'customers who were looked up then are due. Returns by how much it ran ahead; null: it did not.';

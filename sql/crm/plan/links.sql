@@ -4,8 +4,8 @@
 --           look_up    the mirror knows the phone and cannot tell: its customer is deleted, another row's, or one of several
 --           gone       the mirror knows the phone, and the look-up under it found no customer, or only a deleted one: never created over
 --           elsewhere  the look-up under the phone named a customer who has another phone: whose it is, it does not say
---           stranger   the row's customer was deleted, and who has the phone now is somebody else: by their birthday, or by their name if no birthday or
---                      e-mail address says that they are the same; unless Syrve answers with them under the id of the deleted one
+--           stranger   the row's customer was deleted, and the customer who has the phone now is another person: by birthday, or by name if neither
+--                      birthday nor e-mail address says that they are the same; unless Syrve answers with them under the id of the deleted one
 -- An answer counts if it is newer than the row and than the deletion. Rows of crm.push_state first, then rows of crm.customer.
 insert into staging_standing (crm_id, standing, target_id, phone, is_by_mirror)
 with unknown as (
