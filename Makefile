@@ -51,7 +51,7 @@ test-fast: install ## the quick tests: no Airflow, no demo, no long simulation
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) -m "not e2e and not slow and not seeded" $(PYTEST_ARGS)
 
 test-scale: install ## Airflow on Celery: two workers on a real Redis, killed and restarted; needs redis-server, some minutes
-	SYRVE_TEST_SCALE=1 $(BIN)/pytest --numprocesses 0 -s tests/scale $(PYTEST_ARGS)
+	SYRVE_TEST_SCALE=1 $(BIN)/pytest --numprocesses 0 -s tests/scale tests/warehouse/test_managed_postgres.py $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .

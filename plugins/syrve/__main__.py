@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command != "freshness":
         return run_command(options, _url)
     try:
-        with Warehouse(_url()).transaction("read the freshness") as cursor:
+        with Warehouse(_url(), checks_layout=True).transaction("read the freshness") as cursor:
             accounts = read_accounts(cursor, PullSettings(), take_evidence=False)
     except WarehouseError as error:
         print(error, file=sys.stderr)

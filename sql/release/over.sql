@@ -16,7 +16,7 @@ where
     missing.state = 'unsettled'
     and hold.closed_at is not null
     and (
-        not missing.evidence ? 'balance_fell_by'
+        not (missing.evidence ? 'balance_fell_by' or missing.evidence ? 'balance_did_not_rise')
         or exists (
             select 1
             from wallet.operation as ending

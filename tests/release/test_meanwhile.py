@@ -99,11 +99,12 @@ def test_hold_consumed_during_the_call_stays_if_balance_fell(releasing: Releasin
     assert releasing.finding(hold_id) == ("open", False)
 
 
-def test_hold_consumed_during_the_call_ends_as_syrve_says(releasing: Releasing) -> None:
+def test_hold_consumed_during_the_call_stays_if_nothing_came_back(releasing: Releasing) -> None:
     hold_id = release_while_a_till_consumes(releasing, shows_held_money=False, answer="ok")
 
     state, evidence = releasing.outcome(hold_id)
-    assert (state, evidence["reason"]) == ("released", "cancelled, as Syrve confirmed")
+    assert (state, evidence["balance_did_not_rise"]) == ("unsettled", "30.00")
+    assert releasing.finding(hold_id) == ("open", False)
 
 
 def test_confirmation_that_the_balance_contradicts_is_not_believed_later_either(reference: Releasing) -> None:

@@ -120,8 +120,9 @@ class Payment:
         if self.order_is_completed:
             return
         if known.reported == "order_failed":
-            self._give_back()
-            raise OrderFailed("the order of this payment failed or was cancelled; its hold was given back")
+            result = self._result(None, self._give_back())
+            what = "may still be open: reconciliation shows it" if result.hold_is_open else "was given back"
+            raise OrderFailed(f"the order of this payment failed or was cancelled; its hold {what}")
         if self._steps.latest("hold") is None:
             self._book.report_order(known, "open")
             self._money.step("order opened")

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
+from syrve.warehouse import layout
 from syrve.warehouse.errors import WarehouseConfigError, WarehouseUnavailable, warehouse_errors
 
 MINIMUM_SERVER_VERSION = 150000
@@ -43,10 +44,14 @@ _OF_THE_SERVER = {f"tcp_{name}": value for name, value in _KEEPALIVES.items()} |
 
 
 class Warehouse:
-    """Hands out connections to one warehouse; holds none itself."""
+    """Hands out connections to one warehouse; holds none itself.
 
-    def __init__(self, url: URL, *, application_name: str = "syrve") -> None:
+    With `checks_layout` the first connection compares the migrations of the warehouse with this version.
+    """
+
+    def __init__(self, url: URL, *, application_name: str = "syrve", checks_layout: bool = False) -> None:
         self.url = url
+        self._checks_layout = checks_layout
         self._engine = create_engine(
             url,
             poolclass=NullPool,
@@ -71,6 +76,10 @@ class Warehouse:
             if connection.server_version < MINIMUM_SERVER_VERSION:
                 raise WarehouseConfigError("the warehouse must be Postgres 15 or newer")
             self._begin_session(connection)
+            if self._checks_layout:
+                with transaction(connection, "compare the migrations") as cursor:
+                    layout.check(cursor)
+                self._checks_layout = False
             yield connection
         finally:
             pooled.close()
