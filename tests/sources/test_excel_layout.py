@@ -9,6 +9,7 @@ import openpyxl
 import pytest
 
 from sources.test_files_of_programs import PHONE, READER, workbook
+from sources.written_files import Table
 from syrve.crm.import_rows import RowReader
 from syrve.sources.errors import BadRow, UnusableSource
 from syrve.sources.files import FileSource
@@ -41,7 +42,11 @@ def hide(*rows: int) -> Callable[[Any], None]:
 
 
 def merge(*ranges: str) -> Callable[[Any], None]:
-    return lambda sheet: [sheet.merge_cells(each) for each in ranges]
+    def change(sheet: Any) -> None:
+        for each in ranges:
+            sheet.merge_cells(each)
+
+    return change
 
 
 def test_hidden_row_is_a_reject_and_the_others_land() -> None:
@@ -65,7 +70,7 @@ def test_hidden_rows_without_a_value_and_headings_are_no_rejects() -> None:
 
 def test_value_of_a_merged_cell_is_not_lost_on_the_other_rows() -> None:
     """Else the second card would be added, though a person sees that it is to be taken away as well."""
-    table = [["phone", "card_track", "wanted"], [PHONE, "01", "нет"], [OTHER, "02", None], [OTHER, "03", "нет"]]
+    table: Table = [["phone", "card_track", "wanted"], [PHONE, "01", "нет"], [OTHER, "02", None], [OTHER, "03", "нет"]]
 
     first, second, third = chunk(sheet_with(merge("C2:C3"), *table)).rows
 
@@ -75,7 +80,12 @@ def test_value_of_a_merged_cell_is_not_lost_on_the_other_rows() -> None:
 
 
 def test_merged_cells_beside_what_is_read_do_no_harm() -> None:
-    table = [["Список", None, None], ["phone", "name", "Заметка"], [PHONE, "Анна", "VIP"], [OTHER, "Борис", None]]
+    table: Table = [
+        ["Список", None, None],
+        ["phone", "name", "Заметка"],
+        [PHONE, "Анна", "VIP"],
+        [OTHER, "Борис", None],
+    ]
 
     rows = chunk(sheet_with(merge("A1:C1", "C3:C4"), *table)).rows
 
@@ -83,7 +93,7 @@ def test_merged_cells_beside_what_is_read_do_no_harm() -> None:
 
 
 def test_row_that_two_rows_of_a_sheet_make_is_read_once() -> None:
-    table = [["phone", "name"], [PHONE, "Анна"], [None, None], [OTHER, "Борис"]]
+    table: Table = [["phone", "name"], [PHONE, "Анна"], [None, None], [OTHER, "Борис"]]
 
     found = chunk(sheet_with(merge("A2:A3", "B2:B3"), *table))
 
@@ -92,7 +102,7 @@ def test_row_that_two_rows_of_a_sheet_make_is_read_once() -> None:
 
 
 def test_cells_merged_across_are_rejected_where_they_are_read() -> None:
-    table = [["phone", "name", "surname"], [PHONE, "Анна Ли", None]]
+    table: Table = [["phone", "name", "surname"], [PHONE, "Анна Ли", None]]
 
     [row] = chunk(sheet_with(merge("B2:C2"), *table)).rows
 
