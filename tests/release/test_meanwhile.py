@@ -224,7 +224,7 @@ def test_hold_that_turns_out_never_to_have_been_made_is_refused(cloud: Releasing
 
     cloud.release(request_id)
 
-    assert cloud.outcome(hold_id) == ("refused", {"reason": "the hold was rejected meanwhile"})
+    assert cloud.outcome(hold_id) == ("refused", {"reason": "the hold was rejected since it was shown"})
     assert cloud.cancels == 0
 
 
