@@ -97,11 +97,9 @@ def _what_if() -> list[dict[str, Any]]:
         now = account.calls_per_day / CALLS_PER_DAY
         outlook = outlooks(account, [round(now * factor, 3) for factor in FACTORS])
         for row in outlook["budgets"]:
-            row["delay"] = span(row["mean_delay_days"] * DAY_SECONDS)
+            row["delay_seconds"] = round(row["mean_delay_days"] * DAY_SECONDS)
+            row["delay"] = span(row["delay_seconds"])
             row["age"] = span(row["mean_age_days"] * DAY_SECONDS)
             row["longest"] = span(row["longest_interval_days"] * DAY_SECONDS)
-        longest = max(row["mean_delay_days"] for row in outlook["budgets"]) or 1.0
-        for row in outlook["budgets"]:
-            row["share"] = row["mean_delay_days"] / longest
         parts.append(outlook)
     return parts

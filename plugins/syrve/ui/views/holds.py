@@ -157,13 +157,4 @@ def _by_rule(sums: list[Row]) -> list[dict[str, Any]]:
         rule["findings"] += row["findings"]
         rule["amount"] += row["amount"]
         rule["ages"][age_of(row["age_seconds"])] += row["findings"]
-    most = max((rule["findings"] for rule in rules.values()), default=1)
-    for rule in rules.values():
-        left, parts = 0.0, []
-        for place, age in enumerate(AGES, start=1):
-            width = 100 * rule["ages"][age] / most
-            parts.append({"x": round(left, 2), "width": round(width, 2), "age": place})
-            left += width
-        rule["parts"] = parts
-        rule["ages_text"] = ", ".join(f"{number:,} {age}" for age, number in rule["ages"].items() if number)
     return sorted(rules.values(), key=lambda rule: -rule["findings"])

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from syrve.notifications.breakers import what_tripped
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi, segment
 from syrve.ui.errors import AirflowRefused, PageError
@@ -29,13 +30,16 @@ MOST_ASKED = 100
 
 
 @router.get("/inbox")
-async def inbox(request: Request, person: PersonDep, started: str = "") -> HTMLResponse:
-    """Show what waits."""
+async def inbox(request: Request, person: PersonDep, started: str = "", clear: bool = False) -> HTMLResponse:
+    """Show what waits; with `clear` and the right for it, the values of conflicts in clear."""
+    shown_clear = clear and person.may_see_clear
+    if shown_clear:
+        await run_in_threadpool(note, person, "see conflicts in clear", {})
     api = AirflowApi(request, person)
     waiting, questions, run = await asyncio.gather(
-        run_in_threadpool(_waiting), _questions(api), started_run(api, BREAKER_DAG, started)
+        run_in_threadpool(_waiting, shown_clear), _questions(api), started_run(api, BREAKER_DAG, started)
     )
-    return page(request, person, "inbox", **waiting, questions=questions, run=run)
+    return page(request, person, "inbox", **waiting, questions=questions, run=run, clear=shown_clear)
 
 
 @router.post("/inbox/answer")
@@ -102,12 +106,15 @@ def _back(request: Request) -> Response:
     return RedirectResponse(f"{request.scope['root_path']}/inbox", status_code=303)
 
 
-def _waiting() -> dict[str, list[Row]]:
+def _waiting(clear: bool) -> dict[str, list[Row]]:
     with reading("read what waits for a person") as read:
-        return {
-            name: read.rows(f"waiting_{name}", most=MOST_SHOWN)
+        found = {
+            name: read.rows(f"waiting_{name}", most=MOST_SHOWN, clear=clear)
             for name in ("conflicts", "blocked", "breakers", "unsettled", "findings", "rejects")
         } | {"alerts": read.rows("alerts", most=MOST_SHOWN)}
+    for breaker in found["breakers"]:
+        breaker["what"] = what_tripped(breaker["kind"], breaker["field"])
+    return found
 
 
 async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
