@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from syrve.reports.cells import age_text, money
 from syrve.ui.access import Person
@@ -30,6 +30,22 @@ MENU = (
 )
 
 
+NOTICES = {
+    "conflict": "Decided. The next push follows it.",
+    "unblock": "The row goes again with the next push.",
+    "resolved": "Resolved. A reject that comes again is opened again.",
+    "kept": "Acknowledged.",
+    "promised": "Set. It holds from the next run of syrve_customers on.",
+}
+"""What a view says after a change that a person made there, by the word that its address then has."""
+
+
+def done(request: Request, view: str, notice: str) -> RedirectResponse:
+    """Lead back to a view, which says what was done."""
+    assert notice in NOTICES
+    return RedirectResponse(f"{request.scope['root_path']}/{view}?done={notice}", status_code=303)
+
+
 def run_id_only(text: str) -> str:
     """Return a run id that came back in an address, or nothing if it is no run id."""
     return text if re.fullmatch(r"[A-Za-z0-9_.:+~-]{1,250}", text) else ""
@@ -44,7 +60,13 @@ def page(request: Request, person: Person, view: str, *, status: int = 200, **va
 def shared(request: Request) -> dict[str, Any]:
     """Return what every template knows."""
     here = str(request.scope.get("root_path", ""))
-    return {"here": here, "airflow": here.removesuffix("/syrve"), "menu": MENU, "now": datetime.now(UTC)}
+    return {
+        "here": here,
+        "airflow": here.removesuffix("/syrve"),
+        "menu": MENU,
+        "now": datetime.now(UTC),
+        "notice": NOTICES.get(request.query_params.get("done", "")),
+    }
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from syrve.customers.refit import read_accounts
 from syrve.customers.settings import PullSettings
@@ -14,7 +14,7 @@ from syrve.customers.what_if import CALLS_PER_DAY, outlooks
 from syrve.hooks.warehouse import open_warehouse
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.errors import PageError
-from syrve.ui.render import page, span
+from syrve.ui.render import done, page, span
 from syrve.ui.store import change, reading
 
 router = APIRouter()
@@ -71,7 +71,7 @@ def policy(
         )
     subject = {"organization_id": str(organization_id), **values}
     change("set the policy", person, "set what is promised", "set_policy", lambda _: subject, **subject)
-    return RedirectResponse(f"{request.scope['root_path']}/freshness", status_code=303)
+    return done(request, "freshness", "promised")
 
 
 def _seconds(text: str, unit_seconds: int, name: str) -> int | None:
