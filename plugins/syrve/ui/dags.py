@@ -17,7 +17,7 @@ from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import AirflowRefused
 from syrve.ui.store import Row, reading
 
-WRITING = ("syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup")
+WRITING = ("syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup", "syrve_webhooks")
 """These change something at Syrve."""
 LAST_RUN_DAYS = 30
 _ORDER = (
