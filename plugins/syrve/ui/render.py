@@ -85,7 +85,7 @@ def templates() -> jinja2.Environment:
         "when": when,
         "iso": iso,
         "span": span,
-        "percent": lambda share: f"{100 * float(share or 0):.0f} %",
+        "percent": percent,
     }
     return environment
 
@@ -94,6 +94,11 @@ def count(number: Any, most: int | None = None) -> str:
     """Write a number grouped by thousands; `most` is where counting stopped."""
     value = int(number or 0)
     return f"{most:,}+" if most is not None and value > most else f"{value:,}"
+
+
+def percent(share: Any) -> str:
+    """Write a share in percent, which no line end separates from its sign."""
+    return f"{100 * float(share or 0):.0f}\N{NO-BREAK SPACE}%"
 
 
 def iso(moment: Any) -> str:

@@ -26,24 +26,35 @@
   }
 
   // Lengths of time are in seconds in the table; an axis has one unit for all of its ticks.
-  function inUnit(longest) {
+  function ticksOfTime(longest) {
     var units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
     var unit = units.find(function (each) { return longest >= 2 * each[0]; }) || units[3];
-    return function (seconds) { return (seconds / unit[0]).toLocaleString("en", { maximumFractionDigits: 1 }) + " " + unit[1]; };
+    var step = longest / unit[0] / 3 || 1;
+    var power = Math.pow(10, Math.floor(Math.log10(step)));
+    var round = [1, 2, 5, 10].find(function (each) { return each * power >= step; }) * power;
+    return {
+      color: colour("--soft"), stepSize: round * unit[0],
+      callback: function (seconds) { return (seconds / unit[0]).toLocaleString("en", { maximumFractionDigits: 2 }) + " " + unit[1]; }
+    };
   }
 
   function axis(more) {
     return Object.assign({
       beginAtZero: true,
-      border: { color: colour("--line") },
+      border: { display: false },
       grid: { color: colour("--line") },
-      ticks: { color: colour("--soft"), maxRotation: 0, precision: 0 }
+      ticks: { color: colour("--soft"), maxRotation: 0, precision: 0, autoSkipPadding: 14 }
     }, more);
   }
 
   var kinds = {
     days: function (data) {
-      return { type: "bar", scales: { x: axis({ grid: { display: false } }), y: axis({ ticks: { color: colour("--soft"), precision: 0, maxTicksLimit: 4 } }) } };
+      // Every fourth day up to today has its name.
+      var ticks = {
+        color: colour("--soft"), autoSkip: false, maxRotation: 0,
+        callback: function (value, place) { return (data.labels.length - 1 - place) % 4 ? "" : data.labels[place]; }
+      };
+      return { type: "bar", scales: { x: axis({ grid: { display: false }, ticks: ticks }), y: axis({ ticks: { color: colour("--soft"), precision: 0, maxTicksLimit: 4 } }) } };
     },
     stacked: function (data, canvas) {
       canvas.parentNode.style.height = 34 * data.labels.length + 70 + "px";
@@ -52,13 +63,15 @@
         scales: { x: axis({ stacked: true }), y: axis({ stacked: true, grid: { display: false }, ticks: { color: colour("--ink"), autoSkip: false } }) }
       };
     },
-    line: function (data) {
-      var text = inUnit(Math.max.apply(null, data.series[0].values));
+    line: function (data, canvas) {
       return {
         type: "line",
         scales: {
-          x: axis({ type: "linear", grid: { display: false }, title: { display: true, text: "calls per minute", color: colour("--soft") } }),
-          y: axis({ ticks: { color: colour("--soft"), maxTicksLimit: 5, callback: text } })
+          x: axis({
+            type: "linear", grid: { display: false }, ticks: { color: colour("--soft"), maxRotation: 0, maxTicksLimit: canvas.parentNode.clientWidth < 500 ? 4 : 9 },
+            title: { display: true, text: "calls per minute", color: colour("--soft") }
+          }),
+          y: axis({ ticks: ticksOfTime(Math.max.apply(null, data.series[0].values)) })
         }
       };
     }
@@ -101,6 +114,7 @@
   }
 
   function drawAll() {
+    window.Chart.defaults.font.family = window.getComputedStyle(document.body).fontFamily;
     drawn.forEach(function (chart) { chart.destroy(); });
     drawn = Array.from(document.querySelectorAll("canvas[data-chart]")).map(draw);
     document.querySelectorAll(".what-if").forEach(mark);

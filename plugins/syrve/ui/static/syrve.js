@@ -83,7 +83,7 @@
     document.querySelectorAll("[data-tick]").forEach(function (button) {
       button.hidden = false;
       button.addEventListener("click", function () {
-        button.form.querySelectorAll("[name=" + button.dataset.tick + "]").forEach(function (box) { box.checked = true; });
+        button.form.querySelectorAll(button.dataset.tick).forEach(function (box) { box.checked = true; });
       });
     });
   });

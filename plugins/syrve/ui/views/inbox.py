@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from syrve.approvals.breaker import outcomes_of
 from syrve.approvals.rules import User
 from syrve.notifications.breakers import what_tripped
 from syrve.ui.access import Person, PersonDep, editor
@@ -127,6 +128,7 @@ def _waiting(clear: bool) -> dict[str, list[Row]]:
         } | {"alerts": read.rows("alerts", most=MOST_SHOWN)}
     for breaker in found["breakers"]:
         breaker["what"] = what_tripped(breaker["kind"], breaker["field"])
+        breaker["let_through"], breaker["dropped"] = outcomes_of(breaker["kind"])
     return found
 
 
