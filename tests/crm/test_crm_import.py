@@ -105,7 +105,7 @@ def test_membership_is_taken_away_and_a_field_emptied_by_words(pushing: Pushing)
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": "Иван"}, "has no crm_id, customer_id or phone"),
-    ({"phone": "nobody"}, "phone is no possible number in region RU"),
+    ({"phone": "nobody"}, "phone is not a possible number in region RU"),
     ({"customer_id": "7"}, "customer_id is not a uuid"),
     ({"phone": "+79750000001", "birthday": "yesterday"}, "birthday is not a date such as 1990-05-15 or 15.05.1990"),
     ({"phone": "+79750000001", "sex": "x"}, f"sex must be one of {', '.join(SEXES)}"),

@@ -1,6 +1,6 @@
 """Backfills: identities chosen to be looked up once, behind scheduled work.
 
-What is chosen is marked in `sync.roster.backfill_id`; an answer to whoever looks the identity up clears the mark. So a backfill that is
+What is chosen is marked in `sync.roster.backfill_id`; an answer to any look-up of the identity clears the mark. So a backfill that is
 cut off goes on with what is left, a scheduled pull does part of its work, and of two backfills that chose the same identity the later
 has it.
 """
@@ -48,7 +48,7 @@ class BackfillChoice:
     cap_per_minute: float | None = None
 
     def older_than(self, started_at: datetime) -> datetime:
-        """Return the moment before which an answer is too old: never later than the start, so that choosing twice chooses nothing anew."""
+        """Return the moment before which an answer is too old: never later than the start, so that choosing twice chooses nothing again."""
         if self.force or (self.frames is not None and self.not_refreshed_since is None):
             return started_at
         return min(self.not_refreshed_since or _NEVER, started_at)

@@ -86,7 +86,7 @@ def open_workbook(file: IO[bytes], *, formulas: bool = False, limits: Limits = L
         archive.admit_strings(strings.PartName[1:])
     try:
         reader.read()
-    except ValueError as error:  # openpyxl packs every such error into one of its own
+    except ValueError as error:  # openpyxl wraps every such error
         if isinstance(error.__cause__, UnusableSource):
             raise error.__cause__ from None
         raise

@@ -1,8 +1,8 @@
 -- Who are the rows about that name no customer, or one who is deleted, or one whom the mirror gave them by a phone that it no longer shows?
 -- standing  link       the mirror has one customer under the row's phone whom no other row has, or a look-up under it has named one
---           unlink     nobody is known under the phone: a new customer
+--           unlink     no customer is known under the phone: a new customer
 --           look_up    the mirror knows the phone and cannot tell: its customer is deleted, another row's, or one of several
---           gone       the mirror knows the phone, and the look-up under it found nobody, or nobody but who is deleted: never created over
+--           gone       the mirror knows the phone, and the look-up under it found no customer, or only a deleted one: never created over
 --           elsewhere  the look-up under the phone named a customer who has another phone: whose it is, it does not say
 -- An answer counts if it is newer than the row and than the deletion. Rows of crm.push_state first, then rows of crm.customer.
 insert into staging_standing (crm_id, standing, target_id, phone, is_by_mirror)
