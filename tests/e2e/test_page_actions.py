@@ -28,7 +28,7 @@ def query(site: Site, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def press(site: Site, role: str, path: str, **values: Any) -> requests.Response:
+def press(site: Site, role: str, path: str, /, **values: Any) -> requests.Response:
     data = {"form_token": form_token(site, role), **values}
     return ask(site, role, "POST", path, data=data, allow_redirects=False)
 

@@ -90,7 +90,7 @@ FILE_CONF = {"source": "file", "path": "guests.csv", "dry_run": True}
 RELEASED = {"dry_run": False, "finding_ids": [FINDING], "max_holds": 1}
 PUSHED = {"dry_run": False, "limit": 4}
 ACTIONS = [
-    Action("POST /inbox/unblock", {}, "let a row go again", prepare=blocked_row),
+    Action("POST /inbox/unblock", {}, "let a blocked row go again", prepare=blocked_row),
     Action("POST /inbox/conflict", {"decision": "crm"}, "decide a conflict", prepare=conflict),
     Action(
         "POST /inbox/breaker", {"breaker_id": "7", "choice": "Preview"}, "start to decide a breaker: Preview",
