@@ -81,7 +81,7 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "count": count,
-        "money": lambda amount: money(Decimal(amount or 0)),
+        "money": money_or_zero,
         "when": when,
         "iso": iso,
         "span": span,
@@ -94,6 +94,11 @@ def count(number: Any, most: int | None = None) -> str:
     """Write a number grouped by thousands; `most` is where counting stopped."""
     value = int(number or 0)
     return f"{most:,}+" if most is not None and value > most else f"{value:,}"
+
+
+def money_or_zero(amount: Any) -> str:
+    """Write an amount for people; none is zero."""
+    return money(Decimal(amount or 0))
 
 
 def percent(share: Any) -> str:
