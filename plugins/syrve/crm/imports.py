@@ -123,7 +123,7 @@ class CrmImport:
         cursor.execute(sql("crm/import/erased.sql"))
         for (line,) in cursor.fetchall():
             row = staged.pop(line)
-            self._rejects.row(row, "this person was erased", self._reader.organization_of(row))
+            self._rejects.row(row, "this person was erased", self._reader.organization_of(row), is_erased=True)
         cursor.execute(sql("crm/import/identify.sql"), {"region": self._region})
         for line, reason in cursor.fetchall():
             row = staged.pop(line)
