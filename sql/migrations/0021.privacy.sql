@@ -847,12 +847,37 @@ $$;
 comment on function privacy.forget_words(privacy.erasure) is
 'The part of privacy.erase for what people wrote beside money: comments go, and keys that name the person are replaced.';
 
+-- By the catalogue, likewise.
+create function privacy.columns_of_orders() returns table (name name, part name, has_customer boolean)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        relation.relname,
+        attribute.attname,
+        exists (
+            select from pg_attribute as owner_of
+            where owner_of.attrelid = relation.oid and owner_of.attname = 'customer_id'
+        )
+    from pg_class as relation
+    inner join pg_attribute as attribute on relation.oid = attribute.attrelid
+    where
+        relation.relnamespace = 'wallet'::regnamespace
+        and relation.relkind in ('r', 'p')
+        and not relation.relispartition
+        and attribute.attname in ('order_id', 'pos_order_id', 'order_number')
+        and attribute.atttypid = 'text'::regtype
+    order by relation.relname, attribute.attname
+$$;
+comment on function privacy.columns_of_orders() is 'Columns of schema wallet that hold the name of an order.';
+
 create function privacy.forget_order_ids(erasure privacy.erasure, identities text[]) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     named text[];
+    found text[];
     one text;
     renamed text;
     part record;
@@ -861,43 +886,33 @@ declare
 begin
     -- Some tills call an order by the phone of its guest: then the same name stands in its place everywhere, so that the order stays one.
     named := array(
-        select known.order_id
-        from (
-            select moved.order_id from wallet.operation as moved
-            where moved.organization_id = erasure.organization_id and moved.customer_id = erasure.pseudonym
-            union
-            select paid.order_id from wallet.payment as paid
-            where paid.organization_id = erasure.organization_id and paid.customer_id = erasure.pseudonym
-            union
-            select reported.pos_order_id from wallet.transaction as reported
-            where reported.organization_id = erasure.organization_id and reported.customer_id = erasure.pseudonym
-        ) as known
-        where privacy.names_erased(erasure.organization_id, known.order_id)
-        union
         select reported.order_id
         from unnest(identities) as identity (value)
         cross join lateral (
-            values (identity.value), (ltrim(identity.value, '+')), (regexp_replace(identity.value, '^\+7', '8')), (regexp_replace(identity.value, '^\+7', ''))
+            values
+            (identity.value), (ltrim(identity.value, '+')), (regexp_replace(identity.value, '^\+7', '8')), (regexp_replace(identity.value, '^\+7', ''))
         ) as written (value)
         inner join wallet.payment_order as reported
             on reported.organization_id = erasure.organization_id and written.value = reported.order_id
     );
-    foreach one in array named loop
+    for part in
+        select *
+        from privacy.columns_of_orders() as columns
+        where columns.has_customer
+    loop
+        execute format(
+            'select array_agg(distinct known.%2$I) from wallet.%1$I as known '
+            'where known.organization_id = $1 and known.customer_id = $2 and privacy.names_erased($1, known.%2$I)', part.name, part.part
+        )
+        into found using erasure.organization_id, erasure.pseudonym;
+        named := named || found;
+    end loop;
+    for one in
+        select distinct known.order_id
+        from unnest(named) as known (order_id)
+    loop
         renamed := 'erased ' || encode(privacy.key_hash(erasure.organization_id, 'order', one), 'hex');
-        for part in
-            select
-                relation.relname as name,
-                attribute.attname as part
-            from pg_class as relation
-            inner join pg_attribute as attribute on relation.oid = attribute.attrelid
-            where
-                relation.relnamespace = 'wallet'::regnamespace
-                and relation.relkind in ('r', 'p')
-                and not relation.relispartition
-                and attribute.attname in ('order_id', 'pos_order_id', 'order_number')
-                and attribute.atttypid = 'text'::regtype
-            order by relation.relname, attribute.attname
-        loop
+        for part in select * from privacy.columns_of_orders() loop
             execute format('update wallet.%1$I set %2$I = $2 where organization_id = $3 and %2$I = $1', part.name, part.part)
             using one, renamed, erasure.organization_id;
             get diagnostics affected = row_count;

@@ -1,21 +1,23 @@
 """An erasure whose process is killed at every step of database and files, and goes on: whole or not at all, and nobody else loses."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg2.extensions
 import pytest
 
-from fixtures.dying_pulls import Death, MortalWarehouse, start, was_killed
-from fixtures.emptied_warehouse import EMPTY_EVERYTHING
+from fixtures.dying_pulls import Death, start, was_killed
 from fixtures.persons import Persons
 from privacy.test_neighbours import add_customer, add_to_crm, add_to_roster
 from syrve.operators import privacy
 from syrve.operators.privacy import SyrveEraseOperator
 from syrve.privacy.errors import ErasureHindered
+from syrve.warehouse.database import Connection, Warehouse
 
 PHONES = {"first": "+79990007711", "second": "+79990007722", "other": "+79990007733"}
 CHILDREN = """
@@ -29,14 +31,41 @@ CHILDREN = """
 """
 
 
-class NthMoment(Death):
-    """Dies before its n-th moment, of whichever kind; counts them all."""
+STEPS = (
+    *(("privacy.erase(", 1), ("privacy.erase(", 2), ("privacy.receipt(", 1), ("replace", 1), ("replace", 2)),
+    *(("renew_statistics", 1), ("names_erased", 1), ("unlink", 1), ("unlink", 3), ("replace", 3)),
+)
+"""Before what the process dies: the n-th statement with these words, or the n-th call of this name on a file."""
 
-    def __init__(self, countdown: int) -> None:
-        super().__init__("any", countdown)
+
+class Step(Death):
+    """Dies before the n-th step of a name; counts what was reached."""
+
+    def __init__(self, name: str = "", countdown: int = 0) -> None:
+        super().__init__(name, countdown)
 
     def reach(self, moment: str) -> None:
-        super().reach("any")
+        if self.at and self.at in moment:
+            super().reach(self.at)
+
+
+class MortalWarehouse(Warehouse):
+    """A warehouse whose every statement is a step to die before."""
+
+    death = Step()
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        death = self.death
+
+        class MortalCursor(psycopg2.extensions.cursor):
+            def execute(self, statement: Any, *arguments: Any) -> None:
+                death.reach(str(statement))
+                super().execute(statement, *arguments)
+
+        with super().connect() as connection:
+            connection.cursor_factory = MortalCursor
+            yield connection
 
 
 @dataclass
@@ -67,12 +96,14 @@ class Place:
         return {table: rows for table, rows in self.persons.traces(PHONES[name]).items() if table != "privacy.erasure"}
 
     def files(self, name: str) -> list[str]:
-        return [path.name for path in self.folder.rglob("*") if path.is_file() and PHONES[name] in path.read_text()]
+        return sorted(
+            path.name for path in self.folder.rglob("*") if path.is_file() and PHONES[name] in path.read_text()
+        )
 
 
 def counting(death: Death, made: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
-        death.reach("file")
+        death.reach(made.__name__)
         return made(*arguments, **options)
 
     return call
@@ -96,33 +127,22 @@ def place(persons: Persons, tmp_path: Path) -> Place:
     return Place(persons, tmp_path)
 
 
-def test_erasure_killed_at_any_step_ends_whole(place: Place) -> None:
-    whole: dict[str, int] = {}
-    killed = 0
-    while True:
-        place.persons.execute(EMPTY_EVERYTHING)
-        place.plant()
-        whole = whole or place.tables("first")
-        assert whole.keys() >= {"syrve.customer", "crm.customer", "wallet.operation", "sync.roster"}
-        others = [place.tables("other"), place.files("other")]
+@pytest.mark.parametrize(("name", "countdown"), STEPS)
+def test_erasure_killed_before_a_step_ends_whole(place: Place, name: str, countdown: int) -> None:
+    place.plant()
+    whole = place.tables("first")
+    assert whole.keys() >= {"syrve.customer", "crm.customer", "wallet.operation", "sync.roster"}
+    others = [place.tables("other"), place.files("other")]
 
-        child = start(partial(erase, place, NthMoment(killed + 1)))
-        is_over = not was_killed(child)
-        for name in ("first", "second"):
-            assert place.tables(name) in ({}, whole), f"whole or not at all, when killed before moment {killed + 1}"
-        erase(place, NthMoment(-1))
+    assert was_killed(start(partial(erase, place, Step(name, countdown))))
+    for one in ("first", "second"):
+        assert place.tables(one) in ({}, whole), "whole or not at all"
+    erase(place, Step())
 
-        for name in ("first", "second"):
-            assert (place.tables(name), place.files(name)) == ({}, []), f"killed before moment {killed + 1}"
-        assert [place.tables("other"), place.files("other")] == others
-        assert len(list((place.folder / "reports" / "erasures").glob("*.json"))) == 2
-        for path in (place.folder / "reports" / "erasures").iterdir():
-            path.unlink()
-        if is_over:
-            break
-        killed += 1
-
-    assert killed > 15
+    for one in ("first", "second"):
+        assert (place.tables(one), place.files(one)) == ({}, [])
+    assert [place.tables("other"), place.files("other")] == others
+    assert len(list((place.folder / "reports" / "erasures").glob("*.json"))) == 2
 
 
 def test_files_are_searched_though_another_person_has_to_wait(place: Place) -> None:
@@ -134,7 +154,7 @@ def test_files_are_searched_though_another_person_has_to_wait(place: Place) -> N
     )
 
     with pytest.raises(ErasureHindered, match="1 done, 1 not"):
-        erase(place, NthMoment(-1))
+        erase(place, Step())
 
     assert (place.tables("first"), place.files("first")) == ({}, [])
     assert place.files("second") == ["second.csv.rejected.csv", "second.json"]
