@@ -23,6 +23,8 @@ _CONDITIONS = {
     "wallet.payment_event": f"held.payment_id in (select moved.payment_id from wallet.payment as moved {_OWN}",  # noqa: S608
     "wallet.finding_version": f"held.finding_id in (select moved.finding_id from wallet.finding as moved {_OWN}",  # noqa: S608
     "wallet.release_event": f"held.release_id in (select moved.release_id from wallet.release as moved {_OWN}",  # noqa: S608
+    "wallet.contested_ending": f"held.reported_customer_id in ({_PERSON}) or held.hold_id in "  # noqa: S608
+    f"(select moved.hold_id from wallet.hold as moved {_OWN}",
     "order_id": "held.organization_id = %(organization_id)s::uuid and held.order_id in "  # noqa: S608
     f"(select moved.order_id from wallet.operation as moved {_OWN}",
     "sync.audit": f"exists (select from ({_PERSON}) as person where strpos(held.subject::text, person.id::text) > 0)",
