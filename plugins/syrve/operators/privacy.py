@@ -57,7 +57,7 @@ def _inboxes() -> Iterator[Any]:
 
 
 class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
-    """Pins the people to erase for approval; returns counts and the digest to approve. A dry run counts the same and pins nobody.
+    """Pins the people to erase for approval; returns counts and the digest to approve. A dry run counts the same and pins no one.
 
     `source` is `ids` (`customer_ids` of `organization_id`), `file` or `query`, with rows as of a roster import: id, phone or card.
     """
@@ -119,7 +119,7 @@ class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
 
 
 class SyrveErasureGateOperator(OwnTemplates, BaseOperator):
-    """Lets an erasure go on to approval; skips itself for a preview, and if nobody is left to erase."""
+    """Lets an erasure go on to approval; skips itself for a preview, and if no person is left to erase."""
 
     template_fields: Sequence[str] = ("is_to_be_asked",)
 
@@ -130,7 +130,7 @@ class SyrveErasureGateOperator(OwnTemplates, BaseOperator):
     def execute(self, context: Context) -> None:
         """Pass, or skip."""
         if not as_flag(self.is_to_be_asked):
-            raise AirflowSkipException("A preview, or nobody to erase: nothing is asked and nothing is erased")
+            raise AirflowSkipException("A preview, or no person to erase: nothing is asked and nothing is erased")
 
 
 class SyrveEraseOperator(WarehouseOperator):
@@ -145,7 +145,7 @@ class SyrveEraseOperator(WarehouseOperator):
         from syrve.privacy.erase import erase_people
 
         warehouse, run_id = self.warehouse(), str(context["run_id"])
-        folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is told before anybody is erased
+        folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is reported before anyone is erased
         done: Mapping[str, int] = {}
         try:
             done = erase_people(warehouse, run_id)

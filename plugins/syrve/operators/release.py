@@ -98,7 +98,7 @@ class SyrvePlanReleaseOperator(SyrveOperator):
         plan = planner.plan(self._choice(), dry_run=dry_run)
         if plan.request_id is not None:
             ApprovalBook(warehouse, run_of(context)).plan(book.content(plan.request_id))
-        _tell(plan, "Preview, nobody is asked" if dry_run else "To be asked about")
+        _tell(plan, "Preview, no one is asked" if dry_run else "To be asked about")
         return plan.as_dict()
 
     def _choice(self) -> ReleaseChoice:
