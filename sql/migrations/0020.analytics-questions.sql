@@ -200,7 +200,7 @@ comment on column analytics.wallet_change.balance_changed_at is
 
 create view analytics.wallet_movement as
 select
-    -- The id of what a file told is made from its key by a rule that anybody knows, and a key may be a phone: all of these can be tried.
+    -- The id of what a file told is made from its key by a rule that is public, and a key may be a phone: all phones can be tried.
     case
         when starts_with(operation.source, 'import:') and operation.kind <> 'hold'
             then

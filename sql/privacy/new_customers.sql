@@ -1,4 +1,4 @@
--- Which of these customers does the mirror not have? None, while nobody was erased: it is asked to know a person who comes back under another id.
+-- Which of these customers does the mirror not have? No row if no person was erased: it is asked to recognise a person who comes back under another id.
 select
     asked.organization_id::text as organization_id,
     asked.customer_id::text as customer_id

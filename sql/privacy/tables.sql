@@ -22,8 +22,8 @@ found as (
         columns.name,
         case
             when columns.name in (
-                'wallet.operation_event', 'wallet.payment_event', 'wallet.finding_version', 'wallet.release_event', 'wallet.contested_ending',
-                'sync.reject', 'sync.audit', 'sync.signal', 'syrve.coupon'
+                'wallet.operation_event', 'wallet.operation_look', 'wallet.payment_event', 'wallet.finding_version', 'wallet.release_event',
+                'wallet.contested_ending', 'sync.reject', 'sync.audit', 'sync.signal', 'syrve.coupon'
             ) then columns.name
             when columns.nspname = 'crm' and 'crm_id' = any(columns.names) then 'crm_id'
             when 'organization_id' = any(columns.names) and 'customer_id' = any(columns.names) then 'customer_id'

@@ -20,6 +20,7 @@ _CONDITIONS = {
     "crm_id": f"held.crm_id in (select rows.crm_id from ({_PERSON}) as person, "  # noqa: S608
     "privacy.crm_ids_of(%(organization_id)s::uuid, person.id, null) as rows (crm_id))",
     "wallet.operation_event": f"held.operation_id in (select moved.operation_id from wallet.operation as moved {_OWN}",  # noqa: S608
+    "wallet.operation_look": f"held.operation_id in (select moved.operation_id from wallet.operation as moved {_OWN}",  # noqa: S608
     "wallet.payment_event": f"held.payment_id in (select moved.payment_id from wallet.payment as moved {_OWN}",  # noqa: S608
     "wallet.finding_version": f"held.finding_id in (select moved.finding_id from wallet.finding as moved {_OWN}",  # noqa: S608
     "wallet.release_event": f"held.release_id in (select moved.release_id from wallet.release as moved {_OWN}",  # noqa: S608
