@@ -52,7 +52,7 @@ class Step(Death):
 class MortalWarehouse(Warehouse):
     """A warehouse whose every statement is a step to die before."""
 
-    death = Step()
+    death: Death = Step()
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -119,7 +119,7 @@ def erase(place: Place, death: Death) -> None:
         patch.setattr(SyrveEraseOperator, "warehouse", lambda _: warehouse)
         for name in ("replace", "unlink", "fsync"):
             patch.setattr(os, name, counting(death, getattr(os, name)))
-        SyrveEraseOperator(task_id="erase").execute({"run_id": "erasure"})  # type: ignore[typeddict-item]
+        SyrveEraseOperator(task_id="erase").execute({"run_id": "erasure"})
 
 
 @pytest.fixture
