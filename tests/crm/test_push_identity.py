@@ -237,11 +237,11 @@ def test_customers_who_pass_phones_round_get_them(pushing: Pushing, number: int)
 
 def test_merged_customer_is_followed_to_who_has_the_phone(pushing: Pushing) -> None:
     gone, kept = pushing.mirrored(2)
-    crm_id = pushing.set_desired_of(gone, name="Имя", phone=gone["phone"])
+    crm_id = pushing.set_desired_of(gone, name="Имя", phone=gone["phone"], email="one@example.com")
     pushing.push()
     pushing.look_up()
     pushing.simulator.control.remove_customer(pushing.organization_id, gone["customer_id"])
-    pushing.change_in_syrve(kept, phone=gone["phone"])
+    pushing.change_in_syrve(kept, phone=gone["phone"], email="one@example.com")
     pushing.look_up()
     pushing.edit(crm_id, name="Новое имя")
 

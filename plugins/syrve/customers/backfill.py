@@ -18,6 +18,7 @@ from syrve.customers.plan import divide
 from syrve.sources.errors import BadRow
 from syrve.sources.rejects import ImportRejects
 from syrve.sources.source import Chunk, as_source
+from syrve.warehouse.clock import put_times_right
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, run_patiently, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
@@ -136,6 +137,8 @@ class Backfill:
         named = Named()
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
+            with transaction(connection, "put times right") as cursor:
+                put_times_right(cursor)
             with transaction(connection, "open the backfill") as cursor:
                 backfill_id, started_at, is_planned = self._open(cursor)
             if not is_planned:

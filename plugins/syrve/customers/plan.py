@@ -12,6 +12,7 @@ from syrve.customers.claims import Tier, grace_seconds
 from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import refit
 from syrve.organizations import chosen
+from syrve.warehouse.clock import put_times_right
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
@@ -50,6 +51,8 @@ def plan_pull(
     `force` makes everything of the chosen organizations due first, in any tier.
     """
     organization_ids = chosen(visible, wanted)
+    with warehouse.transaction("put times right") as cursor:
+        put_times_right(cursor)
     with warehouse.transaction("plan the pull") as cursor:
         if force:
             tier = "all"
