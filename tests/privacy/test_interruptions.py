@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from fixtures.persons import Persons
+from fixtures.persons import ERASURE, Persons
 from fixtures.waiting import wait_until
 from syrve.privacy.erase import erase_people
 from syrve.privacy.receipts import forget_again, write_receipts
@@ -52,14 +52,14 @@ def test_erasure_killed_in_the_middle_erases_nothing(persons: Persons) -> None:
     after = {table: count for table, count in persons.traces().items() if not table.startswith("privacy.")}
     assert before
     assert after == traces, "whole or not at all"
-    assert erase_people(persons.warehouse, "erasure")["people"] == 1
+    assert erase_people(persons.warehouse, ERASURE)["people"] == 1
     assert persons.traces() == {}
 
 
 def test_replay_after_a_restore_brings_nobody_back(persons: Persons, tmp_path: Path) -> None:
     persons.known_in_every_way()
     persons.erase()
-    write_receipts(persons.warehouse, "erasure", tmp_path)
+    write_receipts(persons.warehouse, ERASURE, tmp_path)
     persons.execute("truncate privacy.erased_key, privacy.erasure")  # a backup of before, with the person
     persons.import_roster(persons.phone)
     persons.pull()

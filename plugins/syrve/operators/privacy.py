@@ -88,8 +88,7 @@ class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
             plan = plan_erasure(
                 self.warehouse(),
                 people,
-                run_id=run.run_id,
-                requested_by=run.requested_by,
+                run=run,
                 region=self.syrve().config().default_region,
                 organization_id=as_text(self.organization_id),
                 dry_run=is_dry_run,
@@ -144,17 +143,15 @@ class SyrveEraseOperator(WarehouseOperator):
         from syrve.privacy.files import scrub_files
         from syrve.privacy.receipts import write_receipts
 
-        warehouse, run_id = self.warehouse(), str(context["run_id"])
+        warehouse, run = self.warehouse(), run_of(context)
         folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is told before anybody is erased
         try:
-            done = erase_people(warehouse, run_id)
+            done = erase_people(warehouse, run)
         finally:
-            receipts = write_receipts(warehouse, run_id, receipts_folder())
+            receipts = write_receipts(warehouse, run, receipts_folder())
             log.info("%d receipt(s) are written", receipts)
             renew_statistics(warehouse)
-        files = scrub_files(
-            warehouse, run_id, inboxes=inboxes, exports=[folders["exports"]], reports=[folders["reports"]]
-        )
+        files = scrub_files(warehouse, run, inboxes=inboxes, exports=[folders["exports"]], reports=[folders["reports"]])
         for name in files.named:
             log.warning("%s of the inbox still names people who were erased; delete or correct it", name)
         for name in files.unread:

@@ -191,6 +191,7 @@ class SyrveWebhooksOperator(SyrveOperator):
     """Shows where webhooks of organizations go, and with `is_dry_run` false has ours added; returns what was found by organization.
 
     What others have set stays: events are added to the filter, and webhooks that go to another address are moved only with `may_move`.
+    Only `addresses` are set: webhooks hold orders with their guests, and who may start a run does not choose who gets them.
     A secret that is made goes to Syrve, and its hash to the warehouse; nobody sees it.
     """
 
@@ -204,11 +205,13 @@ class SyrveWebhooksOperator(SyrveOperator):
         is_dry_run: bool | str = True,
         may_move: bool | str = False,
         renew: bool | str = False,
+        addresses: Sequence[str] = settings.SIGNALS_ADDRESSES,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.organization_ids = organization_ids
         self.url = url
+        self.addresses = tuple(addresses)
         self.is_dry_run = is_dry_run
         self.may_move = may_move
         self.renew = renew
@@ -225,7 +228,7 @@ class SyrveWebhooksOperator(SyrveOperator):
         url = as_text(self.url) or ""
         found = {}
         with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:
-            setup = WebhookSetup(warehouse, client)
+            setup = WebhookSetup(warehouse, client, addresses=self.addresses)
             for organization_id in chosen(visible, as_texts(self.organization_ids)):
                 found[organization_id] = setup.run(
                     organization_id,
