@@ -51,7 +51,7 @@ test-fast: install ## the quick tests: no Airflow, no demo, no long simulation
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) -m "not e2e and not slow and not seeded" $(PYTEST_ARGS)
 
 test-scale: install ## Airflow on Celery: two workers on a real Redis, killed and restarted; needs redis-server, some minutes
-	SYRVE_TEST_SCALE=1 $(BIN)/pytest --numprocesses 0 -s tests/scale $(PYTEST_ARGS)
+	SYRVE_TEST_SCALE=1 $(BIN)/pytest --numprocesses 0 -s tests/scale tests/warehouse/test_managed_postgres.py $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .
@@ -90,13 +90,13 @@ unit: install
 coverage: install ## branch coverage of the code that moves money, by its own tests
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) --cov --cov-report=term --cov-fail-under=95 tests/wallet tests/release $(PYTEST_ARGS)
 
-mutants: install ## mutation testing of how answers to money calls are read: ten minutes
+mutants: install ## mutation testing of the money rules that need no database: some minutes
 	rm -rf build/mutants
 	mkdir -p build/mutants
-	cp -r plugins simulator tests tools/mutation/money_answers.toml build/mutants/
+	cp -r plugins simulator tests tools/mutation/money_rules.toml build/mutants/
 	cd build/mutants && export PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=plugins:simulator:tests && \
-		cosmic-ray init money_answers.toml session.sqlite && cr-filter-operators session.sqlite money_answers.toml && \
-		cosmic-ray baseline money_answers.toml && cosmic-ray exec money_answers.toml session.sqlite && cr-report session.sqlite
+		cosmic-ray init money_rules.toml session.sqlite && cr-filter-operators session.sqlite money_rules.toml && \
+		cosmic-ray baseline money_rules.toml && cosmic-ray exec money_rules.toml session.sqlite && cr-report session.sqlite
 
 bench: install ## the benchmarks behind the README's figures: all, or ONLY="merge claim"
 	@$(BIN)/python -m benchmarks $(ONLY)

@@ -12,7 +12,7 @@ from benchmarks.bench_server import bench_server
 from benchmarks.measure import Promise
 from syrve.api.dialects import dialect_named
 from syrve.crm.plan import PlanScope, PushPlan, PushPlanner
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.limits import BreakerSettings

@@ -23,7 +23,7 @@ from benchmarks.measure import (
     say,
 )
 from benchmarks.peers import python_with
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 from syrve_simulator.process import SimulatorProcess, start_simulator

@@ -21,7 +21,7 @@ from benchmarks.visits import (
     round_robin,
 )
 from syrve.customers.freshness import PROMISE_SHARE
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 
 CASES = (
     ("few regulars, many rare", 0.4, 15.0, 7, 0.80, 1.12),

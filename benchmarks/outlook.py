@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.measure import ROOT, Promise
 from syrve.customers.freshness import Budgeted, Cell, Fit, Outlook, least_budget, spend
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.what_if import CALLS_PER_DAY
 
 SIZES = {"10 thousand": 10_000, "1 million": 1_000_000, "100 million": 100_000_000}

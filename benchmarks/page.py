@@ -15,8 +15,8 @@ import psycopg2
 from benchmarks import questions
 from benchmarks.bench_server import bench_server, execute
 from benchmarks.measure import Promise
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import read_accounts
-from syrve.customers.settings import PullSettings
 from syrve.customers.what_if import CALLS_PER_DAY, outlooks
 from syrve.ui.store import READ_TIMEOUT_MS, Reading
 from syrve.ui.views.freshness import FACTORS, SAMPLE_IDENTITIES

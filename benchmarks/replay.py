@@ -13,8 +13,8 @@ from benchmarks.visits import DAY_MINUTES, Log, Signals, Slot, slots
 from devstack.postgres import PostgresServer
 from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.merge import LOOKUP_COLUMNS, finish_lookups
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import refit
-from syrve.customers.settings import PullSettings
 from syrve.signals.events import Event, items_of, read_events
 from syrve.signals.keeping import keep_events
 from syrve.signals.work import SignalWork

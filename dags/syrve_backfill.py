@@ -1,8 +1,8 @@
 """
 ### Refresh a chosen set of customers, once
 
-Looks up the identities that the form chooses, due or not, and writes what changed into the tables of `syrve_customers`. It takes what the
-call budget has left: a trickle while scheduled pulls are at work, else the whole budget, or the cap of the form.
+Looks up the identities that the form chooses, due or not, and writes what changed into the tables of `syrve_customers`. It uses what the
+call budget has left: little while scheduled pulls run, otherwise the whole budget, or the cap of the form.
 
 **Dry run first** (the default): the log of `plan` and the run's note say how many look-ups it would be, by organization, and how long they
 take at least. It writes nothing. Then trigger it again with the same form and `dry_run` off.
@@ -14,7 +14,7 @@ or a query with the columns `organization_id` and one of `id`, `phone`, `card`. 
 `all_pulled` ends the backfill, and makes the run fail if any shard failed.
 
 **Safe to** run twice, run beside others of its kind and beside the scheduled pulls, clear, or kill. An identity is looked up once, by
-whoever comes first; of two backfills that chose the same one the later has it. A killed or cleared `pull` goes on with what is left, and
+the run that comes first; if two backfills chose the same one, the later has it. A killed or cleared `pull` goes on with what is left, and
 so does a cleared `plan`: it chooses nothing that was answered since the backfill began. To look them up once more, start another run.
 
 **When it fails** the errors of `pull` and what to do about them are those of `syrve_customers`. `UnusableSource` in `plan` says what the
@@ -62,7 +62,7 @@ with DAG(
             type="string",
             enum=list(SOURCES),
             title="Who",
-            description="roster: everybody of these organizations. ids, file, query: those who are named below.",
+            description="roster: all customers of these organizations. ids, file, query: those who are named below.",
         ),
         "customer_ids": Param(
             None,

@@ -2,7 +2,7 @@
 ### Look at customers by the clock: open holds, unsettled money, pushes to read back
 
 Looks up, every 15 minutes, the customers about whom something is open (`sync.roster.active_until`: a hold, a money call without an
-answer, a push to be read back), and writes what changed into the same tables as `syrve_customers`. Everybody else has one queue:
+answer, a push to be read back), and writes what changed into the same tables as `syrve_customers`. All other customers are looked up by
 `syrve_customers`. The interval can be set by organization (`watch_seconds` of `sync.refresh_policy`).
 
 **Safe to** run twice, run beside itself and beside `syrve_customers`, clear, or kill. While it is paused, `syrve_customers` takes its
@@ -10,7 +10,7 @@ customers along once they are an hour overdue.
 
 **Tasks**, and what to do **when it fails**, are those of `syrve_customers`; and `settle`, which looks every five minutes for evidence of
 money operations without an outcome (`docs/wallet.md`), and asks nothing if there are none. `measure` sends the gauges of `docs/metrics.md`
-to the monitoring system, if Airflow has one. `alert` tells the channels of what went wrong and of what is well again (`docs/alerts.md`).
+to the monitoring system, if Airflow has one. `alert` sends the channels a message when an alert begins and when it ends (`docs/alerts.md`).
 
 **Where to look.** `analytics.sync_freshness`, column `by_the_clock`: how many there are.
 """

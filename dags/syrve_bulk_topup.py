@@ -3,13 +3,11 @@
 
 Reads a list of customers and amounts, keeps it as a version of the campaign, shows count, total and what changed against the version before
 to a person, and after approval sends the rows one by one. The campaign's id is the namespace of the rows: running the same list again, or
-one
-that overlaps it, credits nobody twice. A row is `key` if the list has it, else customer and wallet.
+one that overlaps it, credits no customer twice. A row is `key` if the list has it, else customer and wallet.
 
 **Rows** have the columns `customer_id` or `phone`, `amount`, and may have `organization_id`, `wallet_id`, `key`. Customers and wallets are
 those of the mirror (`syrve.customer`, `syrve.wallet_balance`). A row that is in the list twice, or whose `customer_id` and `phone`
-disagree, is
-a reject.
+disagree, is a reject.
 
 **Tasks.** `plan` reads the list (Preview, the default, keeps nothing); `gate` ends a preview; `approve` waits for a person other than the
 one who started the run (*Required actions*); `send` sends what this run's approval names, and no more. Who asked and who approved is in
@@ -24,9 +22,9 @@ evidence when `send` runs the next time, or by a person.
 | --- | --- |
 | `UnusableSource`, `UnusableOperation` | put the list or the form right, start another run |
 | `PlanChanged`, `QuestionOutdated` | the campaign got another list after the question was shown: start another run and approve its total |
-| `NotApproved` | nobody approved: answer `approve`, or start another run; marking `approve` as success approves nothing |
+| `NotApproved` | it was not approved: answer `approve`, or start another run; marking `approve` as success approves nothing |
 | `LimitExceeded` | raise the limit that it names, or send less |
-| `TopupIncomplete` | nothing: it is retried; if it keeps failing, mend what it names and clear `send` |
+| `TopupIncomplete` | nothing: it is retried; if it keeps failing, correct what it names and clear `send` |
 | `PaymentUnsettled` | all other rows are done; look at `wallet.unsettled_operation`, and clear `send` to look for evidence again |
 
 Rows that could not be imported, or were refused by Syrve, are in `sync.reject`, entity `topup`. To give a campaign up, run it with

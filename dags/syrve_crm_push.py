@@ -22,7 +22,7 @@ it is made, and a new customer whose answer was lost is looked for before anythi
 | `PushIncomplete`, `ServiceUnavailable`, `ConnectionFailed` | nothing: what was acknowledged is kept, the rest is retried |
 | `PermissionDenied` | grant the named right to the api login in Syrve's back office; clear the task |
 | `AuthenticationFailed` | put the right api login into the connection's password field; clear the task |
-| `QuestionOutdated`, `NotApproved` | what was shown has changed, or nobody approved it: start another run |
+| `QuestionOutdated`, `NotApproved` | what was shown has changed, or it was not approved: start another run |
 | skipped, `loyalty is not set up` | leave the organization out (`organization_ids` of the connection), or have loyalty set up |
 | `WarehouseConfigError` | apply the migrations (`python -m syrve.warehouse migrate`) or the grants of `syrve_loader` |
 

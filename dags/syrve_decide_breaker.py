@@ -12,7 +12,7 @@ Decided is what the breaker held when this run began. What it held later waits u
 
 **Tasks.** `show` counts; `approve` asks; `decide` carries it out. **Safe to** run twice, clear, or kill.
 
-**When it fails** with `NothingToDecide`, the text names the breakers that wait. `NotApproved`: nobody approved it in time; start another
+**When it fails** with `NothingToDecide`, the text names the breakers that wait. `NotApproved`: it was not approved in time; start another
 run.
 """
 

@@ -14,7 +14,7 @@ per hold, run and day (`SYRVE_RELEASE_MAX_AMOUNT_PER_ROW`, `_PER_RUN`, `_PER_DAY
 
 **Which holds.** Those of open findings by rule, severity and age, the gravest and oldest first, up to a number and an amount; or those of
 the findings that are named by id, acknowledged ones too. A hold that another run asks about is left out. By default only the rules by
-which nobody needs the hold any more: `charged_hold_open` and `order_failed_hold_open`.
+which the hold is no longer needed: `charged_hold_open` and `order_failed_hold_open`.
 
 **Tasks.** `plan` chooses the holds and pins them as they are shown (`wallet.release`); `approve` waits for a person, and for no longer than
 the form says; `release` cancels what was approved, reads the balance back, and closes the findings with the evidence.
@@ -31,7 +31,7 @@ is not believed before evidence shows what ended it.
 | the task says | do |
 | --- | --- |
 | `QuestionOutdated` | what was shown has changed since: start another run |
-| `NotApproved` | nobody approved: answer `approve`, or start another run; marking `approve` as success approves nothing |
+| `NotApproved` | it was not approved: answer `approve`, or start another run; marking `approve` as success approves nothing |
 | `LimitExceeded` | raise the limit that it names, or release less |
 | `AnswerUnclear` | nothing was released: clear `approve`, and answer again |
 | `ReleaseIncomplete` | nothing: it is retried; if it keeps failing, mend what it names and clear `release` |
@@ -71,7 +71,7 @@ with DAG(
     tags=["syrve", "wallet"],
     params={
         **forms.preview_or_send(
-            "show which holds would be asked about; ask nobody and release nothing.",
+            "show which holds would be asked about; ask no one and release nothing.",
             "ask another person, and release what they choose.",
             settings.armed("release_holds"),
         ),
@@ -99,7 +99,7 @@ with DAG(
             items=forms.UUID,
             maxItems=100,
             title="Findings",
-            description="Ids of wallet.finding, one per line: these, whatever their rule, severity and age.",
+            description="Ids of wallet.finding, one per line: these, of any rule, severity and age.",
         ),
         "max_holds": Param(
             20,
@@ -112,7 +112,7 @@ with DAG(
         "max_amount": Param(
             None,
             type=["null", "string"],
-            title="At most so much money",
+            title="At most this much money",
             description=(
                 f"Of all holds together, such as 5000.00; empty means {settings.RELEASE_LIMITS.per_run:f}, "
                 "the limit of a run (SYRVE_RELEASE_MAX_AMOUNT_PER_RUN)."

@@ -7,7 +7,7 @@ Under the dialect `reference` it skips itself.
 
 **Tasks.** `follow`. **Safe to** run twice, run beside itself and beside every pull, clear, or kill: a batch commits as a whole.
 
-**When it fails** the errors and what to do about them are those of `syrve_customers`. Signals wait meanwhile.
+**When it fails** the errors and what to do about them are those of `syrve_customers`. Signals wait until then.
 
 **Where to look.** `analytics.signal_quality`: what came, and the outcome, by day.
 """

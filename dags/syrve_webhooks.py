@@ -2,7 +2,7 @@
 ### Show and set the webhooks of organizations (live service only)
 
 Shows where Syrve sends the webhooks of each organization, and which. With an address and *Send* it has order events sent there too, with a
-secret of its own; what others have set stays. Under the dialect `reference` it skips itself.
+separate secret; what others have set stays. Under the dialect `reference` it skips itself.
 
 **Tasks.** `webhooks`. **Safe to** run twice, clear, or kill: what is set already is not set again. With *New secret* each run and
 each repeat makes another one: Syrve has the last, and the former ones stay good until they are retired, so no webhook is lost.

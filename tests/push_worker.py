@@ -11,7 +11,7 @@ from syrve.api.protocol import Backoff
 from syrve.approvals.book import ApprovalBook, RunOf
 from syrve.crm.apply import ApplyScope, PushApply
 from syrve.crm.plan import PlanScope, PushPlanner
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.crm.verdict import content_of_plan
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text

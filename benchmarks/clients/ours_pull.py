@@ -19,7 +19,7 @@ def pull(work: dict[str, Any]) -> dict[str, Any]:
     from syrve.api.config import SyrveConfig
     from syrve.customers.claims import PullScope
     from syrve.customers.pull import CustomerPull
-    from syrve.customers.settings import PullSettings
+    from syrve.customers.pull_settings import PullSettings
     from syrve.warehouse.budget import CallBudget
     from syrve.warehouse.database import Warehouse
     from syrve.warehouse.dsn import url_from_text

@@ -4,7 +4,7 @@ from typing import Any
 
 from syrve.api.models import Lookup
 from syrve.customers.claims import Claimer, PullScope
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
 from syrve.warehouse.dsn import url_from_text
 from syrve.warehouse.leases import LEASE_CLASS

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from syrve.command_line.run import add_commands, run_command
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import read_accounts
-from syrve.customers.settings import PullSettings
 from syrve.customers.what_if import outlooks
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_environment
@@ -37,14 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     behind = [each for each in given if each.startswith("--phone=")]
     options, unknown = parser.parse_known_args([each for each in given if each not in behind])
     if unknown or behind:
-        # Not repeated: it may be a phone that somebody typed behind --phone.
+        # Not repeated: it may be a phone that was typed after --phone.
         parser.error(
             f"{len(unknown) + len(behind)} unknown argument(s); a phone is asked for, or read from standard input"
         )
     if options.command != "freshness":
         return run_command(options, _url)
     try:
-        with Warehouse(_url()).transaction("read the freshness") as cursor:
+        with Warehouse(_url(), checks_layout=True).transaction("read the freshness") as cursor:
             accounts = read_accounts(cursor, PullSettings(), take_evidence=False)
     except WarehouseError as error:
         print(error, file=sys.stderr)

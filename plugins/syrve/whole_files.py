@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever is killed meanwhile: the one place where a file is put under its name."""
+"""Files that are there whole or not at all, even if the process is killed: the one place where a file is put under its name."""
 
 from __future__ import annotations
 

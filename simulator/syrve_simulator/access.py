@@ -66,7 +66,7 @@ class Access:
             "exp": int(issued_at + self.token_lifetime_seconds),
             "jti": secrets.token_hex(16),
         }
-        # written out: the JWT library brings a tenth of a second of cryptography to every start, and nobody verifies this signature
+        # written out: the JWT library brings a tenth of a second of cryptography to every start, and no one verifies this signature
         signed = f"{_jwt_part(_JWT_HEADER)}.{_jwt_part(claims)}"
         signature = hmac.digest(self._signing_key, signed.encode(), hashlib.sha256)
         return self._remember(f"{signed}.{_base64url(signature)}")

@@ -26,10 +26,10 @@ from syrve_simulator.faults import (
 from syrve_simulator.http_message import HTML_TYPE, Ending, Reply, Request
 from syrve_simulator.jsontext import NotJsonError, decode_object, decode_object_in_text, encode
 from syrve_simulator.ledger import Ledger
+from syrve_simulator.options import Options
 from syrve_simulator.orders import OrderBook
 from syrve_simulator.population import Population
 from syrve_simulator.record import CallLog, LookupLog, RequestLog
-from syrve_simulator.settings import Settings
 from syrve_simulator.signals import SignalSender
 from syrve_simulator.wire import DIALECTS
 from syrve_simulator.wire.contract import Answer, BadRequestError, Lookup, Operation, Service
@@ -58,7 +58,7 @@ class RawAnswer:
 class Simulator:
     """The simulated service: state, access, faults and counts, with no connection in sight."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Options) -> None:
         self.settings = settings
         self.dialect = DIALECTS[settings.dialect]
         self.operations = {operation.name: operation for operation in self.dialect.operations}

@@ -1,4 +1,4 @@
-"""How the service behaves where nobody knows how the real one does: a switch for each open question."""
+"""How the service behaves where the behaviour of the real one is not known: a switch for each open question."""
 
 from __future__ import annotations
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from syrve_simulator.application import Simulator
 from syrve_simulator.faults import FaultPlan, FaultScriptError, read_script
+from syrve_simulator.options import Options
 from syrve_simulator.population.identity import MAX_CUSTOMERS
 from syrve_simulator.server import is_loopback, run
-from syrve_simulator.settings import Settings
 from syrve_simulator.wire import DIALECTS
 
 MAX_ORGANIZATIONS = 100
-_DEFAULTS = Settings()
+_DEFAULTS = Options()
 _EPILOG = """
 While it runs, /_control/ shows what was called and changes faults, switches and customers; docs/simulator.md has all of it.
 Example: python -m syrve_simulator --port 8900 --customers 2000 --seed 7
@@ -50,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _settings(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> tuple[Settings, bool]:
+def _settings(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> tuple[Options, bool]:
     values = vars(parser.parse_args(arguments))
     any_host = bool(values.pop("insecure_any_host"))
-    return Settings(**values), any_host
+    return Options(**values), any_host
 
 
 def _parser() -> argparse.ArgumentParser:

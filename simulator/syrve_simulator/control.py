@@ -61,7 +61,7 @@ class SimulatorRefusedError(Exception):
 
 
 class RawAnswer(NamedTuple):
-    """An answer to send byte for byte to whoever asks for `value` (a phone, id or track as it is sent, or a coupon number)."""
+    """An answer to send byte for byte to each request for `value` (a phone, id or track as it is sent, or a coupon number)."""
 
     organization_id: str
     value: str
@@ -188,7 +188,7 @@ class SimulatorControl:
         self._ask("PUT", "raw_answers", items)
 
     def clear_raw_answers(self) -> None:
-        """Answer everybody truly again."""
+        """Answer all requests truly again."""
         self._ask("DELETE", "raw_answers")
 
     def organizations(self) -> list[OrganizationState]:

@@ -108,7 +108,7 @@ class MaintenanceFault(FaultRule, frozen=True, tag="maintenance"):
 
 
 class ErrorInBodyFault(FaultRule, frozen=True, tag="error_in_body"):
-    """Answers 200 with an error that has a status of its own; the call is not carried out unless `applied`."""
+    """Answers 200 with an error that has its own status; the call is not carried out unless `applied`."""
 
     own_status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
     error_code: str = "Common_InternalError"

@@ -1,4 +1,4 @@
-"""A simulator without a socket, for simulations of many months: `requests` reaches it through an adapter of its own."""
+"""A simulator without a socket, for simulations of many months: `requests` reaches it through an adapter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from syrve_simulator.application import Simulator
 from syrve_simulator.control import SimulatorControl
 from syrve_simulator.front_door import FrontDoor
 from syrve_simulator.http_message import Ending, Reply, Request
-from syrve_simulator.settings import Settings
+from syrve_simulator.options import Options
 
 
 class InProcessSimulator:
@@ -26,7 +26,7 @@ class InProcessSimulator:
 
     url = "http://simulator.invalid"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Options) -> None:
         self._adapter = _Adapter(FrontDoor(Simulator(settings)))
         session = requests.Session()
         self.reach(session)

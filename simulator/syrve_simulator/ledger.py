@@ -108,7 +108,7 @@ class Ledger:
         open_holds[:] = [one for one in open_holds if one is not hold]
 
     def take_due(self) -> Iterator[Hold]:
-        """Yield the open holds whose time is over; whoever takes one closes it."""
+        """Yield the open holds whose time is over; the caller closes each."""
         now = self.clock.seconds()
         while self._expiring and self._expiring[0][0] <= now:
             hold = heapq.heappop(self._expiring)[2]

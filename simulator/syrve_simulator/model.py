@@ -162,5 +162,5 @@ class Organization:
 
     @property
     def program(self) -> Program:
-        """The bonus programme, which everybody can join."""
+        """The bonus programme, which every customer can join."""
         return self.programs[0]

@@ -1,4 +1,4 @@
-"""A simulator in a process of its own, for tests, the demo and benchmarks."""
+"""A simulator in a separate process, for tests, the demo and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Self
 
 from syrve_simulator.control import SimulatorControl
-from syrve_simulator.settings import Settings
+from syrve_simulator.options import Options
 
-_DEFAULTS = Settings()
+_DEFAULTS = Options()
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 

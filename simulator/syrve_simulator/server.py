@@ -71,7 +71,7 @@ async def _serve(simulator: Simulator) -> None:
 
 
 async def _all_closed(connections: set[HttpConnection]) -> None:
-    # uvloop's Server.wait_closed() returns at once, whatever is still being written
+    # uvloop's Server.wait_closed() returns immediately, even if something is still being written
     while connections:
         await asyncio.sleep(0.01)
 

@@ -1,4 +1,4 @@
-"""Sends webhooks and balance notifications: on a thread of its own, repeated until they are taken, and spoilt by the fault script."""
+"""Sends webhooks and balance notifications: on a separate thread, repeated until they are taken, and spoilt by the fault script."""
 
 from __future__ import annotations
 

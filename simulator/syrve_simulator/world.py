@@ -1,4 +1,4 @@
-"""The state of the simulated service: the population, and over it whatever has been changed since."""
+"""The state of the simulated service: the population, and on top all changes since."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WorldError(Exception):
 
 
 class UnknownCustomerError(WorldError):
-    """Nobody in the organization has that id."""
+    """No customer of the organization has that id."""
 
 
 class IdentityTakenError(WorldError):
@@ -34,7 +34,7 @@ class World:
     """Customers, coupons and organizations as they are now.
 
     A customer is an ordinal: in the population's range, or above it when added later. Changed and added customers are kept,
-    everybody else is computed when asked for. `as_seen` (of an organization's position, an ordinal and the customer) may put
+    all others are computed when asked for. `as_seen` (of an organization's position, an ordinal and the customer) may put
     the balances right before `encode` turns a customer into an answer's bytes; the last 32,768 are kept
     until their customer changes.
     """
@@ -164,7 +164,7 @@ class World:
 
         The customer is found by id, else by the phone in `changes`, else by the card's track; `changes` are values by attribute of
         `Customer`, `card` a (track, number) to own afterwards. A new customer stays unknown to `seen` for `unknown_seconds`.
-        Raises UnknownCustomerError for an id that nobody has, IdentityTakenError.
+        Raises UnknownCustomerError for an id that no customer has, IdentityTakenError.
         """
         phone = changes.get("phone")
         if customer_id:
@@ -205,11 +205,11 @@ class World:
         return changed is not None and changed.is_deleted
 
     def forget_answer(self, position: int, ordinal: int) -> None:
-        """Write a customer's answer anew the next time: what was held of their money has changed."""
+        """Write a customer's answer again the next time: what was held of their money has changed."""
         self._encoded.pop((position, ordinal), None)
 
     def forget_answers(self) -> None:
-        """Write every answer anew: the way to write them has changed."""
+        """Write every answer again: the way to write them has changed."""
         self._encoded.clear()
 
     def page(self, organization: Organization, offset: int, limit: int) -> list[Customer]:

@@ -17,7 +17,7 @@ with condition as (
         'budget_exhausted' as kind,
         fit.organization_id::text as subject,
         format(
-            '%%s: the budget gives %%s look-ups a day, too few to look at everybody as often as promised',
+            '%%s: the budget gives %%s look-ups a day, too few to look at all customers as often as promised',
             coalesce(organization.name, fit.organization_id::text), round(fit.lookups_per_day)
         ) as detail
     from sync.refresh_fit as fit

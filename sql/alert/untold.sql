@@ -1,4 +1,4 @@
--- Alerts of which people are still to be told: that they began and hold, or that they ended, if anybody knew of them.
+-- Alerts of which people are still to be told: that they began and hold, or that they ended, if a channel was told that they began.
 select
     alert_id,
     kind,

@@ -1,4 +1,4 @@
--- Adds an answer to a question, with the digest and the name of the question's own row; adds nothing where it was decided meanwhile.
+-- Adds an answer to a question, with the digest and the name of the question's own row; adds nothing if it was decided since.
 insert into sync.approval_event (
     approval_id, sequence, state, digest, requested_by, decided_by_id, decided_by, is_self_approval_allowed, amount, reason
 )

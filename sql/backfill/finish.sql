@@ -1,4 +1,4 @@
--- Ends the backfill of a run. What it did not get an answer to, or found in somebody else's hands, is handed to the scheduled pull: due at once,
+-- Ends the backfill of a run. What it did not get an answer to, or found leased by another task, is handed to the scheduled pull: due at once,
 -- or when the next try of a failed one is due. Gives no row where the run has no backfill.
 with ended as (
     update sync.backfill

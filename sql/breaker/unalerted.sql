@@ -1,4 +1,4 @@
--- Takes the breakers of an organization of which nobody has been told yet; each is given out once.
+-- Takes the breakers of an organization that were not reported yet; each is given out once.
 update sync.breaker as known
 set alerted_at = now()
 where

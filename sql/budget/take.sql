@@ -1,18 +1,18 @@
--- Takes the next permits of a budget. Each is a moment of its own on one line of moments that all takers share, so a minute never holds more
+-- Takes the next permits of a budget. Each is a separate moment on one line of moments that all takers share, so a minute never holds more
 -- calls than the budget, however many take at once; the moments are 1 percent wider apart than they need be, for networks that deliver
 -- calls closer together than they were sent.
 --
 -- A pull takes only what lies within the horizon, so that others never queue long behind it; while others have calls to make it also keeps
--- to its own share, which is reckoned from then on: what it took while nobody else wanted it is not held against it. That share it also gets
+-- to its own share, which is reckoned from then on: what it took while no other taker wanted it is not held against it. That share it also gets
 -- where others queue beyond the horizon, a permit at a time: a large push keeps no pull waiting for its end. A backfill is a pull
 -- that also keeps to its cap, if any, and to a twentieth of the pulls' share, in twentieths of a grant, while scheduled pulls are at work. Where
 -- nothing is granted, wait_seconds says when to ask again, and is_paused that Syrve asked for the wait.
 --
--- A budget that finds its own limit (cap_per_minute is set) is looked at every ten seconds. While what it gives is used up and nobody is refused it grows:
+-- A budget that finds its own limit (cap_per_minute is set) is looked at every ten seconds. While what it gives is used up and no call is refused it grows:
 -- by half each minute until the first refusal ever, later only after hold_seconds without one, slowly at first and ever faster. Where answers take several
 -- times as long as usual it gets smaller. The usual time itself follows slowly, so that a service which is slow for its own reasons is not waited for.
 --
--- Moments that the server's clock left behind in the future, before it was set back, bind nobody for longer than a real queue could be.
+-- Moments that the server's clock left behind in the future, before it was set back, delay no taker for longer than a real queue could be.
 with read as materialized (
     select
         budget.*,

@@ -1,6 +1,6 @@
 -- check: counts_add_up
 -- meaning: The counts of a pull do not add up: every look-up ends as found, not found, rejected or failed. Or the last final day of
---   syrve.daily_balance says something else than the history.
+--   syrve.daily_balance differs from the history.
 -- what to do: The first is a fault of the project: report it with the run's id. For the second, delete the day's rows of syrve.daily_balance and of all
 --   later days as the owner; the next run of syrve_customers adds them up again.
 -- blind to: Runs of more than 8 days ago; of the days, all but the last final one.

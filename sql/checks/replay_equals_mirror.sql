@@ -1,7 +1,8 @@
 -- check: replay_equals_mirror
 -- meaning: The history does not lead to the mirror: a wallet's version says which balance came after it, and neither the next version nor the mirror
 --   has that balance from then on; or a row of the mirror began in the future, so that as of now it is not there.
--- what to do: Somebody wrote to syrve past the pull. Start syrve_backfill for the customer with force; the next versions are right again.
+-- what to do: Another program or a person wrote to syrve directly. Start syrve_backfill for the customer with force; the next versions are right again. The
+--   next plan of syrve_customers corrects times in the future that the database's clock left before it was set back.
 -- blind to: Versions that ended more than 8 days ago.
 select
     array[version.organization_id::text, version.customer_id::text, version.wallet_id::text] as subject,

@@ -1,6 +1,6 @@
 -- check: versions_apart
 -- meaning: Two versions of one thing overlap in time, or a version ends before it begins: an as-of question gives two rows, or none.
--- what to do: Nobody but the owner can have written these rows past the constraint and the trigger. Find out who did, and remove the wrong one.
+-- what to do: Only the owner can have written these rows, because the constraint and the trigger stop everyone else. Find out who did, and remove the wrong one.
 -- blind to: Versions that ended more than 8 days ago.
 select
     array[version.organization_id::text, version.customer_id::text] as subject,

@@ -1,6 +1,6 @@
 -- rule: cancel_outcome_unknown
--- meaning: The cancellation of a hold was sent more than unknown_grace_seconds ago and nobody knows whether it gave the money back. No rule
---   about open holds speaks of the hold until that is known. Not found where the hold ended in another way meanwhile.
+-- meaning: The cancellation of a hold was sent more than unknown_grace_seconds ago and it is not known whether it gave the money back. No rule
+--   about open holds speaks of the hold until that is known. Not found if the hold has ended in another way since.
 -- severity: high
 -- what to do: Reconciliation looks for evidence by itself. If it finds none, look into the back office and tell the ledger (docs/wallet.md).
 select

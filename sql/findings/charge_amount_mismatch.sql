@@ -65,7 +65,7 @@ with charged as (
         and charge.charged_at <= %(as_of)s
 ),
 
--- Nearly every hold has one charge of its own sum: only the others are looked at closely.
+-- Nearly every hold has one charge of the same sum: only the others are looked at closely.
 recent as materialized (
     select
         charged.hold_id,

@@ -1,5 +1,5 @@
 -- rule: charge_without_hold
--- meaning: Somebody charged a wallet more than settle_grace_seconds ago without a hold that it could be for: it names a hold that the ledger
+-- meaning: Another program charged a wallet more than settle_grace_seconds ago without a hold that it could be for: it names a hold that the ledger
 --   does not have; or it names none, there is no hold of its order on the wallet, and none of its sum (of no order, where it names one) in the
 --   charge_window_seconds before, or other charges have used those up, as when a guest is charged twice for one hold.
 -- severity: medium

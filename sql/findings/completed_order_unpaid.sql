@@ -1,6 +1,6 @@
 -- rule: completed_order_unpaid
 -- meaning: An order has been completed for more than settle_grace_seconds and is certainly unpaid: what was charged and consumed, what may still be
---   set aside and what has no outcome together are less than its amount, as far as holds were made or payments of ours run for it; where nobody reported the amount:
+--   set aside and what has no outcome together are less than its amount, as far as holds were made or payments of ours run for it; if the amount was not reported:
 --   there is none of these.
 -- severity: high
 -- what to do: Ask the order service how the order was paid. If the till consumed a hold, import that; if the guest paid otherwise, report the

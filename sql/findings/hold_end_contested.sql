@@ -48,7 +48,7 @@ where
         reported.occurred_at > %(as_of)s - make_interval(secs => %(lookback_seconds)s)
         or tstzrange(hold.opened_at, hold.closed_at) @> %(as_of)s
     )
-    -- One of our own, sent before the hold was known, may be corrected there; what others reported is taken back by the ledger itself.
+    -- One of ours, sent before the hold was known, may be corrected there; what others reported is taken back by the ledger itself.
     and not exists (
         select
         from wallet.operation as kept

@@ -1,5 +1,5 @@
 -- rule: hold_outcome_unknown
--- meaning: A hold was sent more than unknown_grace_seconds ago and nobody knows whether it set money aside. No other rule speaks of it
+-- meaning: A hold was sent more than unknown_grace_seconds ago and it is not known whether it set money aside. No other rule speaks of it
 --   until that is known.
 -- severity: high
 -- what to do: Reconciliation looks for evidence by itself. If it finds none, look into the back office and tell the ledger (docs/wallet.md).

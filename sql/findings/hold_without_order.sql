@@ -1,5 +1,5 @@
 -- rule: hold_without_order
--- meaning: A hold has been open for more than order_grace_seconds and nobody reported an order for it: it names none, or one that the
+-- meaning: A hold has been open for more than order_grace_seconds and no order was reported for it: it names none, or one that the
 --   order service did not report by then.
 -- severity: low
 -- what to do: Find out who made the hold (its source) and why. Where an organization does not report orders at all, switch the rule off for it.

@@ -1,5 +1,5 @@
 -- rule: movement_outcome_unknown
--- meaning: A top-up or a charge was sent more than unknown_grace_seconds ago and nobody knows whether the money moved.
+-- meaning: A top-up or a charge was sent more than unknown_grace_seconds ago and it is not known whether the money moved.
 -- severity: high
 -- what to do: Reconciliation looks for evidence by itself. If it finds none, look into the back office and tell the ledger (docs/wallet.md).
 select

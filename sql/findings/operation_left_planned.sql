@@ -2,7 +2,7 @@
 -- meaning: An operation of ours was planned more than planned_grace_seconds ago and neither sent nor dropped. Nothing has moved, and it may be sent
 --   whenever its task runs again. The rows of one top-up campaign are one finding.
 -- severity: medium
--- what to do: Run the payment or the campaign again to finish it, or give it up, so that it is not sent to anybody's surprise.
+-- what to do: Run the payment or the campaign again to finish it, or give it up, so that it is not sent unexpectedly later.
 select
     case
         when planned.source like 'topup:%%' then 'campaign:' || planned.organization_id || ':' || planned.source

@@ -1,7 +1,7 @@
 -- rule: operation_moved_twice
 -- meaning: Syrve's transactions report has a further row with the marker, amount and direction of an operation of ours, which was sent once. If the
---   row has balances of its own, the money moved a second time, whoever moved it: critical. If it has the balances of another row of that
---   operation, or none, it may be the same movement reported twice: then nobody knows, and a person looks. Or a call that was taken for not
+--   row has different balances, the money moved a second time: critical. If it has the balances of another row of that
+--   operation, or none, it may be the same movement reported twice: then it is not known, and a person must look. Or a call that was taken for not
 --   carried out was made again, and it proves that the first one moved money too: critical, for lookback_seconds.
 -- severity: high
 -- what to do: Look at the wallet's movements in the back office. If there was a second one, import it with the transaction's id as its key, and
@@ -36,7 +36,7 @@ inner join wallet.operation as operation on repeated.operation_id = operation.op
 where
     repeated.organization_id = %(organization_id)s
     and repeated.created_at <= %(as_of)s
-    -- Whoever looked reports it under the transaction's id, as what it was or as rejected.
+    -- The person who looked reports it under the transaction's id, as what it was or as rejected.
     and not exists (
         select
         from wallet.operation as told

@@ -1,7 +1,7 @@
 -- rule: released_payment_unreported
--- meaning: The hold of a payment of ours was cancelled more than report_grace_seconds ago, whoever did it, and the payment's caller has not
+-- meaning: The hold of a payment of ours was cancelled more than report_grace_seconds ago, by any actor, and the payment's caller has not
 --   reported its order since. The order may have run unpaid: the payment refuses to begin again, and its order is still open or not known, or
---   completed by another payment, so that nobody knows whether this one was part of it.
+--   completed by another payment, so that it is not known whether this one was part of it.
 -- severity: medium
 -- what to do: Ask the order service. If the order ran, complete the payment, which charges for it
 --   (under pos_consumes_hold it is found unpaid); if it did not, fail the payment, or import

@@ -1,9 +1,9 @@
 -- rule: unexplained_balance_change
 -- meaning: While a hold was open, two looks at its wallet (syrve.wallet_balance_history) differ by something else than what the ledger, or the
---   transactions report, says was moved in between, by more than balance_tolerance: somebody moved money and did not tell.
+--   transactions report, says was moved in between, by more than balance_tolerance: money was moved and not reported.
 -- severity: medium
 -- what to do: Look at the wallet's movements in the back office. A change of just the hold's amount most likely means that the till consumed the
---   hold, or that Syrve ended it: import that. Anything else is a charge or a top-up that nobody reported.
+--   hold, or that Syrve ended it: import that. Anything else is a charge or a top-up that was not reported.
 -- blind to: Wallets without an open hold; a wallet that is new to the mirror; movements that cancel out between two looks; changes with a
 --   movement within balance_skew_seconds of either look, or with one whose outcome is unknown, since it may be on either side; changes older
 --   than lookback_seconds. Whether a balance shows held money is not known unless balance_shows_held_money says so: then either will do.
@@ -44,7 +44,7 @@ looked as (
 
 explained as (
     -- shown and hidden: what each movement does to a balance that shows held money, and to one that does not; it may have happened at any time
-    -- from begun_at to done_at. Whichever organization it went through: those of one network share their customers' wallets.
+    -- from begun_at to done_at. Through any organization: those of one network share their customers' wallets.
     select
         looked.*,
         looked.balance_after - looked.balance_before as change,

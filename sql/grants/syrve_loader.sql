@@ -1,5 +1,5 @@
 -- The DAGs: rows, but no tables. What is append-only (histories, attempts, the ledger) they may add to and not change; what triggers keep
--- (holds, versions of orders) they may read; and they delete nobody from what the CRM wrote.
+-- (holds, versions of orders) they may read; and they delete no row that the CRM wrote.
 grant usage on schema syrve, sync, crm, wallet to syrve_loader;
 
 grant select, insert, update, delete on
@@ -61,7 +61,8 @@ grant select on wallet.payment_state, wallet.operation_state, wallet.hold, walle
 grant select, insert, update on wallet.payment_order to syrve_loader;
 -- As the trigger of payment_order adds them: not the time at which it did.
 grant select, insert (organization_id, order_id, state_at, state, amount, source) on wallet.payment_order_version to syrve_loader;
-grant select on wallet.transaction, wallet.repeated_transaction to syrve_loader;
+grant select on wallet.transaction, wallet.repeated_transaction, wallet.operation_look to syrve_loader;
+grant execute on function wallet.hold_had_lowered_balance(uuid) to syrve_loader;
 grant select, insert, update on wallet.transaction_bookmark to syrve_loader;
 grant select, insert, update on wallet.finding, wallet.finding_evaluation to syrve_loader;
 grant select on wallet.finding_version to syrve_loader;
@@ -115,6 +116,7 @@ begin
             ('wallet.operation_event', '{recorded_at}'),
             ('wallet.contested_ending', '{recorded_at}'),
             ('wallet.transaction', '{recorded_at,read_at}'),
+            ('wallet.operation_look', '{looked_at}'),
             ('wallet.finding_version', '{recorded_at,recorded_by}'),
             ('wallet.release', '{asked_at}'),
             ('wallet.release_event', '{occurred_at,recorded_by}'),
@@ -160,6 +162,7 @@ sync.prune_breakers(integer, integer),
 sync.prune_check_results(integer, integer),
 sync.prune_alerts(integer, integer),
 sync.prune_audit(integer, integer),
+sync.put_times_right(),
 wallet.prune_notifications(integer, integer),
 sync.breaker_digest(bigint, text, timestamptz),
 sync.decide_breaker(bigint, text, timestamptz, text, text),

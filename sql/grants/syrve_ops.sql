@@ -48,6 +48,7 @@ grant select on
 wallet.payment, wallet.payment_event, wallet.payment_state, wallet.contested_ending,
 wallet.operation, wallet.operation_event, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge,
 wallet.payment_order, wallet.payment_order_version, wallet.transaction, wallet.repeated_transaction, wallet.transaction_bookmark,
+wallet.operation_look,
 wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count,
 wallet.release, wallet.release_event, wallet.release_state, wallet.campaign_version, wallet.campaign_row, wallet.notification, wallet.finding_told
 to syrve_ops;

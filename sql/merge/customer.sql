@@ -1,6 +1,6 @@
 -- Brings the known customers of the batch that differ into step; the superseded version of a profile goes to the history.
 -- The rows are locked first, in key order, so that two batches that share customers follow one another; what a newer answer has written
--- meanwhile is left alone.
+-- since is left alone.
 select count(*)
 from (
     select 1

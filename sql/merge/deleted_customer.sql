@@ -1,5 +1,5 @@
 -- A customer who was once found by id and is no longer known by it counts as deleted, also where the id now leads to another customer (a merged
--- pair). No other absence deletes anything, nor does one that is not newer than the last answer about the customer, under whatever identity.
+-- pair). No other absence deletes anything, nor does one that is not newer than the last answer about the customer, under any identity.
 -- The digest goes, so that the customer is written again should they return.
 with gone as materialized (
     select

@@ -1,6 +1,6 @@
 -- What is known of these already: a customer who was let through is not held back again under any identity until the look-up by id has told what became
 -- of them, and who is found again is held back no longer. A breaker of which nothing is left was recovered from. What is held under a breaker that is
--- decided (a task held it while a person decided) is a new question. Returns how many customers are gone anew.
+-- decided (a task held it while a person decided) is a new question. Returns how many customers are newly gone.
 with let_through as (
     delete from staging_gone as gone
     using sync.held_back as held

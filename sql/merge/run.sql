@@ -23,4 +23,4 @@ on conflict (run_id, task, map_index) do update
         held_back = counted.held_back + excluded.held_back,
         seconds = counted.seconds + excluded.seconds,
         changed_tables = array(select distinct unnest(counted.changed_tables || excluded.changed_tables) order by 1),  -- noqa: RF01
-        updated_at = now();
+        updated_at = greatest(counted.updated_at, now());  -- sync.put_times_right() sees by it that the clock was set back

@@ -17,7 +17,7 @@ create schema analytics;
 comment on schema analytics is 'Views for analysts; they hold no name, phone or e-mail address in clear.';
 
 create schema source;
-comment on schema source is 'Views that imports read: whoever owns the warehouse makes them, and the queries of forms see nothing else.';
+comment on schema source is 'Views that imports read: the owner of the warehouse makes them, and the queries of forms see nothing else.';
 
 create schema secret;
-comment on schema secret is 'What the views use and nobody reads: for the owner only.';
+comment on schema secret is 'What the views use: for the owner only.';

@@ -28,7 +28,7 @@ create table sync.roster (
     backfill_id bigint,
     primary key (organization_id, identity_kind, identity_value)
 ) with (fillfactor = 80);  -- each look-up updates its row twice; with room on the page, taking a lease stays off the indexes
--- Planning counts what is due without reading the rows. New identities have an index of their own, so that an import of many is not in the way
+-- Planning counts what is due without reading the rows. New identities have a separate index, so that an import of many is not in the way
 -- of those that are known.
 create index roster_due on sync.roster (organization_id, priority desc, due_at) include (active_until) where checked_at is not null;
 create index roster_new on sync.roster (organization_id, priority desc, due_at) include (active_until) where checked_at is null;
@@ -53,14 +53,14 @@ comment on column sync.roster.exposure_days is 'Days that look-ups have watched 
 comment on column sync.roster.changed_at is 'When a look-up last found a change, or answered first: long ago for their rate, and they may have stopped coming.';
 comment on column sync.roster.weight is 'How much a day of delay counts here against another customer''s; null is 1. Times 2 for each step of priority.';
 comment on column sync.roster.lease is 'Task that is looking this identity up now; dead once its advisory lock is gone.';
-comment on column sync.roster.leased_until is 'When the lease ends whatever its holder does.';
+comment on column sync.roster.leased_until is 'When the lease ends at the latest.';
 comment on column sync.roster.added_at is 'When the identity was added.';
 comment on column sync.roster.active_until is
 'Until then the customer is looked at by the clock (a hold is open, a push or a money call to be read back) by syrve_balances; null: not at all.';
 comment on column sync.roster.confirmed_at is
 'Time of the last answer that told how customer_id is: found under this identity or, for their id, no longer known. Older answers count no more.';
 comment on column sync.roster.backfill_id is
-'Backfill that still has to look this identity up; null is none. Any look-up that got an answer clears it, whoever made it.';
+'Backfill that still has to look this identity up; null is none. Any look-up that got an answer clears it.';
 
 create table sync.run (
     run_id text not null,
@@ -146,7 +146,7 @@ begin
     return new;
 end
 $$;
-comment on function sync.date_resolving() is 'Dates the resolving of a reject by the clock of the database, whoever resolves it: its retention counts from there.';
+comment on function sync.date_resolving() is 'Dates the resolving of a reject by the clock of the database, for every writer: its retention counts from there.';
 
 create trigger date_resolving before update on sync.reject
 for each row when (new.resolved_at is distinct from old.resolved_at and new.resolved_at is not null) execute function sync.date_resolving();
@@ -278,7 +278,7 @@ as $$
     )
 $$;
 comment on function sync.lease_is_held(integer, integer) is
-'Whether the task of a lease lives at this moment: read anew at every call, where a query reads pg_locks once.';
+'Whether the task of a lease lives at this moment: read again at every call, where a query reads pg_locks once.';
 
 create table sync.refresh_policy (
     organization_id uuid primary key,
@@ -292,8 +292,8 @@ create table sync.refresh_policy (
 comment on table sync.refresh_policy is
 'What is promised to an organization and what counts there, if not as the project has it; a null takes the default.';
 comment on column sync.refresh_policy.organization_id is 'Organization concerned.';
-comment on column sync.refresh_policy.max_age_seconds is 'Nobody stays longer without a look-up, if the budget allows it; default 30 days.';
-comment on column sync.refresh_policy.min_interval_seconds is 'Nobody is looked up more often; default 15 minutes.';
+comment on column sync.refresh_policy.max_age_seconds is 'No customer stays longer without a look-up, if the budget allows it; default 30 days.';
+comment on column sync.refresh_policy.min_interval_seconds is 'No customer is looked up more often; default 15 minutes.';
 comment on column sync.refresh_policy.watch_seconds is 'Interval of customers who are looked at by the clock (roster.active_until); default 15 minutes.';
 comment on column sync.refresh_policy.crm_weight is 'Weight of customers whom the CRM manages (crm.customer); default 2.';
 comment on column sync.refresh_policy.gone_weight is 'Weight of customers who are deleted and of identities not found or unusable; default 0.1.';
@@ -316,7 +316,7 @@ comment on column sync.backfill.backfill_id is 'Number of the backfill.';
 comment on column sync.backfill.run_id is 'Airflow''s run id.';
 comment on column sync.backfill.criteria is 'What was chosen: organizations, not_refreshed_since, force, and how many identities were named; holds no identity.';
 comment on column sync.backfill.requested is 'Identities chosen.';
-comment on column sync.backfill.calls_per_minute is 'Cap that the form set on its calls; null is none of its own.';
+comment on column sync.backfill.calls_per_minute is 'Cap that the form set on its calls; null is none.';
 comment on column sync.backfill.started_at is 'When it was planned.';
 comment on column sync.backfill.finished_at is 'When none of its identities was left to look up; null while it works.';
 comment on column sync.backfill.planned_at is 'When all its identities had been chosen; null while that goes on, or where it was cut off.';
@@ -356,11 +356,11 @@ comment on column sync.call_budget.cap_per_minute is
 comment on column sync.call_budget.reserved_share is 'Share of the budget that pulls leave to others while those have calls to make.';
 comment on column sync.call_budget.next_at is 'First moment that is not given to a call yet.';
 comment on column sync.call_budget.next_bulk_at is 'Moment until which pulls have used up their own share.';
-comment on column sync.call_budget.priority_at is 'When somebody other than a pull last took a permit.';
+comment on column sync.call_budget.priority_at is 'When something other than a pull last took a permit.';
 comment on column sync.call_budget.paused_until is 'No call before this moment: Syrve answered 429.';
 comment on column sync.call_budget.pull_at is 'When a scheduled pull last took a permit.';
 comment on column sync.call_budget.next_backfill_at is 'Moment until which backfills have used up what is left to them.';
-comment on column sync.call_budget.taken is 'Permits given since stepped_at; a budget that nobody uses up does not grow.';
+comment on column sync.call_budget.taken is 'Permits given since stepped_at; a budget that is not used up does not grow.';
 comment on column sync.call_budget.stepped_at is 'When an automatic budget was last looked at.';
 comment on column sync.call_budget.slowed_at is 'When an automatic budget was last made smaller.';
 comment on column sync.call_budget.calm_seconds is 'Time in which an automatic budget was used up without a refusal since then.';
@@ -384,7 +384,7 @@ comment on column sync.call_budget_move.moved_at is 'When it moved.';
 comment on column sync.call_budget_move.from_per_minute is 'Calls per minute before.';
 comment on column sync.call_budget_move.to_per_minute is 'Calls per minute after.';
 comment on column sync.call_budget_move.reason is
-'started; grown (nobody was refused); refused (Syrve answered 429); slow (answers took several times as long as usual).';
+'started; grown (no call was refused); refused (Syrve answered 429); slow (answers took several times as long as usual).';
 
 -- Breakers: a change of too many customers at once is no longer believed. What a pull would delete is held back until a person decides; a mass change
 -- of one field lands, and is told of.
@@ -469,7 +469,7 @@ comment on column sync.held_back.identity_kind is 'As in sync.roster.';
 comment on column sync.held_back.identity_value is 'As in sync.roster.';
 comment on column sync.held_back.breaker_id is 'Breaker that holds it.';
 comment on column sync.held_back.customer_id is 'Customer whom the mirror has under this identity.';
-comment on column sync.held_back.answer is 'What Syrve answered: not_found, other_customer (the identity leads to somebody else), or deleted.';
+comment on column sync.held_back.answer is 'What Syrve answered: not_found, other_customer (the identity leads to another customer), or deleted.';
 comment on column sync.held_back.held_at is 'When this breaker began to hold it: a decision counts for what it held when the person was asked.';
 comment on column sync.held_back.last_seen_at is 'When Syrve last answered so.';
 comment on column sync.held_back.let_through_at is 'When a person let it through: such answers are believed until the look-up by id says what became of the customer.';
@@ -554,4 +554,4 @@ begin
 end
 $$;
 comment on function sync.drop_held_back(bigint) is
-'Drops what a breaker holds back: the mirror keeps its customers, who are looked up again now and counted anew. Returns how many are due.';
+'Drops what a breaker holds back: the mirror keeps its customers, who are looked up again now and counted from zero. Returns how many are due.';

@@ -60,7 +60,7 @@ comment on column crm.push_state.tried_edit is 'edited_at of the row that failed
 comment on column crm.push_state.tried_memberships is 'memberships_edited_at of that row.';
 comment on column crm.push_state.retry_at is 'When the row goes again, unless its data change first.';
 comment on column crm.push_state.lease is 'Task that is sending this row now; dead once its advisory lock is gone.';
-comment on column crm.push_state.leased_until is 'When the lease ends whatever its holder does.';
+comment on column crm.push_state.leased_until is 'When the lease ends at the latest.';
 
 create sequence crm.push_plan_id as bigint;
 comment on sequence crm.push_plan_id is 'Numbers of push plans.';

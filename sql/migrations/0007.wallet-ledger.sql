@@ -37,7 +37,7 @@ create table wallet.payment_event (
     constraint payment_event_is_legal check ((sequence = 1) = (state = 'begun') and sequence <= 2)
 );
 comment on table wallet.payment_event is
-'What the caller of a payment reported of its own order, append-only: begun first, then once order_completed or order_failed, which is final. '
+'What the caller of a payment reported of the payment''s order, append-only: begun first, then once order_completed or order_failed, which is final. '
 'What happened to the money is in the events of its operations.';
 comment on column wallet.payment_event.payment_id is 'Payment concerned.';
 comment on column wallet.payment_event.sequence is 'Counts from 1.';
@@ -73,7 +73,7 @@ create table wallet.operation (
     constraint operation_key_has_a_fingerprint check (idempotency_key is null or fingerprint is not null)
 );
 create index operation_hold on wallet.operation (hold_id) where hold_id is not null;
--- What others report is money that moved once, under whatever name it is imported and whichever organization a form names.
+-- What others report is money that moved once, under any name of an import and any organization of a form.
 create unique index operation_told_once on wallet.operation (idempotency_key, kind, customer_id, wallet_id, amount, coalesce(order_id, ''))
 where kind in ('topup', 'chargeoff') and starts_with(source, 'import:');
 create index operation_order on wallet.operation (organization_id, order_id) where order_id is not null;
@@ -101,7 +101,7 @@ comment on column wallet.operation.hold_id is
 'Hold that a cancellation ends or a charge settles: the hold''s operation_id, or Syrve''s id of a hold that the ledger did not know then.';
 comment on column wallet.operation.comment is 'Note of the caller, sent along with the operation''s id; never holds personal data.';
 comment on column wallet.operation.source is 'Who asked, and the namespace of idempotency_key: payment, topup:CAMPAIGN, import:NAME, transactions, ...';
-comment on column wallet.operation.requested_at is 'When it was asked for, by the clock of whoever asked.';
+comment on column wallet.operation.requested_at is 'When it was asked for, by the clock of the one who asked.';
 comment on column wallet.operation.consumes_hold is 'A charge that was paid with the held money itself, as tills do; it ends the hold. A charge through the API does not.';
 comment on column wallet.operation.idempotency_key is 'Key of the caller, unique within source: the same key with the same content is the same operation; null is none.';
 comment on column wallet.operation.fingerprint is 'Hash of the content; the same key with another fingerprint is refused.';
@@ -129,7 +129,7 @@ create index operation_event_settled_at on wallet.operation_event (occurred_at) 
 create index operation_event_recorded_at on wallet.operation_event using brin (recorded_at);
 comment on table wallet.operation_event is
 'What happened to each operation, in order; append-only. planned: recorded. sent: about to be called, once. confirmed: the money moved. '
-'rejected: it did not and will not. unknown: nobody knows yet. What others did begins with what they told of it, and is never sent by us.';
+'rejected: it did not and will not. unknown: not known yet. What others did begins with their report, and is never sent by us.';
 comment on column wallet.operation_event.operation_id is 'Operation concerned.';
 comment on column wallet.operation_event.sequence is 'Counts from 1 without gaps.';
 comment on column wallet.operation_event.state is 'planned, sent, confirmed, rejected or unknown; see the table for what follows what.';

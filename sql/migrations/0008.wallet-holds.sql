@@ -39,7 +39,7 @@ comment on column wallet.hold.wallet_id is 'Wallet of the customer.';
 comment on column wallet.hold.amount is 'Money set aside, in the wallet''s currency.';
 comment on column wallet.hold.order_id is 'Order that it was made for.';
 comment on column wallet.hold.source is 'Who asked for it.';
-comment on column wallet.hold.observed is 'Made by somebody else.';
+comment on column wallet.hold.observed is 'Made by another program.';
 comment on column wallet.hold.transaction_id is 'Syrve''s id of the hold: what cancels it; null while it is not known.';
 comment on column wallet.hold.state is 'State of its last event: sent, confirmed, unknown or rejected.';
 comment on column wallet.hold.opened_at is 'When it was sent: from then on money may be set aside.';
@@ -153,7 +153,7 @@ as $$
 $$;
 comment on function wallet.ending_agrees(wallet.operation, wallet.operation) is
 'Whether a cancellation or consumption agrees with its hold in organization, customer, wallet and amount, as far as it names them; else it ends '
-'nothing and takes nothing, whichever of the two became known first: see wallet.contested_ending.';
+'nothing and takes nothing, in any order of arrival: see wallet.contested_ending.';
 
 -- Syrve's id makes two operations one hold only if they are of the same money.
 create function wallet.same_hold(other wallet.operation, held wallet.operation) returns boolean
@@ -403,7 +403,7 @@ begin
     where disagreeing.is_observed and disagreeing.basis is distinct from 'person'
     on conflict (operation_id, sequence) do nothing;
 
-    -- One hold at Syrve is one row, whoever reports it: ours if we made it, else the first by its id.
+    -- One hold at Syrve is one row, for all reporters: ours if we made it, else the first by its id.
     delete from wallet.hold as other
     using wallet.hold as kept, wallet.operation as kept_operation, wallet.operation as other_operation
     where

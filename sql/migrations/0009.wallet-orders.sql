@@ -116,7 +116,7 @@ comment on column wallet.transaction.marked_operation_id is
 comment on column wallet.transaction.marked_part is
 'What of the operation the row shows: its movement, or the beginning or the end of a hold; null if it does not change the balance of a hold.';
 comment on column wallet.transaction.repeated_operation_id is
-'Operation of our ledger that the comment names though another row is it: a second movement, by whomever, or the same one reported twice.';
+'Operation of our ledger that the comment names though another row is it: a second movement, or the same one reported twice.';
 comment on column wallet.transaction.order_number is 'Number of the order at the till.';
 comment on column wallet.transaction.pos_order_id is 'Id of the order at the till.';
 comment on column wallet.transaction.created_at is 'When the money moved.';
@@ -177,3 +177,96 @@ comment on column wallet.transaction_bookmark.revision is 'Highest revision read
 comment on column wallet.transaction_bookmark.read_at is 'When it was last read on from a revision; null: it was not.';
 comment on column wallet.transaction_bookmark.looked_again_until is
 'Operations of ours that were sent by then were looked for in the report some time after; null: none was.';
+
+-- What Syrve said that it did is looked for in its report some time later (dialect cloud).
+create table wallet.operation_look (
+    organization_id uuid not null,
+    operation_id uuid not null references wallet.operation,
+    is_shown boolean not null,
+    balance numeric,
+    looked_at timestamptz not null default clock_timestamp(),
+    primary key (operation_id, looked_at)
+);
+create index operation_look_organization on wallet.operation_look (organization_id, operation_id, looked_at);
+comment on table wallet.operation_look is
+'Looks at Syrve''s report for operations of ours that it had answered with yes, where the report and the balance show that nothing moved, and later looks that '
+'do show it. Append-only; what is shown at the first look has no row.';
+comment on column wallet.operation_look.organization_id is 'Organization concerned.';
+comment on column wallet.operation_look.operation_id is 'Top-up, charge or cancellation that was looked for.';
+comment on column wallet.operation_look.is_shown is 'Whether a movement was found that can be the operation.';
+comment on column wallet.operation_look.balance is 'Balance at that time: that of the newest row of the report, so that no movement lacks there.';
+comment on column wallet.operation_look.looked_at is 'When it was looked for.';
+
+create function wallet.hold_had_lowered_balance(cancellation_id uuid) returns boolean
+language sql
+stable
+cost 10000
+begin atomic
+    with cancelled as (
+        select
+            operation.operation_id,
+            operation.hold_id,
+            operation.customer_id,
+            operation.wallet_id,
+            operation.amount,
+            sent.occurred_at,
+            (sent.evidence ->> 'balance_before')::numeric as balance
+        from wallet.operation as operation
+        inner join wallet.operation_event as sent on operation.operation_id = sent.operation_id and sent.sequence = 2 and sent.state = 'sent'
+        where operation.operation_id = cancellation_id
+    ),
+
+    held as (
+        select
+            hold.hold_id,
+            sent.occurred_at,
+            (sent.evidence ->> 'balance_before')::numeric as balance
+        from cancelled
+        inner join wallet.hold as hold on cancelled.hold_id in (hold.hold_id, hold.transaction_id)
+        inner join wallet.operation_event as sent on hold.hold_id = sent.operation_id and sent.sequence = 2 and sent.state = 'sent'
+    ),
+
+    others as (
+        select
+            sum(case other.kind when 'topup' then other.amount else -other.amount end) as effect,
+            bool_and(other.kind in ('topup', 'chargeoff') and latest.state = 'confirmed' and begun.state = 'planned') as are_known
+        from cancelled
+        cross join held
+        inner join wallet.operation as other
+            on
+                cancelled.customer_id = other.customer_id
+                and (cancelled.wallet_id = other.wallet_id or other.wallet_id is null)
+                and other.operation_id not in (cancelled.operation_id, held.hold_id)
+        inner join wallet.operation_event as begun on other.operation_id = begun.operation_id and begun.sequence = 1
+        cross join
+            lateral (
+                select event.state
+                from wallet.operation_event as event
+                where event.operation_id = other.operation_id
+                order by event.sequence desc
+                limit 1
+            ) as latest
+        where
+            latest.state <> 'rejected'
+            and exists (
+                select
+                from wallet.operation_event as event
+                where
+                    event.operation_id = other.operation_id
+                    and event.state in ('sent', 'confirmed', 'unknown')
+                    and event.occurred_at between held.occurred_at and cancelled.occurred_at
+            )
+    )
+
+    select
+        coalesce(
+            bool_and(coalesce(others.are_known, true) and held.balance + coalesce(others.effect, 0) - cancelled.amount = cancelled.balance),
+            false
+        ) as is_shown
+    from cancelled
+    cross join held
+    cross join others;
+end;
+comment on function wallet.hold_had_lowered_balance(uuid) is
+'Whether the balances before the calls show that a hold of ours, which a cancellation of ours ended, had lowered the balance: so what was given back shows in '
+'it. False if that is not known: the hold is not ours, or others moved the wallet in between.';

@@ -18,7 +18,7 @@ create function wallet.open_hold_as_of(moment timestamptz) returns table (
 )
 language sql
 stable
-begin atomic  -- bound when it is made, whatever the caller's search_path
+begin atomic  -- bound when it is made, independent of the caller's search_path
     -- Materialized: what is open is few, and must be found first, by the index of periods.
     with held as materialized (
         select one.*
@@ -112,7 +112,7 @@ comment on column wallet.charge.is_ours is 'Sent by us, on purpose, rather than 
 comment on column wallet.charge.payment_id is 'As in operation.';
 comment on column wallet.charge.basis is 'Why it is believed: answer, report, balance or person.';
 
--- A charge through the API does not say which hold it pays for unless somebody wrote it down. Else it is looked for: by the order, then by the
+-- A charge through the API does not say which hold it pays for unless it was recorded. Else it is looked for: by the order, then by the
 -- sum. Of several holds alike, each charge goes to the latest hold before it that has no charge yet, as brackets close the latest that is open.
 -- noqa: disable=AL03,AL08,RF01,RF03
 create function wallet.hold_charge_as_of(moment timestamptz, organization uuid, window_seconds double precision, tolerance numeric)
@@ -132,7 +132,7 @@ returns table (
 )
 language sql
 stable
-begin atomic  -- bound when it is made, whatever the caller's search_path
+begin atomic  -- bound when it is made, independent of the caller's search_path
     with held as materialized (
         select one.*
         from wallet.open_hold_as_of(moment) as one

@@ -134,7 +134,7 @@ create function wallet.finding_as_of(moment timestamptz) returns table (
 )
 language sql
 stable
-begin atomic  -- bound when it is made, whatever the caller's search_path
+begin atomic  -- bound when it is made, independent of the caller's search_path
     select
         finding.finding_id,
         finding.rule,

@@ -126,7 +126,7 @@ comment on view wallet.release_state is 'Holds that a person was asked about, wi
 comment on column wallet.release_state.state is 'State of the last event.';
 comment on column wallet.release_state.sequence is 'Number of the last event.';
 comment on column wallet.release_state.state_at is 'When the last event was written.';
-comment on column wallet.release_state.decided_by is 'Airflow''s user who decided; null where nobody did.';
+comment on column wallet.release_state.decided_by is 'Airflow''s user who decided; null if no one did.';
 comment on column wallet.release_state.operation_id is 'Cancellation of the ledger, of the last event.';
 comment on column wallet.release_state.evidence is 'What the last event rests on.';
 

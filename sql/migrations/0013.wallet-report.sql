@@ -50,5 +50,5 @@ comment on column wallet.finding_told.version is 'Version of the finding that wa
 comment on column wallet.finding_told.is_open is 'Whether it was told as open (or acknowledged).';
 comment on column wallet.finding_told.severity is 'Severity that was told.';
 comment on column wallet.finding_told.amount_at_risk is 'Money at risk that was told; small changes add up against it.';
-comment on column wallet.finding_told.change is 'What was said of it: opened, raised, amount_changed, closed, or passed (opened and closed meanwhile).';
+comment on column wallet.finding_told.change is 'What was said of it: opened, raised, amount_changed, closed, or passed (opened and closed in between).';
 comment on column wallet.finding_told.notification_id is 'Message that told it.';

@@ -8,13 +8,13 @@ create table secret.hash_key (
     is_the_key boolean primary key default true check (is_the_key)
 );
 comment on table secret.hash_key is
-'The key of all hashes of the views; one row, for the owner only. Another key gives everybody other hashes.';
+'The key of all hashes of the views; one row, for the owner only. With another key all hashes change.';
 comment on column secret.hash_key.key is 'Random bytes.';
 comment on column secret.hash_key.is_the_key is 'There is just one.';
 insert into secret.hash_key (key)
 select sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'));
 
--- The masks, each in one place: the views of analysts read these. Views, not functions: whoever may call such a function can try all phones with it.
+-- The masks, each in one place: the views of analysts read these. Views, not functions: a role that may call such a function can try all phones with it.
 
 create view secret.customer_masked as
 select
@@ -27,7 +27,7 @@ select
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('email:' || lower(person.email), 'UTF8'))), 'hex') as email_hash,
     case
         when person.birthday is null then null
-        -- By years alone: a band that changed on a birthday would tell it to whoever looks each day.
+        -- By years alone: a band that changed on a birthday would show it to a reader who looks each day.
         when extract(year from now()) - extract(year from person.birthday) < 25 then 'under 25'
         when extract(year from now()) - extract(year from person.birthday) < 45 then '25-44'
         when extract(year from now()) - extract(year from person.birthday) < 65 then '45-64'

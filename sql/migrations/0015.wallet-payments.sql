@@ -139,7 +139,7 @@ begin
     return null;
 end
 $$;
-comment on function wallet.refuse_to_send() is 'Keeps operations from being sent that refusal_to_send refuses, whoever writes the event.';
+comment on function wallet.refuse_to_send() is 'Keeps operations from being sent that refusal_to_send refuses, for every writer.';
 
 create trigger a_may_be_sent after insert on wallet.operation_event
 referencing new table as added

@@ -180,7 +180,7 @@ begin atomic  -- bound when it is made, and planned with the query that asks: a 
                 coalesce(sum(movement.amount) filter (where movement.place = 1 and movement.what = 'refund'), 0) as refunded,
                 coalesce(sum(movement.amount) filter (where movement.state <> 'confirmed' and movement.what <> 'refund'), 0) as possibly_charged,
                 coalesce(bool_or(movement.state <> 'confirmed' and movement.what = 'refund'), false) as refund_is_unknown,
-                -- That nobody knows what became of a call moves nothing: it would silence for a while what is found already.
+                -- An unknown outcome of a call moves nothing: it would silence for a while what is found already.
                 max(movement.occurred_at) filter (where movement.state = 'confirmed') as moved_at,
                 (array_agg(movement.customer_id order by movement.occurred_at, movement.operation_id))[1] as customer_id,
                 (array_agg(movement.wallet_id order by movement.occurred_at, movement.operation_id))[1] as wallet_id,
@@ -336,7 +336,7 @@ from (
     where
         operation.order_id is not null
         and operation.source <> 'transactions'
-        -- An end that does not agree with its hold ends and takes nothing: its order is named by nothing, whichever of them arrived first.
+        -- An end that does not agree with its hold ends and takes nothing: its order is named by nothing, in any order of arrival.
         and not exists (
             select
             from wallet.contested_ending as contested
@@ -412,7 +412,7 @@ comment on column wallet.hold_ended_again.organization_id is 'Organization that 
 comment on column wallet.hold_ended_again.ended_again_at is 'When the second of its ends happened.';
 comment on column wallet.hold_ended_again.ended_again_until is 'From when on all but one are corrected; null: they are not.';
 
--- As the owner, because what is queued for follow_orders is what the ledger says: nobody may write the queue beside it, or take from it.
+-- As the owner, because what is queued for follow_orders is what the ledger says: no role may write the queue beside it, or take from it.
 create function wallet.touch_by_event() returns trigger
 language plpgsql
 security definer

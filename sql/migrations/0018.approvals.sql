@@ -114,7 +114,7 @@ comment on column sync.approval_event.sequence is 'Counts from 1 without gaps.';
 comment on column sync.approval_event.state is 'approved, rejected, expired, not_needed or not_counted; see the table.';
 comment on column sync.approval_event.digest is 'Digest of the content that the answer is about: that of the question.';
 comment on column sync.approval_event.requested_by is 'Who asked: that of the question.';
-comment on column sync.approval_event.decided_by_id is 'Airflow''s id of the user who answered; null where nobody did.';
+comment on column sync.approval_event.decided_by_id is 'Airflow''s id of the user who answered; null if no one did.';
 comment on column sync.approval_event.decided_by is 'That user''s name in Airflow.';
 comment on column sync.approval_event.is_self_approval_allowed is
 'Whether SYRVE_SELF_APPROVAL let the one who asked approve; if not, an approval names two people.';
@@ -179,7 +179,7 @@ comment on column sync.approval_state.requested_by is 'Airflow''s user who start
 comment on column sync.approval_state.asked_at is 'When it was asked.';
 comment on column sync.approval_state.answer_until is 'No answer after this counts; null where it waits without an end.';
 comment on column sync.approval_state.state is 'asked, approved, rejected, expired or not_needed.';
-comment on column sync.approval_state.decided_by_id is 'Airflow''s id of the user who decided; null where nobody did.';
+comment on column sync.approval_state.decided_by_id is 'Airflow''s id of the user who decided; null if no one did.';
 comment on column sync.approval_state.decided_by is 'That user''s name in Airflow.';
 comment on column sync.approval_state.approved_amount is 'Money approved, in the wallets'' currency.';
 comment on column sync.approval_state.decided_at is 'When it was decided.';
@@ -218,7 +218,7 @@ begin
         and (asked.state = 'approved' or (asked.state = 'not_needed' and $2 = 'dropped'))
     limit 1;
     if not found then
-        raise exception 'nobody has approved that breaker % is % in this run', $1, $2 using errcode = 'SY003';
+        raise exception 'that breaker % is % was not approved in this run', $1, $2 using errcode = 'SY003';
     end if;
     select breaker_of.* into known from sync.breaker as breaker_of where breaker_of.breaker_id = $1 for update;
     if known.approval_id = approval.approval_id then
@@ -230,7 +230,7 @@ begin
     update sync.breaker as decided
     set decision = $2, decided_at = now(), decided_by = session_user, approval_id = approval.approval_id
     where decided.breaker_id = $1;
-    -- What came after the question waits for a question of its own.
+    -- What came after the question waits for a separate question.
     kept := (select count(*) from sync.held_back as held where held.breaker_id = $1 and held.held_at > $3)
         + (select count(distinct held.crm_id) from crm.push_held_back as held where held.breaker_id = $1 and held.held_at > $3);
     if kept > 0 then
@@ -308,7 +308,7 @@ begin
     return new;
 end
 $$;
-comment on function sync.wait_for_push_plan() is 'Lets whoever is adding rows to a push plan finish before a person is asked about it.';
+comment on function sync.wait_for_push_plan() is 'Waits for a transaction that is adding rows to a push plan, before a person is asked about it.';
 
 create trigger wait_for_push_plan before insert on sync.approval
 for each row when (new.kind = 'crm_push') execute function sync.wait_for_push_plan();

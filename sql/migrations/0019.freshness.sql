@@ -34,7 +34,7 @@ comment on column sync.refresh_fit.fitted_at is 'When this was fitted.';
 comment on column sync.refresh_fit.signalled_share is
 'Share of the changes that signals report: those customers are looked at so much less without one. 0 until signals have proven themselves, and while they have stopped.';
 comment on column sync.refresh_fit.signal_evidence is
-'By what the share is learned, older ones counting less: changes found after a signal, and changes due meanwhile; changes found without one, and expected.';
+'By what the share is learned, older ones counting less: changes found after a signal, and changes due in the same time; changes found without one, and expected.';
 
 create table sync.refresh_evidence (
     organization_id uuid not null,
@@ -48,7 +48,7 @@ comment on column sync.refresh_evidence.organization_id is 'Organization.';
 comment on column sync.refresh_evidence.noted_at is 'When the batch was merged.';
 comment on column sync.refresh_evidence.observed is 'Look-ups that found a change, by band.';
 comment on column sync.refresh_evidence.expected is 'How many were expected to, by band.';
-comment on column sync.refresh_evidence.signal_evidence is 'Look-ups after a signal that found a change, and changes due meanwhile; others that found one, and expected.';
+comment on column sync.refresh_evidence.signal_evidence is 'Look-ups after a signal that found a change, and changes due in the same time; others that found one, and expected.';
 
 create function sync.change_band(outcome text, changes double precision, missed double precision) returns integer
 language sql immutable parallel safe
@@ -66,7 +66,7 @@ return case
 end;
 comment on function sync.change_band(text, double precision, double precision) is
 'Band of an identity, 1 to 16: nothing known under it; five by the changes seen, fewer or more; those again where 1, and 2.5, changes that were due by '
-'their own rate did not come (missed). Each has a correction of its own: so it shows whether customers stop coming.';
+'their own rate did not come (missed). Each has its own correction: so it shows whether customers stop coming.';
 
 create function sync.change_rate(
     changes double precision, exposure_days double precision, shape double precision, mean_per_day double precision, calibration double precision

@@ -313,7 +313,7 @@ comment on column analytics.wallet_movement.source is 'Who asked for it: payment
 comment on column analytics.wallet_movement.is_duplicate is
 'Whether another row tells of the same movement: the report of what a till handed in too, a second report of one hold''s consumption, or a row of the '
 'report that may repeat an operation of ours.';
-comment on column analytics.wallet_movement.requested_at is 'When it was asked for, by the clock of whoever asked; of the report, when it happened.';
+comment on column analytics.wallet_movement.requested_at is 'When it was asked for, by the clock of the one who asked; of the report, when it happened.';
 comment on column analytics.wallet_movement.outcome_at is 'When its present outcome came about.';
 
 -- As the owner, because the balance of an order is added up from the ledger by a function, and analysts read nothing of the ledger beside views.
@@ -381,7 +381,7 @@ where
     );
 comment on view analytics.shared_phone is
 'Customers whose phone leads to a customer of another organization too, deleted ones left out: the same as comparing phone_hash, without hashing '
-'everybody. One row per customer of an organization. Key: organization_id, customer_id. '
+'all customers. One row per customer of an organization. Key: organization_id, customer_id. '
 'Joins: organization (organization_id), customer (organization_id, customer_id).';
 
 create view analytics.push_outcome as
@@ -492,7 +492,7 @@ full join (
     group by organization_id, series_id
 ) as used on series.organization_id = used.organization_id and series.series_id = used.series_id;
 comment on view analytics.coupon_series_usage is
-'Coupon series, live and vanished, and how the watched coupons of each were used; coupons that nobody watches are not counted. '
+'Coupon series, live and vanished, and how the watched coupons of each were used; coupons that are not watched are not counted. '
 'One row per series of an organization. Key: organization_id, series_id. '
 'Joins: organization (organization_id), coupon_series (organization_id, series_id).';
 comment on column analytics.coupon_series_usage.name is 'Name of the series.';

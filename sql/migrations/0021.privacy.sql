@@ -1,5 +1,5 @@
 -- depends: 0020.analytics-questions
--- Forgetting a person: what was asked and done, and keyed hashes that keep the person from coming back. What is kept names nobody.
+-- Forgetting a person: what was asked and done, and keyed hashes that keep the person from coming back. What is kept holds no names.
 
 create schema privacy;
 comment on schema privacy is 'Erasures: which were asked for and done, and hashes of the keys of erased customers.';
@@ -9,7 +9,7 @@ create table secret.erasure_key (
     is_the_key boolean primary key default true check (is_the_key)
 );
 comment on table secret.erasure_key is
-'One row: the key of privacy.erased_key. Never change it: nobody who was erased would be recognised any more. Keep it with the backups.';
+'One row: the key of privacy.erased_key. Never change it: no erased person would be recognised any more. Keep it with the backups.';
 comment on column secret.erasure_key.key is 'Random bytes, made when the warehouse is made.';
 comment on column secret.erasure_key.is_the_key is 'Always true: keeps the table at one row.';
 insert into secret.erasure_key default values;
@@ -32,7 +32,7 @@ create table privacy.erasure (
 );
 create index erasure_run on privacy.erasure (run_id, dag_id);
 comment on table privacy.erasure is
-'An erasure: whom it is about until it is done, and afterwards the receipt, which names nobody. Append-only but for privacy.erase.';
+'An erasure: whom it is about until it is done, and afterwards the receipt, which holds no names. Append-only but for privacy.erase.';
 comment on column privacy.erasure.erasure_id is 'Id of the erasure; what a person approves is the digest of the ids of one run.';
 comment on column privacy.erasure.dag_id is 'DAG that asked for it; empty where a receipt brought the person back.';
 comment on column privacy.erasure.run_id is 'Airflow''s run that asked for it.';
@@ -56,7 +56,7 @@ comment on table privacy.erased_key is
 comment on column privacy.erased_key.key_hash is 'Keyed SHA-256 of organization, kind and value of an identity.';
 comment on column privacy.erased_key.erasure_id is 'Erasure that it comes from.';
 comment on column privacy.erased_key.is_original is
-'Whether the person had it when they were erased. Only by such a one is somebody erased again who came back; one that a later look-up found keeps '
+'Whether the person had it when they were erased. Only by such a one is a returned person erased again; one that a later look-up found keeps '
 'its identity away, and no more.';
 comment on column privacy.erased_key.allowed_at is
 'When the owner allowed it again: it counts no more. Kept, so that no receipt brings it back; only another erasure does.';
@@ -213,8 +213,8 @@ $$;
 comment on function privacy.names_erased(uuid, text) is
 'Whether a text holds an id, phone, e-mail address or card of an erased customer of an organization; of any, if null.';
 
--- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while nobody was erased.
--- As the owner, because whoever adds identities reads no hashes.
+-- What an insert brings of an erased customer does not stay. Statement triggers: they cost nothing to speak of while no person was erased.
+-- As the owner, because the role that adds identities reads no hashes.
 create function privacy.drop_erased_identities() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -270,7 +270,7 @@ begin
 end
 $$;
 comment on function privacy.refuse_erased_customers() is
-'Keeps erased customers out of the mirror, whoever writes.';
+'Keeps erased customers out of the mirror, for every writer.';
 
 create trigger erased_stay_away after insert on syrve.customer
 referencing new table as added
@@ -299,7 +299,7 @@ comment on function privacy.refuse_erased_desired_states() is
 create trigger erased_stay_away after insert or update of organization_id, customer_id, phone, email on crm.customer
 for each row execute function privacy.refuse_erased_desired_states();
 
--- As the owner, because whoever adds rejects reads no hashes.
+-- As the owner, because the role that adds rejects reads no hashes.
 create function privacy.scrub_rejects() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -326,7 +326,7 @@ referencing new table as added
 for each statement execute function privacy.scrub_rejects();
 
 -- What reaches the warehouse about the money of an erased customer counts under the pseudonym: a list or a report that was read while they were erased.
--- As the owner, because whoever writes it reads no hashes.
+-- As the owner, because the role that writes it reads no hashes.
 create function privacy.put_pseudonym() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -352,7 +352,7 @@ for each row execute function privacy.put_pseudonym();
 create trigger erased_stay_away before insert on wallet.transaction
 for each row execute function privacy.put_pseudonym();
 
--- Who a person is: the identities that lead to one customer now. A former phone may be somebody else's by now, and is none of them.
+-- Who a person is: the identities that lead to one customer now. A former phone may be another person's by now, and is none of them.
 create function privacy.identities_of(organization_id uuid, customer_id uuid, phone text)
 returns table (identity_kind text, identity_value text)
 language sql stable
@@ -954,7 +954,7 @@ as $$
     where done.erasure_id = $1 and done.erased_at is not null
 $$;
 comment on function privacy.receipt(uuid) is
-'Receipt of an erasure, to be kept outside the warehouse; it names nobody.';
+'Receipt of an erasure, to be kept outside the warehouse; it holds no names.';
 
 -- As the owner, because the DAGs write no hashes themselves.
 create function privacy.remember(receipt jsonb) returns boolean
@@ -971,7 +971,7 @@ begin
         receipt ->> 'requested_by', (receipt ->> 'asked_at')::timestamptz, (receipt ->> 'erased_at')::timestamptz, receipt -> 'removed'
     on conflict do nothing;
     get diagnostics is_missing = row_count;
-    -- Only with the receipt: one that was not missing would bring back whom somebody has allowed since.
+    -- Only with the receipt: one that was not missing would erase again a person who was allowed since.
     if is_missing > 0 then
         insert into privacy.erased_key (key_hash, erasure_id)
         select
@@ -984,7 +984,7 @@ begin
 end
 $$;
 comment on function privacy.remember(jsonb) is
-'Takes a receipt back after a restore; says whether it was missing. A made-up one harms nobody: its hashes fit no one without the key.';
+'Takes a receipt back after a restore; says whether it was missing. A made-up one does no harm: without the key its hashes match no one.';
 
 create function privacy.is_original(organization_id uuid, identity_kind text, identity_value text) returns boolean
 language sql stable
@@ -1012,7 +1012,7 @@ begin
     if not exists (select from privacy.erased_key) then
         return 0;
     end if;
-    -- A customer by the id alone: a phone or card may be somebody else's in an older backup. A phone without a customer is a person of its own,
+    -- A customer by the id alone: a phone or card may be another person's in an older backup. A phone without a customer is a separate person,
     -- unless a customer has it.
     for person in
         select
@@ -1065,7 +1065,7 @@ begin
                 where other.organization_id = known.organization_id and other.phone = known.identity_value and not other.is_deleted
             )
     loop
-        -- Money that is held or unsettled keeps whoever came back, as it keeps everybody; the next run tries again.
+        -- Money that is held or unsettled keeps a returned customer, as it keeps every customer; the next run tries again.
         continue when exists (select from privacy.hindrances(person.organization_id, person.customer_id));
         insert into privacy.erasure (dag_id, run_id, organization_id, customer_id, phone, requested_by)
         values ('', 'returned after a restore', person.organization_id, person.customer_id, person.phone, 'receipt')
@@ -1077,7 +1077,7 @@ begin
 end
 $$;
 comment on function privacy.erase_returned() is
-'Erases again whoever came back although erased before, as after a restore.';
+'Erases customers again who came back after an erasure, as after a restore.';
 
 create function privacy.digest_of(dag_id text, run_id text) returns text
 language sql stable
@@ -1139,7 +1139,7 @@ as $$
     select exists (select from allowed)
 $$;
 comment on function privacy.allow_again(uuid, text, text) is
-'Lets one identity be imported again: of a person who wants to be a customer again, or a phone that somebody else has now. For the owner.';
+'Lets one identity be imported again: of a person who wants to be a customer again, or a phone that another person has now. For the owner.';
 
 create function privacy.erased_customers(organization_ids uuid[], customer_ids uuid[])
 returns table (organization_id uuid, customer_id uuid)
@@ -1153,7 +1153,7 @@ as $$
     where privacy.is_erased(asked.organization_id, 'id', asked.customer_id::text)
 $$;
 comment on function privacy.erased_customers(uuid[], uuid[]) is
-'Which of these customers were erased. Whoever asks keeps erasures waiting until the transaction ends.';
+'Which of these customers were erased. The caller keeps erasures waiting until its transaction ends.';
 
 -- As the owner, because receipts are append-only for the DAGs.
 create function privacy.prune_unanswered(days integer) returns bigint

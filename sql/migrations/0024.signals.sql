@@ -1,6 +1,6 @@
 -- depends: 0023.page
 -- What the live service says by itself (dialect cloud): order events, notifications of balances, and the order feed. A signal is a hint: it makes
--- somebody due, and the look-up says what is true.
+-- a customer due, and the look-up establishes the state.
 
 create table sync.signal_secret (
     organization_id uuid not null,
@@ -13,7 +13,7 @@ create table sync.signal_secret (
 comment on table sync.signal_secret is
 'With which secrets senders may signal for an organization: of each only the SHA-256. Several at once while one takes the place of another.';
 comment on column sync.signal_secret.organization_id is 'Organization that the sender may speak for.';
-comment on column sync.signal_secret.secret_hash is 'SHA-256 of the secret, which is random: the hash leads nobody back to it.';
+comment on column sync.signal_secret.secret_hash is 'SHA-256 of the secret, which is random: the hash does not lead back to it.';
 comment on column sync.signal_secret.used_for is
 'What was given it: webhooks of orders, or notifications of balances. A new one takes the place of the others that are used for the same.';
 comment on column sync.signal_secret.made_at is 'When it was made, or came into force again.';
@@ -62,7 +62,7 @@ create table sync.signal (
     looked_at timestamptz,
     led_to_change boolean,
     check (taken_at is not null or (identity_value is null and is_followed is null and evaluated_at is null)),
-    -- Whoever adds signals is reached from outside: what it is made to add stays small and in this world.
+    -- The role that adds signals is reached from outside: what it is made to add stays small and in this world.
     constraint signal_is_small check (
         length(concat_ws('', event_type, phone, external_number, change_type, order_number)) <= 1000 and cardinality(field_names) <= 100
         and length(array_to_string(field_names, '')) <= 10000
@@ -104,7 +104,7 @@ comment on column sync.signal.evaluated_at is 'When it was known what it led to,
 comment on column sync.signal.looked_at is 'Time of the look-up that followed it.';
 comment on column sync.signal.led_to_change is 'Whether that look-up found a change; null where none followed.';
 
--- As the owner, because whoever adds signals reads no hashes.
+-- As the owner, because the role that adds signals reads no hashes.
 create function privacy.drop_erased_signals() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -171,12 +171,12 @@ create table sync.signal_day (
     primary key (organization_id, kind, day)
 );
 create index signal_day_at on sync.signal_day (day);
-comment on table sync.signal_day is 'Counts of signals by day, kept longer than the signals; names nobody.';
+comment on table sync.signal_day is 'Counts of signals by day, kept longer than the signals; without names.';
 comment on column sync.signal_day.organization_id is 'Organization.';
 comment on column sync.signal_day.kind is 'Kind of signal.';
 comment on column sync.signal_day.day is 'Day (UTC) on which they came.';
 comment on column sync.signal_day.received is 'Signals that came.';
-comment on column sync.signal_day.followed is 'Those that made somebody due.';
+comment on column sync.signal_day.followed is 'Those that made a customer due.';
 comment on column sync.signal_day.new_customers is 'Those that brought a customer whom the roster lacked.';
 comment on column sync.signal_day.looked is 'Those after which a look-up answered.';
 comment on column sync.signal_day.led_to_change is 'Those whose look-up found a change.';
@@ -327,7 +327,7 @@ comment on column analytics.signal_quality.organization_id is 'Organization.';
 comment on column analytics.signal_quality.organization_name is 'Its name; null until it has been listed.';
 comment on column analytics.signal_quality.day is 'Day on which the signals came, or the changes were seen.';
 comment on column analytics.signal_quality.received is 'Signals that came; repeated ones count once.';
-comment on column analytics.signal_quality.followed is 'Those that made somebody due.';
+comment on column analytics.signal_quality.followed is 'Those that made a customer due.';
 comment on column analytics.signal_quality.new_customers is 'Those that brought a customer whom the roster lacked.';
 comment on column analytics.signal_quality.looked is 'Those after which a look-up has answered.';
 comment on column analytics.signal_quality.led_to_change is 'Those whose look-up found a change.';

@@ -65,7 +65,7 @@ select
     closed.closed_at
 from wallet.fence as closed
 where not exists (select from wallet.fence_lift as lifted where lifted.fence_id = closed.fence_id);
-comment on view wallet.closed_fence is 'Fences that nobody has lifted: while there is one, no operation can be sent.';
+comment on view wallet.closed_fence is 'Fences that no person has lifted: while there is one, no operation can be sent.';
 comment on column wallet.closed_fence.fence_id is 'Number of the fence.';
 comment on column wallet.closed_fence.reason is 'What was found, in words.';
 comment on column wallet.closed_fence.evidence is 'The marks that do not fit, and the server that they were compared with.';
@@ -92,13 +92,13 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from added where added.state = 'sent' and added.sequence > 1) and exists (select from wallet.closed_fence) then
-        raise exception 'no operation can be sent: the ledger may be older than the world, and nobody has lifted the fence'
+        raise exception 'no operation can be sent: the ledger may be older than the world, and no person has lifted the fence'
             using errcode = 'SY005', hint = 'wallet.closed_fence says what was found';
     end if;
     return null;
 end
 $$;
-comment on function wallet.stop_at_fence() is 'Keeps operations from being sent while a fence is closed, whoever writes the event.';
+comment on function wallet.stop_at_fence() is 'Keeps operations from being sent while a fence is closed, for every writer.';
 
 create trigger a_fence after insert on wallet.operation_event
 referencing new table as added
@@ -201,4 +201,4 @@ comment on column wallet.restore_suspect.source is 'As in wallet.operation.';
 comment on column wallet.restore_suspect.state is 'State in the ledger as restored.';
 comment on column wallet.restore_suspect.since is 'When the ledger learned of it: what Syrve moved before is something else.';
 comment on column wallet.restore_suspect.reported_at is
-'When Syrve last moved this amount in this wallet by a transaction that the ledger does not know as its own: then this one was probably carried out. Null shows nothing about holds, of which reports have no row of their own.';
+'When Syrve last moved this amount in this wallet by a transaction that the ledger does not know as its own: then this one was probably carried out. Null shows nothing about holds, of which reports have no separate row.';

@@ -24,7 +24,7 @@ comment on column sync.alert.detail is 'What is wrong, in words with ids, counts
 comment on column sync.alert.began_at is 'When it was first seen to hold.';
 comment on column sync.alert.told_at is 'When a channel took the message that it began; null: not yet.';
 comment on column sync.alert.ended_at is 'When it was first seen not to hold any more; null: it holds.';
-comment on column sync.alert.end_told_at is 'When a channel took the message that it ended; null for one that nobody was told of.';
+comment on column sync.alert.end_told_at is 'When a channel took the message that it ended; null for one that was not reported.';
 
 -- As the owner, because the DAGs add alerts and end them, and delete none.
 create function sync.prune_alerts(days integer, batch_rows integer) returns bigint
@@ -47,7 +47,7 @@ as $$
 $$;
 comment on function sync.prune_alerts(integer, integer) is 'Removes alerts that ended more than that many days ago, at least 7.';
 
--- As the owner, because nobody but the owner may delete from the audit, and nothing younger than a year goes.
+-- As the owner, because only the owner may delete from the audit, and nothing younger than a year goes.
 create function sync.prune_audit(days integer, batch_rows integer) returns bigint
 language sql security definer
 set search_path = pg_catalog, pg_temp

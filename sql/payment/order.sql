@@ -1,5 +1,5 @@
 -- Reports the state of a payment's order as of now, as far as a payment may speak for it: several payments pay one order, and others report too.
--- The amount is that of all its payments that still count, unless somebody else reported one.
+-- The amount is that of all its payments that still count, unless another source reported one.
 insert into wallet.payment_order (organization_id, order_id, state, amount, state_at, source)
 select
     payment.organization_id,

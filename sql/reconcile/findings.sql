@@ -1,4 +1,4 @@
--- Brings the findings up to date: those with new versions show the newest moment, whatever moment was evaluated.
+-- Brings the findings up to date: those with new versions show the newest moment, for any evaluated moment.
 update wallet.finding as known
 set
     severity = latest.severity,

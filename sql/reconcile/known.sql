@@ -1,4 +1,4 @@
--- Makes the findings that nobody found before, and locks all that are concerned, in one order: a release of one waits, and sees the outcome.
+-- Makes the findings that were not found before, and locks all that are concerned, in one order: a release of one waits, and sees the outcome.
 insert into wallet.finding (
     rule,
     subject,

@@ -1,5 +1,5 @@
 -- Operations without an outcome for which evidence may be looked for, the youngest first: balances are evidence for a short time only. Before them
--- come those whose answer the asking machine has kept, also where a balance was believed meanwhile.
+-- come those whose answer the asking machine has kept, also where a balance was believed in between.
 select
     unsettled.operation_id::text,
     unsettled.organization_id::text

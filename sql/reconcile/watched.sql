@@ -1,4 +1,4 @@
--- Customers of an organization with an open hold whom nobody looks at often, or not for much longer.
+-- Customers of an organization with an open hold who are not looked up often, or not for much longer.
 select distinct open_hold.customer_id::text
 from wallet.open_hold as open_hold
 inner join sync.roster as roster

@@ -1,8 +1,8 @@
 -- Says why a hold must not be cancelled any more on the strength of what a person was shown; null where all is as it was.
 select
     case
-        when hold.hold_id is null then 'the hold is known as another operation meanwhile'
-        when hold.closed_at is not null then 'the hold was ' || hold.closed_by || ' meanwhile'
+        when hold.hold_id is null then 'the hold is known as another operation by now'
+        when hold.closed_at is not null then 'the hold was ' || hold.closed_by || ' since it was shown'
         when
             not coalesce(
                 (hold.transaction_id, hold.organization_id, hold.customer_id, hold.wallet_id, hold.amount)
@@ -13,7 +13,7 @@ select
         when coalesce(ordered.state, '') <> coalesce(shown.order_state, '')
             then 'the order is ' || coalesce(ordered.state, 'not known') || ', other than was shown'
         when findings.gone > 0 then 'a finding that was shown no longer holds'
-        when findings.changed > 0 then 'a finding that was shown was ' || findings.status || ' meanwhile'
+        when findings.changed > 0 then 'a finding that was shown was ' || findings.status || ' since it was shown'
     end as problem,
     hold.closed_at is not null as is_over,
     hold.state as hold_state

@@ -1,4 +1,4 @@
--- Adds what happened to a hold of a question; adds nothing where somebody else has added something meanwhile.
+-- Adds what happened to a hold of a question; adds nothing if another process has added something since.
 insert into wallet.release_event (release_id, sequence, state, decided_by, operation_id, evidence, run_id)
 values (
     %(release_id)s,

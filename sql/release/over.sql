@@ -1,5 +1,5 @@
--- Releases that lacked evidence, and whose hold is over by the ledger meanwhile: an import or a settlement has told. Where Syrve's confirmation
--- and the balance contradict each other, the ledger has no more than that confirmation: somebody else must have told since of an end of the hold.
+-- Releases that lacked evidence, and whose hold is over by the ledger now: an import or a settlement has shown it. Where Syrve's confirmation
+-- and the balance contradict each other, the ledger has no more than that confirmation: another source must have reported an end of the hold since.
 select
     missing.request_id::text,
     missing.release_id::text,
@@ -16,7 +16,7 @@ where
     missing.state = 'unsettled'
     and hold.closed_at is not null
     and (
-        not missing.evidence ? 'balance_fell_by'
+        not (missing.evidence ? 'balance_fell_by' or missing.evidence ? 'balance_did_not_rise')
         or exists (
             select 1
             from wallet.operation as ending

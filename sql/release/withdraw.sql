@@ -1,4 +1,4 @@
--- Takes back what this run asked before and nobody has answered, because the run asks anew.
+-- Takes back what this run asked before and was not answered, because the run asks again.
 insert into wallet.release_event (release_id, sequence, state, run_id)
 select
     asked.release_id,

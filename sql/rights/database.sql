@@ -1,4 +1,4 @@
--- What the database itself gives to everybody, and whether this login could take it away.
+-- What the database itself grants to PUBLIC, and whether this login could take it away.
 select
     pg_get_userbyid(ours.nspowner)::text as owner_name,
     owner.rolsuper as owner_is_superuser,
@@ -7,7 +7,7 @@ select
     (
         select bool_or(acl.grantee = 0 and acl.privilege_type = 'TEMPORARY')
         from aclexplode(coalesce(place.datacl, acldefault('d', place.datdba))) as acl
-    ) as everybody_makes_temporary_tables,
+    ) as public_makes_temporary_tables,
     array(
         select routine.oid::regprocedure::text
         from pg_proc as routine
@@ -17,7 +17,7 @@ select
             and routine.proname ~ %(locks)s
             and acl.grantee = 0
         order by 1
-    ) as locks_for_everybody,
+    ) as public_locks,
     array(
         select routine.oid::regprocedure::text
         from pg_proc as routine
@@ -27,13 +27,13 @@ select
             and routine.proname ~ %(writers)s
             and acl.grantee = 0
         order by 1
-    ) as writers_for_everybody,
+    ) as public_writers,
     (
         select count(*) > 0
         from pg_namespace as common
         cross join lateral aclexplode(coalesce(common.nspacl, acldefault('n', common.nspowner))) as acl
         where common.nspname = 'public' and acl.grantee = 0 and acl.privilege_type = 'CREATE'
-    ) as everybody_creates_in_public,
+    ) as public_creates_objects,
     array(
         select listed.oid::regclass::text
         from pg_class as listed

@@ -1,6 +1,6 @@
 -- Leases the next identities of a backfill to one task, whenever they are due; otherwise like claim.sql. One that got no answer is tried again
 -- when it is due. Goes along the index of what backfills have left, so that what is done costs nothing. What would fall due under the lease is
--- due with it: so whoever makes it due meanwhile, because something happened to the customer, can be told from the clock.
+-- due with it: so an identity that is made due since, because something happened to the customer, can be told from one due by the clock.
 with live as materialized (
     select objid::bigint as lease
     from pg_locks

@@ -1,4 +1,4 @@
--- Identities of the CRM's rows. A customer whom the roster finds already, under whatever identity, is looked up under that one alone.
+-- Identities of the CRM's rows. A customer whom the roster finds already, under any identity, is looked up under that one alone.
 select
     desired.organization_id::text as organization_id,
     desired.customer_id::text as id,

@@ -7,9 +7,9 @@
 -- (sync.refresh_policy) come before the project's.
 -- A look-up after a signal did not come at any odd time: it says that a change happened then, and the others say only what signals miss. By both it is
 -- learned which share of an organization's changes signals report (sync.refresh_fit.signalled_share).
--- Where the lease was lost meanwhile, the answer counts all the same if it is the newest, but
--- the lease stays with whoever has it now. Who was made due while being looked up stays due
--- (but not by this transaction: roster/moved.sql). Nobody is due again before now, however slow the clock of the worker: a pull must come to its end.
+-- If the lease was lost since, the answer counts all the same if it is the newest, but
+-- the lease stays with its present holder. Who was made due while being looked up stays due
+-- (but not by this transaction: roster/moved.sql). No identity is due again before now, even if the worker's clock is slow: a pull must come to its end.
 -- Each row is looked for by its key, as in lock.sql. They are locked, so each is still in the place where it was found, and going there is cheaper than
 -- Postgres thinks: it was read a moment ago.
 set local random_page_cost to 1.1;

@@ -1,7 +1,7 @@
 -- Takes all that the batch concerns for the length of the transaction: its own identities, and every identity of the customers whom it found or
 -- whom its identities led to before. All of them at once and in the order of the key, so that two batches that share a customer follow one
 -- another, never wait for each other in a circle, and the later one sees what the earlier one confirmed.
--- Every row is looked for by its key, whatever the statistics say (`offset 0` keeps the look-ups apart from the joins around them): those from before
+-- Every row is looked for by its key, independent of the statistics (`offset 0` keeps the look-ups apart from the joins around them): those from before
 -- the first load say that no row has a customer, and the whole roster, or its whole index of customers, would be read for each batch.
 with former as materialized (
     select

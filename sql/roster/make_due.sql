@@ -1,4 +1,4 @@
--- Makes some customers of one organization due now, under every identity that no other covers, and keeps them active for a while where asked: for whoever knows that
+-- Makes some customers of one organization due now, under every identity that no other covers, and keeps them active for a while if asked: for callers that know that
 -- something happened to them, such as a hold or a push. Who is being looked up at this moment is looked up once more (roster/finish.sql).
 -- Locks in the order of the key, as merges do.
 with concerned as materialized (

@@ -1,4 +1,4 @@
--- A phone or card that led to a customer and now leads to another one, or to nobody, says nothing about the former: whether they have another
+-- A phone or card that led to a customer and now leads to another one, or to none, says nothing about the former: whether they have another
 -- phone, were merged or are gone is what a look-up by id will tell, so it is due at once. Each row is found by its key (as in lock.sql).
 with former as materialized (
     select

@@ -1,5 +1,5 @@
 -- The roster in cells of identities that are alike, from as many of its pages as make a fair picture: fitting and sharing out the budget cost the same
--- for ten million identities as for a hundred thousand. Those that are looked at by the clock have a share of their own and are not among them.
+-- for ten million identities as for a hundred thousand. Those that are looked at by the clock have a separate share and are not among them.
 select
     organization_id::text,
     band,

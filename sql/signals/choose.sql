@@ -1,6 +1,6 @@
 -- Which signals are followed? All of a kind that leads to changes; of one that mostly led to nothing a share, so that it can prove itself again. The
 -- choice goes by the content, so a repeated run chooses the same. Signals about customers whom the roster lacks prove themselves by themselves: those
--- of a kind may all bring customers though they tell nothing of known ones, or name customers whom nobody knows.
+-- of a kind may all bring customers though they tell nothing of known ones, or name unknown customers.
 update staging_signal as staged
 set is_followed = true
 from (

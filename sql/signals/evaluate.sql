@@ -11,7 +11,7 @@ with looked as materialized (
         reported.identity_kind,
         reported.identity_value,
         case when known.checked_at > reported.taken_at and known.outcome <> 'failed' then known.checked_at end as looked_at,
-        -- That nobody has an identity which the roster lacked is no change.
+        -- That no customer has an identity which the roster lacked is no change.
         coalesce(known.changed_at >= reported.taken_at and (known.outcome = 'found' or not reported.is_new), false) as has_changed
     from sync.signal as reported
     left join sync.roster as known

@@ -1,4 +1,4 @@
--- Gives changes back of which no channel was told, unless they have changed meanwhile.
+-- Gives changes back of which no channel was told, unless they have changed since.
 update sync.signal_flow as flow
 set is_told = false
 from unnest(%(organization_ids)s::uuid[], %(sorts)s::text[], %(stopped)s::boolean[]) as untold (organization_id, sort, has_stopped)

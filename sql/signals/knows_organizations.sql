@@ -1,4 +1,4 @@
--- Have the organizations of the login been listed, and those of all signals that wait? Signals of one that was not are taken, but nobody could be pulled.
+-- Have the organizations of the login been listed, and those of all signals that wait? Signals of one that was not are taken, but no customer could be pulled.
 select
     exists (
         select

@@ -1,4 +1,4 @@
--- Takes the changes of which nobody was told: each goes to one run only, and back if no channel takes it.
+-- Takes the changes that were not reported: each goes to one run only, and back if no channel takes it.
 update sync.signal_flow as flow
 set is_told = true
 from (

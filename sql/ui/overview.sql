@@ -1,4 +1,4 @@
--- The figures of the overview: each counts what is open now, by an index of its own, and stops at %(most_counted)s.
+-- The figures of the overview: each counts what is open now, by a separate index, and stops at %(most_counted)s.
 -- noqa: disable=AM09
 select
     (select count(*) from (select from sync.roster where checked_at is not null and due_at <= now() limit %(most_counted)s + 1) as due) as overdue,

@@ -1,4 +1,4 @@
--- Grave findings that nobody has acknowledged.
+-- Grave findings that are not acknowledged.
 select
     finding_id::text as finding_id,
     rule,

@@ -46,7 +46,7 @@ select
     place,
     case
         when key_is_taken then 'key is taken by an operation of other content'
-        when is_told_already then 'an import of another name has this record: money moves once, whoever tells of it'
+        when is_told_already then 'an import of another name has this record: money moves once, under any name'
         when hold_is_taken then 'hold_id is taken by an operation of other content'
         else 'state contradicts the outcome that the ledger has'
     end as reason

@@ -1,5 +1,5 @@
 -- Rows of a version whose wallet was credited lately, or may have been, by another campaign, or by this one for a row that the version does not have:
--- a key that was added or renamed makes another row of it. Through whichever organization: those of one network share their customers' wallets.
+-- a key that was added or renamed makes another row of it. Through any organization: those of one network share their customers' wallets.
 select listed.row_key
 from wallet.campaign_row as listed
 where

@@ -1,9 +1,9 @@
--- Customers with operations that we sent some time ago and that nobody has looked for in Syrve's report since, each with these operations: those of which
--- an answer was lost first, of these the oldest.
+-- Customers with operations that we sent some time ago and that were not looked for in Syrve's report since, each with these operations: those of which
+-- an answer was lost first, of these the oldest. Last come those of which the report did not show what Syrve had said that it did: it may be late.
 select
     sent.organization_id::text,
     sent.customer_id::text,
-    min(sent.sent_at) as since,
+    min(sent.since) as since,
     max(sent.sent_at) as until,
     clock_timestamp() as looked_at,
     array_agg(sent.operation_id::text order by sent.sent_at, sent.operation_id) as operation_ids
@@ -12,11 +12,19 @@ from (
         operation.operation_id,
         operation.organization_id,
         operation.customer_id,
-        event.occurred_at as sent_at
+        event.occurred_at as sent_at,
+        -- The end of a hold is told from its beginning.
+        least(event.occurred_at, ended.opened_at) as since,
+        false as was_missing
     from wallet.operation_event as event
     inner join wallet.operation as operation on event.operation_id = operation.operation_id
     left join wallet.transaction_bookmark as bookmark
         on operation.organization_id = bookmark.organization_id and operation.customer_id = bookmark.customer_id
+    left join lateral (
+        select min(hold.opened_at) as opened_at
+        from wallet.hold as hold
+        where operation.kind = 'cancel_hold' and operation.hold_id in (hold.hold_id, hold.transaction_id)
+    ) as ended on true
     where
         event.state = 'sent'
         -- What we did was planned first; what others told of was not.
@@ -24,11 +32,48 @@ from (
         and event.occurred_at > clock_timestamp() - make_interval(days => %(days)s)
         and event.occurred_at <= clock_timestamp() - make_interval(secs => %(least_age_seconds)s)
         and event.occurred_at > coalesce(bookmark.looked_again_until, '-infinity')
-        and operation.kind in ('hold', 'topup', 'chargeoff')
+        and operation.customer_id is not null
         and operation.organization_id = any(%(organization_ids)s::uuid[])
+    union all
+    select
+        operation.operation_id,
+        operation.organization_id,
+        coalesce(operation.customer_id, ended.customer_id) as customer_id,
+        coalesce(call.occurred_at, ended.opened_at) as sent_at,
+        least(call.occurred_at, ended.opened_at) as since,
+        true as was_missing
+    from (
+        select distinct on (look.operation_id)
+            look.operation_id,
+            look.is_shown
+        from wallet.operation_look as look
+        where look.organization_id = any(%(organization_ids)s::uuid[])
+        order by look.operation_id asc, look.looked_at desc
+    ) as looked
+    inner join wallet.operation as operation on looked.operation_id = operation.operation_id
+    left join wallet.operation_event as call on looked.operation_id = call.operation_id and call.sequence = 2 and call.state = 'sent'
+    left join lateral (
+        select
+            hold.customer_id,
+            hold.opened_at
+        from wallet.hold as hold
+        where operation.kind = 'cancel_hold' and operation.hold_id in (hold.hold_id, hold.transaction_id)
+        order by hold.opened_at
+        limit 1
+    ) as ended on true
+    where
+        not looked.is_shown
+        and coalesce(call.occurred_at, ended.opened_at) > clock_timestamp() - make_interval(days => %(days)s)
+        -- A person has not looked yet.
+        and not exists (
+            select
+            from wallet.operation_event as corrected
+            where corrected.operation_id = looked.operation_id and corrected.sequence > case when call.operation_id is null then 1 else 3 end
+        )
 ) as sent
 group by sent.organization_id, sent.customer_id
 order by
+    bool_and(sent.was_missing) asc,
     bool_or(
         exists (
             select

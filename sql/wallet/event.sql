@@ -1,4 +1,4 @@
--- Adds the next event of an operation; adds nothing where somebody else has added one meanwhile.
+-- Adds the next event of an operation; adds nothing if another process has added one since.
 insert into wallet.operation_event (operation_id, sequence, state, correlation_id, evidence, basis, occurred_at)
 values (
     %(operation_id)s,

@@ -166,6 +166,7 @@ def test_answer_that_is_no_record_is_read_alike(answer: Any) -> None:
         ("id", ID.upper()),
         ("phone", 79001234567),
         ("birthday", "1990-02-30"),
+        ("birthday", "1990-05-14T21:00:00Z"),
         ("sex", 3),
         ("isDeleted", "false"),
         ("walletBalances", [{"id": ID, "balance": "1"}]),

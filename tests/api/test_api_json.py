@@ -24,7 +24,7 @@ def as_defined(body: bytes) -> Any:
         return convert
 
     def refuse(_: str) -> Any:
-        raise ValueError("no JSON number")
+        raise ValueError("not a JSON number")
 
     return json.loads(body, parse_int=or_text(int), parse_float=or_text(Decimal), parse_constant=refuse)
 

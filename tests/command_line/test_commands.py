@@ -181,7 +181,7 @@ def test_text_that_is_no_phone_is_refused_and_not_repeated(
     assert main(["pull", "--phone"]) == FAILED
 
     told = capsys.readouterr()
-    assert "this is no phone" in told.err
+    assert "this is not a phone" in told.err
     assert "Canary" not in told.err + told.out
 
 

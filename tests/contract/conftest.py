@@ -13,10 +13,10 @@ from iikocloudapi._base import OpenIntEnum, OpenStrEnum
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from syrve_simulator.options import Options
 from syrve_simulator.process import SimulatorProcess, start_simulator
-from syrve_simulator.settings import Settings
 
-APPLICATION = Settings()
+APPLICATION = Options()
 
 
 class Stranger:

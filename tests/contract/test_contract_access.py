@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from iikocloudapi import ApiLoginAuth, AppAuth, BadRequest, TooManyRequests, Unauthorized
 
-from syrve_simulator.settings import Settings
+from syrve_simulator.options import Options
 
 
 async def test_v2_token_is_got_once_and_opens_the_organizations(
@@ -22,7 +22,7 @@ async def test_v2_token_is_got_once_and_opens_the_organizations(
 
 async def test_v1_token_opens_the_organizations_too(as_stranger: Any, service: Any) -> None:
     with pytest.deprecated_call():
-        auth = ApiLoginAuth(Settings().api_login)
+        auth = ApiLoginAuth(Options().api_login)
     stranger = as_stranger(auth)
 
     stranger.faithful(await stranger.iiko.organizations())
@@ -32,7 +32,7 @@ async def test_v1_token_opens_the_organizations_too(as_stranger: Any, service: A
 
 
 async def test_wrong_secret_is_unauthorized(as_stranger: Any) -> None:
-    settings = Settings()
+    settings = Options()
     stranger = as_stranger(AppAuth(settings.api_key, settings.app_id, "wrong"))
 
     with pytest.raises(Unauthorized) as refusal:

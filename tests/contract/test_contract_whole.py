@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from iikocloudapi import ApiLoginAuth
 
-from syrve_simulator.settings import Settings
+from syrve_simulator.options import Options
 from syrve_simulator.wire import DIALECTS
 
 
@@ -56,7 +56,7 @@ async def visit_orders(iiko: Any, organization_id: str) -> None:
 
 async def test_every_operation_of_the_dialect_answers_a_stranger(stranger: Any, as_stranger: Any, service: Any) -> None:
     with pytest.deprecated_call():
-        by_login = as_stranger(ApiLoginAuth(Settings().api_login))
+        by_login = as_stranger(ApiLoginAuth(Options().api_login))
     await by_login.iiko.organizations()
     await by_login.http.aclose()
 

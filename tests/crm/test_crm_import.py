@@ -80,15 +80,58 @@ def test_lines_about_one_new_customer_make_one_row(pushing: Pushing) -> None:
 
     take(
         pushing,
-        {"phone": phone, "name": "Первое", "card_track": "A"},
-        {"phone": phone, "name": "Второе", "card_track": "B", "card_number": "7"},
+        {"phone": phone, "name": "Анна", "card_track": "A"},
+        {"phone": phone, "surname": "Ли", "name": "Анна", "card_track": "B", "card_number": "7"},
     )
 
-    assert desired_states(pushing, "name") == [("Второе",)]
+    assert desired_states(pushing, "name, surname") == [("Анна", "Ли")]
     assert pushing.rows("select track, number, wanted from crm.customer_card order by track") == [
         ("A", None, True),
         ("B", "7", True),
     ]
+
+
+OTHERWISE = "says something else than an earlier line about the same customer: "
+
+
+def test_lines_that_contradict_each_other_make_no_mixture(pushing: Pushing) -> None:
+    """A family with one phone: a person of the name of one and the birthday of another must not reach Syrve."""
+    phone = next(NEW_PHONES)
+
+    counts = take(
+        pushing,
+        {"phone": phone, "name": "Анна", "birthday": "1990-05-15", "receives_promo": "нет"},
+        {"phone": phone, "name": "Борис", "email": "boris@example.com", "receives_promo": "да"},
+        {"phone": phone, "category_id": CATEGORY, "wanted": "да"},
+        {"phone": phone, "category_id": CATEGORY, "wanted": "нет"},
+    )
+
+    assert (counts.rejected, counts.found) == (2, 2)
+    assert desired_states(pushing, "name, birthday::text, email, receives_promo") == [
+        ("Анна", "1990-05-15", None, False)
+    ]
+    assert pushing.rows("select wanted from crm.customer_category") == [(True,)]
+    reasons = [reason for (reason,) in pushing.rows("select reason from sync.reject order by reject_id")]
+    assert reasons == [f"{OTHERWISE}name, receives_promo", f"{OTHERWISE}wanted"]
+
+
+def test_contradiction_is_seen_across_parts_of_a_source(pushing: Pushing) -> None:
+    phone = next(NEW_PHONES)
+    pushing.set_desired(phone=phone, name="Анна", email="anna@example.com")
+    parts = [
+        [{"phone": phone, "name": "Анна"}],
+        [{"phone": phone, "email": "new@example.com"}, {"phone": phone, "name": "Борис"}],
+        [{"phone": phone, "email": "other@example.com"}],
+    ]
+
+    key = pushing.key("import")
+    job = CrmImport(pushing.warehouse, key=key, region="RU", organization_id=pushing.organization_id)
+    counts = job.run([pd.DataFrame(part, dtype="object") for part in parts])
+
+    assert (counts.found, counts.rejected) == (2, 2)
+    assert desired_states(pushing, "name, email") == [("Анна", "new@example.com")]
+    take(pushing, {"phone": phone, "name": "Борис"})
+    assert desired_states(pushing, "name") == [("Борис",)], "a later import is a new word"
 
 
 def test_membership_is_taken_away_and_a_field_emptied_by_words(pushing: Pushing) -> None:
@@ -105,7 +148,7 @@ def test_membership_is_taken_away_and_a_field_emptied_by_words(pushing: Pushing)
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": "Иван"}, "has no crm_id, customer_id or phone"),
-    ({"phone": "nobody"}, "phone is no possible number in region RU"),
+    ({"phone": "nobody"}, "phone is not a possible number in region RU"),
     ({"customer_id": "7"}, "customer_id is not a uuid"),
     ({"phone": "+79750000001", "birthday": "yesterday"}, "birthday is not a date such as 1990-05-15 or 15.05.1990"),
     ({"phone": "+79750000001", "sex": "x"}, f"sex must be one of {', '.join(SEXES)}"),

@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID, uuid4
 
 from fixtures.pushes import NEW_PHONES, Pushing, category_of, fault, received
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 
 
 def test_only_the_changed_fields_are_sent_by_id(pushing: Pushing) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fixtures.pushes import NEW_PHONES, Pushing, count_customers, fault, received
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve_simulator.control import RawAnswer
 
 

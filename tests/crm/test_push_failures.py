@@ -10,7 +10,7 @@ from syrve.api.errors import AuthenticationFailed, LoyaltyNotConfigured, Permiss
 from syrve.crm.apply import ApplyScope, PushApply
 from syrve.crm.errors import PushIncomplete
 from syrve.crm.plan import PlanScope, PushPlanner, shards_of
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.warehouse.errors import WarehouseError
 
 

@@ -14,8 +14,8 @@ import pytest
 from e2e_support import wait_until
 from fixtures.pushes import Pushing
 from syrve.api.config import SyrveConfig
-from syrve.crm.settings import PushSettings
-from syrve.customers.settings import PullSettings
+from syrve.crm.push_settings import PushSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.process import start_simulator
 

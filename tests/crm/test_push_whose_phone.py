@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 import requests
 
 from crm.test_push_identity import blocked, desired_states, rejects, rounds, take
@@ -30,8 +31,20 @@ def answer_with(pushing: Pushing, person: Any, phones: Sequence[str]) -> None:
 
 
 def merge_in_syrve(pushing: Pushing, gone: Any, kept: Any) -> None:
+    """Leave one of two records of a person, by the names and the birthday that the other had."""
+    pass_on(pushing, gone, kept, **known_of(pushing, gone))
+
+
+def pass_on(pushing: Pushing, gone: Any, other: Any, **fields: Any) -> None:
+    """Take a customer away, and give their phone to another one."""
     pushing.simulator.control.remove_customer(pushing.organization_id, gone["customer_id"])
-    pushing.change_in_syrve(kept, phone=gone["phone"])
+    pushing.change_in_syrve(other, phone=gone["phone"], **fields)
+
+
+def known_of(pushing: Pushing, person: Any) -> dict[str, Any]:
+    """Names and birthday as the mirror has them."""
+    query = "select name, surname, birthday::text from syrve.customer where customer_id = %s"
+    return dict(zip(("name", "surname", "birthday"), pushing.rows(query, person["customer_id"])[0], strict=True))
 
 
 # merged
@@ -107,6 +120,81 @@ def test_customer_seen_deleted_before_the_write_is_not_written(cloud_pushing: Pu
     assert cloud_pushing.sent() == []
 
 
+# deleted, and their phone passed on
+
+STRANGER = "the customer is deleted in Syrve, and their phone is another person's now: name the customer by id"
+
+
+def deleted_row(pushing: Pushing, **of_the_other: Any) -> tuple[Any, int]:
+    """A row whose customer is gone and whose phone another one has by now; the CRM edits it. Returns that other one, and the row."""
+    gone, other = pushing.mirrored(2)
+    pushing.change_in_syrve(gone, birthday="1990-05-15")
+    row = pushing.set_desired_of(gone, name="Анна", surname="Ёлкина", email="anna@example.com", phone=gone["phone"])
+    rounds(pushing, 2)
+    pass_on(pushing, gone, other, **of_the_other)
+    pushing.look_up()
+    pushing.edit(row, middle_name="Новое", receives_promo=True)
+    pushing.simulator.control.reset_calls()
+    rounds(pushing, 4)
+    return other, row
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"birthday": "1971-01-01", "name": "Анна", "surname": "Ёлкина"},
+        {"birthday": None, "name": "Борис", "surname": "Ёлкина"},
+        {"birthday": None, "name": "анна", "surname": "Волкова"},
+    ],
+    ids=["birthday", "name", "surname"],
+)
+def test_phone_of_a_deleted_customer_leads_to_no_stranger(pushing: Pushing, fields: dict[str, Any]) -> None:
+    other, row = deleted_row(pushing, email="other@example.com", **fields)
+
+    assert blocked(pushing) == {row: STRANGER}
+    assert pushing.sent() == []
+
+    pushing.execute("update crm.customer set customer_id = %s where crm_id = %s", other["customer_id"], row)
+    rounds(pushing, 2)
+
+    assert blocked(pushing) == {}
+    assert pushing.in_syrve(other["customer_id"]).middle_name == "Новое", "a person has said who it is"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"birthday": "1990-05-15", "name": "Аня", "surname": "Волкова", "email": "other@example.com"},
+        {"birthday": "1971-01-01", "name": "Аня", "surname": "Волкова", "email": "Anna@Example.com"},
+        {"birthday": None, "name": "АННА", "surname": "Елкина", "email": "other@example.com"},
+        {"birthday": None, "name": None, "surname": None, "email": None},
+    ],
+    ids=["birthday", "e-mail", "names", "nothing known"],
+)
+def test_phone_of_a_deleted_customer_leads_to_the_same_person(pushing: Pushing, fields: dict[str, Any]) -> None:
+    other, _ = deleted_row(pushing, **fields)
+
+    assert blocked(pushing) == {}
+    assert pushing.in_syrve(other["customer_id"]).middle_name == "Новое"
+
+
+def test_answer_under_the_id_of_the_deleted_one_is_believed(pushing: Pushing) -> None:
+    """Syrve itself says whom a record was merged into, however different the two are."""
+    other, row = deleted_row(pushing, birthday="1971-01-01", name="Борис", email="other@example.com")
+    assert blocked(pushing) == {row: STRANGER}
+    deleted_id = pushing.value("select customer_id::text from syrve.customer where is_deleted")
+    pushing.execute(
+        "update sync.roster set outcome = 'found', customer_id = %s where identity_kind = 'id' and identity_value = %s",
+        other["customer_id"],
+        deleted_id,
+    )
+    pushing.execute("select crm.retry_row(%s)", row)
+
+    rounds(pushing, 3)
+
+    assert desired_states(pushing, "customer_id::text") == [(other["customer_id"],)]
+
+
 # answers about somebody else
 
 
@@ -128,7 +216,7 @@ def test_answer_about_another_phone_links_no_row(pushing: Pushing) -> None:
 
 def test_answer_of_a_pull_about_another_phone_links_no_row(pushing: Pushing) -> None:
     one, other = pushing.mirrored(2)
-    row = pushing.set_desired_of(one, name="Анна", phone=one["phone"])
+    row = pushing.set_desired_of(one, name="Анна", email="anna@example.com", phone=one["phone"])
     rounds(pushing, 1)
     pushing.simulator.control.remove_customer(pushing.organization_id, one["customer_id"])
     pushing.look_up()
@@ -140,7 +228,7 @@ def test_answer_of_a_pull_about_another_phone_links_no_row(pushing: Pushing) -> 
     assert pushing.in_syrve(other["customer_id"]).name != "Новое"
     assert "with another phone" in blocked(pushing)[row]
     pushing.simulator.control.clear_raw_answers()
-    pushing.change_in_syrve(other, phone=one["phone"])
+    pushing.change_in_syrve(other, phone=one["phone"], email="anna@example.com")
     rounds(pushing, 3)
     assert pushing.in_syrve(other["customer_id"]).name == "Новое", "once Syrve says that the phone is theirs"
 

@@ -107,7 +107,7 @@ def test_rows_that_give_no_identity_are_rejects_and_those_of_other_organizations
     found = filling.syncing.rows("select stage, identity, reason from sync.reject order by reason")
     assert found == [
         ("import", "phone 8 975 000-00-03", "organization_id is none that the api login sees"),
-        ("import", "phone call me", "phone is no possible number in region RU"),
+        ("import", "phone call me", "phone is not a possible number in region RU"),
     ]
     assert filling.syncing.rows("select identity_value from sync.roster") == [("+79750000001",)]
     assert filling.syncing.rows("select task, requested, changed, rejected from sync.run") == [("dag.plan", 3, 1, 2)]

@@ -15,7 +15,7 @@ from fixtures.waiting import PATIENCE_SECONDS, wait_until
 from syrve.api.models import Lookup
 from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.pull import CustomerPull
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.database import Connection, Warehouse, transaction
 from syrve.warehouse.leases import LEASE_CLASS, lease
 from syrve.warehouse.runs import TaskKey

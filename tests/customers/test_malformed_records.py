@@ -117,6 +117,12 @@ def test_deviation_that_can_be_put_right_is_and_is_not_a_reject(syncing: Syncing
 
 LOSSY: dict[str, tuple[dict[str, Any], str, Any, str]] = {
     "impossible date": (answer(birthday="1990-02-30"), "birthday", None, "birthday is not a possible date"),
+    "date that is another day elsewhere": (
+        answer(birthday="1990-05-14T21:00:00Z"),
+        "birthday",
+        None,
+        "birthday is not a possible date",
+    ),
     "date is a number": (answer(birthday=19900515), "birthday", None, "birthday is not a possible date"),
     "impossible time": (
         answer(personalDataProcessingConsentFrom="yesterday"),

@@ -11,24 +11,20 @@ import pytest
 from msgspec.structs import replace
 
 from fixtures.chains import NOT_FOUND, Chain, by_id, by_phone, customer, id_of
-from syrve.api.models import Card, Category, Customer, WalletBalance
-from syrve.customers.records import CARD_COLUMNS, CATEGORY_COLUMNS, CUSTOMER_COLUMNS, WALLET_COLUMNS
+from syrve.api.models import Customer
+from syrve.customers.children import CHILDREN
+from syrve.customers.records import CUSTOMER_COLUMNS
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.staging import prepare_staging
 
-COPIED = {
-    "customer": CUSTOMER_COLUMNS,
-    "wallet_balance": WALLET_COLUMNS,
-    "card": CARD_COLUMNS,
-    "customer_category": CATEGORY_COLUMNS,
-}
+COPIED = {"customer": CUSTOMER_COLUMNS} | {child.entity: child.columns for child in CHILDREN}
 KEPT_BESIDE = {
     *("digest", "fetched_at", "first_seen_at", "changed_at", "profile_changed_at", "field_changed_at"),
     *("valid_from", "valid_to"),
 }
 """Columns that say when, not what."""
 CARD_EXPIRY = {"valid_to"}
-LISTS = {"wallets", "cards", "categories"}
+LISTS = {child.attribute for child in CHILDREN}
 NOT_STORED = {"customer_id", "absent", "problems", "last_order_at", *LISTS}
 """Fields without a column: keys, what an answer lacked, and the last order, which is in `extra` as it was written."""
 PROFILE = [field.name for field in msgspec.structs.fields(Customer) if field.name not in NOT_STORED]
@@ -151,33 +147,31 @@ def test_deletion_keeps_every_field_in_the_history(pulled: Chain) -> None:
         assert stored(pulled, "syrve.customer_version", column_of(name)) == [expected], name
 
 
-IN_HISTORY = {("card", "valid_to"): "card_valid_to"}
 NO_VERSION = {("wallet_balance", "name")}
 """A wallet that only has another name is no other balance."""
-CHILDREN: dict[str, tuple[type, str]] = {
-    "wallet_balance": (WalletBalance, "wallets"),
-    "card": (Card, "cards"),
-    "customer_category": (Category, "categories"),
+ROW_TYPES: dict[str, type] = {
+    child.entity: typing.get_args(typing.get_type_hints(Customer)[child.attribute])[0] for child in CHILDREN
 }
+BY_ENTITY = {child.entity: child for child in CHILDREN}
 FIELDS_OF_CHILDREN = [
-    (entity, field.name) for entity, (kind, _) in CHILDREN.items() for field in msgspec.structs.fields(kind)[1:]
+    (entity, field.name) for entity, kind in ROW_TYPES.items() for field in msgspec.structs.fields(kind)[1:]
 ]
 
 
 @pytest.mark.parametrize(("entity", "name"), FIELDS_OF_CHILDREN)
 def test_change_of_any_field_of_a_child_is_written(pulled: Chain, entity: str, name: str) -> None:
-    kind, attribute = CHILDREN[entity]
+    kind, child_list = ROW_TYPES[entity], BY_ENTITY[entity]
     fields = [field.name for field in msgspec.structs.fields(kind)]
     one = kind(**{each: values_of(kind, each)[0] for each in fields})
     other = replace(one, **{name: values_of(kind, name)[1]})
     before, after = (text_of(pulled, f"syrve.{entity}", name, getattr(each, name)) for each in (one, other))
 
     for child in (one, other):
-        pulled.knows(replace(filled(0), **{"wallets": (), attribute: (child,)}))
+        pulled.knows(replace(filled(0), **{"wallets": (), child_list.attribute: (child,)}))
         pulled.pull()
 
     assert stored(pulled, f"syrve.{entity}", name) == [after] != [before]
-    kept = stored(pulled, f"syrve.{entity}_version", IN_HISTORY.get((entity, name), name))
+    kept = stored(pulled, f"syrve.{entity}_version", child_list.renamed.get(name, name))
     assert (before in kept) is ((entity, name) not in NO_VERSION)
 
 

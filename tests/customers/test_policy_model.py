@@ -10,7 +10,7 @@ import pytest
 from fixtures.chains import ORGANIZATION, Chain
 from syrve.customers.freshness import Cell, Fit, Share
 from syrve.customers.merge import LOOKUP_COLUMNS, finish_lookups
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.staging import prepare_staging

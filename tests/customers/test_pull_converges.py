@@ -36,7 +36,7 @@ from syrve.api.errors import SyrveError
 from syrve.api.models import Customer, Lookup
 from syrve.customers.claims import PullScope
 from syrve.customers.pull import CustomerPull
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.limits import BreakerSettings
 from syrve.warehouse.runs import TaskKey
 from syrve.warehouse.sql_files import sql

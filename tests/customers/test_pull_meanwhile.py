@@ -13,7 +13,7 @@ from fixtures.pulls import Syncing
 from syrve.api.config import SyrveConfig
 from syrve.api.errors import SyrveError
 from syrve.customers.holding import CustomersHeldBack
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.process import SimulatorProcess, start_simulator
 

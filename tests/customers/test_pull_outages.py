@@ -15,7 +15,7 @@ from syrve.api.errors import RateLimited
 from syrve.api.protocol import UNREADABLE_DEADLINE_SECONDS
 from syrve.customers.claims import PullScope
 from syrve.customers.pull import CustomerPull, PullIncomplete
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.budget import CallBudget
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.runs import Counts

@@ -6,7 +6,7 @@ from typing import Any
 from fixtures.chains import ORGANIZATION, Chain, by_phone, customer, wallet
 from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.plan import plan_pull
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.leases import lease
 

@@ -126,7 +126,7 @@ REJECTED: dict[str, tuple[dict[str, Any], str, str]] = {
         "organization_id is not a uuid",
     ),
     "id is no uuid": ({"id": "42", "phone": "+79750000009"}, "id 42", "id is not a uuid"),
-    "impossible phone": ({"phone": "call me"}, "phone call me", "phone is no possible number in region RU"),
+    "impossible phone": ({"phone": "call me"}, "phone call me", "phone is not a possible number in region RU"),
     "card is too long": ({"card": "7" * 201}, "card " + "7" * 195, "card is longer than 200 characters"),
     "nothing given": ({"phone": "  ", "card": None}, "empty row", "has no id, phone or card"),
 }

@@ -11,6 +11,9 @@ import pytest
 from devstack.airflow_api import AirflowApi, TaskState
 from devstack.errors import StackError
 
+SILENCE = (0, None)
+"""An answer that never comes."""
+
 
 class Script:
     """Answers by method and path, in order, the last one for ever; notes down what was asked with which token."""
@@ -42,6 +45,9 @@ def api(script: Script) -> Iterator[AirflowApi]:
             status, answer = script.answer(
                 f"{self.command} {self.path}", self.headers["Authorization"], json.loads(body or "null")
             )
+            if (status, answer) == SILENCE:
+                self.connection.recv(1)  # until the client hangs up
+                return
             content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
@@ -98,6 +104,31 @@ def test_a_run_is_triggered_with_its_configuration_and_a_date(api: AirflowApi, s
     _, _, body = script.asked[0]
     assert (body["dag_run_id"], body["conf"]) == ("r1", {"force": True})
     assert body["logical_date"].endswith("+00:00")
+
+
+@pytest.mark.parametrize("second", [(200, {}), (409, {"detail": "there is such a run"})])
+def test_trigger_without_an_answer_is_sent_again(
+    api: AirflowApi, script: Script, monkeypatch: pytest.MonkeyPatch, second: tuple[int, Any]
+) -> None:
+    monkeypatch.setattr("devstack.airflow_api.ANSWER_SECONDS", 0.5)
+    script.answers["POST /api/v2/dags/d/dagRuns"] = [SILENCE, second]
+    api.trigger("d", "r1", {})
+    assert [body["dag_run_id"] for _, _, body in script.asked] == ["r1", "r1"]
+
+
+def test_trigger_that_is_never_answered_says_so(
+    api: AirflowApi, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devstack.airflow_api.ANSWER_SECONDS", 0.2)
+    script.answers["POST /api/v2/dags/d/dagRuns"] = [SILENCE]
+    with pytest.raises(StackError, match="did not trigger d within"):
+        api.trigger("d", "r1", {})
+
+
+def test_refusal_of_a_run_that_exists_is_said(api: AirflowApi, script: Script) -> None:
+    script.answers["POST /api/v2/dags/d/dagRuns"] = [(409, {"detail": "there is such a run"})]
+    with pytest.raises(StackError, match="HTTP 409, there is such a run"):
+        api.trigger("d", "r1", {})
 
 
 def test_all_pages_of_tasks_are_read_and_those_that_started_first_come_first(api: AirflowApi, script: Script) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from devstack import ports
 from devstack.cli import REPOSITORY
+from devstack.environments import StackPaths
 from devstack.processes import wait_for
 from devstack.purposes import RUN
-from devstack.settings import StackPaths
 from devstack.stack import Stack
 from devstack.state import StackState
 

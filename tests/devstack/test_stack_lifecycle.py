@@ -15,10 +15,10 @@ from rich.console import Console
 from devstack import cli, components, lifecycle, ports, signals
 from devstack.airflow_api import AirflowApi
 from devstack.console import Teller
+from devstack.environments import StackPaths
 from devstack.errors import StackError
 from devstack.processes import ProcessRecord
 from devstack.purposes import DEMO, RUN, UP, Purpose
-from devstack.settings import StackPaths
 from devstack.signals import Interrupted, held_back, raise_on_interruption
 from devstack.stack import Stack
 from devstack.state import StackState

@@ -133,7 +133,7 @@ def test_data_of_another_postgres_version_are_refused_and_left_alone(own_server:
     own_server.prepare()
     version = own_server.data / "PG_VERSION"
     version.write_text("9\n")
-    with pytest.raises(StackError, match=r"were made by Postgres 9, .* remove .* to start anew"):
+    with pytest.raises(StackError, match=r"were made by Postgres 9, .* remove .* to start again"):
         own_server.prepare()
     assert version.read_text() == "9\n"
 
@@ -154,7 +154,7 @@ def test_a_directory_of_somebody_else_in_our_place_is_not_trusted(tmp_path: Path
     assert private_directory(tmp_path, Path("/elsewhere")) != ours
     ours.rmdir()
     ours.symlink_to(tmp_path)
-    with pytest.raises(StackError, match="belongs to somebody else"):
+    with pytest.raises(StackError, match="belongs to another user"):
         private_directory(tmp_path, Path("/somewhere"))
 
 

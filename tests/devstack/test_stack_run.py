@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from devstack import environments
 from devstack import run as run_module
-from devstack import settings
 from devstack.airflow_api import AirflowApi, TaskState
 from devstack.console import Teller
+from devstack.environments import StackPaths
 from devstack.errors import StackError
 from devstack.processes import ProcessRecord
 from devstack.purposes import RUN, UP, Purpose
 from devstack.run import TaskChanges, check_conf_keys, parse_conf, run
-from devstack.settings import StackPaths
 from devstack.stack import Stack
 from devstack.state import StackState
 from fixtures.stack_fakes import FakeAirflow, dag
@@ -47,7 +47,7 @@ class FakeStack(Stack):
         return self.put(purpose.name)
 
     def put(self, purpose: str, users: list[ProcessRecord] | None = None, status: str = "up") -> StackState:
-        fingerprint = settings.connections_fingerprint(self.environ, self.secrets)
+        fingerprint = environments.connections_fingerprint(self.environ, self.secrets)
         state = StackState(purpose, ME, status, [ME], connections_fingerprint=fingerprint, users=users or [])
         state.save(self.paths.state)
         return state

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstack import settings
+from devstack import environments
+from devstack.environments import AirflowOptions, StackPaths
 from devstack.secret_store import Secrets
-from devstack.settings import AirflowOptions, StackPaths
 
 PATHS = StackPaths(Path("/repo"), Path("/repo/.stack/up"), Path("/repo/dags"))
 SECRETS = Secrets("fernet", "api", "jwt", "password")
@@ -18,7 +18,7 @@ METADATA = "postgresql://postgres@/airflow?host=%2Frun%2Fpg&port=5432"
 
 def airflow(port: int = 1234, options: AirflowOptions | None = None) -> dict[str, str]:
     chosen = options or AirflowOptions(0.1, follow_schedules=False)
-    return settings.airflow_environment(PATHS, SECRETS, METADATA, port, chosen)
+    return environments.airflow_environment(PATHS, SECRETS, METADATA, port, chosen)
 
 
 def test_airflow_listens_on_loopback_only() -> None:
@@ -71,40 +71,40 @@ def test_settings_of_the_callers_shell_do_not_steer_the_stack() -> None:
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
         "SYRVE_WAREHOUSE_DSN": "postgresql://elsewhere",
     }
-    inherited = settings.inherited_environment(shell, with_own_connections=True)
+    inherited = environments.inherited_environment(shell, with_own_connections=True)
     assert "PATH" in inherited
     assert not [name for name in inherited if name.startswith("AIRFLOW") or name == "SYRVE_WAREHOUSE_DSN"]
 
 
 def test_the_users_connections_are_kept_where_the_stack_may_use_them() -> None:
     shell = {"AIRFLOW_CONN_SYRVE_DEFAULT": "a", "AIRFLOW_CONN_SYRVE_WAREHOUSE": "b", "AIRFLOW_CONN_OTHER": "c"}
-    assert shell.items() <= settings.inherited_environment(shell, with_own_connections=True).items()
-    demo = settings.inherited_environment(shell, with_own_connections=False)
+    assert shell.items() <= environments.inherited_environment(shell, with_own_connections=True).items()
+    demo = environments.inherited_environment(shell, with_own_connections=False)
     assert {name for name in demo if name.startswith("AIRFLOW_CONN")} == {"AIRFLOW_CONN_OTHER"}
 
 
 def test_a_connection_set_to_nothing_counts_as_not_set() -> None:
-    inherited = settings.inherited_environment({"AIRFLOW_CONN_SYRVE_DEFAULT": ""}, with_own_connections=True)
+    inherited = environments.inherited_environment({"AIRFLOW_CONN_SYRVE_DEFAULT": ""}, with_own_connections=True)
     assert "AIRFLOW_CONN_SYRVE_DEFAULT" not in inherited
 
 
 def test_a_proxy_of_the_user_is_not_asked_for_calls_between_our_own_components() -> None:
     shell = {"HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "intranet"}
-    inherited = settings.inherited_environment(shell, with_own_connections=True)
+    inherited = environments.inherited_environment(shell, with_own_connections=True)
     assert inherited["NO_PROXY"].split(",") == ["intranet", "127.0.0.1", "localhost"]
     assert inherited["no_proxy"].split(",") == ["127.0.0.1", "localhost"]
 
 
 def test_connections_are_what_the_product_reads() -> None:
-    syrve = json.loads(settings.simulator_connection("http://127.0.0.1:5"))
+    syrve = json.loads(environments.simulator_connection("http://127.0.0.1:5"))
     assert (syrve["conn_type"], syrve["host"], syrve["password"]) == ("syrve", "http://127.0.0.1:5", "demo-login")
     assert syrve["extra"]["dialect"] == "reference"
-    warehouse = json.loads(settings.warehouse_connection(Path("/run/pg"), "postgres", 5432))
+    warehouse = json.loads(environments.warehouse_connection(Path("/run/pg"), "postgres", 5432))
     assert (warehouse["conn_type"], warehouse["host"], warehouse["schema"]) == ("postgres", "/run/pg", "warehouse")
 
 
 def test_tasks_may_write_on_the_notes_of_their_runs() -> None:
-    made = json.loads(settings.airflow_api_connection("http://127.0.0.1:8080", "secret"))
+    made = json.loads(environments.airflow_api_connection("http://127.0.0.1:8080", "secret"))
     assert made == {"conn_type": "http", "host": "http://127.0.0.1:8080", "login": "admin", "password": "secret"}
 
 
@@ -114,18 +114,18 @@ def test_what_is_typed_where_customer_ids_belong_is_masked_in_the_audit_log() ->
 
 def test_a_changed_connection_is_noticed_and_not_revealed() -> None:
     def fingerprint(value: str) -> str:
-        return settings.connections_fingerprint({"AIRFLOW_CONN_SYRVE_DEFAULT": value}, SECRETS)
+        return environments.connections_fingerprint({"AIRFLOW_CONN_SYRVE_DEFAULT": value}, SECRETS)
 
     assert fingerprint("login-one") == fingerprint("login-one")
     assert fingerprint("login-one") != fingerprint("login-two")
     assert "login-one" not in fingerprint("login-one")
-    assert settings.connections_fingerprint({}, SECRETS) == fingerprint("")
+    assert environments.connections_fingerprint({}, SECRETS) == fingerprint("")
 
 
 def test_inbox_is_that_of_the_checkout_unless_another_is_set() -> None:
     checkout = f"file://{PATHS.repository}/inbox"
-    assert settings.inbox_setting(PATHS, {}) == f"{checkout},file://{PATHS.inbox}"
-    assert settings.inbox_setting(PATHS, {"SYRVE_INBOX": "s3://b/in"}) == f"s3://b/in,file://{PATHS.inbox}"
+    assert environments.inbox_setting(PATHS, {}) == f"{checkout},file://{PATHS.inbox}"
+    assert environments.inbox_setting(PATHS, {"SYRVE_INBOX": "s3://b/in"}) == f"s3://b/in,file://{PATHS.inbox}"
 
 
 def test_stacks_share_no_path() -> None:

@@ -17,12 +17,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from devstack import names, settings
-from devstack.airflow_api import AirflowApi, TaskState
+from devstack import environments, names
+from devstack.airflow_api import AirflowApi, AnswerLateError, TaskState
 from devstack.cli import REPOSITORY
 from devstack.dag_runs import DagRun, follow, start_run, wait_until_parsed
+from devstack.environments import StackPaths
 from devstack.purposes import DEMO
-from devstack.settings import StackPaths
 from devstack.stack import Stack
 from devstack.state import StackState
 from e2e_support import wait_until
@@ -50,7 +50,20 @@ class LiveAirflow:
         return int(str(self.state.simulator_url).rpartition(":")[2])
 
     def start(self, dag_id: str, **conf: Any) -> DagRun:
-        return start_run(self.api, dag_id, conf)
+        try:
+            return start_run(self.api, dag_id, conf)
+        except AnswerLateError as error:
+            error.add_note(self.what_it_waits_for())
+            raise
+
+    def what_it_waits_for(self) -> str:
+        """The sessions of Airflow's database with what each waits for, and the end of the api-server's log."""
+        query = (
+            "select pid, pg_blocking_pids(pid), state, wait_event, now() - xact_start, left(query, 200) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        sessions = [str(row) for row in self.rows(query, database=names.METADATA_DATABASE)]
+        return "\n".join(sessions + self.stack.paths.log("api-server").read_text().splitlines()[-40:])
 
     def finish(self, run: DagRun) -> str:
         outcome = follow(self.api, run, self.state.components, lambda tasks: None, RUN_TIMEOUT_SECONDS)
@@ -127,8 +140,8 @@ class LiveAirflow:
             self.stack.postgres(durable=False).dsn(names.METADATA_DATABASE),
             int(self.state.api_url.rpartition(":")[2]),
         )
-        environment = settings.inherited_environment(os.environ, with_own_connections=False)
-        environment |= settings.airflow_environment(paths, secrets, dsn, port, DEMO.airflow)
+        environment = environments.inherited_environment(os.environ, with_own_connections=False)
+        environment |= environments.airflow_environment(paths, secrets, dsn, port, DEMO.airflow)
         done = subprocess.run(
             [sys.executable, "-m", "airflow", *arguments], env=environment, capture_output=True, text=True, check=False
         )

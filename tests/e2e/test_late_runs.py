@@ -13,8 +13,8 @@ import pytest
 
 from devstack.cli import REPOSITORY
 from devstack.dag_runs import start_run, wait_until_parsed
+from devstack.environments import StackPaths
 from devstack.purposes import DEMO
-from devstack.settings import StackPaths
 from devstack.stack import Stack
 from e2e_support import wait_until
 from fixtures.channels import Webhook, open_webhook

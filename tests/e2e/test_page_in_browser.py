@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from devstack import names, settings
+from devstack import environments, names
 from e2e.test_release_under_airflow import releasing  # noqa: F401 - a fixture
 from e2e_support import wait_until
 from fixtures.browser import Browser
@@ -58,7 +58,7 @@ def test_three_bad_guests_are_found_and_explained_in_one_click(airflow: Any, pag
     page.follow("Open rejects")
 
     assert page.driver.current_url.endswith("/syrve/rejects")
-    assert "phone is no possible number" in page.text()
+    assert "phone is not a possible number" in page.text()
     ticks = page.driver.find_elements(By.NAME, "reject_ids")
     assert len(ticks) == 3
     lines = page.driver.find_elements(By.CSS_SELECTOR, "td[data-label=Line]")
@@ -137,7 +137,7 @@ def test_hold_is_released_by_two_people_on_the_page(airflow: Any, page: Browser,
     )[0][0]
     airflow.wait_for_question(type("Run", (), {"dag_id": names.RELEASE_HOLDS_DAG, "run_id": run_id}), "approve")
 
-    page.log_in(settings.APPROVER_USER, airflow.stack.secrets.approver_password)
+    page.log_in(environments.APPROVER_USER, airflow.stack.secrets.approver_password)
     page.open("inbox")
     assert "12.34" in page.text()
     page.shoot("inbox-with-a-question")

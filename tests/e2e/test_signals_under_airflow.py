@@ -17,15 +17,15 @@ from typing import Any
 import httpx
 import pytest
 
-from devstack import names, settings
+from devstack import environments, names
 from devstack.cli import REPOSITORY
 from devstack.components import airflow_command, wait_for_airflow
 from devstack.dag_runs import start_run, wait_until_parsed
+from devstack.environments import StackPaths
 from devstack.errors import StackError
 from devstack.postgres import PORT, SUPERUSER, PostgresServer
 from devstack.processes import spawn, stop
 from devstack.purposes import DEMO
-from devstack.settings import StackPaths
 from devstack.stack import Stack
 from devstack.state import StackState
 from e2e_support import wait_until
@@ -101,7 +101,9 @@ def live(service: SimulatorProcess, server: PostgresServer) -> Iterator[Live]:
     account = {"conn_type": "syrve", "host": service.url, "password": names.API_LOGIN, "extra": extra}
     environ = os.environ | {
         names.SYRVE_CONNECTION_VARIABLE: json.dumps(account),
-        names.WAREHOUSE_CONNECTION_VARIABLE: settings.warehouse_connection(server.socket_directory, SUPERUSER, PORT),
+        names.WAREHOUSE_CONNECTION_VARIABLE: environments.warehouse_connection(
+            server.socket_directory, SUPERUSER, PORT
+        ),
         "SYRVE_SIGNALS_LISTEN_SECONDS": "45",
     }
     stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), environ, print)

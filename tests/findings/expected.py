@@ -187,7 +187,7 @@ RULES: Mapping[str, Expectation] = {
     )
 }
 
-NOT_PLAYED = frozenset({"operation_moved_twice"})
+NOT_PLAYED = frozenset({"operation_moved_twice", "operation_not_shown"})
 """No service of the simulation carries one call out twice, so that none of these may ever be found there."""
 
 

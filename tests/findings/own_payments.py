@@ -11,9 +11,9 @@ from findings.history import Cancel, Charge, Hold, Planned
 from findings.world import AT_ONCE, Purse, Wait, World
 from syrve.api.errors import SyrveError
 from syrve.wallet.errors import PaymentRefused, PaymentUnsettled, WalletError
+from syrve.wallet.money_settings import POLICIES, PaymentPolicy
 from syrve.wallet.operations import marked_operations
 from syrve.wallet.payment import OrderOutcomeUnknown, Payment, PaymentRequest
-from syrve.wallet.settings import POLICIES, PaymentPolicy
 
 CHARGE_POLICY, TILL_POLICY = POLICIES
 STEPS = [

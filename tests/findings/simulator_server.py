@@ -33,8 +33,8 @@ from syrve.warehouse.database import Warehouse
 from syrve.warehouse.runs import TaskKey
 from syrve_simulator.control import SimulatorControl
 from syrve_simulator.in_process import InProcessSimulator
+from syrve_simulator.options import Options
 from syrve_simulator.process import start_simulator
-from syrve_simulator.settings import Settings
 
 LIMITS = Limits(lookback_seconds=20 * 86400.0, unknown_grace_seconds=300.0)
 _CUSTOMERS = 1000
@@ -82,7 +82,7 @@ def servers_in_process(first: int, *, organizations: int = 1) -> list[SimulatorS
     """A simulator of each dialect in this process."""
     simulators = [
         InProcessSimulator(
-            Settings(
+            Options(
                 seed=first + place, dialect=dialect, customers=1000, organizations=organizations, record_requests=True
             )
         )

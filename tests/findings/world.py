@@ -16,7 +16,7 @@ from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.money import Money
-from syrve.wallet.settings import WalletSettings
+from syrve.wallet.money_settings import WalletSettings
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.control import CustomerState, SimulatorControl
 

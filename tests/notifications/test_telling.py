@@ -173,7 +173,7 @@ def test_failed_send_loses_nothing_not_even_what_closed_meanwhile(
 
     webhook.status = 200
     assert telling.at(7).sent == {NAME: {"opened": 1, "passed": 1}}
-    assert "1 opened, 9.00; 1 opened and closed meanwhile, 7.00; now 2 open, 109.00" in webhook.taken[-1]["message"]
+    assert "1 opened, 9.00; 1 opened and closed in between, 7.00; now 2 open, 109.00" in webhook.taken[-1]["message"]
     assert telling.at(8).nothing_new == [NAME]
     assert len(webhook.taken) == 2
 

@@ -13,7 +13,7 @@ from fixtures.airflow import Running, SetConnection, postgres_fields
 from fixtures.run_notes import AirflowLike
 from syrve.api.errors import ConfigurationError
 from syrve.customers.backfill import BackfillProgress
-from syrve.customers.settings import OUTAGE_BATCH_SIZE, backfill_settings, pull_settings
+from syrve.customers.pull_settings import OUTAGE_BATCH_SIZE, backfill_settings, pull_settings
 from syrve.operators.backfill import SyrveFinishBackfillOperator, SyrvePlanBackfillOperator
 from syrve.operators.customers import SyrvePullCustomersOperator
 from syrve.operators.progress import format_backfill, format_rate
@@ -79,7 +79,7 @@ def test_backfill_is_planned_pulled_and_ended(running: Running, caplog: pytest.L
     assert sum(done) == 30
     assert syncing.rows("select requested, finished_at is not null from sync.backfill") == [(30, True)]
     assert "backfill 1: 30 of 30 looked up (100%), changed 30; done" in caplog.text
-    assert caplog.text.count("No connection syrve_airflow_api: progress is told in this log only") == 3, (
+    assert caplog.text.count("No connection syrve_airflow_api: progress is in this log only") == 3, (
         "once a task that has something to tell"
     )
     assert not [phone for phone in phones if phone in caplog.text]
@@ -133,7 +133,7 @@ def test_phone_in_the_place_of_an_id_is_refused_and_not_repeated(running: Runnin
     own = running.syncing.organization_id
 
     with pytest.raises(
-        UnusableSource, match=r"customer_ids: entry 1 is no customer id; phones and cards go into"
+        UnusableSource, match=r"customer_ids: entry 1 is not a customer id; phones and cards go into"
     ) as caught:
         plan(running, source="ids", customer_ids=[CANARY], organization_ids=[own])
 

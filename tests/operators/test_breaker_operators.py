@@ -196,6 +196,6 @@ def test_breaker_that_was_decided_meanwhile_stays_as_it_was(run: Run) -> None:
     run.ask()
     run.value(f"select sync.let_through({run.breaker_id})")
 
-    with pytest.raises(NothingToDecide, match="decided meanwhile"):
+    with pytest.raises(NothingToDecide, match="decided in between"):
         run.decide()
     assert run.value("select decision from sync.breaker") == "let_through"

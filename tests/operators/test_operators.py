@@ -291,8 +291,8 @@ def test_query_on_a_sql_connection_is_imported(
 
     assert (counts["changed"], counts["rejected"]) == (5, 1)
     assert "+7975000000" not in caplog.text
-    assert counts["bad_rows"] == [{"line": 6, "reason": "phone is no possible number in region RU"}]
-    assert "Line 6 is rejected: phone is no possible number in region RU" in caplog.text
+    assert counts["bad_rows"] == [{"line": 6, "reason": "phone is not a possible number in region RU"}]
+    assert "Line 6 is rejected: phone is not a possible number in region RU" in caplog.text
 
 
 def test_crm_is_the_source_unless_another_is_named(running: Running) -> None:

@@ -156,7 +156,7 @@ def test_run_by_hand_only_looks_unless_its_form_says_otherwise(run: Run, caplog:
     plan = run.choose(is_dry_run=None)
 
     assert (plan["request_id"], plan["holds"]) == (None, 1)
-    assert "Preview, nobody is asked: 1 hold(s) of 30.00 in all" in caplog.text
+    assert "Preview, no one is asked: 1 hold(s) of 30.00 in all" in caplog.text
     assert f"Hold {hold_id}" in caplog.text
     with pytest.raises(AirflowSkipException):
         run.ask()

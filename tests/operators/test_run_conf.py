@@ -21,7 +21,7 @@ def test_unknown_key_is_refused_with_what_was_meant() -> None:
 
 
 def test_key_that_is_no_name_is_not_repeated() -> None:
-    with pytest.raises(UnknownConf, match="unknown keys: one that is no name") as caught:
+    with pytest.raises(UnknownConf, match="unknown keys: one that is not a name") as caught:
         refuse_unknown_conf(context({"+79750000001": 1, "canary@example.com": 2}))
 
     assert "7975" not in str(caught.value)

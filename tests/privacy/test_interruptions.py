@@ -43,7 +43,7 @@ def test_erasure_killed_in_the_middle_erases_nothing(persons: Persons) -> None:
     traces = {table: count for table, count in persons.traces().items() if not table.startswith("privacy.")}
 
     with locked_row_of_the_crm(persons), ThreadPoolExecutor(1) as working:
-        erasing = working.submit(erase_people, persons.warehouse, "erasure")
+        erasing = working.submit(erase_people, persons.warehouse, ERASURE)
         wait_until(lambda: bool(persons.rows(ERASING)))
         persons.rows(f"select pg_terminate_backend(pid) from ({ERASING}) as erasing")
         with pytest.raises(WarehouseError):

@@ -15,7 +15,7 @@ CHANGES: dict[str, tuple[str, str]] = {
     "deleted": ("delete from wallet.finding", "a finding that was shown no longer holds"),
     "kept by another": (
         "update wallet.finding set status = 'acknowledged'",
-        "a finding that was shown was acknowledged meanwhile",
+        "a finding that was shown was acknowledged since it was shown",
     ),
     "order goes on": (
         "insert into wallet.payment_order select organization_id, order_id, 'open', 30, now() from wallet.hold",
@@ -47,7 +47,7 @@ def test_hold_that_its_payment_gave_back_meanwhile_is_refused_without_a_call(ref
     counts = reference.release(request_id)
 
     assert (counts.rejected, reference.cancels) == (1, 1)
-    assert reference.outcome(hold_id) == ("refused", {"reason": "the hold was cancelled meanwhile"})
+    assert reference.outcome(hold_id) == ("refused", {"reason": "the hold was cancelled since it was shown"})
 
 
 def test_cancellation_planned_before_the_hold_ended_is_dropped(reference: Releasing) -> None:

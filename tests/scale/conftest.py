@@ -4,24 +4,25 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from devstack import ports
 from devstack.cli import REPOSITORY
+from devstack.environments import LOOPBACK, StackPaths
 from devstack.processes import Command, spawn, stop
-from devstack.settings import LOOPBACK, StackPaths
 from devstack.stack import Stack
-from fixtures.celery_stack import CeleryStack, bring_up, wait_for_redis
+from fixtures.celery_stack import CeleryStack, bring_up_celery, wait_for_redis
 
 collect_ignore_glob = [] if os.environ.get("SYRVE_TEST_SCALE") else ["test_*.py"]
 
 
-@pytest.fixture(scope="session")
-def celery_stack() -> Iterator[CeleryStack]:
-    """The stack with two workers, brought up once."""
+@contextmanager
+def celery(environment: Mapping[str, str], *, follows_schedules: bool = False) -> Iterator[CeleryStack]:
+    """Bring a stack up whose tasks wait for Celery workers, on a Redis of its own."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.fail("no redis-server is installed: `apt-get install redis-server`, or your system's package of it")
@@ -38,10 +39,8 @@ def celery_stack() -> Iterator[CeleryStack]:
     try:
         url = f"redis://:{password}@{LOOPBACK}:{port}/0"
         wait_for_redis(redis, url)
-        stack = Stack(paths, os.environ | {"SYRVE_MAX_SHARDS": "2", "SYRVE_SHARD_SIZE": "500"}, print)
-        found = bring_up(stack, url, redis, command)
-        for name in ("worker-1", "worker-2"):
-            found.start_worker(name)
+        stack = Stack(paths, os.environ | environment, print)
+        found = bring_up_celery(stack, url, redis, command, follows_schedules=follows_schedules)
         yield found
     finally:
         if found is not None:
@@ -49,3 +48,12 @@ def celery_stack() -> Iterator[CeleryStack]:
             found.stack.take_down(found.state, grace_seconds=5.0)
         stop([redis if found is None else found.redis], grace_seconds=2.0)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def celery_stack() -> Iterator[CeleryStack]:
+    """The stack with two workers, brought up once."""
+    with celery({"SYRVE_MAX_SHARDS": "2", "SYRVE_SHARD_SIZE": "500"}) as found:
+        for name in ("worker-1", "worker-2"):
+            found.start_worker(name)
+        yield found

@@ -18,7 +18,7 @@ from syrve.signals.errors import SignalError, UnlistedAddress
 from syrve.signals.feed import GUARANTEED, PAD, FeedRead, OrderFeed
 from syrve.signals.secret_book import hashes_of
 from syrve.signals.secrets import hash_of
-from syrve.signals.set_webhooks import WebhookSetup
+from syrve.signals.set_webhooks import set_webhooks
 from syrve.signals.webhooks import WANTED, WebhooksTaken, merged_filter
 from syrve.signals.work import SignalWork
 from syrve.warehouse.database import Warehouse
@@ -162,11 +162,11 @@ def test_webhooks_are_added_and_nothing_is_taken_away(feeding: Feeding) -> None:
     }
     with feeding.client() as client:
         client.update_webhook_settings(feeding.organization_id, URL, None, theirs)
-        setup = WebhookSetup(feeding.syncing.warehouse, client, addresses=[URL])
-        preview = setup.run(feeding.organization_id, URL, is_dry_run=True)
+        warehouse, ours = feeding.syncing.warehouse, feeding.organization_id
+        preview = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=True)
         assert client.webhook_settings(feeding.organization_id).filter == theirs
-        sent = setup.run(feeding.organization_id, URL, is_dry_run=False)
-        again = setup.run(feeding.organization_id, URL, is_dry_run=False)
+        sent = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
+        again = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
         present = client.webhook_settings(feeding.organization_id)
 
     assert (preview["sent"], sent["sent"], again["sent"]) == (False, True, False)
@@ -181,10 +181,10 @@ def test_webhooks_are_added_and_nothing_is_taken_away(feeding: Feeding) -> None:
 def test_webhooks_of_another_are_moved_only_when_told_to(feeding: Feeding) -> None:
     with feeding.client() as client:
         client.update_webhook_settings(feeding.organization_id, "https://other.example.com/hook", "their-token", {})
-        setup = WebhookSetup(feeding.syncing.warehouse, client, addresses=[URL])
+        warehouse, ours = feeding.syncing.warehouse, feeding.organization_id
         with pytest.raises(WebhooksTaken, match=r"other\.example\.com"):
-            setup.run(feeding.organization_id, URL, is_dry_run=False)
-        assert setup.run(feeding.organization_id, URL, is_dry_run=False, may_move=True)["sent"]
+            set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
+        assert set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False, may_move=True)["sent"]
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,14 @@ def test_webhooks_of_another_are_moved_only_when_told_to(feeding: Feeding) -> No
 )
 def test_address_that_could_leak_is_refused(feeding: Feeding, url: str) -> None:
     with feeding.client() as client, pytest.raises(SignalError, match="https address"):
-        WebhookSetup(feeding.syncing.warehouse, client, addresses=[url]).run(
-            feeding.organization_id, url, is_dry_run=True, may_move=True
+        set_webhooks(
+            feeding.syncing.warehouse,
+            client,
+            feeding.organization_id,
+            url,
+            addresses=[url],
+            is_dry_run=True,
+            may_move=True,
         )
 
 
@@ -202,9 +208,16 @@ def test_webhooks_go_nowhere_that_the_settings_do_not_list(feeding: Feeding, is_
     with feeding.client() as client:
         before = client.webhook_settings(feeding.organization_id)
         for addresses in ([], [URL]):
-            setup = WebhookSetup(feeding.syncing.warehouse, client, addresses=addresses)
             with pytest.raises(UnlistedAddress, match="SYRVE_SIGNALS_ADDRESSES"):
-                setup.run(feeding.organization_id, f"{URL}.evil.example", is_dry_run=is_dry_run, may_move=True)
+                set_webhooks(
+                    feeding.syncing.warehouse,
+                    client,
+                    feeding.organization_id,
+                    f"{URL}.evil.example",
+                    addresses=addresses,
+                    is_dry_run=is_dry_run,
+                    may_move=True,
+                )
         assert client.webhook_settings(feeding.organization_id) == before
     assert hashes_of(feeding.syncing.warehouse, feeding.organization_id) == set()
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from syrve_simulator.application import Simulator
 from syrve_simulator.http_message import Request
-from syrve_simulator.settings import Settings
+from syrve_simulator.options import Options
 from syrve_simulator.wire import DIALECTS
 
-SIMULATORS = {name: Simulator(Settings(dialect=name, customers=20, organizations=1)) for name in DIALECTS}
+SIMULATORS = {name: Simulator(Options(dialect=name, customers=20, organizations=1)) for name in DIALECTS}
 (ORGANIZATION,) = SIMULATORS["cloud"].service.world.organizations.values()
 CUSTOMER = SIMULATORS["cloud"].service.world.customer(ORGANIZATION, 0)
 

@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.simulator_calls import TIME, UNKNOWN_ID, info, look_up, write
 from syrve_simulator.control import SimulatorRefusedError
-from syrve_simulator.settings import Settings
+from syrve_simulator.options import Options
 
 NULLABLE_TEXTS = {"name", "surname", "middleName", "comment", "phone", "cultureName", "email", "userData"}
 NULLABLE_IDS = {"referrerId", "lastVisitedOrganizationId", "registrationOrganizationId"}
@@ -25,7 +25,7 @@ FIELDS = (
 
 
 def application(**changes: Any) -> Any:
-    settings = Settings()
+    settings = Options()
     known = {"apiKey": settings.api_key, "appId": settings.app_id, "clientSecret": settings.client_secret}
     return known | changes
 

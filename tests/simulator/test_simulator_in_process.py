@@ -6,13 +6,13 @@ import pytest
 import requests
 
 from syrve_simulator.in_process import InProcessSimulator
+from syrve_simulator.options import Options
 from syrve_simulator.process import SimulatorProcess
-from syrve_simulator.settings import Settings
 
 
 @pytest.fixture
 def simulator() -> InProcessSimulator:
-    return InProcessSimulator(Settings(customers=200, seed=7))
+    return InProcessSimulator(Options(customers=200, seed=7))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_answers_are_those_of_the_server(
 
 
 def test_two_simulators_do_not_share_anything(simulator: InProcessSimulator, session: requests.Session) -> None:
-    other = InProcessSimulator(Settings(customers=200, seed=7))
+    other = InProcessSimulator(Options(customers=200, seed=7))
 
     organizations(simulator, session)
 

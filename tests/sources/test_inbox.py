@@ -103,7 +103,7 @@ def test_what_is_no_plain_file_is_refused_and_holds_nobody_up(inbox: Path) -> No
     os.mkfifo(inbox / "pipe.csv")
 
     for path in ("pipe.csv", "2026"):
-        with pytest.raises(UnusableSource, match="no plain file"):
+        with pytest.raises(UnusableSource, match="not a plain file"):
             content_of(inbox, path)
 
 

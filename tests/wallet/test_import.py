@@ -134,7 +134,7 @@ def test_record_is_taken_in_under_one_name_only(importing: Importing, kind: str)
     of_another = importing.take(record(kind, key="r1", organization_id=str(uuid4()), order_id="7"), source="third")
 
     assert (again.changed, again.rejected, of_another.changed, of_another.rejected) == (1, 1, 0, 1)
-    told = "an import of another name has this record: money moves once, whoever tells of it"
+    told = "an import of another name has this record: money moves once, under any name"
     assert importing.rejects == [told]
     assert importing.rows("select source, idempotency_key from wallet.operation order by 2") == [
         ("import:till", "r1"),

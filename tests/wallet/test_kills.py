@@ -12,8 +12,8 @@ from fixtures.releases import Releasing
 from fixtures.wallets import Purse, in_another_process, killed_at
 from syrve.api.errors import SyrveError
 from syrve.wallet.errors import WalletError
+from syrve.wallet.money_settings import POLICIES, PaymentPolicy
 from syrve.wallet.payment import Payment, PaymentRequest
-from syrve.wallet.settings import POLICIES, PaymentPolicy
 from syrve.wallet.settle_unknown import settle_unknown
 from syrve.warehouse.errors import WarehouseError
 from syrve_simulator.control import SimulatorControl

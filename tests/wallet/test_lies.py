@@ -17,9 +17,9 @@ from syrve.findings.thresholds import Limits, Thresholds
 from syrve.wallet.errors import PaymentRefused, PaymentUnsettled, UnusableOperation
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.money import Money
+from syrve.wallet.money_settings import POLICIES, PaymentPolicy, WalletSettings
 from syrve.wallet.operations import OperationState
 from syrve.wallet.payment import Payment, PaymentRequest
-from syrve.wallet.settings import POLICIES, PaymentPolicy, WalletSettings
 from syrve.wallet.settle import Settler
 from syrve.wallet.settle_unknown import settle_unknown
 from syrve.wallet.transactions import TransactionsImport

@@ -6,22 +6,11 @@ from typing import Any
 
 import pytest
 
-from fixtures.moved_twice import REFILL, found, move_again, read_report
-from fixtures.pulls import IMPATIENT
+from fixtures.moved_twice import REFILL, found, look, move_again, read_report
 from fixtures.wallets import AT_ONCE, Purse
-from syrve.api.client import SyrveClient
 from syrve.wallet.attempts import carry_out
 from syrve.wallet.errors import MoneyNotSent
-from syrve.wallet.look_again import LookAgain
 from syrve.wallet.operations import Kind
-from syrve.warehouse.runs import Counts
-
-
-def look(purse: Purse, *, least_age_seconds: float | None = 0.0, customers: int = 10) -> Counts:
-    ages = {} if least_age_seconds is None else {"least_age_seconds": least_age_seconds}
-    with SyrveClient(purse.config, backoff=IMPATIENT, keeps_connection=False) as client:
-        job = LookAgain(purse.warehouse, client, key=purse.key("again"), settings=purse.wallet_settings)
-        return job.run([purse.organization_id], customers=customers, **ages)
 
 
 def somebody_else(purse: Purse, place: int) -> dict[str, str]:

@@ -10,8 +10,8 @@ import pytest
 
 from fixtures.wallets import OPERATIONS, Purse, in_another_process, killed_at, start_process, wait_for
 from syrve.api.errors import ConnectionFailed
+from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import KINDS, Kind, marked_operations
-from syrve.wallet.settings import WalletSettings
 from syrve.warehouse.errors import WarehouseUnavailable
 
 CALLS = dict(zip(("hold", "cancel_hold", "topup", "chargeoff"), OPERATIONS, strict=True))

@@ -20,8 +20,8 @@ from syrve.wallet.errors import (
     PaymentUnsettled,
     UnusableOperation,
 )
+from syrve.wallet.money_settings import POLICIES, PaymentPolicy
 from syrve.wallet.payment import OrderOutcomeUnknown, Payment
-from syrve.wallet.settings import POLICIES, PaymentPolicy
 
 """What is left of 100.00 once 30.00 are paid."""
 

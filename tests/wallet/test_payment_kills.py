@@ -8,7 +8,7 @@ import pytest
 from fixtures.payments import CHARGE, CHARGE_STEPS, KEPT, POS, pay, refuse, resume, say
 from fixtures.wallets import Purse, in_another_process, killed_at
 from syrve.wallet.errors import OrderFailed
-from syrve.wallet.settings import PaymentPolicy
+from syrve.wallet.money_settings import PaymentPolicy
 
 POS_STEPS = [*CHARGE_STEPS[:5], "consumption recorded", *CHARGE_STEPS[5:7]]
 FAIL_STEPS = ["order failed", *CHARGE_STEPS[-4:]]

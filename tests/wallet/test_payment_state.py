@@ -12,8 +12,8 @@ from fixtures.releases import Releasing
 from fixtures.wallets import Purse, in_another_process, killed_at
 from syrve.api.errors import SyrveError
 from syrve.wallet.errors import OrderFailed, PaymentRefused, PaymentUnsettled, UnusableOperation, WalletError
+from syrve.wallet.money_settings import POLICIES, PaymentPolicy, WalletSettings
 from syrve.wallet.payment import Payment, PaymentRequest
-from syrve.wallet.settings import POLICIES, PaymentPolicy, WalletSettings
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
 
 CHARGE, POS = POLICIES

@@ -8,8 +8,8 @@ import pytest
 from fixtures.pulls import IMPATIENT
 from fixtures.wallets import Purse
 from syrve.api.client import SyrveClient
+from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import Kind, OperationState
-from syrve.wallet.settings import WalletSettings
 from syrve.wallet.transactions import TransactionsImport
 from syrve.warehouse.runs import TaskKey
 

@@ -76,7 +76,7 @@ def test_row_that_is_in_the_list_twice_is_refused(campaign: Campaign) -> None:
 
     assert (plan.to_credit, plan.to_credit_amount, plan.rejected_rows) == (1, "5.00", 2)
     assert set(campaign.rejects) == {
-        "the list has this row before; rows that credit a customer twice need keys of their own"
+        "the list has this row before; rows that credit a customer twice need different keys"
     }
 
 
@@ -201,7 +201,7 @@ def test_list_that_changes_while_it_is_sent_stops_it(campaign: Campaign) -> None
 def test_campaign_without_an_approval_of_its_run_is_not_sent(campaign: Campaign) -> None:
     plan = campaign.plan(campaign.frame())
 
-    with pytest.raises(NotApproved, match="nobody was asked"):
+    with pytest.raises(NotApproved, match="no one was asked"):
         campaign.send(plan, is_approved=False)
     campaign.approvals().plan(plan.content)
     campaign.approvals().ask(plan.content)

@@ -29,6 +29,7 @@ DEFINERS = {
     "sync.prune_backfills(integer,integer)",
     "sync.prune_breakers(integer,integer)",
     "sync.prune_check_results(integer,integer)",
+    "sync.put_times_right()",
     "syrve.add_partitions(integer)",
     "wallet.follow_holds()",
     "wallet.follow_unsettled()",

@@ -39,6 +39,7 @@ APPEND_ONLY = (
     "wallet.operation_event",
     "wallet.contested_ending",
     "wallet.transaction",
+    "wallet.operation_look",
     "wallet.payment_order_version",
     "wallet.finding_version",
     "wallet.release",

@@ -56,12 +56,12 @@ def test_plain_owner_sets_up_and_is_told_what_stays_open(
     open_now = [each.what for each in problems(dsn(server, name, owner))]
 
     assert open_now == [
-        "everybody may take advisory locks, and so keep the DAGs waiting",
-        "everybody may make large objects and write to the WAL",
+        "every login may take advisory locks, and so keep the DAGs waiting",
+        "every login may create large objects and write to the WAL",
     ]
     monkeypatch.setenv("SYRVE_WAREHOUSE_DSN", dsn(server, name, owner))
     main(["status"])
-    assert "everybody may take advisory locks" in capsys.readouterr().out
+    assert "every login may take advisory locks" in capsys.readouterr().out
     with Warehouse(url_from_text(dsn(server, name, loader))).transaction("work") as cursor:
         cursor.execute("create temp table mine (a integer); select count(*) from sync.roster")
 

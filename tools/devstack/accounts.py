@@ -41,7 +41,7 @@ def private_directory(parent: Path, purpose: Path) -> Path:
     account = server_account()
     owners = {os.geteuid(), *([account.uid] if account else [])}
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners:
-        raise StackError(f"{directory} belongs to somebody else: remove it, or set TMPDIR to a directory of your own")
+        raise StackError(f"{directory} belongs to another user: remove it, or set TMPDIR to your own directory")
     return directory
 
 
@@ -61,7 +61,7 @@ def server_account() -> Account | None:
 def _create_account() -> None:
     command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     try:
-        # No check: a second devstack may have made the user meanwhile, and the caller looks again.
+        # No check: a second devstack may have made the user since, and the caller looks again.
         subprocess.run([*command, "--shell", "/usr/sbin/nologin", SERVER_ACCOUNT], capture_output=True, check=False)
     except FileNotFoundError as error:
         raise StackError("Postgres can't run as root, and `useradd` is missing here: run as a plain user") from error

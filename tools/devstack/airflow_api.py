@@ -10,6 +10,7 @@ import requests
 from devstack.errors import StackError
 
 PAGE_SIZE = 100
+ANSWER_SECONDS = 30
 HTTP_UNAUTHORIZED = 401
 HTTP_NOT_FOUND = 404
 HTTP_CONFLICT = 409
@@ -18,6 +19,10 @@ ASKING = "awaiting_input"
 """State of a task that waits for a person."""
 FAILED_TASK_STATES = frozenset({"failed", "upstream_failed"})
 FINAL_TASK_STATES = FAILED_TASK_STATES | {"success", "skipped", "removed"}
+
+
+class AnswerLateError(StackError):
+    """The api-server did not answer in time; what it was asked to do may have been done."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +125,17 @@ class AirflowApi:
         self.call("PATCH", f"/dags/{dag_id}", "pause or unpause the DAG", body={"is_paused": paused})
 
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
-        """Start a run now, as the UI's button does."""
+        """Start a run now, as the UI's button does.
+
+        If no answer comes in time, it is sent again with the same id: Airflow refuses a second run of one id, so at most one run
+        starts.
+        """
         body = {"dag_run_id": run_id, "logical_date": datetime.now(UTC).isoformat(), "conf": conf}
-        self.call("POST", f"/dags/{dag_id}/dagRuns", f"trigger {dag_id}", body=body)
+        path, what = f"/dags/{dag_id}/dagRuns", f"trigger {dag_id}"
+        try:
+            self.call("POST", path, what, body=body)
+        except AnswerLateError:
+            self.call("POST", path, what, body=body, allowed=(HTTP_CONFLICT,))
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run: `queued`, `running`, `success` or `failed`."""
@@ -179,10 +192,16 @@ class AirflowApi:
         try:
             if "Authorization" not in self._session.headers:
                 self._authenticate()
-            answer = self._session.request(method, f"{self.base_url}/api/v2{path}", json=body, timeout=30)
+            answer = self._session.request(method, f"{self.base_url}/api/v2{path}", json=body, timeout=ANSWER_SECONDS)
             if answer.status_code == HTTP_UNAUTHORIZED:
                 self._authenticate()
-                answer = self._session.request(method, f"{self.base_url}/api/v2{path}", json=body, timeout=30)
+                answer = self._session.request(
+                    method, f"{self.base_url}/api/v2{path}", json=body, timeout=ANSWER_SECONDS
+                )
+        except requests.ReadTimeout as error:
+            raise AnswerLateError(
+                f"Airflow's api-server did not {what} within {ANSWER_SECONDS} s: look at its log, and at the load of the machine"
+            ) from error
         except requests.RequestException as error:
             raise StackError(f"Airflow's api-server could not be asked to {what}: {type(error).__name__}") from error
         if not answer.ok and answer.status_code not in allowed:
@@ -190,7 +209,7 @@ class AirflowApi:
         return answer
 
     def _authenticate(self) -> None:
-        answer = self._session.post(f"{self.base_url}/auth/token", json=self._login, timeout=30)
+        answer = self._session.post(f"{self.base_url}/auth/token", json=self._login, timeout=ANSWER_SECONDS)
         if not answer.ok:
             raise StackError(f"Airflow refused its own user: HTTP {answer.status_code} from /auth/token")
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -8,11 +8,11 @@ from pathlib import Path
 from devstack.airflow_cli import airflow
 from devstack.console import Teller
 from devstack.demo import demo
+from devstack.environments import StackPaths
 from devstack.errors import StackError
 from devstack.lifecycle import clean, down, status, up
 from devstack.run import run
 from devstack.seed import seed
-from devstack.settings import StackPaths
 from devstack.signals import Interrupted, raise_on_interruption
 from devstack.stack import Stack
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     options = _parser().parse_args(arguments)
     teller = Teller()
-    # Keys, passwords and personal data end up below: nobody else reads along.
+    # Keys, passwords and personal data end up below: no other user may read them.
     os.umask(0o077)
     raise_on_interruption()
     try:

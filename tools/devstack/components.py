@@ -10,9 +10,9 @@ import requests
 
 from devstack import names
 from devstack.airflow_api import AirflowApi
+from devstack.environments import LOOPBACK, StackPaths
 from devstack.errors import StackError
 from devstack.processes import Command, ProcessRecord, raise_if_ended, wait_for
-from devstack.settings import LOOPBACK, StackPaths
 
 AIRFLOW_COMPONENTS: Mapping[str, Sequence[str]] = {
     "api-server": ("api-server",),

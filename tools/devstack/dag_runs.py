@@ -84,7 +84,7 @@ def follow(
 ) -> str:
     """Follow a run to its end, showing its tasks at every look; returns its final state.
 
-    Raises StackError when a component of the stack ends meanwhile, or when the run takes too long.
+    Raises StackError when a component of the stack ends before that, or when the run takes too long.
     """
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:

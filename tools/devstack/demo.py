@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from devstack import names, settings
+from devstack import environments, names
 from devstack.airflow_api import ASKING, TaskState
 from devstack.console import Teller
 from devstack.counts import RunCounts, Warehouse
@@ -62,7 +62,7 @@ def demo(stack: Stack, teller: Teller) -> int:
     teller.plain()
     teller.paragraph(
         "Next: `make up` keeps such a stack running, with Airflow's UI. Set AIRFLOW_CONN_SYRVE_DEFAULT before it to use "
-        "an account of your own instead of the simulator."
+        "your own account instead of the simulator."
     )
     return 0
 
@@ -132,7 +132,7 @@ class _Demo:
         self.stack.paths.roster.write_text(to_csv(roster.rows))
         self.teller.say(
             f"a roster with {len(roster.rows):,} identities: {roster.known:,} customers by phone, id or card, "
-            f"{roster.unknown} phones that nobody has, {roster.junk} that are no phones"
+            f"{roster.unknown} phones that no customer has, {roster.junk} that are not phones"
         )
         return roster, customers
 
@@ -147,18 +147,18 @@ class _Demo:
         conf: dict[str, Any],
         *,
         answer: tuple[str, str] | None = None,
-        meanwhile: Callable[[], None] | None = None,
+        while_it_runs: Callable[[], None] | None = None,
     ) -> str:
         """Run a DAG to its good end and return the run's id; `answer` is the task that asks a person, and the option chosen.
 
-        `meanwhile` is called at every look at the run.
+        `while_it_runs` is called at every look at the run.
         """
         run = start_run(self.api, dag_id, conf)
         asked_at: list[float] = []
 
         def show(tasks: list[TaskState]) -> None:
-            if meanwhile is not None:
-                meanwhile()
+            if while_it_runs is not None:
+                while_it_runs()
             if answer is not None and any(task.task_id == answer[0] and task.state == ASKING for task in tasks):
                 asked_at.append(time.monotonic())
                 if asked_at[-1] - asked_at[0] > ANSWER_SECONDS:
@@ -180,7 +180,7 @@ class _Demo:
         offered = approver.required_options(dag_id, run_id, task_id)
         chosen = next(each for each in offered if each.startswith(option))
         approver.answer_required_action(dag_id, run_id, task_id, chosen)
-        self.teller.say(f"{dag_id}: the user {settings.APPROVER_USER} answers: {chosen}")
+        self.teller.say(f"{dag_id}: the user {environments.APPROVER_USER} answers: {chosen}")
 
     def _change_one_balance(self, customers: list[CustomerState]) -> Change:
         customer = next(c for c in customers if c["phone"] and c["wallets"])
@@ -232,7 +232,7 @@ class _Demo:
         self.teller.console.print(findings_table(flagged, released))
 
     def _hear_of_visits(self) -> None:
-        """Let guests whom nobody knows order at a second account, the live service's, and follow its webhooks to their rows."""
+        """Let unknown guests order at a second account, the live service's, and follow its webhooks to their rows."""
         live = SimulatorControl(self.live_service_url)
         with asking_simulator():
             visits = Visits(live, self.warehouse, live.organizations()[0]["organization_id"])
@@ -250,7 +250,7 @@ class _Demo:
 
         go_on()  # the first order comes before the run that follows it: its wait includes the start of a task
         for _ in range(MOST_LISTENINGS):
-            self._run(names.SIGNALS_DAG, {}, meanwhile=go_on)
+            self._run(names.SIGNALS_DAG, {}, while_it_runs=go_on)
             if visits.are_over:
                 break
         visits.check()
@@ -265,7 +265,7 @@ class _Demo:
     def _conclude(self, first: RunCounts, second: RunCounts, change: Change) -> None:
         self.teller.paragraph(
             f"What happened: Airflow read the roster, looked {first.requested:,} identities up and wrote the "
-            f"{first.found:,} customers it found into Postgres. Then one balance changed, everybody was looked up again, "
+            f"{first.found:,} customers it found into Postgres. Then one balance changed, all were looked up again, "
             f"and {second.changed} customer was written: the wallet has {change.after} in Postgres now, and {change.before} in "
             f"syrve.wallet_balance_history. The other {second.unchanged:,} cost no row."
         )
@@ -286,7 +286,7 @@ class _Demo:
 
 @contextmanager
 def asking_simulator() -> Iterator[None]:
-    """Turn whatever goes wrong between us and the simulator into a StackError."""
+    """Turn every failure between us and the simulator into a StackError."""
     try:
         yield
     except (requests.RequestException, SimulatorRefusedError) as error:

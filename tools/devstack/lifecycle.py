@@ -5,7 +5,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from devstack import names, settings
+from devstack import environments, names
 from devstack.console import Teller
 from devstack.errors import StackError
 from devstack.postgres import installed_binaries
@@ -15,7 +15,7 @@ from devstack.state import StackState
 
 
 def up(stack: Stack, teller: Teller) -> int:
-    """Bring the stack up, unless it is; waits for `make run` commands that brought up one of their own."""
+    """Bring the stack up, unless it is; waits for `make run` commands that brought up their own stack."""
     waiting = False
     while True:
         with stack.locked():
@@ -32,7 +32,7 @@ def up(stack: Stack, teller: Teller) -> int:
                 _introduce(stack, state, teller)
                 return 0
         if not waiting:
-            teller.say("a `make run` works on a stack of its own here: waiting for it to end")
+            teller.say("a `make run` uses its own stack here: waiting for it to end")
             waiting = True
         time.sleep(1)
 
@@ -102,9 +102,9 @@ def _introduce(stack: Stack, state: StackState, teller: Teller) -> None:
     syrve = f"the simulator at {state.simulator_url}" if state.simulator_url else f"{names.SYRVE_CONNECTION_VARIABLE}"
     teller.plain()
     teller.plain(f"Airflow    {state.api_url}")
-    teller.plain(f"user       {settings.ADMIN_USER}")
+    teller.plain(f"user       {environments.ADMIN_USER}")
     teller.plain(f"password   {stack.secrets.admin_password}")
-    teller.plain(f"approver   {settings.APPROVER_USER}, password {stack.secrets.approver_password}")
+    teller.plain(f"approver   {environments.APPROVER_USER}, password {stack.secrets.approver_password}")
     teller.plain(f"Syrve      {syrve}")
     if state.warehouse_dsn:
         teller.plain(f'warehouse  {_psql()} "{state.warehouse_dsn}"')

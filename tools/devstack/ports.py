@@ -3,11 +3,11 @@
 import socket
 from collections.abc import Iterable
 
-from devstack.settings import LOOPBACK
+from devstack.environments import LOOPBACK
 
 
 def free_port(preferred: Iterable[int] = ()) -> int:
-    """Return the first preferred port that nobody listens on, else any free one."""
+    """Return the first preferred port that is free, else any free one."""
     return next((port for port in preferred if is_free(port)), 0) or _any_free_port()
 
 

@@ -1,4 +1,4 @@
-"""An embedded Postgres that listens on a private Unix socket only and lets nobody in but the user who started it."""
+"""An embedded Postgres that listens on a private Unix socket only and lets only the user in who started it."""
 
 import os
 import pwd
@@ -201,7 +201,7 @@ class PostgresServer:
             connection.close()
 
     def _initialize(self) -> None:
-        # Without ICU, and whatever locales the machine has, the built-in provider knows Cyrillic letters.
+        # Without ICU, and with any locales of the machine, the built-in provider knows Cyrillic letters.
         options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += ["--auth=peer", f"--username={SUPERUSER}", *([] if self.durable else ["--no-sync"])]
         argv = [str(self.binaries / "initdb"), "-D", str(self.data), *options]
@@ -213,7 +213,7 @@ class PostgresServer:
         if installed.split(".")[0] != found:
             raise StackError(
                 f"The data in {self.data} were made by Postgres {found}, and Postgres {installed} is installed: "
-                f"remove {self.home} to start anew"
+                f"remove {self.home} to start again"
             )
 
     def _write(self, name: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Starts, watches and ends the processes of the stack, each in a session of its own and known by pid and birth."""
+"""Starts, watches and ends the processes of the stack, each in a separate session and known by pid and start time."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from devstack.errors import StackError
 
 POLL_SECONDS = 0.05
 
-# Handles of our own children: without them a dead child would stay a zombie and pass for a living one.
+# Handles of our children: without them a dead child would stay a zombie and pass for a living one.
 _children: dict[tuple[int, str], subprocess.Popen[bytes]] = {}
 
 

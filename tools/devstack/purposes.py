@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from devstack.settings import AirflowOptions
+from devstack.environments import AirflowOptions
 
 USUAL_API_PORT = 8080
 

@@ -28,7 +28,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Roster:
-    """Rows to import, and how many of them are customers, phones nobody has, and phones that are none."""
+    """Rows to import, and how many of them are customers, phones that no customer has, and texts that are not phones."""
 
     rows: list[dict[str, str]]
     known: int

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-from devstack import settings
+from devstack import environments
 from devstack.airflow_api import ASKING, AirflowApi, TaskState
 from devstack.console import Teller
 from devstack.dag_runs import (
@@ -124,7 +124,7 @@ def _known_keys(api: AirflowApi, dag_id: str, conf: Iterable[str]) -> list[str]:
 
 
 def _cancel(api: AirflowApi, run: DagRun, teller: Teller) -> None:
-    """End a run that nobody waits for any more: it would go on, or start again with the next stack."""
+    """End a run that no command waits for any more: it would go on, or start again with the next stack."""
     with held_back(), contextlib.suppress(StackError):
         api.cancel(run.dag_id, run.run_id)
         teller.say(f"{run.dag_id}: run cancelled")
@@ -166,7 +166,7 @@ def _usable(stack: Stack, teller: Teller) -> StackState | None:
         return None
     state.forget_dead_users()
     if state.is_whole():
-        if state.connections_fingerprint != settings.connections_fingerprint(stack.environ, stack.secrets):
+        if state.connections_fingerprint != environments.connections_fingerprint(stack.environ, stack.secrets):
             raise StackError(
                 "AIRFLOW_CONN_SYRVE_DEFAULT or AIRFLOW_CONN_SYRVE_WAREHOUSE is not what it was when the stack was "
                 "started: `make down`, then again"
@@ -194,7 +194,7 @@ def _unpaused(stack: Stack, teller: Teller, api: AirflowApi, dag_id: str, me: Pr
 def _unpause(stack: Stack, teller: Teller, api: AirflowApi, dag_id: str, me: ProcessRecord) -> None:
     state, dag = stack.load(), api.dag(dag_id)
     if state is None or dag is None:
-        raise StackError("The stack was stopped meanwhile")
+        raise StackError("The stack was stopped in between")
     if dag.is_paused:
         scheduled = dag.has_schedule and state.purpose != RUN.name
         remark = " (if its schedule is due, Airflow starts that run, too)" if scheduled else ""

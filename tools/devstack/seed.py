@@ -15,7 +15,7 @@ def seed(stack: Stack, teller: Teller) -> int:
     """Fill the warehouse of the stack that is up; returns 0, or the code of the run that failed. Raises StackError without a simulator."""
     state = stack.load()
     if state is None or not state.simulator_url:
-        raise StackError(f"SEED=1 is for the simulator: {names.SYRVE_CONNECTION_VARIABLE} names an account of your own")
+        raise StackError(f"SEED=1 is for the simulator: {names.SYRVE_CONNECTION_VARIABLE} names your own account")
     simulator = SimulatorControl(state.simulator_url)
     customers = [
         Known(each["organization_id"], each["customer_id"], each["phone"], each["card_tracks"])
@@ -25,7 +25,7 @@ def seed(stack: Stack, teller: Teller) -> int:
     roster = build_roster(customers)
     stack.paths.roster.write_text(to_csv(roster.rows))
     teller.say(
-        f"seeding: {roster.known:,} customers, {roster.unknown} unknown phones, {roster.junk} that are no phones"
+        f"seeding: {roster.known:,} customers, {roster.unknown} unknown phones, {roster.junk} that are not phones"
     )
     for dag_id, conf in ((names.ROSTER_IMPORT_DAG, import_conf(stack.paths.roster)), (names.CUSTOMERS_DAG, {})):
         if code := run(stack, teller, dag_id, json.dumps(conf)):

@@ -29,7 +29,7 @@ def raise_on_interruption() -> None:
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Hold interruptions back for the length of the block; the first that came meanwhile takes effect after it."""
+    """Hold interruptions back for the length of the block; the first that came in it takes effect after it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -36,7 +36,7 @@ FINDINGS = """
 
 @dataclass(frozen=True)
 class Payment:
-    """One payment by the site: its hold is still open, whatever became of the order."""
+    """One payment by the site: its hold is still open, for any outcome of the order."""
 
     title: str
     organization_id: str

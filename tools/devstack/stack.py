@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 
-from devstack import names, ports, secret_store, settings
+from devstack import environments, names, ports, secret_store
 from devstack.airflow_api import AirflowApi
 from devstack.components import (
     airflow_command,
@@ -20,12 +20,12 @@ from devstack.components import (
     wait_for_simulator,
     warehouse_migration_command,
 )
+from devstack.environments import StackPaths
 from devstack.errors import StackError
 from devstack.postgres import PORT, SUPERUSER, PostgresServer
 from devstack.processes import Command, ProcessRecord, blaming_ended, finish, spawn, stop
 from devstack.purposes import RUN, UP, Purpose
 from devstack.secret_store import Secrets
-from devstack.settings import StackPaths
 from devstack.signals import held_back
 from devstack.state import StackState, locked
 
@@ -40,7 +40,7 @@ LINGERERS_GRACE_SECONDS = 1.0
 
 
 class Stack:
-    """One stack directory and what runs for it; whoever changes something holds its lock."""
+    """One stack directory and what runs for it; a process that changes something holds its lock."""
 
     def __init__(self, paths: StackPaths, environ: Mapping[str, str], say: Say) -> None:
         self.paths = paths
@@ -71,18 +71,18 @@ class Stack:
 
     def api(self, state: StackState) -> AirflowApi:
         """Return a client of a running stack's Airflow, as its admin."""
-        return AirflowApi(state.api_url, settings.ADMIN_USER, self.secrets.admin_password)
+        return AirflowApi(state.api_url, environments.ADMIN_USER, self.secrets.admin_password)
 
     def approver_api(self, state: StackState) -> AirflowApi:
         """Return a client of a running stack's Airflow, as the user who approves."""
-        return AirflowApi(state.api_url, settings.APPROVER_USER, self.secrets.approver_password)
+        return AirflowApi(state.api_url, environments.APPROVER_USER, self.secrets.approver_password)
 
     def bring_up(self, purpose: Purpose) -> StackState:
-        """Start everything and wait until it works; whatever fails, nothing keeps running. Raises StackError."""
+        """Start everything and wait until it works; after a failure nothing keeps running. Raises StackError."""
         state = StackState(
             purpose=purpose.name,
             starter=ProcessRecord.of_this_process("devstack"),
-            connections_fingerprint=settings.connections_fingerprint(self.environ, self.secrets),
+            connections_fingerprint=environments.connections_fingerprint(self.environ, self.secrets),
         )
         self._set_old_logs_aside()
         try:
@@ -122,21 +122,23 @@ class Stack:
     def environment_of(self, state: StackState) -> dict[str, str]:
         """Return the environment in which a command works on the stack that is up, as its components do."""
         server, purpose = self.postgres(durable=True), UP if state.purpose == UP.name else RUN
-        environment = settings.inherited_environment(self.environ, with_own_connections=True)
+        environment = environments.inherited_environment(self.environ, with_own_connections=True)
         if state.simulator_url:
-            environment[names.SYRVE_CONNECTION_VARIABLE] = settings.simulator_connection(state.simulator_url)
+            environment[names.SYRVE_CONNECTION_VARIABLE] = environments.simulator_connection(state.simulator_url)
         if state.warehouse_dsn:
             directory = server.socket_directory
-            environment[names.WAREHOUSE_CONNECTION_VARIABLE] = settings.warehouse_connection(directory, SUPERUSER, PORT)
-            source = settings.warehouse_connection(directory, names.SOURCE_LOGIN, PORT)
+            environment[names.WAREHOUSE_CONNECTION_VARIABLE] = environments.warehouse_connection(
+                directory, SUPERUSER, PORT
+            )
+            source = environments.warehouse_connection(directory, names.SOURCE_LOGIN, PORT)
             environment.setdefault(names.SOURCE_CONNECTION_VARIABLE, source)
-        environment[names.INBOX_VARIABLE] = settings.inbox_setting(self.paths, self.environ)
-        environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = settings.airflow_api_connection(
+        environment[names.INBOX_VARIABLE] = environments.inbox_setting(self.paths, self.environ)
+        environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = environments.airflow_api_connection(
             state.api_url, self.secrets.admin_password
         )
         port = int(state.api_url.rpartition(":")[2])
         dsn = server.dsn(names.METADATA_DATABASE)
-        return environment | settings.airflow_environment(self.paths, self.secrets, dsn, port, purpose.airflow)
+        return environment | environments.airflow_environment(self.paths, self.secrets, dsn, port, purpose.airflow)
 
     def postgres(self, *, durable: bool) -> PostgresServer:
         """Return the server of this stack, not yet started."""
@@ -150,7 +152,7 @@ class Stack:
         self.say(f"{who} is at work on this stack: waiting for it")
 
     def _make_directories(self) -> None:
-        # Passable for the server's system user when we are root; the secrets in there have modes of their own.
+        # Passable for the server's system user when we are root; the secrets in there have stricter modes.
         for directory in (self.paths.directory.parent, self.paths.directory):
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(0o711 if os.geteuid() == 0 else 0o700)
@@ -176,7 +178,7 @@ class _Start:
         self.purpose = purpose
         self.server = stack.postgres(durable=purpose.durable)
         self.makes_source_login = False
-        self.environment = settings.inherited_environment(
+        self.environment = environments.inherited_environment(
             stack.environ, with_own_connections=purpose.uses_own_connections
         )
 
@@ -235,7 +237,7 @@ class _Start:
     def _connect_to_simulator(self, simulator: ProcessRecord) -> None:
         url = wait_for_simulator(simulator, self.paths.simulator_port)
         self.state.simulator_url = url
-        self.environment[names.SYRVE_CONNECTION_VARIABLE] = settings.simulator_connection(url)
+        self.environment[names.SYRVE_CONNECTION_VARIABLE] = environments.simulator_connection(url)
         people, places = names.SIMULATOR_CUSTOMERS, names.SIMULATOR_ORGANIZATIONS
         self.stack.say(f"the simulator answers: {people:,} customers in {places} organizations")
 
@@ -246,7 +248,7 @@ class _Start:
     def _connect_to_live_service(self, live_service: ProcessRecord) -> None:
         url = wait_for_simulator(live_service, self.paths.live_service_port)
         self.state.live_service_url = url
-        self.environment |= settings.live_service_environment(url)
+        self.environment |= environments.live_service_environment(url)
 
     def _start_postgres(self) -> None:
         self.server.prepare()
@@ -266,9 +268,9 @@ class _Start:
             self.stack.say(f"the warehouse is the one in {names.WAREHOUSE_CONNECTION_VARIABLE}")
         else:
             self.state.warehouse_dsn = extra[names.WAREHOUSE_DSN_VARIABLE] = self.server.dsn(names.WAREHOUSE_DATABASE)
-            connection = settings.warehouse_connection(self.server.socket_directory, SUPERUSER, PORT)
+            connection = environments.warehouse_connection(self.server.socket_directory, SUPERUSER, PORT)
             self.environment[names.WAREHOUSE_CONNECTION_VARIABLE] = connection
-            source = settings.warehouse_connection(self.server.socket_directory, names.SOURCE_LOGIN, PORT)
+            source = environments.warehouse_connection(self.server.socket_directory, names.SOURCE_LOGIN, PORT)
             self.environment.setdefault(names.SOURCE_CONNECTION_VARIABLE, source)
             self.makes_source_login = True
         return self._spawn(warehouse_migration_command(self.paths, self.environment | extra))
@@ -286,18 +288,18 @@ class _Start:
     def _configure_airflow(self, port: int) -> None:
         secrets = self.stack.secrets
         passwords = {
-            settings.ADMIN_USER: secrets.admin_password,
-            settings.APPROVER_USER: secrets.approver_password,
+            environments.ADMIN_USER: secrets.admin_password,
+            environments.APPROVER_USER: secrets.approver_password,
         }
         secret_store.write_private(self.paths.passwords, json.dumps(passwords))
         dsn = self.server.dsn(names.METADATA_DATABASE)
-        airflow = settings.airflow_environment(self.paths, self.stack.secrets, dsn, port, self.purpose.airflow)
+        airflow = environments.airflow_environment(self.paths, self.stack.secrets, dsn, port, self.purpose.airflow)
         self.environment |= airflow
-        self.environment[names.INBOX_VARIABLE] = settings.inbox_setting(self.paths, self.stack.environ)
+        self.environment[names.INBOX_VARIABLE] = environments.inbox_setting(self.paths, self.stack.environ)
         self.paths.inbox.mkdir(parents=True, exist_ok=True)
         if self.purpose.uses_own_connections:
             (self.paths.repository / "inbox").mkdir(parents=True, exist_ok=True)
-        self.environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = settings.airflow_api_connection(
+        self.environment[names.AIRFLOW_API_CONNECTION_VARIABLE] = environments.airflow_api_connection(
             airflow["AIRFLOW__API__BASE_URL"], self.stack.secrets.admin_password
         )
         self.state.api_url = airflow["AIRFLOW__API__BASE_URL"]

@@ -1,4 +1,4 @@
-"""Visits at the simulated live service: guests whom nobody knows come by an order, and how long each waits for its row."""
+"""Visits at the simulated live service: unknown guests come by an order, and how long each waits for its row."""
 
 import subprocess
 import sys
@@ -79,9 +79,9 @@ class Visits:
             self._simulator.put_order(self.organization_id, customer_id=guest)
 
     def check_nobody_is_known(self) -> None:
-        """Raise StackError if the roster knows anybody of this organization."""
+        """Raise StackError if the roster knows a customer of this organization."""
         if known := self._number(KNOWN):
-            raise StackError(f"The roster was to know nobody of the live service, and knows {known}")
+            raise StackError(f"The roster should know no customer of the live service, and knows {known}")
 
     def check(self) -> None:
         """Raise StackError unless every guest is in the mirror, came into the roster by an order, and the ledger has the orders."""

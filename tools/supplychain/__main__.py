@@ -25,7 +25,7 @@ def main() -> int:
     released = commands.add_parser("release", help="build everything that a release publishes, twice, and compare")
     released.add_argument("output", type=Path)
     released.add_argument(
-        "--rehearse", action="store_true", help="with the changelog's section Unreleased, whatever has changed"
+        "--rehearse", action="store_true", help="with the changelog's section Unreleased, even with uncommitted changes"
     )
     chosen = parser.parse_args()
     if chosen.command == "release":

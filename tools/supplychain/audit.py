@@ -121,7 +121,7 @@ def read_answer(text: str) -> Answer:
 
 
 def _ask_after_probe(lock: Path, service: str, limit_seconds: float, osv_url: str | None) -> Answer | str:
-    """Ask about one release first: where nobody answers, asking about hundreds takes long for nothing."""
+    """Ask about one release first: if no database answers, asking about hundreds takes long for nothing."""
     first = re.search(r"^requests==.*?(?=^[^\s#])", lock.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     if first is not None:
         with tempfile.TemporaryDirectory() as folder:

@@ -93,7 +93,7 @@ def _build(root: Path, commit: str, folder: Path, *, is_rehearsal: bool) -> None
 
 
 def _pack(site: Path, output: Path, epoch: int) -> None:
-    """Pack a folder so that the same files give the same bytes: sorted, with one time and nobody's name."""
+    """Pack a folder so that the same files give the same bytes: sorted, with one time and no user's name."""
     with (
         output.open("wb") as raw,
         gzip.GzipFile(fileobj=raw, mode="wb", mtime=epoch, filename="") as packed,

@@ -28,7 +28,7 @@ from syrve.api.transports.concurrent import ConcurrentTransport
 
 CALM_THRESHOLD = 20_000
 READ_TOGETHER = 64
-"""How many answers are made into customers at a time: in one go it takes half as long as one by one, amid everything else."""
+"""How many answers are made into customers at a time: together it takes half as long as one by one between other work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class _Answered(NamedTuple):
 class BulkLookup:
     """Looks customers up, at most `config.max_concurrency` at a time, over one event loop that lives as long as the context.
 
-    A refused login, a missing right or a wrong connection ends the whole batch by raising; whatever concerns one customer only is part
+    A refused login, a missing right or a wrong connection ends the whole batch by raising; what concerns one customer only is part
     of that customer's result.
     """
 
@@ -157,7 +157,7 @@ class BulkLookup:
             raise  # it concerns the whole organization, not one customer
         except (Rejected, MalformedAnswer, Transient) as error:
             if error.operation != CUSTOMER_INFO.operation and not isinstance(error, Transient):
-                raise  # without a token nobody can be looked up
+                raise  # without a token no customer can be looked up
             if isinstance(error, Transient) and error.failed_alone:
                 self._failed_alone.add(lookup)
             return LookupResult(lookup, datetime.now(UTC), error=error)

@@ -48,7 +48,7 @@ class SyrveClient:
     """Speaks to one Syrve account; every method raises a `SyrveError` and none of them logs.
 
     Use it as a context manager. `permits` keeps the budget of calls, if there is one; `keeps_connection` is off if money is moved (see
-    `BlockingTransport`), which also calls `on_wait`; `session` brings adapters of one's own, and is closed with the client; `clock` and
+    `BlockingTransport`), which also calls `on_wait`; `session` brings other adapters, and is closed with the client; `clock` and
     `sleep` are there for tests. What the dialect does not offer raises `UnsupportedByDialect` before any call.
     """
 

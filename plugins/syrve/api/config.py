@@ -16,7 +16,7 @@ from syrve.api.errors import SyrveError
 from syrve.api.extras import DEFAULT_BUDGETS, extra, extras_of, wrong
 
 CONNECT_TIMEOUT_SECONDS = 10.0
-"""A host that takes no connection for so long is unreachable, long before an answer would be overdue."""
+"""A host that takes no connection for this time is unreachable, long before an answer would be overdue."""
 OnWait = Callable[[SyrveError, float], None]
 """Called before a call is repeated, with what went wrong and the seconds until then."""
 
@@ -60,7 +60,7 @@ class SyrveConfig:
     default_region: str = extra(
         "RU",
         "Region of national phone numbers",
-        "Two-letter country code of phone numbers that have none of their own.",
+        "Two-letter country code of phone numbers without a country code.",
         extras.region,
         minLength=2,
         maxLength=2,

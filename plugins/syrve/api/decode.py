@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def _refuse_constant(_: str) -> Any:
-    raise ValueError("NaN and Infinity are no JSON numbers")
+    raise ValueError("NaN and Infinity are not JSON numbers")
 
 
 def _whole(text: str) -> int | str:

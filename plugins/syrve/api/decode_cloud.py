@@ -1,6 +1,6 @@
 """Reads the answers that only the live service gives: programmes, categories, coupons by series, transactions.
 
-Facts: sections 4.3 to 4.11. Times of transactions are UTC, whatever the time zone of the connection.
+Facts: sections 4.3 to 4.11. Times of transactions are UTC, independent of the connection's time zone.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@
     │   ├── LoyaltyNotConfigured  the organization has no loyalty programme
     │   └── MoneyRefused          a money call that Syrve refused: nothing moved
     ├── MalformedAnswer           JSON of a shape that no dialect has                   never retry
-    ├── OutcomeUnknown            a money call whose effect nobody knows                never retry
+    ├── OutcomeUnknown            a money call whose effect is not known                never retry
     └── Transient                 may pass by itself                                    retry
         ├── RateLimited           429: wait as long as Syrve asks
         ├── ServiceUnavailable    5xx or 408
@@ -177,13 +177,14 @@ class MalformedAnswer(SyrveError):
 
 
 class OutcomeUnknown(SyrveError):
-    """A money call was sent and nobody knows whether it took effect; it must be settled by evidence, never sent again."""
+    """A money call was sent and it is not known whether it took effect; it must be settled by evidence, never sent again."""
 
 
 class Transient(SyrveError):
     """A failure that may pass by itself.
 
-    `tried_seconds` is how long the call had failed when it was given up; `failed_alone` says that others like it were answered meanwhile.
+    `tried_seconds` is how long the call had failed when it was given up; `failed_alone` says that others like it were answered in that
+    time.
     """
 
     retry_after_seconds: ClassVar[float | None] = 60.0

@@ -17,7 +17,7 @@ _METADATA_KEY = "syrve_extra"
 
 AUTO = "auto"
 AUTO_CAP_TIMES = 20
-"""An automatic budget without a cap of its own grows to the default of its family times this."""
+"""An automatic budget without a cap grows to the default of its family times this."""
 DEFAULT_BUDGETS: dict[str, int] = {
     "customer": 100,
     "wallet": 60,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 from uuid import UUID
@@ -198,8 +198,11 @@ def utc_moment(text: str, time_zone: tzinfo) -> datetime:
 
 
 def calendar_day(text: str) -> date:
-    """Read the day of a date or of a date with a time; raise ValueError if it is none."""
-    return datetime.fromisoformat(text.strip()).date()
+    """Read the day of a date or of a date with a time; raise ValueError if it is none, or another day elsewhere (a time with an offset)."""
+    moment = datetime.fromisoformat(text.strip())
+    if moment.tzinfo is not None and moment.time() != time.min:
+        raise ValueError("a time with an offset")
+    return moment.date()
 
 
 def _canonical_uuid(value: Any) -> str | None:

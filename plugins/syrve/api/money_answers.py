@@ -175,7 +175,7 @@ def _contradicts_itself(reading: Reading) -> bool:
 
 
 def _is_own_refusal(reading: Reading) -> bool:
-    """Whether the service itself refuses: by a code of its own, under a status that says so, and without a word that contradicts it."""
+    """Whether the service itself refuses: by its own code, under a status that says so, and without a word that contradicts it."""
     if not reading.codes or reading.names_trouble or reading.body.get("transactionId"):
         return False
     if _is_refusing(reading.http_status):
@@ -189,7 +189,7 @@ def _has_moved(reading: Reading) -> bool:
 
 TABLE: tuple[Row, ...] = (
     Row(
-        "HTTP 5xx or 408, or a number that is no status",
+        "HTTP 5xx or 408, or a number that is not a status",
         Effect.UNKNOWN,
         lambda reading: _is_failing(reading.http_status) or reading.http_status < 200,
         outcome_unknown,

@@ -1,4 +1,4 @@
-"""Spends a budget of calls per minute that somebody else keeps; no I/O of its own.
+"""Spends a budget of calls per minute that another object keeps; does no I/O.
 
 The keeper (`syrve.warehouse.budget`) grants permits a few at a time; each permit is a moment before which its call must not be sent. A
 `PermitLine` turns grants into such moments on the local monotonic clock and gives them out one by one.
@@ -14,20 +14,20 @@ from syrve.api.endpoints import Family
 from syrve.grants import Grant
 
 STALE_AFTER_SECONDS = 1.0
-"""A permit that nobody used for so long is lost: used late, it would crowd a later minute."""
+"""A permit that was not used for this time is lost: used late, it would crowd a later minute."""
 PLACE_SECONDS = 0.05
 """How often to ask again where all places for calls under way are taken."""
 
 
 class Permits(Protocol):
-    """Keeps the budgets of one account, shared with everybody else who calls it."""
+    """Keeps the budgets of one account, shared with all its callers."""
 
     def take(self, family: Family, wanted: int) -> Grant:
         """Take up to `wanted` permits."""
         ...
 
     def pause(self, family: Family, seconds: float) -> None:
-        """Hold back everybody's calls of a family for so long: Syrve refused one."""
+        """Hold back all calls of a family for that time: Syrve refused one."""
         ...
 
     def answered(self, family: Family, seconds: float) -> None:

@@ -40,7 +40,7 @@ from syrve.api.money_answers import UNSETTLED
 from syrve.api.reading import correlation_id, retry_after_seconds
 
 UNREADABLE_DEADLINE_SECONDS = 10.0
-"""An answer that is no JSON is seldom better a minute later, and whoever waits for it waits for one record."""
+"""An answer that is no JSON is seldom better a minute later, and others would wait for that one record."""
 ALONE_DEADLINE_SECONDS = 10.0
 """How long a call is repeated that goes on failing while others like it are answered: the trouble is its own, and others wait for it."""
 
@@ -170,8 +170,8 @@ class Call:
     """One call to one endpoint, from its first request to its final verdict.
 
     Reads and idempotent calls are repeated after transient failures until `deadline` (monotonic seconds). A money call is sent once:
-    whatever leaves its outcome open becomes `OutcomeUnknown`. A refused token is renewed, and the call repeated: how often is for the
-    keeper of the tokens to decide, who knows what became of them in other calls.
+    everything that leaves its outcome open becomes `OutcomeUnknown`. A refused token is renewed, and the call repeated: how often is for
+    the keeper of the tokens to decide, who knows what became of them in other calls.
     """
 
     __slots__ = (

@@ -93,7 +93,7 @@ class Reading:
 
     @property
     def has_error_sign(self) -> bool:
-        """Whether an object carries anything that an error carries, of whichever shape and spelling, however deep inside."""
+        """Whether an object carries anything that an error carries, of any shape and spelling, at any depth."""
         return any(own >= 400 for own in self.own_statuses) or _has_error_sign(self.body)
 
     @property

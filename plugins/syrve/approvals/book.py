@@ -104,7 +104,7 @@ class ApprovalBook:
                 if refusal.diag.constraint_name != _PLANNED_BY_ITSELF:
                     raise
                 raise NotApproved(
-                    f"{content.kind}: this run did not plan {content.subject} itself, so it asks nobody about it; start another run"
+                    f"{content.kind}: this run did not plan {content.subject} itself, so it does not ask about it; start another run"
                 ) from None
             return self._read(cursor, content)
 
@@ -164,7 +164,7 @@ class ApprovalBook:
         """Return the decision that lets the content be sent, in the caller's transaction; raise `NotApproved` if there is none."""
         approval = self._find(cursor, content)
         if approval is None or approval.state not in ("approved", "not_needed"):
-            found = "nobody was asked about it" if approval is None else f"it is {approval.state}"
+            found = "no one was asked about it" if approval is None else f"it is {approval.state}"
             raise NotApproved(
                 f"{content.kind}: no approval of {content.subject} is recorded for this run ({found}); nothing is sent. A task that was "
                 "marked as success approves nothing: answer the question, or start another run"
@@ -179,7 +179,7 @@ class ApprovalBook:
     def _read(self, cursor: Cursor, content: Content) -> Approval:
         found = self._find(cursor, content)
         if found is None:
-            raise NotApproved(f"{content.kind}: nobody was asked about {content.subject} in this run")
+            raise NotApproved(f"{content.kind}: no one was asked about {content.subject} in this run")
         return found
 
     def _find(self, cursor: Cursor, content: Content) -> Approval | None:

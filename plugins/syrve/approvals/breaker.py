@@ -19,7 +19,7 @@ _MEANINGS = {
     "customers_gone": (
         "customer(s) of whom Syrve says that they are gone",
         "They are looked up again, and what Syrve then answers is believed: those who are gone are deleted in the mirror.",
-        "The mirror keeps them. They are looked up again and counted anew.",
+        "The mirror keeps them. They are looked up again and counted from zero.",
     ),
     "push": (
         "customer(s) of whom the CRM would change this field",
@@ -87,7 +87,7 @@ def show_breaker(warehouse: Warehouse, breaker_id: int, decision: Decision, *, a
 def decide_breaker(warehouse: Warehouse, breaker_id: int, decision: Decision, *, as_of: str, run: RunOf) -> int:
     """Carry an approved decision out and return how many identities are due; repeated, it does nothing.
 
-    Raises `NotApproved`, `NothingToDecide` if it was decided otherwise meanwhile, and `WarehouseError`.
+    Raises `NotApproved`, `NothingToDecide` if it was decided otherwise in between, and `WarehouseError`.
     """
     values = {"breaker_id": breaker_id, "decision": decision, "as_of": as_of}
     values |= {"dag_id": run.dag_id, "run_id": run.run_id}
@@ -96,8 +96,8 @@ def decide_breaker(warehouse: Warehouse, breaker_id: int, decision: Decision, *,
             cursor.execute(sql("breaker/decide.sql"), values)
         except psycopg2.Error as refusal:
             if refusal.pgcode == _NOT_APPROVED:
-                raise NotApproved(f"nobody has approved this decision about breaker {breaker_id} in this run") from None
+                raise NotApproved(f"this decision about breaker {breaker_id} was not approved in this run") from None
             if refusal.pgcode == _NOT_UNDECIDED:
-                raise NothingToDecide(f"breaker {breaker_id} was decided meanwhile; see sync.breaker") from None
+                raise NothingToDecide(f"breaker {breaker_id} was decided in between; see sync.breaker") from None
             raise
         return int(fetch_one(cursor)[0])

@@ -20,11 +20,11 @@ class User:
     name: str | None = None
 
     def may_be(self, name: str) -> bool:
-        """Tell whether this may be the user of that name or id, whatever the case, spaces and signs that do not show."""
+        """Tell whether this may be the user of that name or id, ignoring case, spaces and invisible characters."""
         return _plain(name) in {_plain(self.user_id), _plain(self.name or "")}
 
     def is_listed_as(self, entry: str) -> bool:
-        """Tell whether an entry of a list of users means this one and nobody else: id or name as it is, but for the case of A to Z.
+        """Tell whether an entry of a list of users means exactly this one: id or name as it is, but for the case of A to Z.
 
         What looks like an id is no name: users may choose what they are called.
         """
@@ -42,7 +42,7 @@ def _plain(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ApproverRules:
-    """Whose approval counts: `approvers` are ids or names (none: everybody whom Airflow lets answer).
+    """Whose approval counts: `approvers` are ids or names (none: every user whom Airflow lets answer).
 
     Unless `allows_self`, the approver is another user than the one who started the run.
     """

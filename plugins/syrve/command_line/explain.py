@@ -1,4 +1,4 @@
-"""One id's story: a finding, an operation of the ledger or a customer, whichever it is."""
+"""Explains one id: of a finding, an operation of the ledger or a customer."""
 
 from __future__ import annotations
 

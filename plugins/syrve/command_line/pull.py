@@ -48,7 +48,7 @@ def pull_phone(warehouse: Warehouse, organization_ids: list[str]) -> Report:
     config = hook.config()
     phone = to_e164(read_phone(sys.stdin, sys.stderr), config.default_region)
     if phone is None:
-        raise UnusableSource("this is no phone: write it with its country code, such as +7 975 000-00-01")
+        raise UnusableSource("this is not a phone: write it with its country code, such as +7 975 000-00-01")
     key = TaskKey(f"command_line__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}__{uuid4().hex[:8]}", TASK, -1)
     with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:
         organizations = client.organizations()

@@ -36,7 +36,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run_command(options: argparse.Namespace, url: Callable[[], URL]) -> int:
     """Carry a command out, print its answer and return the exit code."""
     try:
-        report = _report(options, Warehouse(url()))
+        report = _report(options, Warehouse(url(), checks_layout=True))
     except SyrveProviderError as error:
         print(error, file=sys.stderr)
         return FAILED

@@ -132,7 +132,7 @@ def findings(warehouse: Warehouse) -> Report:
         ("organization_name", "organization"),
     )
     for each in found:
-        del each["subject"]  # a rule of one's own may put anything there
+        del each["subject"]  # a custom rule may put anything there
     table = Table(f"Open findings, at most {MOST_ROWS}", columns, found)
     return Report({"findings": found}, [table], ATTENTION if found else FINE)
 

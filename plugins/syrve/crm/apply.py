@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from syrve.api.client import SyrveClient
 from syrve.approvals.book import ApprovalBook, Content, RunOf
 from syrve.crm.ledger import PushLedger
+from syrve.crm.push_settings import PushSettings
 from syrve.crm.sending import RowSender, Together
-from syrve.crm.settings import PushSettings
 from syrve.crm.verdict import content_of_plan
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.leases import lease
@@ -96,7 +96,7 @@ class PushApply:
                 together.stop.set()  # the others end after the row that they are at, also when the task is told to end
 
     def _work(self, scope: ApplyScope, content: Content, together: Together, counts: Counts, batch_size: int) -> None:
-        """Claim rows and send them one after another until none is open or somebody says stop."""
+        """Claim rows and send them one after another until none is open or another thread says stop."""
         with self._opened(scope, content) as ledger:
             sender = RowSender(self._client, ledger, scope.organization_id, self._settings, counts, together)
             try:

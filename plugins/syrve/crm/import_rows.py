@@ -100,7 +100,7 @@ class RowReader:
             return None
         phone = to_e164(received, self._region)
         if phone is None:
-            raise BadRow(f"phone is no possible number in region {self._region}")
+            raise BadRow(f"phone is not a possible number in region {self._region}")
         return phone
 
 
@@ -115,7 +115,7 @@ def _birthday(row: Row) -> date | None:
 def _email(row: Row) -> str | None:
     email = row.text("email")
     if email is not None and not _EMAIL.fullmatch(email):
-        raise BadRow("email is no address, such as name@example.com")
+        raise BadRow("email is not an address, such as name@example.com")
     return email
 
 

@@ -115,19 +115,11 @@ class CrmImport:
         cursor.execute("select pg_advisory_xact_lock(%s)", (IMPORT_LOCK_KEY,))
         copy_lines(cursor, "staging_crm", ("line", *NAMES), lines)
         cursor.execute("analyze staging_crm")
-        cursor.execute(sql("crm/import/unknown.sql"))
-        for (line,) in cursor.fetchall():
-            row = staged.pop(line)
-            reason = "no row of crm.customer has this crm_id in its organization"
-            self._rejects.row(row, reason, self._reader.organization_of(row))
-        cursor.execute(sql("crm/import/erased.sql"))
-        for (line,) in cursor.fetchall():
-            row = staged.pop(line)
-            self._rejects.row(row, "this person was erased", self._reader.organization_of(row))
-        cursor.execute(sql("crm/import/identify.sql"), {"region": self._region})
-        for line, reason in cursor.fetchall():
-            row = staged.pop(line)
-            self._rejects.row(row, reason, self._reader.organization_of(row))
+        for step in ("unknown", "erased", "identify", "contradicting"):
+            cursor.execute(sql(f"crm/import/{step}.sql"), {"region": self._region})
+            for line, reason in cursor.fetchall():
+                row = staged.pop(line)
+                self._rejects.row(row, reason, self._reader.organization_of(row))
         for row in staged.values():
             self._rejects.landed(row, self._reader.organization_of(row))
         return len(staged)

@@ -1,4 +1,4 @@
-"""Writes what happens to each row of a plan, each note in a transaction of its own, so that a death at any moment leaves a trace."""
+"""Writes what happens to each row of a plan, each note in a separate transaction, so that a kill at any moment leaves a trace."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from syrve.approvals.book import ApprovalBook, Content
 from syrve.crm.changes import Changes
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, transaction
 from syrve.warehouse.leases import LEASE_CLASS

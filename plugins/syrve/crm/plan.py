@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from syrve.api.dialects import Capabilities
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.customers.phones import is_valid_e164, to_e164
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
@@ -147,8 +147,8 @@ class PushPlanner:
     def _link(self, cursor: Cursor, scope: PlanScope, values: dict[str, Any]) -> int:
         """Find the rows that may need a push and whom they are about; return how many pushes a look-up did not show.
 
-        Who a row is about is written in a transaction of its own, before the comparison: so nobody who holds a row of `crm.customer`
-        ever waits for a comparison that waits for them.
+        Who a row is about is written in a separate transaction, before the comparison: so a transaction that holds a row of
+        `crm.customer` never waits for a comparison that waits for it.
         """
         if scope.release_blocked:
             cursor.execute(sql("crm/release.sql"), values)
@@ -196,7 +196,7 @@ class PushPlanner:
         return plan
 
     def _refuse_invalid_phones(self, cursor: Cursor) -> None:
-        """Refuse rows that would create a customer under a phone that nobody can have, or give them one."""
+        """Refuse rows that would create a customer under a number that cannot exist, or give them one."""
         cursor.execute(sql("crm/plan/phones_sent.sql"))
         invalid = [crm_id for crm_id, phone in cursor.fetchall() if not is_valid_e164(phone)]
         if invalid:
@@ -216,7 +216,7 @@ class PushPlanner:
 
 @contextmanager
 def _one_at_a_time(connection: Connection, doing: str) -> Iterator[Cursor]:
-    """A transaction beside which no other plan is in one of its own."""
+    """A transaction during which no other plan is in such a transaction."""
     with transaction(connection, doing) as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", (PLAN_LOCK_KEY,))
         yield cursor

@@ -28,9 +28,9 @@ class Pruned:
 
 
 def prune_push(warehouse: Warehouse, retention: PushRetention | None = None) -> Pruned:
-    """Delete what is older, each batch in a transaction of its own, and return how much it was; raises `WarehouseError`.
+    """Delete what is older, each batch in a separate transaction, and return the counts; raises `WarehouseError`.
 
-    What is under way, leased or waits in `crm.push_blocked` is kept whatever its age, and so is what was agreed on (`crm.push_state`).
+    What is under way, leased or waits in `crm.push_blocked` is kept at any age, and so is what was agreed on (`crm.push_state`).
     """
     kept = retention or PushRetention()
     values = {"plan_days": kept.plan_days, "attempt_days": kept.attempt_days, "batch_rows": kept.batch_rows}

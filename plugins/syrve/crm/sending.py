@@ -30,7 +30,7 @@ from syrve.crm.changes import (
 )
 from syrve.crm.errors import NotYetKnown, PushIncomplete
 from syrve.crm.ledger import Attempt, Outcome, PlannedRow, PushLedger
-from syrve.crm.settings import PushSettings
+from syrve.crm.push_settings import PushSettings
 from syrve.customers.phones import to_e164
 from syrve.warehouse.runs import Counts
 
@@ -41,7 +41,7 @@ CARD_IS_GONE_CODES = frozenset({"Transport_WrongCarTrack", "Card_CanNotFindByTra
 
 
 class _MovedError(Exception):
-    """The customer is not as planned: nothing is sent, and the next plan compares anew."""
+    """The customer is not as planned: nothing is sent, and the next plan compares again."""
 
 
 class Together:
@@ -147,7 +147,7 @@ class RowSender:
     def _is_as_planned(self, row: PlannedRow, keys: list[str]) -> bool:
         """Look the customer up where the mirror is not enough: before the first write to one linked by phone, and before a yes is sent.
 
-        Return False once the row is linked to somebody else, whom the phone belongs to; raise `_MovedError` if the customer is not as
+        Return False once the row is linked to the other customer who has the phone; raise `_MovedError` if the customer is not as
         planned.
         """
         widened = widened_consents(row.changes, keys)
@@ -158,7 +158,7 @@ class RowSender:
         customer = self._see(row, kind, value)
         if row.link_phone is not None:
             if customer is None:
-                raise _MovedError("nobody has the phone any more by which the mirror linked the row")
+                raise _MovedError("no customer has the phone any more by which the mirror linked the row")
             if customer.customer_id != row.customer_id:
                 self._require_phone(customer, value)
                 self._ledger.ask_again(row.crm_id)
@@ -200,7 +200,7 @@ class RowSender:
             )
 
     def _see(self, row: PlannedRow, kind: str, value: str) -> Customer | None:
-        """Look a customer up now, by phone or id; None if Syrve knows nobody by it."""
+        """Look a customer up now, by phone or id; None if Syrve knows no customer by it."""
         attempt = Attempt(0, "customer_info", (kind,))
         self._ledger.attempt(row.crm_id, attempt)
         by = self._client.customer_by_phone if kind == "phone" else self._client.customer_by_id

@@ -1,6 +1,6 @@
 """Backfills: identities chosen to be looked up once, behind scheduled work.
 
-What is chosen is marked in `sync.roster.backfill_id`; an answer to whoever looks the identity up clears the mark. So a backfill that is
+What is chosen is marked in `sync.roster.backfill_id`; an answer to any look-up of the identity clears the mark. So a backfill that is
 cut off goes on with what is left, a scheduled pull does part of its work, and of two backfills that chose the same identity the later
 has it.
 """
@@ -18,6 +18,7 @@ from syrve.customers.plan import divide
 from syrve.sources.errors import BadRow
 from syrve.sources.rejects import ImportRejects
 from syrve.sources.source import Chunk, as_source
+from syrve.warehouse.clock import put_times_right
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, run_patiently, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
@@ -48,7 +49,7 @@ class BackfillChoice:
     cap_per_minute: float | None = None
 
     def older_than(self, started_at: datetime) -> datetime:
-        """Return the moment before which an answer is too old: never later than the start, so that choosing twice chooses nothing anew."""
+        """Return the moment before which an answer is too old: never later than the start, so that choosing twice chooses nothing again."""
         if self.force or (self.frames is not None and self.not_refreshed_since is None):
             return started_at
         return min(self.not_refreshed_since or _NEVER, started_at)
@@ -136,6 +137,8 @@ class Backfill:
         named = Named()
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
+            with transaction(connection, "put times right") as cursor:
+                put_times_right(cursor)
             with transaction(connection, "open the backfill") as cursor:
                 backfill_id, started_at, is_planned = self._open(cursor)
             if not is_planned:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from syrve.api.models import Lookup
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.database import Connection, Cursor, transaction
 from syrve.warehouse.leases import LEASE_CLASS
 from syrve.warehouse.sql_files import sql

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 
 BANDS = 16
-"""Bands of customers with a correction of their own: `sync.change_band`."""
+"""Bands of customers, each with its own correction: `sync.change_band`."""
 EVIDENCE_HALF_LIFE_DAYS = 120.0
 SIGNAL_HALF_LIFE_DAYS = 14.0
 SIGNAL_DOUBT = 4.0
@@ -37,7 +37,7 @@ KEPT_SHARE = 0.93
 PROMISE_SHARE = 0.95
 """A promise is kept if it takes at most this share of the budget."""
 ROUNDS_WITHOUT_PROMISE = 3.0
-"""Longest interval where the budget can't keep the promise, in rounds of everybody."""
+"""Longest interval where the budget can't keep the promise, in rounds of all customers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class SignalEvidence:
-    """Changes found after a signal and changes due meanwhile; changes found by other look-ups and expected of them."""
+    """Changes found after a signal and changes due in the same time; changes found by other look-ups and expected of them."""
 
     reported: float = 0.0
     due: float = 0.0

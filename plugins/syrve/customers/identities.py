@@ -72,7 +72,7 @@ class IdentityReader:
         if received:
             phone = to_e164(received, self._region)
             if phone is None:
-                raise BadRow(f"phone is no possible number in region {self._region}")
+                raise BadRow(f"phone is not a possible number in region {self._region}")
             yield "phone", phone, received if received != phone else None
         for kind in ("card", "card_number"):
             card = row.code(kind)

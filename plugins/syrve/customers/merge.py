@@ -12,23 +12,25 @@ import psycopg2.errors
 from syrve.api.bulk import LookupResult
 from syrve.api.errors import MalformedAnswer, NotFound, Rejected, UnreadableAnswer
 from syrve.api.models import Customer, Lookup
+from syrve.customers.children import (
+    absent_lists,
+    copy_new_children,
+    merge_children,
+    remove_orphans,
+    stage_children,
+    tables_of,
+)
 from syrve.customers.erased import leave_erased_out
 from syrve.customers.holding import hold_back, note_changed_fields
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.records import (
-    CARD_COLUMNS,
-    CATEGORY_COLUMNS,
     CUSTOMER_COLUMNS,
-    WALLET_COLUMNS,
     CustomerRecord,
     absent_lines,
-    card_lines,
-    category_lines,
     customer_lines,
     customer_record,
     digest_lines,
-    wallet_lines,
 )
-from syrve.customers.settings import PullSettings
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.errors import WarehouseUnavailable
@@ -145,10 +147,11 @@ def merge_customers(cursor: Cursor, batch: Batch, *, region: str) -> int:
             cursor.execute("rollback to savepoint merge_customers")
             if refusal.diag.table_name != "customer":
                 _remove_orphans(cursor)
-            # Else somebody has just written one of them: now that their transaction is over, it is a known one.
+            # Else another transaction has just written one of them: now that it is over, the customer is a known one.
             continue
         changed = [record for record, is_new in differing if not is_new]
-        batch.counts.changed_tables |= _tables_of(record for record, is_new in differing if is_new)
+        new = [record for record, is_new in differing if is_new]
+        batch.counts.changed_tables |= {"syrve.customer"} | tables_of(new) if new else set()
         return len(differing) - len(changed) + _merge_changed(cursor, batch, changed, region)
     raise WarehouseUnavailable("merge customers: others keep writing the same new customers; try again")
 
@@ -162,7 +165,7 @@ def _lookup_lines(batch: Batch) -> Iterator[str]:
 
 def _remove_orphans(cursor: Cursor) -> None:
     cursor.execute(sql("merge/differing.sql"))
-    cursor.execute(sql("merge/orphan_children.sql"))
+    remove_orphans(cursor)
     cursor.execute("delete from staging_merged")
 
 
@@ -170,19 +173,12 @@ def _copy_new(cursor: Cursor, records: Sequence[CustomerRecord], region: str) ->
     """Copy customers that the mirror does not have; in key order, so that two batches never wait for each other in a circle."""
     began = ("first_seen_at", "changed_at", "profile_changed_at")
     copy_lines(cursor, "syrve.customer", (*CUSTOMER_COLUMNS, *began), customer_lines(records, region, times=len(began)))
-    for table, columns, child_lines, times in (
-        ("syrve.wallet_balance", WALLET_COLUMNS, wallet_lines, ("changed_at", "fetched_at")),
-        ("syrve.card", CARD_COLUMNS, card_lines, ("changed_at",)),
-        ("syrve.customer_category", CATEGORY_COLUMNS, category_lines, ("changed_at",)),
-    ):
-        copy_lines(cursor, table, (*columns, *times), child_lines(records, times=len(times)))
+    copy_new_children(cursor, records)
 
 
 def _note_absent_lists(cursor: Cursor, batch: Batch) -> None:
     if any(record.customer.absent for record in batch.customers.values()):
-        cursor.execute(sql("merge/absent_children.sql"))
-        for organization_id, kind, value, name in cursor.fetchall():
-            lookup = Lookup(organization_id, kind, value)
+        for lookup, name in absent_lists(cursor):
             batch.rejects.append(_reject(lookup, "field", f"{name} is missing; what the mirror has stays", None))
 
 
@@ -190,39 +186,14 @@ def _merge_changed(cursor: Cursor, batch: Batch, records: Sequence[CustomerRecor
     if not records:
         return 0
     copy_lines(cursor, "staging_customer", CUSTOMER_COLUMNS, customer_lines(records, region))
-    copy_lines(cursor, "staging_wallet_balance", WALLET_COLUMNS, wallet_lines(records))
-    copy_lines(cursor, "staging_card", CARD_COLUMNS, card_lines(records))
-    copy_lines(cursor, "staging_customer_category", CATEGORY_COLUMNS, category_lines(records))
+    stage_children(cursor, records)
     cursor.execute(sql("merge/changed_fields.sql"))
     batch.changed_fields = dict(cursor.fetchall())
     cursor.execute(sql("merge/customer.sql"))
     written: int = cursor.rowcount
     batch.counts.changed_tables |= {"syrve.customer"} if written else set()
-    for name in ("wallet_balance", "card", "customer_category"):
-        cursor.execute(sql(f"merge/{name}.sql"))
-        batch.counts.changed_tables |= {f"syrve.{name}"} if _is_written(cursor) else set()
+    batch.counts.changed_tables |= merge_children(cursor)
     return written
-
-
-def _is_written(cursor: Cursor) -> bool:
-    """Whether a child's statement wrote rows: it returns how many it wrote and removed."""
-    return bool(fetch_one(cursor)[0])
-
-
-def _tables_of(records: Iterable[CustomerRecord]) -> set[str]:
-    """Return the tables that the rows of new customers are in."""
-    tables: set[str] = set()
-    for record in records:
-        customer = record.customer
-        tables.add("syrve.customer")
-        for name, rows in (
-            ("wallet_balance", customer.wallets),
-            ("card", customer.cards),
-            ("customer_category", customer.categories),
-        ):
-            if rows:
-                tables.add(f"syrve.{name}")
-    return tables
 
 
 def _in_key_order(records: Iterator[CustomerRecord]) -> list[CustomerRecord]:

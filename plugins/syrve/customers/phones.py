@@ -39,7 +39,7 @@ def to_e164(text: str, region: str) -> str | None:
 
 
 def is_valid_e164(number: str) -> bool:
-    """Return whether somebody can have this number: its range is in use, by the library's metadata."""
+    """Return whether this number can exist: its range is in use, by the library's metadata."""
     try:
         return _is_valid(phonenumbers.parse(number, None))
     except phonenumbers.NumberParseException:

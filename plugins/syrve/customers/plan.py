@@ -9,14 +9,15 @@ from datetime import timedelta
 from typing import Any
 
 from syrve.customers.claims import Tier, grace_seconds
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import refit
-from syrve.customers.settings import PullSettings
 from syrve.organizations import chosen
+from syrve.warehouse.clock import put_times_right
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 
 CRM_EDITS_SECONDS = 30 * 24 * 3600
-"""How far back edits of the CRM are looked at; what it edited earlier has been looked up meanwhile."""
+"""How far back edits of the CRM are looked at; what it edited earlier has been looked up since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,11 @@ def plan_pull(
 ) -> PullPlan:
     """Count what is due and divide it; `limit` bounds the identities.
 
-    `force` makes everything of the chosen organizations due first, whatever its tier.
+    `force` makes everything of the chosen organizations due first, in any tier.
     """
     organization_ids = chosen(visible, wanted)
+    with warehouse.transaction("put times right") as cursor:
+        put_times_right(cursor)
     with warehouse.transaction("plan the pull") as cursor:
         if force:
             tier = "all"

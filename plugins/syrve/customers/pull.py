@@ -22,7 +22,7 @@ from syrve.api.protocol import CallStats
 from syrve.customers.claims import Claimer, PullScope
 from syrve.customers.holding import CustomersHeldBack
 from syrve.customers.merge import merge_batch, prepare_batch
-from syrve.customers.settings import OUTAGE_BATCH_SIZE, PullSettings
+from syrve.customers.pull_settings import OUTAGE_BATCH_SIZE, PullSettings
 from syrve.warehouse.breaker import HOW_TO_DECIDE
 from syrve.warehouse.clock import WarehouseClock
 from syrve.warehouse.database import Connection, Warehouse, transaction
@@ -90,7 +90,7 @@ class CustomerPull:
         """Pull until nothing of the scope is left and return what was done.
 
         Raises a `SyrveError` that concerns all look-ups (login, right, outage, a pause that Syrve asked for), `PullIncomplete` if more
-        than the tolerated share got no answer, `CustomersHeldBack` if a breaker held answers back, `WarehouseError`. Whatever was
+        than the tolerated share got no answer, `CustomersHeldBack` if a breaker held answers back, `WarehouseError`. What was
         committed before stays.
         """
         total = Counts()
@@ -146,7 +146,7 @@ class CustomerPull:
                 answered = [result for result in results if result.lookup not in unfinished]
 
     def _stop(self, under_way: Future[list[LookupResult]] | None) -> None:
-        """Where the merge failed or the task is being ended, don't wait for the look-ups that nobody will use."""
+        """If the merge failed or the task is being ended, don't wait for look-ups whose results are not needed."""
         if under_way is not None and not under_way.done():
             self._bulk.stop()
 
@@ -205,7 +205,7 @@ class CustomerPull:
             log.warning("Still undecided: %s", held_back_text)
 
     def _commit_calls(self, connection: Connection) -> None:
-        """Count the calls of a batch that came to nothing, in a transaction of their own."""
+        """Count the calls of a batch that came to nothing, in a separate transaction."""
         stats = self._bulk.stats.take()
         counts = Counts(calls=stats.calls, retries=stats.retries, rate_limited=stats.rate_limited)
         with transaction(connection, "count calls") as cursor:

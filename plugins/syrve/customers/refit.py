@@ -8,18 +8,18 @@ from dataclasses import astuple, dataclass
 from typing import Any
 
 from syrve.customers.freshness import BANDS, Budgeted, Cell, Fit, Outlook, SignalEvidence, demand, learn, spend
-from syrve.customers.settings import PullSettings
+from syrve.customers.pull_settings import PullSettings
 from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.sql_files import sql
 
 SAMPLE_IDENTITIES = 100_000
 """A roster of up to twice as many is read as a whole, of a larger one about this many."""
 LEAST_SHARE = 0.1
-"""Share of its budget that a pull reckons with whatever else is going on."""
+"""Share of its budget that a pull counts on in any case."""
 CATCH_UP_DAYS, CATCH_UP_ROUNDS = 7.0, 0.5
-"""Time in which a queue of overdue look-ups is worked off: so many days, or so many rounds of everybody if those are longer."""
+"""Time in which a queue of overdue look-ups is worked off: this many days, or this many rounds of all customers if that is longer."""
 CATCH_UP_SHARE = 0.5
-"""Most of what is left that this may take: more would only put everybody off for as long."""
+"""Most of what is left that this may take: more would only delay all others by as much."""
 _DAY_SECONDS = 86400.0
 _NOTHING = (0.0,) * BANDS
 _Evidence = tuple[tuple[float, ...], tuple[float, ...], SignalEvidence]
@@ -45,7 +45,7 @@ class Account:
 
 
 def refit(cursor: Cursor, settings: PullSettings | None = None) -> dict[str, Outlook]:
-    """Learn from the evidence since the last fit, share each account's budget out anew, and return what it buys by account.
+    """Learn from the evidence since the last fit, divide each account's budget again, and return what it buys by account.
 
     Costs the same for ten million identities as for a hundred thousand, and writes one row per organization.
     """

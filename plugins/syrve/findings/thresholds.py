@@ -14,7 +14,7 @@
 | `amount_tolerance` | sums that differ by no more are the same, in the wallet's currency | `0` |
 | `balance_tolerance` | a balance may be off by this | `0` |
 | `balance_skew_seconds` | how exactly the times of a look and of a movement are known; 60 at least | `120` |
-| `balance_shows_held_money` | whether Syrve's balances include held money: true, false, or null where nobody knows | `null` |
+| `balance_shows_held_money` | whether Syrve's balances include held money: true, false, or null if not known | `null` |
 | `rules_off` | names of rules that are not applied | none |
 
 `SYRVE_FINDING_THRESHOLDS` and the form of `syrve_reconcile_holds` take a JSON object by organization id, with `default` for all others:

@@ -33,7 +33,7 @@ def fence_of(warehouse: Warehouse) -> Fence:
 def places_of(warehouse: Warehouse) -> list[MarkPlace]:
     """Return where the marks of a ledger are: a Variable of Airflow, if this is a task, and a file among the reports.
 
-    They are named after the database and the ledger's own id, which a backup keeps: other warehouses have marks of their own.
+    They are named after the database and the ledger's own id, which a backup keeps: other warehouses have other marks.
     """
     from syrve.warehouse.database import fetch_one
 
@@ -98,7 +98,7 @@ class FileMark:
             return None
         except UnicodeDecodeError:
             return _UNREADABLE
-        except Exception as problem:  # each storage has errors of its own
+        except Exception as problem:  # each storage has its own errors
             raise PlaceUnreachable(f"{self.name} ({type(problem).__name__})") from problem
 
     def write(self, mark: Mapping[str, object]) -> None:
@@ -107,7 +107,7 @@ class FileMark:
 
         try:
             put_whole(self._path, json.dumps(mark, sort_keys=True).encode())
-        except Exception as problem:  # each storage has errors of its own
+        except Exception as problem:  # each storage has its own errors
             raise PlaceUnreachable(f"{self.name} ({type(problem).__name__})") from problem
 
 

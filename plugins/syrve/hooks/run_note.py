@@ -1,4 +1,4 @@
-"""Writes progress on the note of the DAG run, through Airflow's REST API: Airflow 3.3 gives tasks no way of their own to it."""
+"""Writes progress on the note of the DAG run, through Airflow's REST API: Airflow 3.3 gives tasks no other way to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 DEFAULT_AIRFLOW_API_CONN_ID = "syrve_airflow_api"
 MARK = "Progress: "
 RESULT_MARK = "Result: "
-"""What stands before one of the two in a note is somebody else's and is kept."""
+"""What stands before one of the two in a note was written by others and is kept."""
 MAX_NOTE_LENGTH = 1_000
 TIMEOUT_SECONDS = (3.0, 5.0)
 """For the connection, and for each part of an answer: a pull must not wait long for a courtesy."""
@@ -86,7 +86,7 @@ class RunNote:
                 self._api = _Api(BaseHook.get_connection(self._conn_id))
             except AirflowNotFoundException:
                 self._is_absent = True
-                log.info("No connection %s: progress is told in this log only, not on the run's note", self._conn_id)
+                log.info("No connection %s: progress is in this log only, not on the run's note", self._conn_id)
         return self._api
 
 
@@ -121,7 +121,7 @@ class _Api:
         self._base_url = _base_url(connection)
         self._login = {"username": connection.login, "password": connection.password}
         self._session = requests.Session()
-        # With an auth of its own requests does not look for one in a .netrc, which would replace the token.
+        # With an explicit auth requests does not look for one in a .netrc, which would replace the token.
         self._session.auth = self._sign
         self._token: str | None = None
 

@@ -30,14 +30,14 @@ def open_storage(scheme: str, conn_id: str | None) -> AbstractFileSystem:
     """Return the file system of a scheme, with the login of a connection.
 
     Raises `UnusableStorage` if no installed provider knows the scheme, if there is no such connection, and if the store would be asked
-    without a login: Airflow's provider then goes on, to a public bucket that may be anybody's.
+    without a login: Airflow's provider then goes on, to a public bucket that may belong to a stranger.
     """
     if scheme in _S3:
         require_extra("s3", f"a bucket of {scheme}://", UnusableStorage)
     _check_connection(conn_id)
     try:
         storage = attach(scheme, conn_id).fs
-    except Exception as error:  # noqa: BLE001 - each provider has errors of its own, whose texts may hold keys
+    except Exception as error:  # noqa: BLE001 - each provider has its own errors, whose texts may hold keys
         raise UnusableStorage(
             f"a bucket of {scheme}:// cannot be opened ({type(error).__name__}); install Airflow's provider for it, check its connection"
         ) from None

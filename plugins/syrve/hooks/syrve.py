@@ -63,7 +63,7 @@ class SyrveHook(BaseHook):
     def get_conn(self, permits: Permits | None = None, *, keeps_connection: bool = True) -> SyrveClient:
         """Return a client for single calls, within the budget that `permits` keeps; close it, or use it as a context manager.
 
-        Money goes through `SyrveWalletHook`, which records what it does and asks for a connection of its own each time.
+        Money goes through `SyrveWalletHook`, which records what it does and opens a separate connection each time.
         """
         return self._client(self.config(), permits, keeps_connection=keeps_connection)
 

@@ -16,9 +16,9 @@ from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_w
 
 if TYPE_CHECKING:
     from syrve.wallet.money import Money
+    from syrve.wallet.money_settings import PaymentPolicy, WalletSettings
     from syrve.wallet.operations import Kind, OperationState
     from syrve.wallet.payment import Payment, PaymentRequest
-    from syrve.wallet.settings import PaymentPolicy, WalletSettings
 
 
 class SyrveWalletHook(BaseHook):
@@ -36,7 +36,7 @@ class SyrveWalletHook(BaseHook):
         *,
         settings: WalletSettings | None = None,
     ) -> None:
-        from syrve.wallet.settings import WalletSettings
+        from syrve.wallet.money_settings import WalletSettings
 
         super().__init__()
         self.syrve_conn_id = syrve_conn_id

@@ -15,7 +15,7 @@ DEFAULT_WAREHOUSE_CONN_ID = "syrve_warehouse"
 
 
 def open_warehouse(conn_id: str = DEFAULT_WAREHOUSE_CONN_ID) -> Warehouse:
-    """Return the warehouse of the connection.
+    """Return the warehouse of the connection; its first connection refuses one whose migrations do not fit this version.
 
     The stock Postgres hook is not used on purpose: it logs statements with their parameters and failing rows, which here are guests.
     """
@@ -34,7 +34,7 @@ def open_warehouse(conn_id: str = DEFAULT_WAREHOUSE_CONN_ID) -> Warehouse:
         database=connection.schema,
         extra=connection.extra_dejson,
     )
-    return Warehouse(url, application_name="airflow syrve")
+    return Warehouse(url, application_name="airflow syrve", checks_layout=True)
 
 
 def open_budget(

@@ -1,4 +1,4 @@
-"""Tells the channels of breakers that tripped: each once, whichever run and task tripped it."""
+"""Notifies the channels of breakers that tripped: each once, even if several runs and tasks tripped it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHAT = {
 
 
 def tell_of_breakers(warehouse: Warehouse, organization_id: str, *, conn_id: str) -> None:
-    """Tell every channel of the breakers of an organization of which nobody was told; what no channel took, the next run tells.
+    """Notify every channel of the breakers of an organization that were not reported yet; what no channel took, the next run reports.
 
     A channel that fails is logged and fails nothing else. Raises `WarehouseError`.
     """

@@ -1,4 +1,4 @@
-"""The channels of an Airflow connection of type `apprise`: e-mail, Slack, webhooks and whatever else that library speaks to.
+"""The channels of an Airflow connection of type `apprise`: e-mail, Slack, webhooks and the other services of that library.
 
 The stock hook of the provider reads the connection; its `notify` is not used, since it does not say whether the message was taken.
 """
@@ -72,7 +72,7 @@ def _channels(conn_id: str, entries: list[Any]) -> Iterator[Channel]:
     from apprise import Apprise, AppriseAsset
 
     # Without a limit in all it sends in this thread, so nothing is delivered behind our back after it was taken for failed; a service has
-    # limits of its own for connecting and for each answer.
+    # separate limits for connecting and for each answer.
     asset = AppriseAsset(async_mode=False, service_timeout=0, image_url_mask="", image_url_logo="")
     asset.app_id, asset.app_desc, asset.app_url = "Syrve", "Wallet findings", ""
     asset.http_redirects = False
@@ -87,7 +87,7 @@ def _channels(conn_id: str, entries: list[Any]) -> Iterator[Channel]:
             service = Apprise.instantiate(path, asset=asset)
         if service is None:
             raise UnusableChannel(
-                f"the connection {conn_id}, entry {number} of its config: its path is no address that apprise can read"
+                f"the connection {conn_id}, entry {number} of its config: its path is not an address that apprise can read"
             )
         schema = path.partition(":")[0].lower()
         seen[schema] += 1

@@ -32,13 +32,13 @@ class SyrveFailureNotifier(BaseNotifier):
         try:
             channels = open_channels(self.conn_id)
         except NotificationError as error:
-            log.warning("Nobody is told of the failure: %s", error)
+            log.warning("No channel is notified of the failure: %s", error)
             return
         if not channels:
-            log.info("No connection %s: nobody is told of the failure", self.conn_id)
+            log.info("No connection %s: no channel is notified of the failure", self.conn_id)
         for channel in channels:
             if not channel.send(title, body, "failure"):
-                log.warning("%s was not told of the failure", channel.name)
+                log.warning("%s was not notified of the failure", channel.name)
 
 
 def worded(context: Context) -> tuple[str, str]:

@@ -15,7 +15,7 @@ _ENDED = ("success", "failed")
 async def tell_late_run(
     *, minutes: int, conn_id: str = DEFAULT_CHANNELS_CONN_ID, context: Mapping[str, Any] | None = None
 ) -> bool:
-    """Say which run has not ended `minutes` after it was queued; true if a channel took it, and if the run has ended meanwhile.
+    """Say which run has not ended `minutes` after it was queued; true if a channel took it, and if the run has ended in between.
 
     Airflow 3.3 also calls this for a run that failed long before: the channels know of that one.
     """

@@ -23,7 +23,7 @@ _WORDS: dict[ChangeKind, str] = {
     "raised": "became graver",
     "amount_changed": "changed in amount",
     "closed": "closed",
-    "passed": "opened and closed meanwhile",
+    "passed": "opened and closed in between",
 }
 
 

@@ -1,4 +1,4 @@
-"""Sends one message to every channel: the one place that says whether anybody was told."""
+"""Sends one message to every channel: the one place that says whether a channel took it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def send_through(conn_id: str, title: str, body: str, kind: Kind, *, about: str)
     try:
         channels = open_channels(conn_id)
     except NotificationError as error:
-        log.warning("Nobody is told of %s: %s", about, error)
+        log.warning("No channel is notified of %s: %s", about, error)
         return False
     if not channels:
-        log.info("No connection %s: nobody is told of %s", conn_id, about)
+        log.info("No connection %s: no channel is notified of %s", conn_id, about)
         return True
     return send_to_all(channels, title, body, kind, about=about)

@@ -18,7 +18,7 @@ _WITHOUT = {"balance": "changes found by look-ups", "order": "order states read 
 
 
 def tell_of_signals(warehouse: Warehouse, *, conn_id: str) -> None:
-    """Tell every channel of the changes that nobody was told of; what no channel took, the next run tells. Raises `WarehouseError`."""
+    """Notify every channel of changes not reported yet; what no channel took, the next run reports. Raises `WarehouseError`."""
     changes = take_unreported(warehouse)
     if not changes:
         return

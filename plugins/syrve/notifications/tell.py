@@ -87,7 +87,7 @@ def tell(warehouse: Warehouse, channels: Sequence[Channel], occasion: Occasion) 
     if failed:
         taken = f"; told: {', '.join(notified.sent)}" if notified.sent else ""
         raise ChannelFailed(
-            f"not taken by {', '.join(failed)}{taken}. Nothing is lost: the next try tells the same; see apprise's warnings above"
+            f"not taken by {', '.join(failed)}{taken}. Nothing is lost: the next try sends the same; see apprise's warnings above"
         )
     return notified
 

@@ -34,7 +34,7 @@ BY_ITSELF = ("scheduled", "asset_triggered")
 class SyrveAlertOperator(WarehouseOperator):
     """Looks for conditions that people must know, and tells the channels of `conn_id` which began and ended; see docs/alerts.md.
 
-    Each is told once. Without a connection nobody is told, and the log says what holds. Returns how many began and ended.
+    Each is reported once. Without a connection no channel is notified, and the log says what holds. Returns how many began and ended.
     """
 
     template_fields: Sequence[str] = ("conn_id",)
@@ -59,7 +59,7 @@ class SyrveAlertOperator(WarehouseOperator):
 
         channels = open_channels(self.conn_id)
         if not channels:
-            log.info("No connection %s: nobody is told of alerts", self.conn_id)
+            log.info("No connection %s: no channel is notified of alerts", self.conn_id)
         reported = tell_of_alerts(self.warehouse(), channels, failing_dags(self.dag_ids))
         return dict(reported)
 

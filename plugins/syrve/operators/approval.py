@@ -1,4 +1,4 @@
-"""Asks a person before a large push. In a module of its own: what it is built on is slow to import."""
+"""Asks a person before a large push. In a separate module: what it is built on is slow to import."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class SyrveApprovePushOperator(SyrveApproveOperator):
     """Lets a plan of up to `approval_customers` customers pass, and asks a person about a larger one; no answer in time is a no.
 
-    The question shows counts and field names. A rejected plan is not sent; the next run plans anew. No money moves, so the one who
+    The question shows counts and field names. A rejected plan is not sent; the next run makes a new plan. No money moves, so the one who
     started the
     run may approve it.
     """
@@ -47,6 +47,6 @@ class SyrveApprovePushOperator(SyrveApproveOperator):
         )
 
     def reason_for_no_person(self, question: Question) -> str | None:
-        """Ask nobody about a small plan."""
+        """Ask no one about a small plan."""
         most = int(self.approval_customers)
         return f"at most {most} customers" if question.content.rows <= most else None

@@ -1,7 +1,7 @@
 """Asks a person and writes the answer down, the same way for top-ups, releases and pushes. Slow to import: it is built on Airflow's
 operator.
 
-Airflow 3.3 keeps the first question of a task instance however often the task is cleared, and takes the answer of anybody whom it lets
+Airflow 3.3 keeps the first question of a task instance however often the task is cleared, and takes the answer of every user whom it lets
 answer.
 So every option that approves carries the digest of the content, and an answer counts only for the content that the warehouse has now.
 """
@@ -54,7 +54,7 @@ class Question:
 class SyrveAskOperator(OwnTemplates, HITLOperator, SkipMixin):
     """Asks about the content of a run, once; what an option means is for the subclass.
 
-    No answer within `answer_hours` is a no. The approver must be in `approvers` (none: everybody whom Airflow lets answer) and, where
+    No answer within `answer_hours` is a no. The approver must be in `approvers` (none: every user whom Airflow lets answer) and, where
     `two_people`, another user than the one who started the run unless `allows_self_approval`; another answer is recorded, and the
     question
     stays open. Raises `QuestionOutdated` if Airflow shows a question about other content: that run can't go on, start another.
@@ -84,7 +84,7 @@ class SyrveAskOperator(OwnTemplates, HITLOperator, SkipMixin):
         kwargs.setdefault("response_timeout", timedelta(hours=24))
         # Airflow 3.3.2 takes a task for failed whose question was answered before the scheduler noticed that it waits. So it tries again
         # soon,
-        # whatever the DAG says of other tasks: it finds the answer, or asks again.
+        # even if the DAG handles other tasks otherwise: it finds the answer, or asks again.
         kwargs |= {"retry_delay": RETRY_DELAY, "retry_exponential_backoff": 0}
         super().__init__(**kwargs)
         self.answer_hours = answer_hours
@@ -101,11 +101,11 @@ class SyrveAskOperator(OwnTemplates, HITLOperator, SkipMixin):
         """Record what the chosen options mean."""
 
     def reason_for_no_person(self, question: Question) -> str | None:
-        """Say why nobody needs to be asked; None if a person must."""
+        """Return why no person needs to be asked; None if one must."""
         return None
 
     def expire(self, context: Context, question: Question) -> Approval:
-        """Record that nobody answered in time."""
+        """Record that no answer came in time."""
         return self.book(context).close(question.content, "expired")
 
     def conclude(self, context: Context, approval: Approval) -> Any:
@@ -113,7 +113,7 @@ class SyrveAskOperator(OwnTemplates, HITLOperator, SkipMixin):
         if approval.state == "not_needed":
             log.info("No approval is needed")
             return None
-        log.info("%s: %s by %s", approval.content.subject, approval.state, approval.decided_by or "nobody")
+        log.info("%s: %s by %s", approval.content.subject, approval.state, approval.decided_by or "no one")
         if approval.state != "approved" and self.downstream_task_ids:
             tasks = context["task"].get_direct_relatives(upstream=False)
             self.skip(ti=context["ti"], tasks=[each for each in tasks if not each.is_teardown])
@@ -140,7 +140,7 @@ class SyrveAskOperator(OwnTemplates, HITLOperator, SkipMixin):
             raise NotApproved("there is nothing to approve any more; nothing is sent")
         asked = self.book(context).ask(question.content, answer_seconds=float(self.answer_hours) * 3600)
         if event.get("error_type") == "timeout":
-            log.warning("Nobody answered in time: nothing is sent")
+            log.warning("No answer came in time: nothing is sent")
             return self.conclude(context, self.expire(context, question))
         if not set(event.get("chosen_options") or ()) <= set(question.options):
             raise QuestionOutdated(

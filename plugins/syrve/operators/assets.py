@@ -17,7 +17,7 @@ _DEFAULT_PORT = 5432
 
 
 def table_asset(name: str) -> AssetAlias:
-    """Return the alias of a warehouse table, such as `syrve.customer`: DAGs may be scheduled by it, whichever the warehouse is."""
+    """Return the alias of a warehouse table, such as `syrve.customer`: DAGs may be scheduled by it, on any warehouse."""
     return AssetAlias(name=name, group=GROUP)
 
 

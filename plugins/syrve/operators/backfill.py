@@ -31,7 +31,7 @@ SOURCES = ("roster", "ids", "file", "query")
 class SyrvePlanBackfillOperator(SourceOperator, SyrveOperator):
     """Chooses the identities of a backfill and divides them into shards, for `SyrvePullCustomersOperator`.
 
-    `source` is `roster` (everybody of the organizations), `ids` (those in `customer_ids`), `file` or `query`; rows of the last two are
+    `source` is `roster` (all customers of the organizations), `ids` (those in `customer_ids`), `file` or `query`; rows of the last two are
     read as those of a roster import. Returns `{"organization_id", "shard", "max_identities", "expected", "backfill_id"}` for each
     shard. A dry run reports how many there are, writes nothing and returns nothing. Cleared, it goes on with the
     backfill of its run.
@@ -126,7 +126,7 @@ class SyrvePlanBackfillOperator(SourceOperator, SyrveOperator):
 
     @contextmanager
     def _frames(self, context: Context) -> Iterator[Any]:
-        """Open what the form names; a field that its source does not read is refused, so that nobody refreshes what they did not mean."""
+        """Open what the form names; a field that its source does not read is refused, so that no one refreshes what they did not mean."""
         from syrve.sources.errors import UnusableSource
 
         ids = as_texts(self.render_template(self.customer_ids, context))
@@ -196,7 +196,7 @@ def rows_of_ids(ids: list[str]) -> list[dict[str, str]]:
             UUID(each)
         except ValueError:
             raise UnusableSource(
-                f"customer_ids: entry {number} is no customer id; phones and cards go into a file or a query"
+                f"customer_ids: entry {number} is not a customer id; phones and cards go into a file or a query"
             ) from None
     return [{"id": each} for each in ids]
 

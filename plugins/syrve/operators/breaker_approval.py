@@ -1,4 +1,4 @@
-"""Asks a person whether a breaker is let through. In a module of its own: what it is built on is slow to import."""
+"""Asks a person whether a breaker is let through. In a separate module: what it is built on is slow to import."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class SyrveApproveBreakerOperator(SyrveApproveOperator):
     """Asks whether what a breaker held at `as_of` is let through; another user than the one who started the run must agree.
 
-    To drop it needs nobody else, because both sides stay as they are. Skips itself for a preview.
+    To drop it needs no second person, because both sides stay as they are. Skips itself for a preview.
     """
 
     template_fields: Sequence[str] = ("breaker_id", "decision", "as_of", "answer_hours")
@@ -43,7 +43,7 @@ class SyrveApproveBreakerOperator(SyrveApproveOperator):
 
         decision = as_text(self.decision)
         if decision is None:
-            raise AirflowSkipException("A preview: nobody is asked")
+            raise AirflowSkipException("A preview: no one is asked")
         shown = show_breaker(
             open_warehouse(self.warehouse_conn_id),
             int(self.breaker_id),
@@ -56,5 +56,5 @@ class SyrveApproveBreakerOperator(SyrveApproveOperator):
         )
 
     def reason_for_no_person(self, question: Question) -> str | None:
-        """Say why nobody needs to be asked to drop."""
+        """Return why no person needs to be asked to drop."""
         return "dropping changes neither side" if as_text(self.decision) == "dropped" else None

@@ -31,7 +31,7 @@ def check_conf(conf: Iterable[str], known: Iterable[str]) -> None:
     if not unknown:
         return
     meant = [found for each in unknown for found in get_close_matches(each, names, n=1)]
-    shown = dict.fromkeys(each if _NAME.fullmatch(each) else "one that is no name" for each in unknown)
+    shown = dict.fromkeys(each if _NAME.fullmatch(each) else "one that is not a name" for each in unknown)
     hint = f"; did you mean {', '.join(meant)}?" if meant else ""
     raise UnknownConf(
         f"the run's configuration has unknown keys: {', '.join(shown)}{hint} It may have {', '.join(names) or 'none'}"

@@ -67,7 +67,7 @@ class SyrvePlanPushOperator(SyrveOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Plan the push."""
         from syrve.crm.plan import PlanScope, PushPlanner, organizations_unseen, shards_of
-        from syrve.crm.settings import PushSettings
+        from syrve.crm.push_settings import PushSettings
         from syrve.organizations import chosen
         from syrve.warehouse.limits import BreakerSettings
 
@@ -117,7 +117,7 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
         )
     if plan.unshown:
         log.warning(
-            "%d acknowledged change(s) are not to be seen in the look-up after them; see sync.reject, stage read_back",
+            "%d acknowledged change(s) do not show in the look-up after them; see sync.reject, stage read_back",
             plan.unshown,
         )
     if plan.asking:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from syrve.customers.settings import BATCH_SIZE
+from syrve.customers.pull_settings import BATCH_SIZE
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from syrve.customers.claims import Tier
-    from syrve.customers.settings import PullSettings
+    from syrve.customers.pull_settings import PullSettings
     from syrve.warehouse.database import Warehouse
     from syrve.warehouse.runs import Counts, TaskKey
 
@@ -61,7 +61,7 @@ class SyrvePlanPullOperator(SyrveOperator):
         """Plan the run."""
         from syrve.customers.keep_freshness import keep_freshness
         from syrve.customers.plan import plan_pull
-        from syrve.customers.settings import AHEAD_SECONDS, PullSettings
+        from syrve.customers.pull_settings import AHEAD_SECONDS, PullSettings
 
         warehouse = self.warehouse()
         organizations = self.refreshed_organizations(context)
@@ -176,7 +176,7 @@ class SyrvePullCustomersOperator(SyrveOperator):
         return counts.as_dict()
 
     def _settings(self, calls_per_minute: float, cap_per_minute: float | None) -> PullSettings:
-        from syrve.customers.settings import backfill_settings, pull_settings
+        from syrve.customers.pull_settings import backfill_settings, pull_settings
 
         if self.backfill_id is None:
             return with_breaker(pull_settings(int(self.batch_size), calls_per_minute))

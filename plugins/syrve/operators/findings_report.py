@@ -164,16 +164,18 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         from syrve.notifications.tell import Occasion, newest_moment, tell
 
         if is_past(context, self.as_of):
-            raise AirflowSkipException("A past moment is not told; the next run without one tells what is true now")
+            raise AirflowSkipException(
+                "A past moment is not reported; the next run without one reports the present state"
+            )
         as_of, organizations = moment_of(context, None), as_texts(self.organization_ids) or None
         warehouse = self.warehouse()
         newest = newest_moment(warehouse, organizations)
         if newest is None or as_of < newest:
-            raise AirflowSkipException(f"Findings as of {as_of} are not the newest, so nobody is told of them")
+            raise AirflowSkipException(f"Findings as of {as_of} are not the newest, so no channel is notified")
         channels = open_channels(self.conn_id)
         if not channels:
             raise AirflowSkipException(
-                f"No connection {self.conn_id}, so nobody is told; docs/reports.md says how to set one"
+                f"No connection {self.conn_id}, so no channel is notified; docs/reports.md says how to set one"
             )
         occasion = Occasion(
             as_of,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Param
 
-from syrve.customers.settings import BATCH_SIZE
+from syrve.customers.pull_settings import BATCH_SIZE
 from syrve.operators import settings
 from syrve.operators.rendered import as_flag, as_text
 
@@ -78,15 +78,15 @@ def organization_ids(hint: str = "") -> dict[str, Param]:
     }
 
 
-def limit(what: str, everybody: str) -> dict[str, Param]:
-    """Ask how many at most; empty means `everybody`."""
+def limit(what: str, all_of_them: str) -> dict[str, Param]:
+    """Ask how many at most; empty means `all_of_them`."""
     return {
         "limit": Param(
             None,
             type=["null", "integer"],
             minimum=1,
             title=f"Maximum {what}",
-            description=f"Empty means {everybody}.",
+            description=f"Empty means {all_of_them}.",
         )
     }
 

@@ -55,7 +55,7 @@ def _inboxes() -> Iterator[Any]:
 
 
 class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
-    """Pins the people to erase for approval; returns counts and the digest to approve. A dry run counts the same and pins nobody.
+    """Pins the people to erase for approval; returns counts and the digest to approve. A dry run counts the same and pins no one.
 
     `source` is `ids` (`customer_ids` of `organization_id`), `file` or `query`, with rows as of a roster import: id, phone or card.
     """
@@ -116,7 +116,7 @@ class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
 
 
 class SyrveErasureGateOperator(OwnTemplates, BaseOperator):
-    """Lets an erasure go on to approval; skips itself for a preview, and if nobody is left to erase."""
+    """Lets an erasure go on to approval; skips itself for a preview, and if no person is left to erase."""
 
     template_fields: Sequence[str] = ("is_to_be_asked",)
 
@@ -127,7 +127,7 @@ class SyrveErasureGateOperator(OwnTemplates, BaseOperator):
     def execute(self, context: Context) -> None:
         """Pass, or skip."""
         if not as_flag(self.is_to_be_asked):
-            raise AirflowSkipException("A preview, or nobody to erase: nothing is asked and nothing is erased")
+            raise AirflowSkipException("A preview, or no person to erase: nothing is asked and nothing is erased")
 
 
 class SyrveEraseOperator(WarehouseOperator):
@@ -144,7 +144,7 @@ class SyrveEraseOperator(WarehouseOperator):
         from syrve.privacy.receipts import write_receipts
 
         warehouse, run = self.warehouse(), run_of(context)
-        folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is told before anybody is erased
+        folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is reported before anyone is erased
         try:
             done = erase_people(warehouse, run)
         finally:

@@ -1,4 +1,4 @@
-"""Asks a person whether people are erased. In a module of its own: what it is built on is slow to import."""
+"""Asks a person whether people are erased. In a separate module: what it is built on is slow to import."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class SyrvePlanReleaseOperator(SyrveOperator):
             except NotApproved:
                 planner.take_back()
                 raise
-        _tell(plan, "Preview, nobody is asked" if dry_run else "To be asked about")
+        _tell(plan, "Preview, no one is asked" if dry_run else "To be asked about")
         return plan.as_dict()
 
     def _choice(self) -> ReleaseChoice:

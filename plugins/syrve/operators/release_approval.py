@@ -1,4 +1,4 @@
-"""Asks a person which holds to release. In a module of its own: what it is built on is slow to import."""
+"""Asks a person which holds to release. In a separate module: what it is built on is slow to import."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class SyrveApproveReleaseOperator(SyrveAskOperator):
     """Asks a person which of the pinned holds to cancel: all, none or some; no answer in time is a no. Returns counts by decision.
 
-    The question shows ids, amounts, ages, rules and severities. It is answered once: a task that is cleared after that asks nobody. Skips
+    The question shows ids, amounts, ages, rules and severities. It is answered once: a task that is cleared after that asks no one. Skips
     itself where there is no question. Raises `AnswerUnclear` if the answer contradicts itself; cleared, it asks again.
     """
 
@@ -72,7 +72,7 @@ class SyrveApproveReleaseOperator(SyrveAskOperator):
         return self.approve(context, question, user, limits=self.limits, amount=amount, also=write)
 
     def expire(self, context: Context, question: Question) -> Approval:
-        """Record that nobody answered in time."""
+        """Record that no answer came in time."""
         releases = self._releases(context)
         holds = releases.holds(str(self.request_id))
         return self.book(context).close(question.content, "expired", also=lambda cursor: releases.expire(cursor, holds))

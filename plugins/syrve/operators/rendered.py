@@ -1,4 +1,4 @@
-"""Reads parameters after templating: of their own type under `render_template_as_native_obj`, as text in any other DAG."""
+"""Reads parameters after templating: with their type under `render_template_as_native_obj`, as text in any other DAG."""
 
 from __future__ import annotations
 

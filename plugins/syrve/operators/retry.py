@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAILURES_AT_MOST = 5
-"""After so many failures a task has failed: it was tried once, and retried four times."""
+"""After this many failures a task has failed: it was tried once, and retried four times."""
 INTERRUPTIONS_AT_MOST = 20
-"""So many times more a task may be tried because its worker went away: no failure of its own.
+"""How many more times a task may be tried after interruptions, such as a lost worker.
 
 On Airflow 3.3.2 it is also one when an answer given in the first moment makes the scheduler take a task that asks for a failed one.
 """

@@ -205,7 +205,7 @@ def failure_notifier() -> SyrveFailureNotifier:
 
 
 def late_run_alert(minutes: int = LATE_RUN_MINUTES) -> DeadlineAlert:
-    """Return what tells the channels of a run that has not ended so long after it was queued: the `deadline` of a DAG."""
+    """Return the `deadline` of a DAG: it notifies the channels of a run that has not ended this long after it was queued."""
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(minutes=minutes),

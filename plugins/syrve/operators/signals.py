@@ -155,7 +155,7 @@ class SyrveFollowSignalsOperator(SyrveOperator):
         from syrve.api.errors import LoyaltyNotConfigured
         from syrve.customers.claims import PullScope
         from syrve.customers.pull import CustomerPull
-        from syrve.customers.settings import BATCH_SIZE, pull_settings
+        from syrve.customers.pull_settings import BATCH_SIZE, pull_settings
         from syrve.notifications.breakers import tell_of_breakers
         from syrve.organizations import note_without_loyalty
 
@@ -192,7 +192,7 @@ class SyrveWebhooksOperator(SyrveOperator):
 
     What others have set stays: events are added to the filter, and webhooks that go to another address are moved only with `may_move`.
     Only `addresses` are set: webhooks hold orders with their guests, and who may start a run does not choose who gets them.
-    A secret that is made goes to Syrve, and its hash to the warehouse; nobody sees it.
+    A secret that is made goes to Syrve, and its hash to the warehouse; no person sees it.
     """
 
     template_fields: Sequence[str] = ("organization_ids", "url", "is_dry_run", "may_move", "renew")
@@ -219,7 +219,7 @@ class SyrveWebhooksOperator(SyrveOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Show, or set."""
         from syrve.organizations import chosen
-        from syrve.signals.set_webhooks import WebhookSetup
+        from syrve.signals.set_webhooks import set_webhooks
 
         hook, warehouse = self.syrve(), self.warehouse()
         config = hook.config()
@@ -228,11 +228,13 @@ class SyrveWebhooksOperator(SyrveOperator):
         url = as_text(self.url) or ""
         found = {}
         with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:
-            setup = WebhookSetup(warehouse, client, addresses=self.addresses)
             for organization_id in chosen(visible, as_texts(self.organization_ids)):
-                found[organization_id] = setup.run(
+                found[organization_id] = set_webhooks(
+                    warehouse,
+                    client,
                     organization_id,
                     url,
+                    addresses=self.addresses,
                     is_dry_run=as_flag(self.is_dry_run),
                     may_move=as_flag(self.may_move),
                     renew=as_flag(self.renew),

@@ -164,7 +164,7 @@ def _remote(found: Found, conn_id: str | None) -> AbstractFileSystem:
 def _open_remote(storage: AbstractFileSystem, found: Found) -> IO[bytes] | None:
     """Open a file of a bucket; None if there is none.
 
-    `isfile` of a store answers no whatever went wrong, a refused login included, so the file is asked for itself.
+    `isfile` of a store answers no after any error, a refused login included, so the file itself is opened.
     """
     from syrve.sources.errors import UnreadableSource, UnusableSource
 
@@ -178,7 +178,7 @@ def _open_remote(storage: AbstractFileSystem, found: Found) -> IO[bytes] | None:
         raise UnusableSource(
             "the file at path cannot be opened: the store refuses the login; check its connection and its rights"
         ) from None
-    except Exception as error:  # noqa: BLE001 - each storage has errors of its own, whose texts may hold keys
+    except Exception as error:  # noqa: BLE001 - each storage has its own errors, whose texts may hold keys
         raise UnreadableSource(f"the file at path cannot be opened now ({type(error).__name__})") from None
     return file
 
@@ -190,7 +190,7 @@ def _write_remote(storage: AbstractFileSystem, found: Found, suffix: str, pieces
         file.flush()
         try:
             storage.put_file(file.name, f"{found.key}{suffix}")
-        except Exception:  # noqa: BLE001 - each storage has errors of its own, whose texts may hold keys
+        except Exception:  # noqa: BLE001 - each storage has its own errors, whose texts may hold keys
             return False
     return True
 
@@ -209,7 +209,7 @@ def _opened_query(text: str | None, conn_id: str | None, how: FileFormat, *, is_
         _check_connection(conn_id, "query_conn_id")
     try:
         engine = BaseHook.get_hook(conn_id).get_sqlalchemy_engine()
-    except Exception as error:  # noqa: BLE001 - each provider has errors of its own, whose texts may hold passwords
+    except Exception as error:  # noqa: BLE001 - each provider has its own errors, whose texts may hold passwords
         raise UnusableSource(
             f"the connection of the query cannot be used ({type(error).__name__}); check it in Airflow"
         ) from None

@@ -1,4 +1,4 @@
-"""Asks a person whether a campaign is credited. In a module of its own: what it is built on is slow to import."""
+"""Asks a person whether a campaign is credited. In a separate module: what it is built on is slow to import."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class SyrveApproveTopupOperator(SyrveApproveOperator):
     """Asks whether the campaign's version with that digest is credited; the question shows counts and amounts.
 
-    Where nothing is left to credit nobody is asked.
+    If nothing is left to credit, no one is asked.
     """
 
     template_fields: Sequence[str] = ("campaign", "digest", "answer_hours")
@@ -39,7 +39,7 @@ class SyrveApproveTopupOperator(SyrveApproveOperator):
         return Question(plan.content, f"Credit campaign {plan.campaign}?", body(plan), yes_or_no(plan.content, what))
 
     def reason_for_no_person(self, question: Question) -> str | None:
-        """Ask nobody where no money would move."""
+        """Ask no one if no money would move."""
         return None if question.content.rows else "nothing is left to credit"
 
 

@@ -20,9 +20,9 @@ from syrve.operators.rendered import as_text
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from syrve.wallet.money_settings import PaymentPolicy
     from syrve.wallet.operations import OperationState
     from syrve.wallet.payment import Payment, PaymentResult
-    from syrve.wallet.settings import PaymentPolicy
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class WalletOperator(SyrveOperator):
 
     def wallet(self) -> SyrveWalletHook:
         """Return the hook."""
-        from syrve.wallet.settings import WalletSettings
+        from syrve.wallet.money_settings import WalletSettings
 
         self.warehouse()  # which the task's lineage names
         wallet_settings = WalletSettings(amount_scale=int(self.amount_scale))

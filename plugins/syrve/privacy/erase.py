@@ -56,9 +56,9 @@ def plan_erasure(
     organization_id: str | None = None,
     dry_run: bool = True,
 ) -> ErasurePlan:
-    """Pin the people that a source names (columns as of a roster import) for approval; a dry run counts the same and pins nobody.
+    """Pin the people that a source names (columns as of a roster import) for approval; a dry run counts the same and pins no one.
 
-    Raises `UnusableSource`, `UnusableRequest` if the source names nobody, `NotApproved` for people whom the run has not pinned before if it
+    Raises `UnusableSource`, `UnusableRequest` if the source names no one, `NotApproved` for people whom the run has not pinned before if it
     is in doubt who decided what it does, and `WarehouseError`.
     """
     reader = IdentityReader(region=region, organization_id=organization_id)
@@ -78,7 +78,7 @@ def plan_erasure(
                 _pin(cursor, plan, run, is_trial=dry_run)
         if not plan.people and not plan.hindered:
             raise UnusableRequest(
-                "plan an erasure: the source names nobody who could be erased; see the counts of rejected rows"
+                "plan an erasure: the source names no one who could be erased; see the counts of rejected rows"
             )
         if not dry_run:
             with transaction(connection, "read an erasure") as cursor:

@@ -45,7 +45,7 @@ def scrub_files(
     """Delete files that we wrote and that name people erased by a run; find other files that do.
 
     In the inboxes ours are the files of rejected rows; all exports are. In reports, which are of money, the ids of these people are
-    replaced. Text, .xlsx and .parquet are read, whatever their size. A file's name counts like its content, and one that names a person
+    replaced. Text, .xlsx and .parquet are read, of any size. A file's name counts like its content, and one that names a person
     is not repeated.
     """
     done = Scrubbed()
@@ -127,7 +127,7 @@ def _scrub(search: _Search, path: Any, done: Scrubbed, *, is_ours: bool) -> None
 
 def _files(place: Any) -> Iterator[Any]:
     if getattr(place, "protocol", "file") not in ("", "file", "local"):
-        # `exists` and `is_file` of a store answer no where it refuses the login, and nobody would be searched for.
+        # `exists` and `is_file` of a store answer no where it refuses the login, and the person would not be found.
         for key in sorted(place.fs.find(place.path)):
             yield place / key.removeprefix(place.path.rstrip("/")).lstrip("/")
         return

@@ -1,4 +1,4 @@
-"""Receipts of erasures as files outside the warehouse, so that a restored backup brings nobody back."""
+"""Receipts of erasures as files outside the warehouse, so that a restored backup brings no erased person back."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_receipts(warehouse: Warehouse, run: RunOf, folder: Any) -> int:
 
 
 def forget_again(warehouse: Warehouse, folder: Any) -> tuple[int, int, int]:
-    """Take back receipts that the warehouse lost, and erase whoever came back.
+    """Import receipts that the warehouse lost, and erase returned customers again.
 
     Returns how many receipts were missing, how many people were erased again, and how many files are no receipts that can be read; these
     are named in the log and stop nothing. Raises `WarehouseError`.

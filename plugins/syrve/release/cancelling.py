@@ -1,7 +1,7 @@
 """Cancels the holds that a person approved, each once, and establishes the outcome by evidence.
 
 The cancellation is an operation of the ledger whose key is the hold: two approvals, two runs and a repeated run are the same cancellation.
-What was shown is what is released: a hold that changed meanwhile is refused. Where Syrve says that a hold is over or unknown, nothing is
+What was shown is what is released: a hold that has changed since is refused. Where Syrve says that a hold is over or unknown, nothing is
 concluded from that: the transactions report (dialect `cloud`), or the balance before and after, has to show what ended it.
 """
 
@@ -23,8 +23,9 @@ from syrve.wallet.attempts import carry_out, latest_attempt
 from syrve.wallet.errors import MoneyNotSent, MoneyTurnedAway, PaymentBusy, PaymentUnsettled
 from syrve.wallet.money import Money
 from syrve.wallet.operations import Operation, OperationState
-from syrve.wallet.settle import Settler
+from syrve.wallet.settle import BalanceReading, Settler
 from syrve.wallet.transactions import TransactionsImport
+from syrve.warehouse.database import fetch_one
 from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 
@@ -62,7 +63,7 @@ class HoldRelease:
     def release(self, request_id: str) -> Counts:
         """Cancel what was approved: `changed` counts holds released now, `rejected` those refused, `failed` those not settled.
 
-        Raises `NotApproved` if this run has no approval of the question as it was shown; a question that nobody answered is none.
+        Raises `NotApproved` if this run has no approval of the question as it was shown; an unanswered question is not an approval.
         Raises `ReleaseIncomplete` if some could not be cancelled yet, and `PaymentUnsettled` if evidence is missing; in both cases
         all others are done. `WarehouseError` at once.
         """
@@ -175,7 +176,29 @@ class HoldRelease:
         if reading.change == -amount or (reading.change is None and fell_before):
             missing = f"Syrve confirmed the cancellation, {_MAY_BE_CONSUMED}"
             return Outcome("unsettled", missing, done.operation_id, evidence | fell)
+        if self._shows_nothing(asked, done, reading):
+            missing = "Syrve confirmed the cancellation, but the money that the hold had taken from the balance is not back in it"
+            evidence["balance_did_not_rise"] = format(amount, "f")
+            return Outcome("unsettled", missing, done.operation_id, evidence)
         return Outcome("released", "cancelled, as Syrve confirmed", done.operation_id, evidence)
+
+    def _shows_nothing(self, asked: AskedHold, done: OperationState, reading: BalanceReading) -> bool:
+        """Whether a cancellation that Syrve confirmed gave nothing back, which shows only where held money lowers the balance.
+
+        Raises `ReleaseIncomplete` while the service may still be at it.
+        """
+        if reading.change is None:
+            return "balance_did_not_rise" in asked.evidence
+        if reading.change != 0:
+            return False
+        with self._ledger.warehouse.transaction("compare balances around a hold") as cursor:
+            cursor.execute("select wallet.hold_had_lowered_balance(%s)", (done.operation_id,))
+            lowered = bool(fetch_one(cursor)[0])
+        if not (lowered or self._settler.is_not_shown(done.operation_id)):
+            return False
+        if self._settler.is_too_early(reading):
+            raise ReleaseIncomplete(f"the balance shows no cancellation of the hold {asked.shown.hold_id} yet")
+        return True
 
     def _refused(self, asked: AskedHold, done: OperationState) -> Outcome:
         """Find out what ended a hold that Syrve would not cancel."""
@@ -230,7 +253,7 @@ class HoldRelease:
 
 
 def _cancellation(asked: AskedHold) -> Operation:
-    """Return the one cancellation of a hold by release, whoever asks for it and however often."""
+    """Return the one cancellation of a hold by release, the same for every caller and repetition."""
     return Operation(
         kind="cancel_hold",
         organization_id=asked.shown.organization_id,

@@ -20,7 +20,7 @@ from syrve.warehouse.locks import lock_until_end
 from syrve.warehouse.sql_files import sql
 
 MOST_HOLDS = 100
-"""More than this nobody can look at in one question."""
+"""No person can look at more than this in one question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class _Offer:
 
 
 class ReleasePlanner:
-    """Makes the question of one run; what the same run asked before and nobody answered is taken back. Raises `WarehouseError`."""
+    """Makes the question of one run; what the same run asked before and was not answered is taken back. Raises `WarehouseError`."""
 
     def __init__(
         self, warehouse: Warehouse, *, run_id: str, answer_seconds: float, limits: MoneyLimits | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from syrve.severity import SEVERITIES
 
 DEFAULT_RULES = ("charged_hold_open", "order_failed_hold_open")
-"""By the ledger nobody needs these holds any more."""
+"""By the ledger these holds are no longer needed."""
 
 RULES = (*DEFAULT_RULES, "duplicate_hold", "stale_hold", "hold_without_order", "hold_outcome_unknown")
 """All whose findings name a hold that Syrve may know.

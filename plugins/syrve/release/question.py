@@ -66,7 +66,7 @@ def subject(holds: Sequence[ShownHold]) -> str:
 def body(holds: Sequence[ShownHold]) -> str:
     """Return the text of the question, a table in Markdown."""
     lines = [
-        "Choose the holds to cancel: their money goes back to the guests. A hold that changed meanwhile is not cancelled.",
+        "Choose the holds to cancel: their money goes back to the guests. A hold that has changed since is not cancelled.",
         "What is not chosen stays as it is, and is asked about again; *Keep the rest* marks it as acknowledged instead.",
         "",
         "| | amount | age | severity | rules | order | hold | organization |",
@@ -81,7 +81,7 @@ def body(holds: Sequence[ShownHold]) -> str:
 
 
 def read_answer(holds: Sequence[ShownHold], chosen: Collection[str]) -> Decision:
-    """Return what the chosen options mean, whatever their tags; raise `AnswerUnclear` if they contradict each other or are unknown."""
+    """Return what the chosen options mean, with any tags; raise `AnswerUnclear` if they contradict each other or are unknown."""
     chosen = {_TAG.sub("", each) for each in chosen}
     ticked = {each.release_id for each in holds if each.option in chosen}
     unknown = set(chosen) - {each.option for each in holds} - set(FIXED_OPTIONS)

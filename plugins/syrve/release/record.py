@@ -34,7 +34,7 @@ class AskedHold:
 
     @property
     def is_decided(self) -> bool:
-        """Whether somebody answered, or the time for it is over."""
+        """Whether a person answered, or the time for it is over."""
         return self.state != "asked"
 
 
@@ -88,7 +88,7 @@ class ReleaseBook:
         self._decide(cursor, holds, states, decided_by)
 
     def expire(self, cursor: Cursor, holds: Sequence[AskedHold]) -> None:
-        """Record in the caller's transaction that nobody answered in time."""
+        """Record in the caller's transaction that no answer came in time."""
         self._decide(cursor, holds, {each.shown.release_id: "expired" for each in holds}, None)
 
     def changed(self, release_id: str) -> tuple[str | None, bool, str]:
@@ -99,7 +99,7 @@ class ReleaseBook:
         return problem, is_over, hold_state
 
     def end(self, asked: AskedHold, outcome: Outcome) -> bool:
-        """Write an outcome down and bring the findings in step; False where it is as it was before, or somebody else was first."""
+        """Record an outcome and update the findings; False if nothing changed, or another process was first."""
         evidence = outcome.as_evidence()
         if (asked.state, asked.evidence) == (outcome.state, evidence):
             return False
@@ -113,7 +113,7 @@ class ReleaseBook:
         return True
 
     def catch_up(self) -> int:
-        """End the releases that lacked evidence where the ledger has it meanwhile; returns how many."""
+        """End the releases that lacked evidence if the ledger has it by now; returns how many."""
         with self._warehouse.transaction("look for releases whose hold is over") as cursor:
             cursor.execute(sql("release/over.sql"))
             rows = cursor.fetchall()

@@ -12,7 +12,7 @@ import simplejson
 from syrve.identifiers import UUID_PATTERN
 
 WITHHELD = "(withheld)"
-"""Stands for a text that does not look like an id, such as a name or a phone in the evidence of a rule of one's own."""
+"""Stands for a text that does not look like an id, such as a name or a phone in the evidence of a custom rule."""
 # The first character keeps out what begins a formula: = + - @ and white space.
 _LIKE_AN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/#|-]*")
 _UUID = re.compile(UUID_PATTERN, re.IGNORECASE)

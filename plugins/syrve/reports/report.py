@@ -1,4 +1,4 @@
-"""Makes the files of a run's report, in a folder of the machine's own; whoever calls brings them where they shall lie."""
+"""Makes the files of a run's report, in a local folder; the caller moves them to their place."""
 
 from __future__ import annotations
 

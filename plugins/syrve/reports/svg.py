@@ -1,4 +1,4 @@
-"""Turns a matplotlib figure into an SVG to be put into a page: without styles of its own, in the page's colours and font."""
+"""Turns a matplotlib figure into an SVG to be put into a page: without its own styles, in the page's colours and font."""
 
 from __future__ import annotations
 

@@ -23,9 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        warehouse = Warehouse(
-            url_from_environment(*DSN_VARIABLES, login="syrve_receiver"), application_name="syrve signals"
-        )
+        url = url_from_environment(*DSN_VARIABLES, login="syrve_receiver")
+        warehouse = Warehouse(url, application_name="syrve signals", checks_layout=True)
         if options.command == "serve":
             return _serve(warehouse, options)
         if options.command == "secret":

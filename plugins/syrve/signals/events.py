@@ -118,7 +118,7 @@ def read_events(items: Sequence[Item], *, region: str) -> list[Event]:
 
 
 def read_event(item: Item, *, region: str) -> Event:
-    """Read one event, whatever is missing in it. Raises `UnreadableBody` if it is nested too deeply."""
+    """Read one event, with any field missing. Raises `UnreadableBody` if it is nested too deeply."""
     reader = FieldReader(item, problems=[])
     common: dict[str, Any] = {"content_key": _content_key(item)}
     event_type = _word(item.get("eventType"))

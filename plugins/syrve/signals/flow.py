@@ -22,7 +22,7 @@ class FlowChange:
 
 
 def take_unreported(warehouse: Warehouse) -> list[FlowChange]:
-    """Notice what has stopped, and take the changes of which nobody was told: each goes to one run only. Raises `WarehouseError`."""
+    """Notice what has stopped, and take the changes that were not reported yet: each goes to one run only. Raises `WarehouseError`."""
     with warehouse.transaction("look whether signals have stopped") as cursor:
         cursor.execute(sql("signals/stopped.sql"))
         cursor.execute(sql("signals/take_untold.sql"))
@@ -36,5 +36,5 @@ def give_back(warehouse: Warehouse, changes: Sequence[FlowChange]) -> None:
         "sorts": [each.sort for each in changes],
         "stopped": [each.has_stopped for each in changes],
     }
-    with warehouse.transaction("give back what nobody was told of signals") as cursor:
+    with warehouse.transaction("give back unreported changes of signals") as cursor:
         cursor.execute(sql("signals/give_back_untold.sql"), values)

@@ -76,7 +76,7 @@ class AtOnce:
 class Places:
     """Lets a number wait at the same time; a newcomer takes the place of who waits longest, for whom the time is then over.
 
-    So whoever sends at once is served, however many others send slowly or nothing.
+    So a sender that sends immediately is served, even if many others send slowly or nothing.
     """
 
     __slots__ = ("_count", "_waiting")
@@ -87,7 +87,7 @@ class Places:
 
     @asynccontextmanager
     async def one(self, seconds: float) -> AsyncIterator[None]:
-        """Wait inside for so long at most; then, or as soon as another needs the place, raises `TimeoutError`."""
+        """Wait inside for this time at most; then, or as soon as another needs the place, raises `TimeoutError`."""
         if len(self._waiting) >= self._count:
             longest = next(iter(self._waiting))
             del self._waiting[longest]

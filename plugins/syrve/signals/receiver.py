@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 PATH = "/events"
 LOG_EVERY_SECONDS = 60.0
 HEALTH_SECONDS = 1.0
-"""How long an answer about the warehouse holds: whoever asks more often is no load for it."""
+"""How long an answer about the warehouse holds: more frequent requests do not load it."""
 EVENTS_READ_AT_ONCE = 20
-"""More of them are read beside the event loop, so that others are answered meanwhile."""
+"""More of them are read beside the event loop, so that others are answered at the same time."""
 NO_SECRET = "there is no secret, or an unknown one"  # noqa: S105
 TOO_SLOW = "the body did not come in time"
 

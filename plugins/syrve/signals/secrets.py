@@ -36,7 +36,7 @@ def secret_in_header(header: str | None) -> str | None:
 
 
 class Secrets:
-    """The secrets in force. A look-up goes by a keyed hash of the hash, whose key nobody knows: its time says nothing about any secret."""
+    """The secrets in force. A look-up goes by a keyed hash of the hash, whose key is random: its time reveals nothing about a secret."""
 
     def __init__(self, hashes: Iterable[tuple[str, bytes]] = ()) -> None:
         self._key = random_secrets.token_bytes(32)

@@ -1,4 +1,4 @@
-"""Reads the webhook settings of an organization and, if that is asked for, adds ours."""
+"""Reads the webhook settings of an organization and adds ours on request."""
 
 from __future__ import annotations
 
@@ -28,41 +28,42 @@ class SetsWebhooks(Protocol):
         ...
 
 
-class WebhookSetup:
-    """Shows and sets webhooks; what it returns holds hosts and names of filters, no secret."""
+def set_webhooks(
+    warehouse: Warehouse,
+    client: SetsWebhooks,
+    organization_id: str,
+    url: str,
+    *,
+    addresses: Collection[str],
+    is_dry_run: bool,
+    may_move: bool = False,
+    renew: bool = False,
+) -> dict[str, Any]:
+    """Return what is set and what would be added; with `is_dry_run` false, add it. Without a `url`, return only what is set.
 
-    def __init__(self, warehouse: Warehouse, client: SetsWebhooks, *, addresses: Collection[str]) -> None:
-        self._warehouse = warehouse
-        self._client = client
-        self._addresses = {each.rstrip("/") for each in addresses}
-
-    def run(
-        self, organization_id: str, url: str, *, is_dry_run: bool, may_move: bool = False, renew: bool = False
-    ) -> dict[str, Any]:
-        """Say what is set and what would be added; with `is_dry_run` false, add it. Without a `url` only what is set is said.
-
-        The hash of a new secret is kept before Syrve gets the secret, so no webhook with it is ever refused. Raises `UnlistedAddress`
-        before Syrve is asked, `SignalError`, `SyrveError` or `WarehouseError`.
-        """
-        if url and url.rstrip("/") not in self._addresses:
-            raise UnlistedAddress(
-                "url: this address is not in SYRVE_SIGNALS_ADDRESSES, which lists the receivers that may get the webhooks; nothing was set"
-            )
-        present = self._client.webhook_settings(organization_id)
-        shown: dict[str, Any] = {
-            "goes_to": urlsplit(present.uri).hostname if present.uri else None,
-            "filters": sorted(present.filter),
-        }
-        if not url:
-            return shown
-        hashes = hashes_of(self._warehouse, organization_id)
-        plan = plan_webhooks(present, url, known_hashes=hashes, may_move=may_move, renew=renew)
-        shown |= {"adds": list(plan.added), "new_secret": plan.needs_secret, "sent": False}
-        if is_dry_run or not plan.is_needed:
-            return shown
-        secret = present.token
-        if plan.needs_secret:
-            secret = new_secret()
-            add_secret(self._warehouse, organization_id, secret)
-        self._client.update_webhook_settings(organization_id, plan.url, secret, plan.filter)
-        return shown | {"sent": True}
+    Only one of `addresses` is set, because webhooks hold orders with their guests. The result holds hosts and names of filters, and no
+    secret. The hash of a new secret is stored before Syrve gets the secret, so that no webhook with it is refused. Raises
+    `UnlistedAddress` before Syrve is asked, `SignalError`, `SyrveError` or `WarehouseError`.
+    """
+    if url and url.rstrip("/") not in {each.rstrip("/") for each in addresses}:
+        raise UnlistedAddress(
+            "url: this address is not in SYRVE_SIGNALS_ADDRESSES, which lists the receivers that may get the webhooks; nothing was set"
+        )
+    present = client.webhook_settings(organization_id)
+    shown: dict[str, Any] = {
+        "goes_to": urlsplit(present.uri).hostname if present.uri else None,
+        "filters": sorted(present.filter),
+    }
+    if not url:
+        return shown
+    hashes = hashes_of(warehouse, organization_id)
+    plan = plan_webhooks(present, url, known_hashes=hashes, may_move=may_move, renew=renew)
+    shown |= {"adds": list(plan.added), "new_secret": plan.needs_secret, "sent": False}
+    if is_dry_run or not plan.is_needed:
+        return shown
+    secret = present.token
+    if plan.needs_secret:
+        secret = new_secret()
+        add_secret(warehouse, organization_id, secret)
+    client.update_webhook_settings(organization_id, plan.url, secret, plan.filter)
+    return shown | {"sent": True}

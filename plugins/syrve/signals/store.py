@@ -1,4 +1,4 @@
-"""Keeps what was received: one insert for all that wait, and nobody is told yes before it is committed."""
+"""Keeps what was received: one insert for all that wait, and no sender gets a yes before it is committed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Keeps(Protocol):
 
 
 class SignalStore:
-    """Writes signals over one connection, on a thread of its own; while one batch commits, the next one gathers.
+    """Writes signals over one connection, on a separate thread; while one batch commits, the next one gathers.
 
     At most `max_waiting` events wait: beyond that senders are asked to repeat. A connection that broke is opened again with the next batch.
     """

@@ -1,4 +1,4 @@
-"""Where an organization's webhooks go: reads the settings, adds ours to them, and takes nothing of anybody else away."""
+"""Where an organization's webhooks go: reads the settings, adds ours to them, and removes nothing that others have set."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Worked:
 
 
 class SignalWork:
-    """One task's work on signals; any number of them may run at once, each with signals of its own."""
+    """One task's work on signals; any number of them may run at the same time, each with different signals."""
 
     def __init__(self, warehouse: Warehouse, *, batch_signals: int = BATCH_SIGNALS) -> None:
         self._warehouse = warehouse

@@ -51,7 +51,7 @@ PERSONAL = frozenset(
 IDS = frozenset(("customer_id", "id", "crm_id", "wallet_id"))
 """Columns that name a customer: beside a personal column, the answer would tell whether the two belong together."""
 CONSENTS = frozenset(("receives_order_status", "receives_promo"))
-"""What a person has agreed to: no other column of a source is one by somebody's mapping."""
+"""What a person has agreed to: no other column of a source becomes one by a mapping."""
 AS_NAMED = CONSENTS | {"clear", "wanted"}
 """Columns that a query of a form does not rename another one to."""
 
@@ -101,7 +101,7 @@ class Columns:
     are_facts: bool = False
 
     def to_be_listed(self, places: Mapping[int, str]) -> dict[int, str]:
-        """Return those of the places that whoever fills in a form may not type into a query; beside a personal one, ids are among them."""
+        """Return those of the places that the user of a form may not type into a query; beside a personal one, ids are among them."""
         chosen = self.listed if self.listed is not None else {each for each in self.names if self._is_personal(each)}
         if any(name in chosen and self._is_personal(name) for name in places.values()):
             chosen = chosen | IDS

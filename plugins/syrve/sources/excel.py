@@ -14,6 +14,7 @@ from xml.etree.ElementTree import ParseError
 from syrve.optional import require_extra
 from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
+from syrve.sources.excel_layout import HIDDEN_ROW, Layout
 from syrve.sources.excel_parts import TOO_LARGE, BoundedArchive
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Deadline, Limits
@@ -56,9 +57,10 @@ def excel_chunks(
     with _Book(file, has_formulas, limits) as book:
         title, facts.header_line, headings = _find_header(book, columns, file_format)
         facts.sheet = book.all_sheets().index(title) + 1
-        body = (line for line in book.rows(title) if line[0] > (facts.header_line or 0))
+        layout, width = book.layout(title), len(headings)
+        body = (line for line in layout.covered(book.rows(title), width) if line[0] > (facts.header_line or 0))
         matched = columns.match(headings, file_format.columns)
-        yield from tabulate(matched, _fitted(body, len(headings)), columns, file_format, facts, limits=limits)
+        yield from tabulate(matched, _fitted(body, width, layout), columns, file_format, facts, limits=limits)
 
 
 def open_workbook(file: IO[bytes], *, formulas: bool = False, limits: Limits = LIMITS) -> Any:
@@ -86,7 +88,7 @@ def open_workbook(file: IO[bytes], *, formulas: bool = False, limits: Limits = L
         archive.admit_strings(strings.PartName[1:])
     try:
         reader.read()
-    except ValueError as error:  # openpyxl packs every such error into one of its own
+    except ValueError as error:  # openpyxl wraps every such error
         if isinstance(error.__cause__, UnusableSource):
             raise error.__cause__ from None
         raise
@@ -121,6 +123,11 @@ class _Book:
     def all_sheets(self) -> list[str]:
         """The names of all sheets of cells, hidden ones included."""
         return [sheet.title for sheet in self._values.worksheets]
+
+    def layout(self, title: str) -> Layout:
+        """What people don't see of the rows of a sheet that was read before."""
+        layout: Layout = self._values._archive.layouts[str(self._values[title]._worksheet_path)]
+        return layout
 
     def rows(self, title: str) -> Iterator[tuple[int, list[Any]]]:
         """Give the rows with their numbers; rows that are not in the file are left out."""
@@ -199,6 +206,8 @@ def _calculated(cell: Any, formula: Any) -> Any:
     constant = _TEXT_FORMULA.fullmatch(text)
     if constant:
         return constant[1].replace('""', '"')
+    if cell is not None and cell.value is None and cell.data_type == "str":
+        return None  # its result is an empty text
     return _NOT_CALCULATED if cell is None or cell.value is None else _value(cell)
 
 
@@ -261,9 +270,11 @@ def _find_header(book: _Book, columns: Columns, file_format: FileFormat) -> tupl
     raise UnusableSource("no column of the file is known")
 
 
-def _fitted(lines: Iterator[tuple[int, list[Any]]], width: int) -> Iterator[Line]:
+def _fitted(lines: Iterator[tuple[int, list[Any]]], width: int, layout: Layout) -> Iterator[Line]:
     for number, cells in lines:
-        if any(cell is not None and str(cell).strip() for cell in cells[width:]):
+        if layout.is_hidden(number):
+            yield BadLine(number, HIDDEN_ROW, cells)
+        elif any(cell is not None and str(cell).strip() for cell in cells[width:]):
             yield BadLine(number, f"has a value to the right of the {width} columns", cells)
         else:
             yield number, [*cells, *[None] * (width - len(cells))][:width]

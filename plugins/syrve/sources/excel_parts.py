@@ -11,6 +11,7 @@ from typing import IO, Any
 from xml.parsers import expat
 
 from syrve.sources.errors import UnusableSource
+from syrve.sources.excel_layout import Layout
 from syrve.sources.limits import Limits
 
 TOO_LARGE = "the file unpacks to more than a spreadsheet may hold; save the table as .csv"
@@ -24,6 +25,8 @@ class BoundedArchive(zipfile.ZipFile):
         super().__init__(file)
         self._limits = limits
         self._streamed: set[str] = set()
+        self.layouts: dict[str, Layout] = {}
+        """What was noted of the sheets that were opened, by the name of the part."""
 
     def read(self, name: Any, pwd: bytes | None = None) -> bytes:
         """Read a part that becomes a tree in memory."""
@@ -35,7 +38,7 @@ class BoundedArchive(zipfile.ZipFile):
         """Open a sheet, of which one row is in memory at a time."""
         if str(name) not in self._streamed:
             with super().open(name) as content:
-                _check_sheet(content, self._limits)
+                self.layouts[str(name)] = _check_sheet(content, self._limits)
             self._streamed.add(str(name))
         return super().open(name, *arguments, **options)
 
@@ -55,9 +58,13 @@ class BoundedArchive(zipfile.ZipFile):
                     raise UnusableSource(TOO_LARGE)
 
 
-def _check_sheet(content: IO[bytes], limits: Limits) -> None:
-    """Refuse a sheet with too many elements and attributes in one row, or outside of rows: they are kept till its end, or for ever."""
-    counts = _Counts(limits.max_row_tags)
+def _check_sheet(content: IO[bytes], limits: Limits) -> Layout:
+    """Refuse a sheet with too many elements and attributes in one row, or outside of rows: they are kept till its end, or for ever.
+
+    Returns what people don't see of its rows.
+    """
+    layout = Layout()
+    counts = _Counts(limits.max_row_tags, layout)
     parser = expat.ParserCreate(namespace_separator="}")
     parser.StartElementHandler, parser.EndElementHandler = counts.start, counts.end
     parser.EntityDeclHandler = counts.entity
@@ -69,7 +76,8 @@ def _check_sheet(content: IO[bytes], limits: Limits) -> None:
                 raise UnusableSource(TOO_LARGE)
             parser.Parse(piece)
     except (expat.ExpatError, _DeclaresEntities):
-        return  # openpyxl and defusedxml say what is wrong with it, and read no further than this
+        pass  # openpyxl and defusedxml say what is wrong with it, and read no further than this
+    return layout
 
 
 class _DeclaresEntities(Exception):
@@ -77,8 +85,9 @@ class _DeclaresEntities(Exception):
 
 
 class _Counts:
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, layout: Layout) -> None:
         self._most = most
+        self._layout = layout
         self._rows_open = 0
         self._in_row = 0
         self._outside = 0
@@ -86,10 +95,13 @@ class _Counts:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name.endswith("}row"):
             self._rows_open += 1
+            self._layout.note_row(attributes)
         elif self._rows_open:
             self._in_row += 1 + len(attributes)
         else:
             self._outside += 1 + len(attributes)
+            if name.endswith("}mergeCell"):
+                self._layout.note_merged(attributes)
         if self._in_row > self._most or self._outside > self._most:
             raise UnusableSource(TOO_LARGE)
 

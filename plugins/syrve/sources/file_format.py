@@ -32,7 +32,7 @@ class FileFormat:
         given = {name: value for name, value in (settings or {}).items() if value not in (None, "", "None", [], {})}
         unknown = sorted(set(given) - set(FIELDS))
         if unknown:
-            raise UnusableSource(f"{unknown[0]} is no setting of a file; those are {', '.join(FIELDS)}")
+            raise UnusableSource(f"{unknown[0]} is not a setting of a file; those are {', '.join(FIELDS)}")
         values: dict[str, Any] = dict(given)
         if "encoding" in given:
             values["encoding"] = _codec(given["encoding"])

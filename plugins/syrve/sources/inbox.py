@@ -146,11 +146,11 @@ def open_local(places: Sequence[Found]) -> tuple[Found, IO[bytes]] | None:
             raise UnusableSource("the file at path may not be read by the worker that runs the task") from None
         except OSError:
             raise UnusableSource(
-                "path is a link, or goes through one or through what is no folder; only plain files are read"
+                "path is a link, or goes through one, or through something that is not a folder; only plain files are read"
             ) from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise UnusableSource("path is no plain file")
+            raise UnusableSource("path is not a plain file")
         return found, os.fdopen(descriptor, "rb")
     return None
 

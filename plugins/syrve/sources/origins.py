@@ -27,8 +27,8 @@ def check_listed(
 ) -> None:
     """Refuse a query that says something else than a list does.
 
-    By typing, or by pairing one guest's phone with another's birthday, its counts would tell whether a guess is right, and a fact nobody
-    reported would be taken for one. `matched` is what is read afterwards. Only Postgres tells where a column comes from.
+    By typing, or by pairing one guest's phone with another's birthday, its counts would show whether a guess is right, and an invented fact
+    would count as a reported one. `matched` is what is read afterwards. Only Postgres reports where a column comes from.
     """
     if columns.are_facts:
         _check_origins_are_known(connection, query)
@@ -59,7 +59,7 @@ def _check_origins(connection: Connection, result: CursorResult[Any], names: dic
     if typed:
         raise UnusableSource(
             f"{', '.join(typed)} of the query must be a column of a table or view as it is, and is computed or typed; "
-            "a query of a form takes what a list says: make a view in the schema source for it (docs/files.md)"
+            "a query of a form takes values of a list only: make a view in the schema source for it (docs/files.md)"
         )
     if len(lists) > 1:
         raise UnusableSource(

@@ -29,7 +29,7 @@ _Result = CursorResult[tuple[object, ...]]
 class QuerySource:
     """The rows of a query; the engine is the caller's, who disposes of it.
 
-    `listed_only` is for queries that anybody types: whom they name, and what they report as facts, must come from a table or view as it is
+    `listed_only` is for queries that a user types: whom they name, and what they report as facts, must come from a table or view as it is
     there, and they call harmless functions only (for facts none).
     """
 
@@ -92,7 +92,7 @@ class QuerySource:
                 yield from self._tabulated(self._lines(session, result), matched, columns)
 
     def _matched(self, connection: Connection, result: _Result, columns: Columns) -> Matched:
-        """Return what the columns of the query are, checked: nothing reads them anew."""
+        """Return what the columns of the query are, checked: nothing reads them again."""
         names = list(result.keys())
         if len(names) > self._limits.max_columns:
             raise UnusableSource(f"the query has more than {self._limits.max_columns} columns")
@@ -144,7 +144,7 @@ def _described(error: sqlalchemy.exc.SQLAlchemyError, longest: str) -> UnusableS
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     kind = type(cause).__name__ + (f", {state}" if state else "")
     if state == "57014":
-        return UnusableSource(f"the query took longer than {longest}, or somebody ended it ({kind})")
+        return UnusableSource(f"the query took longer than {longest}, or it was ended from outside ({kind})")
     if state and state[:2] in _OF_ROWS:
         return UnusableSource("the query failed on a row; try it there by hand")
     if isinstance(error, sqlalchemy.exc.OperationalError):

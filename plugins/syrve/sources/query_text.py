@@ -117,7 +117,7 @@ def _tokens(query: str) -> Iterator[tuple[str, int, int]]:
         if token.group() == "/*" or kind == "quote":
             place = _end_of(query, token)
         elif kind == "comment" and query[place : place + 1] == "\r" and query[place : place + 2] != "\r\n":
-            raise UnusableSource("a comment of the query ends in a carriage return, which is no line end everywhere")
+            raise UnusableSource("a comment of the query ends in a carriage return, which is not a line end everywhere")
         yield kind, token.start(), place
 
 

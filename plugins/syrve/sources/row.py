@@ -18,7 +18,7 @@ T = TypeVar("T")
 MAX_TEXT_LENGTH = 1_000
 MAX_CODE_LENGTH = 200
 _FLOAT_INTEGERS = 10**15
-"""Binary numbers hold whole numbers of up to 15 digits whatever wrote them; spreadsheets round the rest."""
+"""Binary numbers hold whole numbers of up to 15 digits exactly; spreadsheets round the rest."""
 SPREADSHEET_ERROR = "holds an error of the spreadsheet, such as #N/A"
 _SHOWN_OTHERWISE = "is shown otherwise than it is stored, by the format of its cell; store the column as text"
 _UNSTATED_NULLS = frozenset({"NULL", "\\N"})
@@ -178,7 +178,7 @@ class Row:
             try:
                 return self._written(bytes(value).decode())
             except UnicodeDecodeError:
-                raise BadRow("holds bytes that are no UTF-8") from None
+                raise BadRow("holds bytes that are not UTF-8") from None
         raise BadRow(f"holds a {type(value).__name__}, not a text or number")
 
     def _written(self, value: str) -> str | None:

@@ -88,7 +88,7 @@ class RowsSource:
         self.facts = Facts("rows")
 
     def chunks(self, columns: Columns) -> Iterator[Chunk]:
-        """Give the rows, a chunk for each `CHUNK_ROWS` of them; a frame is a chunk of its own."""
+        """Give the rows, a chunk for each `CHUNK_ROWS` of them; a frame is one chunk."""
         line = 0
         for names, rows in _groups(self._rows):
             matched = columns.match(names, {})

@@ -43,7 +43,7 @@ def spool(file: IO[bytes], *, unpack: bool, limits: Limits) -> IO[bytes]:
 def _read(file: IO[bytes]) -> bytes:
     try:
         return file.read(_STEP_BYTES)
-    except Exception as error:  # noqa: BLE001 - each storage has errors of its own, whose texts may quote rows
+    except Exception as error:  # noqa: BLE001 - each storage has its own errors, whose texts may quote rows
         raise UnreadableSource(f"reading the file broke off ({type(error).__name__})") from None
 
 

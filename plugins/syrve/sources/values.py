@@ -180,7 +180,7 @@ def is_error(text: str) -> bool:
 
 
 def word_of(text: str, words: Mapping[str, T]) -> T:
-    """Return what a word stands for, whatever its case; raise `BadRow` that lists the words."""
+    """Return what a word stands for, in any case; raise `BadRow` that lists the words."""
     found = words.get(text.casefold(), words.get(text.lower()))
     if found is None:
         raise BadRow(f"must be one of {', '.join(words)}")

@@ -109,8 +109,8 @@ def editor(dag_id: str = READ_DAG) -> Callable[[Person], Person]:
 def may_see_clear(user: BaseUser) -> bool:
     """Tell whether personal values may be shown in clear.
 
-    An auth manager with rights of one's own (FAB) is asked for `can_read` on `CLEAR_RESOURCE`. The simple one has none, and grants every
-    such right to everybody: there it takes the right to change the connection to the warehouse, which reaches the same values anyway.
+    An auth manager with custom rights (FAB) is asked for `can_read` on `CLEAR_RESOURCE`. The simple one has none, and grants every
+    such right to every user: there it takes the right to change the connection to the warehouse, which reaches the same values anyway.
     """
     manager: BaseAuthManager[BaseUser] = get_auth_manager()
     if not manager.is_authorized_custom_view(method="GET", resource_name=CLEAR_RESOURCE, user=user):

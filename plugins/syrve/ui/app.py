@@ -46,7 +46,7 @@ def create_page() -> FastAPI:
     )
     for router in routers():
         app.include_router(router)
-    # The only part without a login: the page that asks for one has to look like the others. It holds nothing of anybody.
+    # The only part without a login: the page that asks for one has to look like the others. It holds no data.
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
     app.add_middleware(GuardedBodies, refuse=_http_error)
     app.middleware("http")(_with_headers)

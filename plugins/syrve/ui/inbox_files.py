@@ -26,8 +26,8 @@ MOST_SHOWN = 200
 MOST_LOOKED_AT = 2_000
 MOST_BYTES = 50 * 1024 * 1024
 MOST_DROPPED_BYTES = 20 * MOST_BYTES
-"""Of all files that people have dropped and not deleted, each counted as a megabyte at least: else whoever may start an import could fill
-the disk."""
+"""Of all files that people have dropped and not deleted, each counted as a megabyte at least: otherwise a user who may start
+an import could fill the disk."""
 _DROPPED = "dropped-"
 _PIECE_BYTES = 1 << 20
 _DIGITS = re.compile(r"\d")
@@ -35,7 +35,7 @@ _NOWHERE = "The api-server has no folder of the inbox. Put the file where SYRVE_
 
 
 def looks_like_a_phone(name: str) -> bool:
-    """Tell whether a name has so many digits that it may be a phone: such a name reaches neither Airflow nor the page."""
+    """Return whether a name has enough digits that it may be a phone: such a name reaches neither Airflow nor the page."""
     return len(_DIGITS.findall(name)) >= 10
 
 
@@ -72,11 +72,11 @@ def path_of(path: str, dropped: UploadFile | None) -> str | None:
 
 
 def keep_dropped(filename: str, file: IO[bytes]) -> str:
-    """Put a dropped file into the first folder of the inbox under a name of our own, and return that; raise `PageError`."""
+    """Put a dropped file into the first folder of the inbox under a new name, and return that; raise `PageError`."""
     ending = next((each for each in sorted(ENDINGS, key=len, reverse=True) if filename.lower().endswith(each)), None)
     if ending is None:
         raise PageError(
-            400, "This is no file that can be read", f"Nothing was started. Drop one that ends in {', '.join(ENDINGS)}."
+            400, "This file cannot be read", f"Nothing was started. Drop one that ends in {', '.join(ENDINGS)}."
         )
     folders = _folders()
     if not folders:

@@ -57,7 +57,7 @@ class SyrvePlugin(AirflowPlugin):
     external_views = [  # noqa: RUF012
         {
             "name": "Syrve",
-            # Relative: Airflow resolves it against its own base address, whatever path it is served under.
+            # Relative: Airflow resolves it against its own base address, under any path.
             "href": f"{URL_PREFIX.removeprefix('/')}/",
             "destination": "nav",
             "url_route": "syrve",

@@ -1,7 +1,7 @@
-"""Writes one sentence on the note of every run of the provider's when it ends, whoever or whatever started it.
+"""Writes one sentence on the note of every run of the provider's DAGs when it ends, manual or scheduled.
 
 A listener, since it is called where Airflow ends a run, in the scheduler, with the run's row at hand: it needs no connection, user or
-password. It reads what the tasks left in XComs, asks nobody outside, and a failure of it ends in the log.
+password. It reads what the tasks left in XComs and calls no other service; if it fails, only the log shows it.
 """
 
 from __future__ import annotations

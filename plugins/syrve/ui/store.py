@@ -60,7 +60,7 @@ def change(
             raise PageError(
                 404,
                 "Nothing was found to change",
-                "Nothing was changed: it does not exist, or somebody has seen to it already. Reload the page.",
+                "Nothing was changed: it does not exist, or another person has already dealt with it. Reload the page.",
             )
         write_audit(cursor, person, action, subject(changed))
 

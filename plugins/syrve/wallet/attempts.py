@@ -1,4 +1,4 @@
-"""Carries a money movement out in as many attempts as it takes, each an operation of its own and sent at most once."""
+"""Carries a money movement out in as many attempts as it takes, each a separate operation that is sent at most once."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def checked_name(campaign: object) -> str:
     name = "" if campaign is None else str(campaign).strip()
     if name.casefold() in UNNAMED:
         raise UnusableOperation(
-            "the campaign needs an id of its own, such as spring-2027: the same id credits each row once"
+            "the campaign needs a unique id, such as spring-2027: the same id credits each row once"
         )
     if not _NAME.fullmatch(name):
         raise UnusableOperation(
@@ -158,7 +158,7 @@ def subject_of(campaign: str, version: int) -> str:
 
 
 def digest_of_rows(campaign: str, rows: Iterable[CampaignRow]) -> str:
-    """Return the digest of a version's rows, whatever their order."""
+    """Return the digest of a version's rows, in any order."""
     listed = sorted((row.content for row in rows if row.is_listed), key=lambda content: content[0])
     return digest_of(("topup", campaign), listed)
 

@@ -6,7 +6,7 @@
     ├── UnusableOperation        an amount, comment or id that can't be taken into the ledger
     ├── LedgerConflict           the same key with other content
     ├── PaymentRefused           Syrve refused: the order is not paid
-    ├── PaymentUnsettled         nobody knows whether money moved, or evidence is missing: a person must look
+    ├── PaymentUnsettled         it is not known whether money moved, or evidence is missing: a person must look
     ├── OrderFailed              the order of a resumed payment had failed; its hold was given back
     ├── PlanChanged              what was approved is not what would be sent
     ├── LedgerFenced             the ledger may be older than the world, as after a restore: a person must look
@@ -42,7 +42,7 @@ class PaymentRefused(WalletError):
 
 
 class PaymentUnsettled(WalletError):
-    """Nobody knows yet whether money moved; the ledger keeps the operations, and reconciliation shows them."""
+    """It is not known yet whether money moved; the ledger keeps the operations, and reconciliation shows them."""
 
 
 class OrderFailed(WalletError):

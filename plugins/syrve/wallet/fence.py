@@ -3,7 +3,7 @@
 A ledger that was set back would send again what it no longer knows. So it is compared with marks outside the warehouse: each holds the
 newest epoch that the ledger had, and the server that it was in. A mark that the ledger lacks, a server that changed, and a ledger with a
 past that nothing outside knows of close the fence (`wallet.fence`); a person lifts it (`wallet.fence_lift`), and by that accepts those
-marks and no others. The table of operations refuses to send while the fence is closed, whoever writes.
+marks and no others. The table of operations refuses to send while the fence is closed, for every writer.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Fence:
             taken = [self._write(place, mark) for place in self._places]
             if not any(taken):
                 raise MoneyNotSent(
-                    "no place outside the warehouse took the mark of the ledger, so a restore could not be told"
+                    "no place outside the warehouse took the mark of the ledger, so a restore could not be detected"
                 )
             with transaction(connection, "note that an epoch is marked") as cursor:
                 cursor.execute("update wallet.epoch set is_marked = true where epoch_id = %s", (mark.epoch_id,))
@@ -105,7 +105,7 @@ class Fence:
             )
 
     def _closed(self, cursor: Cursor, marks: Mapping[str, Mark | None]) -> str | None:
-        """Say why the fence is closed, and close it where the marks show something that nobody has accepted."""
+        """Say why the fence is closed, and close it if the marks show something that no person has accepted."""
         cursor.execute(
             sql("wallet/fence.sql"), {"epochs": [mark.epoch_id for mark in marks.values() if mark is not None]}
         )

@@ -40,7 +40,7 @@ _NAMES = (
     "refund_of",
 )
 COLUMNS = Columns(_NAMES, needed=("record", "occurred_at"), listed=frozenset(_NAMES), are_facts=True)
-"""A query of a form types none of them: nobody approves a row."""
+"""A query of a form types none of them, because no person approves a row."""
 RECORDS = (*KINDS, "order")
 MAX_AHEAD = timedelta(minutes=10)
 """How far a reporter's clock may be ahead of ours, as `wallet.clock_skew()`."""

@@ -42,7 +42,7 @@ class HoldEnd:
 
 
 class Ledger:
-    """Reads and writes the ledger of one warehouse; each method is one transaction of its own. Raises `WarehouseError`."""
+    """Reads and writes the ledger of one warehouse; each method is one separate transaction. Raises `WarehouseError`."""
 
     def __init__(self, warehouse: Warehouse, *, amount_scale: int | None = 2) -> None:
         self.warehouse = warehouse
@@ -92,8 +92,8 @@ class Ledger:
     ) -> OperationState:
         """Add the event that follows the state in which the operation was read, commit, and return it as it is then.
 
-        Where somebody else added an event meanwhile, nothing is added and theirs is returned. An answer that names another hold of ours is
-        no outcome: it is recorded as unknown.
+        If another process has added an event since, nothing is added and that event is returned. An answer that names another hold of ours
+        is no outcome: it is recorded as unknown.
         """
         values = {
             "operation_id": operation.operation_id,
@@ -149,7 +149,7 @@ class Ledger:
         return None if row is None else HoldEnd(*row)
 
     def cancel_is_unknown(self, hold_id: str) -> bool:
-        """Say whether a cancellation of the hold was sent, by whom ever, of which nobody knows what came."""
+        """Return whether a cancellation of the hold was sent, by anyone, whose outcome is not known."""
         with self._transaction("look for cancellations of a hold") as cursor:
             cursor.execute(
                 "select count(*) from wallet.unsettled_operation where kind = 'cancel_hold' and state in ('sent', 'unknown') "
@@ -192,7 +192,7 @@ class Ledger:
 
     @contextmanager
     def alone(self, what: str, *, wait_seconds: float, connection: Connection | None = None) -> Iterator[Connection]:
-        """Hold the lock of that name for the block, on the connection given or one of its own; it ends with the process.
+        """Hold the lock of that name for the block, on the connection given or a separate one; it ends with the process.
 
         Raises `WarehouseUnavailable`.
         """

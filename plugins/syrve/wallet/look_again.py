@@ -1,9 +1,9 @@
 """Looks for operations that we sent in Syrve's transactions report once more, some time later (dialect `cloud`).
 
 An answer says what Syrve believed when it answered. A call that the service or a proxy carried out twice, and one that was refused and
-carried out all the same, show only in the report. So every hold, top-up and charge is looked for there once, at the cost of a call or two
-per customer: rows that repeat an operation are kept for the rule `operation_moved_twice`, and a refusal that the report refutes is
-corrected.
+carried out all the same, show only in the report; so does one that was answered with yes and not carried out. So every operation is looked
+for there once, at the cost of a call or two per customer: rows that repeat an operation are kept for the rule `operation_moved_twice`, a
+refusal that the report refutes is corrected, and what it lacks is noted for the rule `operation_not_shown`, and looked for again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from syrve.api.client import SyrveClient
 from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
 from syrve.wallet.ledger import Ledger
+from syrve.wallet.money import Money
+from syrve.wallet.money_settings import WalletSettings
+from syrve.wallet.not_shown import answered, balance_of_report, is_missing, note
 from syrve.wallet.operations import OperationState
-from syrve.wallet.report_rows import keep_repeats
+from syrve.wallet.report_rows import keep_repeats, markers_of
 from syrve.wallet.reported import evidence_of, shows
-from syrve.wallet.settings import WalletSettings
 from syrve.warehouse.database import Connection, Warehouse, transaction
 from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
@@ -57,13 +59,15 @@ class LookAgain:
         self._client = client
         self._key = key
         self._settings = settings or WalletSettings()
+        self._money = Money(self._ledger, client, settings=self._settings)
 
     def run(
         self, organization_ids: Sequence[str], *, customers: int, least_age_seconds: float = LEAST_AGE_SECONDS
     ) -> Counts:
-        """Look at so many customers at most, those with a lost answer first.
+        """Look at `customers` customers at most, those with a lost answer first.
 
-        `found` counts transactions, `changed` operations that moved twice or were corrected, `rejected` customers that Syrve refuses.
+        `found` counts transactions, `changed` operations that moved twice, were corrected, or are not shown, `rejected` customers that
+        Syrve refuses.
 
         Raises `UnsupportedByDialect`, a `SyrveError` if Syrve can't be asked, and `WarehouseError`.
         """
@@ -94,14 +98,16 @@ class LookAgain:
         except (Rejected, MalformedAnswer) as problem:  # one customer's: the others go on
             log.error("The transactions of customer %s can't be read: %s", sent.customer_id, problem)
             counts.rejected = 1
-        stats = self._client.stats.take()
-        counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
         counts.found = len(report)
         try:
             counts.changed = sum(self._compare(each, report) for each in sent.operation_ids)
+            counts.changed += 0 if counts.rejected else self._miss(sent.operation_ids, report)
         except WarehouseUnavailable as busy:
             log.info("The operations of customer %s are looked at by the next run: %s", sent.customer_id, busy)
             return counts
+        finally:
+            stats = self._client.stats.take()
+            counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
         with transaction(connection, "note that operations were looked at again") as cursor:
             cursor.execute(
                 "insert into wallet.transaction_bookmark (organization_id, customer_id, revision, read_at, looked_again_until) "
@@ -124,6 +130,28 @@ class LookAgain:
             is_repeated = keep_repeats(cursor, operation, shown)
         return is_corrected or is_repeated
 
+    def _miss(self, operation_ids: Sequence[str], report: Sequence[Transaction]) -> int:
+        """Note what was answered with yes and is not in the report, though its rows account for the balance; returns how many were news."""
+        with self._warehouse.transaction("read what was answered") as cursor:
+            claims = answered(cursor, operation_ids)
+            markers = markers_of(cursor, report)
+        news = 0
+        for each in claims:
+            lacks = is_missing(each, report, markers, skew_seconds=self._settings.clock_skew_seconds)
+            if lacks == each.was_missing:
+                continue
+            balance = self._money.balance(self._ledger.state(each.operation_id)) if lacks else None
+            if lacks and (balance is None or balance != balance_of_report(each, report)):
+                continue  # something moved of which the report has no row
+            with self._warehouse.transaction("note whether an operation is shown") as cursor:
+                note(cursor, each, is_shown=not lacks, balance=balance)
+            if lacks:
+                log.warning(
+                    "Operation %s was answered with yes, and nothing shows that it moved money", each.operation_id
+                )
+            news += 1
+        return news
+
     def _correct(self, operation_id: str, shown: Sequence[Transaction]) -> bool:
         with self._ledger.alone_with(operation_id, wait_seconds=self._settings.lock_wait_seconds) as (
             connection,
@@ -139,5 +167,9 @@ class LookAgain:
 
 
 def _is_denied(operation: OperationState) -> bool:
-    """Whether the ledger believes that it moved nothing, for a reason that the report refutes."""
-    return operation.state == "rejected" and operation.basis in ("answer", "balance")
+    """Whether the ledger believes that it moved nothing, for a reason that the report refutes.
+
+    The end of a hold does not tell which cancellation ended it.
+    """
+    is_by_us = operation.kind != "cancel_hold" and operation.basis in ("answer", "balance")
+    return operation.state == "rejected" and is_by_us

@@ -1,7 +1,8 @@
 """Sends operations of the ledger to Syrve, each at most once.
 
-The order is: planned (committed), sent (committed), the call, the outcome (committed). Whoever finds `planned` may send it; whoever finds
-`sent` and has the lock knows that the sender died, and records `unknown`. Nobody sends twice: there is one place for the event `sent`.
+The order is: planned (committed), sent (committed), the call, the outcome (committed). A process that finds `planned` may send it; one that
+finds `sent` and has the lock knows that the sender died, and records `unknown`. No operation is sent twice: there is one place for the
+event `sent`.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from syrve.api.errors import (
 from syrve.api.money_answers import effect_of
 from syrve.values import without_float_noise
 from syrve.wallet.ledger import NAMED_ANOTHER_HOLD, Ledger, named_another_hold
+from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
-from syrve.wallet.settings import WalletSettings
 from syrve.wallet.spool import KeptOutcome, Spool
 from syrve.warehouse.database import Connection
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
@@ -49,7 +50,7 @@ class _Outcome:
 class Money:
     """Carries operations of the ledger out; safe to use from any number of processes at once.
 
-    The client must use a fresh connection for each call: one that the service closed meanwhile would leave an outcome unknown for nothing.
+    The client must use a fresh connection for each call: one that the service has closed would leave an outcome unknown for nothing.
     `before_call` is called when a call is in the ledger and about to be made; where it raises, the call is not made, and the ledger says
     so. `step` is called with the name of each step as it is done, for tests that end the process there.
     """
@@ -145,7 +146,7 @@ class Money:
         except SyrveError:
             return None  # no such customer, or no right to look: the call itself will tell
         if customer.customer_id != operation.customer_id:
-            return None  # an id that leads to somebody else, as after a merge
+            return None  # an id that leads to another customer, as after a merge
         balances = (each.balance for each in customer.wallets if each.wallet_id == operation.wallet_id)
         return next((without_float_noise(each) for each in balances), None)
 
@@ -173,7 +174,7 @@ class Money:
     def _call(self, operation: OperationState, hold_id: str | None) -> _Outcome:
         try:
             self._before_call()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the call is not made
+        except Exception as error:  # noqa: BLE001 - after any error the call is not made
             return _Outcome("rejected", {"reason": "not_sent", "error": type(error).__name__}, error=error)
         try:
             made = self._send(operation, hold_id)
@@ -181,7 +182,7 @@ class Money:
             return _outcome_of(error)
         except WarehouseError as error:  # of the call budget, which is asked before the call
             return _Outcome("rejected", {"reason": "not_sent", "error": type(error).__name__}, error=error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the call may have gone out
+        except Exception as error:  # noqa: BLE001 - after any error the call may have gone out
             evidence = {"reason": "no_clear_answer", "error": type(error).__name__}
             return _Outcome("unknown", evidence, error=error)
         if made and self.names_holds and made != operation.operation_id:
@@ -210,7 +211,7 @@ class Money:
         return self.client.hold(*whose, comment=comment, hold_id=chosen)
 
     def _record(self, operation: OperationState, outcome: _Outcome, connection: Connection) -> OperationState:
-        """Write the outcome down, whatever it takes: where it is lost, a person has to find out."""
+        """Record the outcome, by all means available: if it is lost, a person has to find out."""
         usable: Connection | None = connection
         kept, is_kept = KeptOutcome(outcome.state, outcome.evidence, outcome.correlation_id), False
         for attempt in range(self.settings.record_tries):

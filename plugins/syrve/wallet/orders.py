@@ -34,7 +34,7 @@ def record_order(
 
 
 def order_state(warehouse: Warehouse, organization_id: str, order_id: str) -> OrderState | None:
-    """Read the latest state of an order; None if nobody reported one. Raises `WarehouseError`."""
+    """Read the latest state of an order; None if none was reported. Raises `WarehouseError`."""
     with warehouse.transaction("read the state of an order") as cursor:
         cursor.execute(
             "select state from wallet.payment_order where organization_id = %s and order_id = %s",

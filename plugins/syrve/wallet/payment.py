@@ -1,11 +1,11 @@
 """A payment from a wallet: hold, run the order, settle; correct when the process ends between any two steps.
 
-A payment is a row of its own (`wallet.payment`). Its state follows from its own operations and its caller's reports; never from the order's
-state, which several payments and others write. Whoever begins the same payment again goes on where it stopped: each step is carried out
+A payment is a row (`wallet.payment`). Its state follows from its own operations and its caller's reports; never from the order's
+state, which several payments and others write. The same payment begun again goes on where it stopped: each step is carried out
 at most once, and tried again only if Syrve certainly did not carry it out.
 
 Before any charge the end of the hold is read, under the lock that release and settling take too. A hold that was consumed is paid. A hold
-that was cancelled, by whom ever, leaves an order that ran to be charged. An outcome that only a balance shows authorizes no further call.
+that was cancelled, by anyone, leaves an order that ran to be charged. An outcome that only a balance shows authorizes no further call.
 
 `charge_off_then_cancel_hold`: the charge comes first, so that the money is never free in between; the hold is cancelled after. If the
 wallet does not have the sum twice, Syrve refuses that charge: the money it needs is the money set aside. Only then is the hold cancelled
@@ -35,10 +35,10 @@ from syrve.wallet.errors import (
 )
 from syrve.wallet.ledger import HoldEnd
 from syrve.wallet.money import Money
+from syrve.wallet.money_settings import POLICIES, PaymentPolicy
 from syrve.wallet.operations import OperationState
 from syrve.wallet.payment_book import KnownPayment, PaymentRequest, PaymentResult, Reported
 from syrve.wallet.payment_steps import PaymentSteps
-from syrve.wallet.settings import POLICIES, PaymentPolicy
 from syrve.warehouse.errors import WarehouseError
 
 __all__ = ["OrderOutcomeUnknown", "Payment", "PaymentRequest", "PaymentResult"]
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 
 class OrderOutcomeUnknown(SyrveProviderError):
-    """Raise it in the block of a payment if nobody knows whether the order went through: the hold is then left as it is."""
+    """Raise it in the block of a payment if it is not known whether the order went through: the hold is then left as it is."""
 
     retry_after_seconds: ClassVar[float | None] = 60.0
 
@@ -120,8 +120,9 @@ class Payment:
         if self.order_is_completed:
             return
         if known.reported == "order_failed":
-            self._give_back()
-            raise OrderFailed("the order of this payment failed or was cancelled; its hold was given back")
+            result = self._result(None, self._give_back())
+            what = "may still be open: reconciliation shows it" if result.hold_is_open else "was given back"
+            raise OrderFailed(f"the order of this payment failed or was cancelled; its hold {what}")
         if self._steps.latest("hold") is None:
             self._book.report_order(known, "open")
             self._money.step("order opened")

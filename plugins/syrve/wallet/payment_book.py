@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 from syrve.wallet.errors import LedgerConflict, UnusableOperation
 from syrve.wallet.ledger import Ledger
+from syrve.wallet.money_settings import PaymentPolicy
 from syrve.wallet.operations import MAX_TEXT_LENGTH, Operation
-from syrve.wallet.settings import PaymentPolicy
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Cursor
 from syrve.warehouse.sql_files import sql

@@ -113,7 +113,7 @@ class PaymentSteps:
                 Settler(self._money).settle(known.operation_id)
 
     def drop_what_is_planned(self, why: str) -> None:
-        """Give up what earlier processes of this payment planned and nobody will send any more."""
+        """Give up what earlier processes of this payment planned and will not be sent any more."""
         steps: tuple[Step, ...] = ("charge", "charge_after_cancel", "cancel")
         for step in steps:
             known = self.latest(step)

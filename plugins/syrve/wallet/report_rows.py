@@ -1,11 +1,12 @@
 """Keeps rows of Syrve's transactions report in the warehouse, each with the operation of the ledger that its comment names.
 
-An operation is sent once, so one row is it: the first that may be. A further row that may be it as well repeats it, and is nobody's proof:
+An operation is sent once, so one row is it: the first that may be. A further row that may be it as well repeats it, and proves nothing:
 the money moved again, or the same movement was reported twice. `wallet.repeated_transaction` decides which, and a rule finds both.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -96,8 +97,16 @@ def keep(cursor: Cursor, organization_id: str, customer_id: str, reported: Trans
 
 
 def keep_repeats(cursor: Cursor, operation: OperationState, shown: Sequence[Transaction]) -> bool:
-    """Keep the rows that show one top-up or charge if there are several, for `operation_moved_twice`; says whether there are."""
-    if operation.kind not in ("topup", "chargeoff") or operation.customer_id is None or len(shown) < 2:
+    """Keep the rows that show one part of an operation if there are several, for `operation_moved_twice`; says whether there are.
+
+    A hold has a row for its beginning and one for its end; a cancellation is that end.
+    """
+    if operation.kind == "cancel_hold" or operation.customer_id is None:
+        return False
+    parts = Counter(
+        _part(operation.kind, each) for each in shown if operation.operation_id in marked_operations(each.comment)
+    )
+    if max((number for part, number in parts.items() if part is not None), default=0) < 2:
         return False
     markers = markers_of(cursor, shown)
     for each in sorted(shown, key=lambda row: row.revision):

@@ -15,8 +15,9 @@ from typing import Any
 from syrve.api.errors import UnsupportedByDialect
 from syrve.api.models import Transaction
 from syrve.wallet.money import Money
+from syrve.wallet.not_shown import answered, is_missing
 from syrve.wallet.operations import Basis, OperationState, State
-from syrve.wallet.report_rows import keep_repeats
+from syrve.wallet.report_rows import keep_repeats, markers_of
 from syrve.wallet.reported import evidence_of, shows
 from syrve.warehouse.database import Connection, fetch_one, transaction
 from syrve.warehouse.sql_files import sql
@@ -34,11 +35,15 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class BalanceReading:
-    """The balance before an operation was sent and now; `problem` says why the two are no evidence, where they are none."""
+    """The balance before an operation was sent and now; `problem` says why the two are no evidence, where they are none.
+
+    `age_seconds` is how long ago the operation was sent, where both are known.
+    """
 
     before: Decimal | None = None
     after: Decimal | None = None
     problem: str | None = None
+    age_seconds: float = 0.0
 
     @property
     def change(self) -> Decimal | None:
@@ -95,7 +100,7 @@ class Settler:
             )
 
     def read_back(self, operation_id: str, *, within_seconds: float | None = None) -> BalanceReading:
-        """Read the balance again after an operation, whatever came of it; older than `within_seconds` it is no evidence."""
+        """Read the balance again after an operation, with any outcome; older than `within_seconds` it is no evidence."""
         with self._money.alone(operation_id) as (connection, operation):
             sent_at, sent = self._sent(operation, connection)
             window_seconds = self._settings.balance_window_seconds
@@ -103,7 +108,7 @@ class Settler:
             return self._reading(operation, sent_at, sent, connection, window_seconds)
 
     def shown_by_report(self, operation_id: str) -> list[str] | None:
-        """Return the transactions that can only be this operation's; None if the dialect has no report, or nobody knows whose it is."""
+        """Return the transactions that can only be this operation's; None if the dialect has no report, or it is not known whose it is."""
         with self._money.alone(operation_id) as (connection, operation):
             sent_at, _ = self._sent(operation, connection)
             try:
@@ -111,6 +116,29 @@ class Settler:
             except UnsupportedByDialect:
                 return None
         return None if reported is None else [each.transaction_id for each in reported]
+
+    def is_not_shown(self, operation_id: str) -> bool:
+        """Whether the report lacks what an answer said was done; False if that is not known, as under a dialect without a report."""
+        with self._money.alone(operation_id) as (connection, operation):
+            with transaction(connection, "read what was answered") as cursor:
+                claims = answered(cursor, [operation_id])
+            if not claims or operation.customer_id is None:
+                return False
+            (claim,), skew = claims, timedelta(seconds=self._settings.clock_skew_seconds)
+            whose = (operation.organization_id, operation.customer_id)
+            try:
+                report = list(
+                    self._money.client.transactions_by_date(*whose, claim.since - skew, self._now(connection) + skew)
+                )
+            except UnsupportedByDialect:
+                return False
+            with transaction(connection, "look for marked operations") as cursor:
+                markers = markers_of(cursor, report)
+        return is_missing(claim, report, markers, skew_seconds=self._settings.clock_skew_seconds)
+
+    def is_too_early(self, reading: BalanceReading) -> bool:
+        """Whether the service may still be at it, so that a balance that is as before proves nothing."""
+        return reading.age_seconds < self._settings.quiet_seconds
 
     def _look(
         self, operation: OperationState, sent_at: datetime, sent: Mapping[str, Any], connection: Connection
@@ -182,7 +210,8 @@ class Settler:
         if "balance_before" not in sent or operation.amount is None:
             return BalanceReading(problem="the balance before the call is not known")
         before = Decimal(sent["balance_before"])
-        if (self._now(connection) - sent_at).total_seconds() > window_seconds:
+        age_seconds = (self._now(connection) - sent_at).total_seconds()
+        if age_seconds > window_seconds:
             return BalanceReading(before, problem="the call is too long ago for the balance to show what it did")
         after = self._money.balance(operation)
         if after is None:
@@ -190,7 +219,7 @@ class Settler:
         if self._moved_since(operation, sent_at, connection):
             problem = "other operations on the same wallet make the balance no evidence"
             return BalanceReading(before, after, problem)
-        return BalanceReading(before, after)
+        return BalanceReading(before, after, age_seconds=age_seconds)
 
     def _moved_since(self, operation: OperationState, since: datetime, connection: Connection) -> bool:
         values = {

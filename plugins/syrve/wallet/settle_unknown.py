@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 MAX_FAILURES_IN_A_ROW = 3
 
 LEAST_AGE_SECONDS = 120.0
-"""Whoever sent an operation may still be waiting for its answer."""
+"""The sender of an operation may still be waiting for its answer."""
 
 
 @dataclass(slots=True)

@@ -1,10 +1,8 @@
 """Credits a campaign's list, each row at most once: what was approved becomes operations of the ledger and is sent row by row.
 
-A campaign is the namespace of its rows' keys: running the same list again, or one that overlaps it, credits nobody twice. A row whose
-call was
-certainly not carried out gets another attempt; a row whose outcome is unknown is never sent again. Only rows of the latest version of the
-list are
-sent, and only under an approval of that version by the same run.
+A campaign is the namespace of its rows' keys: running the same list again, or one that overlaps it, credits no customer twice. A row whose
+call was certainly not carried out gets another attempt; a row whose outcome is unknown is never sent again. Only rows of the latest version
+of the list are sent, and only under an approval of that version by the same run.
 """
 
 from __future__ import annotations

@@ -197,9 +197,7 @@ class TopupList:
             try:
                 one = self._row(row, people.get(place))
                 if one.row_key in wanted:
-                    raise BadRow(
-                        "the list has this row before; rows that credit a customer twice need keys of their own"
-                    )
+                    raise BadRow("the list has this row before; rows that credit a customer twice need different keys")
                 _check_former(one, known.get(one.row_key))
                 wanted[one.row_key] = one
             except (BadRow, UnusableOperation) as problem:
@@ -240,7 +238,7 @@ class TopupList:
             problem = self._limits.row_problem(amount)
         if problem or amount is None:
             raise BadRow(problem or "amount is missing")
-        key = row.code("key")  # through whichever organization of a network, a wallet is one
+        key = row.code("key")  # through any organization of a network, a wallet is one
         row_key = f"{organization_id}:{key}" if key else f"{one.customer_id}:{one.wallet_id}"
         wanted = CampaignRow(row_key, True, organization_id, one.customer_id, one.wallet_id, amount, self._comment)
         wanted.operation(self._campaign).checked(self._amount_scale)
@@ -273,7 +271,7 @@ def _checked(person: _Person) -> _Person:
 
 
 def _check_former(wanted: CampaignRow, former: CampaignRow | None) -> None:
-    """Refuse a row that was sent with other content: it is credited once, whatever the list says later."""
+    """Refuse a row that was sent with other content: it is credited once, even if the list changes later."""
     if former is None or former.may_move:
         return
     same = (wanted.customer_id, wanted.wallet_id) == (former.customer_id, former.wallet_id)

@@ -1,6 +1,6 @@
 """Reads Syrve's transactions report (dialect `cloud`) of customers with open holds, and takes what others did into the ledger.
 
-Nobody knows the type codes of a hold and of its end, so no code decides about them: a transaction that carries our marker, or a hold's id,
+The type codes of a hold and of its end are not known, so no code decides about them: a transaction that carries our marker, or a hold's id,
 is ours; one that carries a hold's marker and gives its amount back is the hold's end; a payment at the till (`PayFromWallet`) that leaves
 the balance as it was, though one open hold has just its amount, was paid with the held money, unless a till told of that payment itself:
 then it is the hold that the till named. Everything else is kept as evidence only.
@@ -18,10 +18,10 @@ from decimal import Decimal
 from syrve.api.client import SyrveClient
 from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
+from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import Kind, Operation
 from syrve.wallet.report_rows import Markers, keep, marked, markers_of
 from syrve.wallet.reported import change_of
-from syrve.wallet.settings import WalletSettings
 from syrve.wallet.take_in import Reported, prepare, take_in
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
@@ -137,7 +137,7 @@ class TransactionsImport:
 
 
 def _holds(cursor: Cursor, customer_id: str) -> list[_Hold]:
-    """Return the customer's open holds, through whichever organization of a network: they share the customer and the report."""
+    """Return the customer's open holds, through any organization of a network: they share the customer and the report."""
     cursor.execute(
         "select hold_id::text, transaction_id::text, organization_id::text, wallet_id::text, amount from wallet.open_hold "
         "where customer_id = %s",
@@ -151,7 +151,7 @@ def _is_payment(reported: Transaction) -> bool:
 
 
 def _known_payments(cursor: Cursor, customer_id: str) -> list[_Payment]:
-    """Return the payments with held money that somebody told of."""
+    """Return the payments with held money that others reported."""
     cursor.execute(
         "select wallet_id::text, amount, requested_at from wallet.operation "
         "where customer_id = %s and consumes_hold and source <> %s",

@@ -13,6 +13,7 @@ from syrve.warehouse.dictionary import dbt_sources, markdown, read_relations
 from syrve.warehouse.dsn import url_from_environment
 from syrve.warehouse.errors import WarehouseError
 from syrve.warehouse.grants import MissingRight
+from syrve.warehouse.layout import refuse_newer
 from syrve.warehouse.migrate import grant, migrate, missing, roll_back, state
 
 DSN_VARIABLES = ("SYRVE_WAREHOUSE_DSN", "AIRFLOW_CONN_SYRVE_WAREHOUSE")
@@ -24,10 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("migrate", help="apply every pending migration, and grants")
     commands.add_parser("grants", help="make the rights of all roles what sql/grants states")
-    back = commands.add_parser("rollback", help="take migrations back; their data goes with them")
+    back = commands.add_parser("rollback", help="take migrations back; refuses where rows would go with their tables")
     target = back.add_mutually_exclusive_group(required=True)
     target.add_argument("--to", metavar="ID", help="the migration to stop at; it stays applied")
     target.add_argument("--all", action="store_true", help="every migration")
+    back.add_argument("--lose-data", action="store_true", help="drop tables that have rows, too")
     commands.add_parser("status", help="list applied and pending migrations, and what the rights of the roles lack")
     commands.add_parser("dictionary", help="print docs/dictionary.md from the catalogue")
     commands.add_parser("dbt-sources", help="print docs/dbt/sources.yml from the catalogue")
@@ -53,12 +55,21 @@ def _run(options: argparse.Namespace, url: URL) -> int:
     if options.command == "migrate":
         _tell("applied", migrate(url), nothing="nothing to do: the warehouse is up to date")
     elif options.command == "rollback":
-        _tell("taken back", roll_back(url, to=options.to), nothing="nothing to take back")
+        undone = roll_back(url, to=options.to, loses_data=options.lose_data)
+        _tell("taken back", undone, nothing="nothing to take back")
     else:
-        found = state(url)
-        _tell("applied", found.applied, nothing="no migration is applied")
-        _tell("pending", found.pending, nothing="none is pending")
-        _report_missing(missing(url))
+        return _report_state(url)
+    return 0
+
+
+def _report_state(url: URL) -> int:
+    found = state(url)
+    _tell("applied", found.applied, nothing="no migration is applied")
+    _tell("pending", found.pending, nothing="none is pending")
+    if found.unknown:
+        _tell("unknown", found.unknown, nothing="")
+        refuse_newer("status", found.unknown)
+    _report_missing(missing(url))
     return 0
 
 

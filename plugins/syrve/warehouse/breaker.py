@@ -1,6 +1,6 @@
-"""Breakers: whether a run, or all runs of a day, change too many customers of an organization, whichever task does it.
+"""Breakers: whether a run, or all runs of a day, change too many customers of an organization, all tasks together.
 
-Each task counts into a row of its own, so tasks do not wait for each other while nothing is wrong. `kind` names the change
+Each task counts into its own row, so tasks do not wait for each other while nothing is wrong. `kind` names the change
 (`customers_gone`, `field_changed`, `push`), `field` the field where the kind has one. What is held back, and how, is the caller's matter.
 """
 
@@ -28,7 +28,7 @@ OF_A_DAY: frozenset[Kind] = frozenset({"customers_gone"})
 
 @dataclass(frozen=True, slots=True)
 class TrippedBreaker:
-    """A row of `sync.breaker` of which nobody has been told yet."""
+    """A row of `sync.breaker` that was not reported yet."""
 
     breaker_id: int
     organization_id: str
@@ -111,7 +111,7 @@ def take_unalerted(warehouse: Warehouse, organization_id: str) -> list[TrippedBr
 
 
 def give_back(warehouse: Warehouse, breakers: Sequence[TrippedBreaker]) -> None:
-    """Note that nobody took the alert of these."""
+    """Note that no channel took the alert of these."""
     with warehouse.transaction("give alerts back") as cursor:
         cursor.execute(sql("breaker/not_alerted.sql"), {"breaker_ids": [each.breaker_id for each in breakers]})
 

@@ -13,7 +13,7 @@ from syrve.warehouse.database import Connection, Warehouse, fetch_one, transacti
 from syrve.warehouse.sql_files import sql
 
 HORIZON_SECONDS = 1.0
-"""How far ahead pulls take permits, and so the longest that anybody else queues behind them.
+"""How far ahead pulls take permits, and so the longest that other callers queue behind them.
 
 Where others queue further ahead themselves, pulls still take their own share, a permit at a time."""
 IN_FLIGHT_CLASS = 0x535A
@@ -111,7 +111,7 @@ class CallBudget:
             return float(fetch_one(cursor)[0])
 
     def pause(self, family: str, seconds: float) -> None:
-        """Hold back everybody's calls of a family for so long: Syrve refused one; a budget that finds its limit gets smaller."""
+        """Hold back all calls of a family for that time: Syrve refused one; a budget that finds its limit gets smaller."""
         with self._lock, transaction(self._connection, "pause calls") as cursor:
             cursor.execute(sql("budget/pause.sql"), self._key(family) | {"seconds": seconds})
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from syrve.warehouse.database import Connection, fetch_one, transaction
+from syrve.warehouse.database import Connection, Cursor, fetch_one, transaction
 
 log = logging.getLogger(__name__)
 
@@ -45,3 +45,17 @@ class WarehouseClock:
     def put_right(self, moment: datetime, latest: datetime) -> datetime:
         """Return a moment of the worker's clock by the database's, `latest` at most."""
         return min(moment - self._skew, latest)
+
+
+def put_times_right(cursor: Cursor) -> None:
+    """Put right what the database's clock has written while it ran ahead, if it was set back since; told in the log.
+
+    Without this, answers would count as older than what the mirror has until the clock has caught up.
+    """
+    cursor.execute("select sync.put_times_right()")
+    ahead = fetch_one(cursor)[0]
+    if ahead is not None:
+        log.warning(
+            "The clock of the warehouse was set back: times up to %s ahead of it are put right, and who was looked up then is due",
+            ahead,
+        )

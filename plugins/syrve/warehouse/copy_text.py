@@ -119,7 +119,7 @@ class _Source:
         self._chunks = chunks
 
     def read(self, _size: int) -> str:
-        """Return the next chunk, whole whatever its size: psycopg2 sends on what it gets, and takes an empty one as the end."""
+        """Return the next chunk whole, of any size: psycopg2 sends on what it gets, and takes an empty one as the end."""
         try:
             return next(self._chunks, "")
         except BaseException as failure:  # noqa: BLE001 - `copy_lines` raises it

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
+from syrve.warehouse import layout
 from syrve.warehouse.errors import WarehouseConfigError, WarehouseUnavailable, warehouse_errors
 
 MINIMUM_SERVER_VERSION = 150000
@@ -22,7 +23,7 @@ Cursor = psycopg2.extensions.cursor
 T = TypeVar("T")
 
 LOCK_TIMEOUT_MS = 200
-"""Well below Postgres's deadlock_timeout: who waits no longer than this is never the reason that somebody else's transaction is ended."""
+"""Well below Postgres's deadlock_timeout: a wait no longer than this never ends another transaction."""
 _PATIENT_TRIES = 150
 
 LOCK_WAIT_SECONDS = 300
@@ -43,10 +44,14 @@ _OF_THE_SERVER = {f"tcp_{name}": value for name, value in _KEEPALIVES.items()} |
 
 
 class Warehouse:
-    """Hands out connections to one warehouse; holds none itself."""
+    """Hands out connections to one warehouse; holds none itself.
 
-    def __init__(self, url: URL, *, application_name: str = "syrve") -> None:
+    With `checks_layout` the first connection compares the migrations of the warehouse with this version.
+    """
+
+    def __init__(self, url: URL, *, application_name: str = "syrve", checks_layout: bool = False) -> None:
         self.url = url
+        self._checks_layout = checks_layout
         self._engine = create_engine(
             url,
             poolclass=NullPool,
@@ -71,6 +76,10 @@ class Warehouse:
             if connection.server_version < MINIMUM_SERVER_VERSION:
                 raise WarehouseConfigError("the warehouse must be Postgres 15 or newer")
             self._begin_session(connection)
+            if self._checks_layout:
+                with transaction(connection, "compare the migrations") as cursor:
+                    layout.check(cursor)
+                self._checks_layout = False
             yield connection
         finally:
             pooled.close()
@@ -93,7 +102,7 @@ class Warehouse:
             raise WarehouseConfigError(
                 f"the database of the warehouse has the encoding {encoding}; it must be UTF8: create it with encoding 'UTF8'"
             )
-        # A pooler answers for the server, and with a number of its own.
+        # A pooler answers for the server, and with its own number.
         if connection.info.backend_pid != backend_pid and self._changes_servers(connection):
             raise WarehouseConfigError(
                 "the warehouse is behind a pooler in transaction mode, where locks and leases hold nothing; "
@@ -117,7 +126,7 @@ class Warehouse:
 
     @contextmanager
     def transaction(self, doing: str) -> Iterator[Cursor]:
-        """Run a block in one transaction on a connection of its own; `doing` names it in errors."""
+        """Run a block in one transaction on a separate connection; `doing` names it in errors."""
         with self.connect() as connection, transaction(connection, doing) as cursor:
             yield cursor
 
@@ -130,7 +139,7 @@ def transaction(connection: Connection, doing: str) -> Iterator[Cursor]:
 
 
 def run_patiently(connection: Connection, doing: str, step: Callable[[Cursor], T]) -> T:
-    """Run a step in one transaction that locks many rows and stands in nobody's way: where others hold them it starts over.
+    """Run a step in one transaction that locks many rows without blocking others: if others hold them, it starts over.
 
     Raises `WarehouseUnavailable` if they are held for about half a minute, and other `WarehouseError`.
     """

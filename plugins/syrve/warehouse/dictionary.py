@@ -1,7 +1,7 @@
 """Writes docs/dictionary.md and docs/dbt/sources.yml from the catalogue: `python -m syrve.warehouse dictionary | dbt-sources`.
 
 What a row is, its key and its joins are read from the comments of the views (`One row per X. Key: a, b. Joins: view (a, b).`), because
-a view has no key of its own; of tables the primary key is read.
+a view has no key; of tables the primary key is read.
 """
 
 from __future__ import annotations

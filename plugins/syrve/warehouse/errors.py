@@ -27,7 +27,22 @@ _TRANSIENT_STATES = (
     "53300",
     "55P03",
 )  # out of memory, too many connections, lock not available; a full disk stays full
-_MISSING_SCHEMA_STATES = ("3F000", "42P01", "42703")
+_MISSING_SCHEMA_STATES = ("3F000", "42P01", "42703", "42883")
+
+_AT_THE_DOOR = (
+    (
+        ("no encryption", "SSL off"),
+        "the server takes connections with TLS only: set sslmode in the extras of the connection",
+    ),
+    (("does not support SSL",), "sslmode asks for TLS, and the server has none"),
+    (
+        ("certificate verify failed", "does not match host name"),
+        "the server's certificate is not trusted: see sslrootcert and sslmode",
+    ),
+    (("root certificate file",), "the file that sslrootcert names cannot be read"),
+    (("password authentication failed", "no password supplied"), "the server refuses user or password"),
+)
+"""What libpq and Postgres say of a refused connection, which has no SQLSTATE, and what of it is told: their texts name hosts and users."""
 
 
 class WarehouseError(SyrveProviderError):
@@ -60,6 +75,7 @@ def _error_for(doing: str, error: psycopg2.Error | None) -> WarehouseError:
     if error is None or state is None:
         return WarehouseUnavailable(
             f"{doing}: no connection to the warehouse; check that the server is up and the connection syrve_warehouse is right"
+            + _reason_at_the_door(str(error))
         )
     diagnostics = error.diag
     where = [f"{kind} {name}" for kind, name in _places(diagnostics) if name]
@@ -76,6 +92,11 @@ def _error_for(doing: str, error: psycopg2.Error | None) -> WarehouseError:
         message += "; another session holds a lock that is waited for: see pg_blocking_pids() and pg_stat_activity for whose it is"
     passing = state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
     return WarehouseUnavailable(message) if passing else WarehouseError(message)
+
+
+def _reason_at_the_door(text: str) -> str:
+    found = (advice for signs, advice in _AT_THE_DOOR if any(sign in text for sign in signs))
+    return next((f": {advice}" for advice in found), "")
 
 
 def _places(diagnostics: psycopg2.extensions.Diagnostics) -> list[tuple[str, str | None]]:

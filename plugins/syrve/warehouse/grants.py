@@ -15,7 +15,7 @@ from syrve.warehouse.database import Connection, Cursor
 from syrve.warehouse.sql_files import sql, sql_folder
 
 SCHEMAS = ("syrve", "sync", "crm", "wallet", "analytics", "source", "secret", "privacy")
-"""Every schema of ours; nothing in them is for anybody to whom it was not granted."""
+"""Every schema of ours; what is in them is only for roles to which it was granted."""
 
 LOADER = "syrve_loader"
 """The role of the DAGs: it alone stages rows in temporary tables and takes advisory locks."""
@@ -26,7 +26,7 @@ LOCKS = "^pg_(try_)?advisory_(xact_)?lock"
 """Functions of Postgres that take advisory locks, for which the DAGs wait, too; the DAGs' role gets them back."""
 
 WRITERS = "^(lo_creat|lo_create|lo_from_bytea|pg_logical_emit_message)$"
-"""Functions of Postgres by which everybody writes where no right of a table says so: large objects, and messages in the WAL."""
+"""Functions of Postgres by which every login writes without a right on a table: large objects, and messages in the WAL."""
 
 # No right to; another database of the server just made the role; the role is missing.
 _TOLERATED = (
@@ -55,10 +55,10 @@ class _Database:
     owner_is_superuser: bool
     is_superuser: bool
     owns_database: bool
-    everybody_makes_temporary_tables: bool
-    locks_for_everybody: list[str] | None
-    writers_for_everybody: list[str] | None
-    everybody_creates_in_public: bool | None
+    public_makes_temporary_tables: bool
+    public_locks: list[str] | None
+    public_writers: list[str] | None
+    public_creates_objects: bool | None
     open_views: list[str] | None
 
 
@@ -109,7 +109,7 @@ def _state(cursor: Cursor) -> None:
             statement = composed.SQL(f"revoke all on {kind} {{}} from {{}}")
             cursor.execute(statement.format(schemas, composed.Identifier(role)))
     cursor.execute(sql(f"grants/{EVERYONE}.sql"))
-    # Postgres lets everybody call a new function unless told otherwise; what the owner creates later is not for everybody.
+    # By default Postgres lets every login call a new function; functions that the owner creates later are closed too.
     statement = composed.SQL("alter default privileges for role {} revoke execute on functions from public")
     cursor.execute(statement.format(composed.Identifier(_database(cursor).owner)))
     for role in present:
@@ -117,7 +117,7 @@ def _state(cursor: Cursor) -> None:
 
 
 def _close_database(cursor: Cursor) -> None:
-    """Take from everybody what Postgres gives to everybody, where this login may."""
+    """Revoke from PUBLIC what Postgres grants to PUBLIC, if this login may."""
     database = _database(cursor)
     name = _name_of_database(cursor)
     if database.is_superuser or database.owns_database:
@@ -130,18 +130,20 @@ def _close_database(cursor: Cursor) -> None:
 
 def _problems(database: _Database, name: str) -> list[MissingRight]:
     found = []
-    if database.everybody_makes_temporary_tables:
+    if database.public_makes_temporary_tables:
         statements = "; ".join(_temporary_statements(name))
-        found.append(MissingRight("everybody may make temporary tables", f"the database's owner runs: {statements}"))
-    if database.locks_for_everybody:
+        found.append(
+            MissingRight("every login may create temporary tables", f"the database's owner runs: {statements}")
+        )
+    if database.public_locks:
         remedy = "a superuser runs: python -m syrve.warehouse grants"
-        found.append(MissingRight("everybody may take advisory locks, and so keep the DAGs waiting", remedy))
-    if database.writers_for_everybody:
+        found.append(MissingRight("every login may take advisory locks, and so keep the DAGs waiting", remedy))
+    if database.public_writers:
         remedy = "a superuser runs: python -m syrve.warehouse grants"
-        found.append(MissingRight("everybody may make large objects and write to the WAL", remedy))
-    if database.everybody_creates_in_public:
+        found.append(MissingRight("every login may create large objects and write to the WAL", remedy))
+    if database.public_creates_objects:
         remedy = "its owner runs: revoke create on schema public from public"
-        found.append(MissingRight("everybody may create objects in the schema public", remedy))
+        found.append(MissingRight("every login may create objects in the schema public", remedy))
     for view in database.open_views or []:
         remedy = f"its owner runs: alter view {view} set (security_barrier)"
         found.append(MissingRight(f"a query of a form can make {view} tell of rows that it leaves out", remedy))
@@ -159,7 +161,7 @@ def _temporary_statements(database: str) -> list[str]:
 
 
 def _function_statements(database: _Database) -> list[str]:
-    locks, writers = database.locks_for_everybody or [], database.writers_for_everybody or []
+    locks, writers = database.public_locks or [], database.public_writers or []
     statements = [f"revoke execute on function {name} from public" for name in (*locks, *writers)]
     statements += [f'grant execute on function {name} to {LOADER}, "{database.owner}"' for name in locks]
     return statements + [f'grant execute on function {name} to "{database.owner}"' for name in writers]

@@ -1,7 +1,7 @@
 """A lease names its holder for as long as the holder's connection lives, and no longer.
 
 The number comes from a sequence; the holder keeps the advisory lock of that number. When its process is killed, Postgres drops the
-connection and with it the lock, so whatever was leased is free at once: no clock has to run out first.
+connection and with it the lock, so its leases are free immediately, without a time-out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Locks by name: advisory locks of Postgres, which go with their connection, so that a dead process keeps nobody waiting."""
+"""Locks by name: advisory locks of Postgres, which go with their connection, so that no one waits for a dead process."""
 
 from __future__ import annotations
 

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import yoyo
+from psycopg2 import sql as composed
 from sqlalchemy.engine import URL
 
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.errors import WarehouseConfigError, WarehouseError, warehouse_errors
 from syrve.warehouse.grants import MissingRight, apply_grants, missing_rights
+from syrve.warehouse.layout import BOOKKEEPING_SCHEMA, lost_with, note_newest, refuse_newer, unknown
 from syrve.warehouse.sql_files import sql_folder
 
 log = logging.getLogger(__name__)
@@ -24,20 +26,21 @@ log = logging.getLogger(__name__)
 _LOCK_KEY = 0x5379727665  # "Syrve"
 _WAIT_FOR_OTHERS_MS = 600_000
 
-BOOKKEEPING_SCHEMA = "syrve_migrations"
-"""Where yoyo keeps its list of what is applied: a schema of its own, since few owners may create tables in `public`."""
-
 
 @dataclass(frozen=True, slots=True)
 class MigrationState:
-    """Ids of migrations, in order."""
+    """Ids of migrations, in order; `unknown` are applied ones that only a newer version has."""
 
     applied: tuple[str, ...]
     pending: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
 
 
 def migrate(url: URL) -> list[str]:
-    """Apply what is pending and return the ids applied; a second process that starts meanwhile waits and finds nothing to do."""
+    """Apply what is pending and return the ids applied; a second process that starts at the same time waits and finds nothing to do.
+
+    Raises `WarehouseConfigError` if a newer version has migrated the warehouse, as `grant` and `roll_back` do.
+    """
     with _alone(url, "migrate") as backend:
         pending = backend.to_apply(_migrations())
         names = [migration.id for migration in pending]
@@ -55,9 +58,9 @@ def grant(url: URL) -> list[str]:
 
 
 def missing(url: URL) -> list[MissingRight]:
-    """Name what keeps the roles from holding; nothing while migrations are pending."""
-    with _alone(url, "compare rights") as backend:
-        if backend.to_apply(_migrations()):
+    """Name what keeps the roles from holding; nothing while migrations are pending, or if only a newer version knows the rights."""
+    with _alone(url, "compare rights", refuses_newer=False) as backend:
+        if backend.to_apply(_migrations()) or unknown(_applied(backend)):
             return []
         with Warehouse(url, application_name="syrve migrate").connect() as connection:
             return missing_rights(connection)
@@ -68,8 +71,11 @@ def _grant(url: URL) -> list[str]:
         return apply_grants(connection)
 
 
-def roll_back(url: URL, *, to: str | None) -> list[str]:
-    """Take back every migration after `to` (all of them if None), newest first, and return their ids."""
+def roll_back(url: URL, *, to: str | None, loses_data: bool = False) -> list[str]:
+    """Take back every migration after `to` (all of them if None), newest first, and return their ids.
+
+    Raises `WarehouseConfigError` if there is no migration `to`, or if rows would go with their tables and `loses_data` is not set.
+    """
     with _alone(url, "roll back") as backend:
         migrations = _migrations()
         if to is not None and to not in {migration.id for migration in migrations}:
@@ -78,18 +84,46 @@ def roll_back(url: URL, *, to: str | None) -> list[str]:
         if to is not None:
             undone = undone.filter(lambda migration: migration.id > to)
         names = [migration.id for migration in undone]
+        if not loses_data:
+            _refuse_to_lose(url, names)
+        with Warehouse(url, application_name="syrve migrate").transaction("note what stays") as cursor:
+            # Before: a process that dies in the middle leaves no claim of too much.
+            note_newest(cursor, set(_applied(backend)) - set(names))
         backend.rollback_migrations(undone)
         return names
 
 
+def _refuse_to_lose(url: URL, names: list[str]) -> None:
+    with Warehouse(url, application_name="syrve migrate").transaction("look for rows") as cursor:
+        filled = [table for table in lost_with(names) if _has_rows(cursor, table)]
+    if filled:
+        raise WarehouseConfigError(
+            f"roll back: the rows of {', '.join(filled)} would be lost, so nothing was taken back; back the warehouse up "
+            "(docs/production.md), then repeat it with --lose-data"
+        )
+
+
+def _has_rows(cursor: Cursor, table: str) -> bool:
+    cursor.execute(composed.SQL("select exists (select from {})").format(composed.Identifier(*table.split("."))))
+    return bool(fetch_one(cursor)[0])
+
+
 def state(url: URL) -> MigrationState:
     """Tell which migrations are applied and which are pending."""
-    with _alone(url, "list the migrations") as backend:
+    with _alone(url, "list the migrations", refuses_newer=False) as backend:
         pending = {migration.id for migration in backend.to_apply(_migrations())}
         names = [migration.id for migration in _migrations()]
         return MigrationState(
-            tuple(name for name in names if name not in pending), tuple(name for name in names if name in pending)
+            tuple(name for name in names if name not in pending),
+            tuple(name for name in names if name in pending),
+            unknown(_applied(backend)),
         )
+
+
+def _applied(backend: yoyo.backends.DatabaseBackend) -> list[str]:
+    backend.ensure_internal_schema_updated()
+    query = backend.format_sql("select {quoted.migration_id} from {0.migration_table_quoted}")
+    return [str(name) for (name,) in backend.execute(query).fetchall()]
 
 
 def _migrations() -> yoyo.migrations.MigrationList:
@@ -100,7 +134,7 @@ def _migrations() -> yoyo.migrations.MigrationList:
 
 
 @contextmanager
-def _alone(url: URL, doing: str) -> Iterator[yoyo.backends.DatabaseBackend]:
+def _alone(url: URL, doing: str, *, refuses_newer: bool = True) -> Iterator[yoyo.backends.DatabaseBackend]:
     with Warehouse(url, application_name="syrve migrate").connect() as connection:
         connection.autocommit = True
         with warehouse_errors("wait for another migration to end"), connection.cursor() as cursor:
@@ -112,8 +146,12 @@ def _alone(url: URL, doing: str) -> Iterator[yoyo.backends.DatabaseBackend]:
             backend = yoyo.get_backend(own.render_as_string(hide_password=False))
         try:
             with warehouse_errors(doing):
-                backend.break_lock()  # whoever left it is dead: the advisory lock is ours
+                backend.break_lock()  # its holder is dead: the advisory lock is ours
+                if refuses_newer:
+                    refuse_newer(doing, _applied(backend))
                 yield backend
+                with connection.cursor() as cursor:
+                    note_newest(cursor, _applied(backend))
         except yoyo.exceptions.BadMigration as error:
             raise WarehouseError(f"migrate: {error}") from error
         finally:
@@ -139,4 +177,3 @@ def _make_bookkeeping_schema(cursor: Cursor) -> None:
             f'{user} may not create schemas in {database}: its owner runs: grant create on database "{database}" to "{user}"'
         )
     cursor.execute(f"create schema if not exists {BOOKKEEPING_SCHEMA}")
-    cursor.execute(f"comment on schema {BOOKKEEPING_SCHEMA} is 'Which migrations of the other schemas are applied.'")

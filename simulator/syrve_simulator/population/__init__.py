@@ -36,7 +36,7 @@ class Population:
         return holder[0] if holder and holder[1] < self._builder.card_count(holder[0]) else None
 
     def sharers(self, kind: IdentityKind, value: str, organization: Organization) -> list[int]:
-        """Return everybody in the organization who was born with this e-mail or card number (in canonical form)."""
+        """Return all customers of the organization who was born with this e-mail or card number (in canonical form)."""
         candidates: Iterable[int | None] = ()
         if kind == "email":
             candidates = [ordinal_in_email(value)]

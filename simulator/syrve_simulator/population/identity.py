@@ -1,7 +1,7 @@
 """Who exists: identities computed from a customer's place in the population, and back, without a table.
 
 A customer is an ordinal in `range(customers)`. Ids, phones and card tracks are invertible shuffles of ordinals, so half a million
-customers cost no memory and no start-up time, and a value that belongs to nobody is recognised by arithmetic.
+customers cost no memory and no start-up time, and a value that belongs to no customer is recognised by arithmetic.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _NOT_FOUND: dict[IdentityKind, tuple[str, str]] = {
     "phone": ("Transport_WrongCustomerNumber", "Validation_IncorrectPhone"),
     "id": ("Transport_WrongCustomerId", "Customer_CustomerNotFound"),
     "card": ("Transport_WrongCarTrack", "Card_CanNotFindByTrack"),
-    # nobody noted these two: the codes are put together from their neighbours
+    # these two were not noted: the codes are put together from their neighbours
     "card_number": ("Transport_WrongCardNumber", "Card_CanNotFindByNumber"),
     "email": ("Transport_WrongCustomerEmail", "Customer_CustomerNotFound"),
 }
@@ -71,7 +71,7 @@ def loyalty_error(code: str | None, error_code: str, message: str) -> Answer:
 
 
 def error_in_body(status: int, error_code: str) -> bytes:
-    """Return the body of an error that comes with 200 and has a status of its own."""
+    """Return the body of an error that comes with 200 and has its own status."""
     return encode(
         {
             "code": None,
@@ -86,7 +86,7 @@ def error_in_body(status: int, error_code: str) -> bytes:
 
 
 def customer_not_found(kind: IdentityKind, value: str) -> Answer:
-    """Return the answer for an identity that nobody has."""
+    """Return the answer for an identity that no customer has."""
     code, error_code = _NOT_FOUND[kind]
     return loyalty_error(code, error_code, f"There is no user with {kind} {value}")
 
@@ -105,7 +105,7 @@ def refusal(error: WorldError) -> Answer:
 
 
 def loyalty_not_set_up(organization_id: str) -> Answer:
-    """Return the answer for an organization that the loyalty back end does not know; it goes by a number of its own."""
+    """Return the answer for an organization that the loyalty back end does not know; it uses a separate number."""
     number = int(organization_id[:6], 16) if _starts_with_hex(organization_id) else 0
     return loyalty_error("Transport_WrongCrmId", "Common_OrganizationNotFound", f"Organization {number} not found")
 

@@ -12,7 +12,7 @@ from syrve_simulator.wire.reading import member, required_text, required_uuid
 
 
 def program_add(service: Service, body: Body) -> dict[str, object]:
-    """Take a customer into a programme: they get a wallet of its type if they have none, with an id of its own."""
+    """Take a customer into a programme: they get a wallet of its type if they have none, with a separate id."""
     organization, ordinal = member(service, body)
     program = _program(organization, required_uuid(body, "programId"))
     customer = service.world.customer(organization, ordinal).copy()
@@ -26,7 +26,7 @@ def program_add(service: Service, body: Body) -> dict[str, object]:
 
 
 def card_add(service: Service, body: Body) -> dict[str, object]:
-    """Give a customer a card; the track must be nobody else's, and one that they have already stays as it is."""
+    """Give a customer a card; the track must not be another customer's, and one that they have already stays as it is."""
     organization, ordinal = member(service, body)
     track, number = required_text(body, "cardTrack"), required_text(body, "cardNumber")
     customer = service.world.customer(organization, ordinal).copy()

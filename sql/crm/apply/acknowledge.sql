@@ -1,7 +1,7 @@
 -- Moves the agreement by what Syrve has acknowledged, keeps the customer's id, and makes the customer due for a look-up that must show it.
 -- An agreement of another version is about something else by now (the CRM has named another customer) and is left alone: the next plan
--- compares anew. A customer who was just created may stay unknown to look-ups for some seconds, so that look-up waits. Who is being looked up
--- at this moment is looked up once more. No look-up that has landed already counts as one after the push, whatever its worker's clock said.
+-- compares again. A customer who was just created may stay unknown to look-ups for some seconds, so that look-up waits. Who is being looked up
+-- at this moment is looked up once more. No look-up that has landed already counts as one after the push, even if its worker's clock was wrong.
 -- Rows of the roster are locked in the order of their key, as everywhere: cards, then the id (which may be new), then phones.
 with sent as (
     select

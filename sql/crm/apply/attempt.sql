@@ -1,5 +1,5 @@
 -- Notes the call that is about to be made, so that a death in the middle leaves a trace; and the phone of a creation, so that a lost answer
--- is looked for under that phone, whatever the CRM writes meanwhile.
+-- is looked for under that phone, even if the CRM writes another one.
 update crm.push_plan
 set attempt = %(attempt)s::jsonb
 where plan_id = %(plan_id)s and crm_id = %(crm_id)s;

@@ -1,4 +1,4 @@
--- Writes an outcome for the calls of one organization that tasks left behind when they died: nobody knows whether they were applied, so the row goes again.
+-- Writes an outcome for the calls of one organization that tasks left behind when they died: it is not known whether they were applied, so the row is sent again.
 with live as materialized (
     select objid::bigint as lease
     from pg_locks

@@ -1,5 +1,5 @@
 -- Keeps the id of a customer who turned out to exist, or to be another than the mirror said, and asks for the look-up after which the two are
--- compared; nothing was sent. A row to which the CRM has given another id meanwhile is left alone.
+-- compared; nothing was sent. A row to which the CRM has given another id since is left alone.
 with kept as (
     update crm.push_state as known
     set

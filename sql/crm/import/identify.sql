@@ -1,5 +1,5 @@
 -- Finds the row of each line: by crm_id, else by customer_id, else by phone; and takes the lines out that cannot have one, with the reason. A row
--- that has a customer is never given another: a line with another id is about another row, whatever its phone. Nor does a
+-- that has a customer is never given another: a line with another id is about another row, with any phone. Nor does a
 -- phone find the row of a customer who has another one in Syrve by now, if it is another customer's there. Lines about one customer who has no row
 -- yet get one number together, those that name only the phone too.
 update staging_crm as staged

@@ -1,4 +1,4 @@
--- Writes the memberships of a chunk, and tells how many it changed; of several lines about one membership the last counts.
+-- Writes the memberships of a chunk, and tells how many it changed; lines about one membership agree with each other (contradicting.sql).
 with category as (
     insert into crm.customer_category as membership (crm_id, category_id, wanted)
     select distinct on (crm_id, category_id)

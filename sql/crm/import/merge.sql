@@ -1,5 +1,5 @@
 -- Writes a chunk of desired states into crm.customer, and gives how many rows it changed, and how many of these it made. What a line leaves empty stays as
--- it is; of several lines about one customer the last value of each field counts; a row that has a customer keeps it. The rows are locked in the
+-- it is; several lines about one customer agree with each other (contradicting.sql); a row that has a customer keeps it. The rows are locked in the
 -- order of their key, for the memberships as well.
 select count(*)
 from (

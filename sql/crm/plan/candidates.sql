@@ -1,5 +1,5 @@
 -- Which rows may need a push? Those that moved on either side since there was last nothing to do for them, and those still open; without
--- the ones that wait: for their next try, or for a person. Compares versions, never fields, so a row that nobody touched costs next to nothing.
+-- the ones that wait: for their next try, or for a person. Compares versions, never fields, so an unchanged row costs next to nothing.
 insert into staging_candidate (crm_id)
 select desired.crm_id
 from crm.customer as desired

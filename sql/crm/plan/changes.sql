@@ -109,7 +109,7 @@ select
     verdict = 'push' or coalesce(outcome = 'crm', false) as is_sent
 from decided;
 
--- Syrve turns promotional messages on for new guests unless told otherwise: nobody gets them whose agreement the CRM does not state.
+-- Syrve turns promotional messages on for new guests unless told otherwise: guests whose consent the CRM does not state do not get them.
 insert into staging_field_change (crm_id, key, field, wanted, has_agreed, verdict, is_sent)
 select
     subject.crm_id,

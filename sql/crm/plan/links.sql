@@ -1,9 +1,11 @@
 -- Who are the rows about that name no customer, or one who is deleted, or one whom the mirror gave them by a phone that it no longer shows?
 -- standing  link       the mirror has one customer under the row's phone whom no other row has, or a look-up under it has named one
---           unlink     nobody is known under the phone: a new customer
+--           unlink     no customer is known under the phone: a new customer
 --           look_up    the mirror knows the phone and cannot tell: its customer is deleted, another row's, or one of several
---           gone       the mirror knows the phone, and the look-up under it found nobody, or nobody but who is deleted: never created over
+--           gone       the mirror knows the phone, and the look-up under it found no customer, or only a deleted one: never created over
 --           elsewhere  the look-up under the phone named a customer who has another phone: whose it is, it does not say
+--           stranger   the row's customer was deleted, and the customer who has the phone now is another person: by birthday, or by name if neither
+--                      birthday nor e-mail address says that they are the same; unless Syrve answers with them under the id of the deleted one
 -- An answer counts if it is newer than the row and than the deletion. Rows of crm.push_state first, then rows of crm.customer.
 insert into staging_standing (crm_id, standing, target_id, phone, is_by_mirror)
 with unknown as (
@@ -14,6 +16,10 @@ with unknown as (
         coalesce(known.phone, own.phone) as phone,
         own.customer_id as deleted_id,
         own.fetched_at as deleted_at,
+        coalesce(own.birthday, desired.birthday) as birthday,
+        lower(coalesce(own.email, crm.written_text(desired.email))) as email,
+        translate(lower(coalesce(own.name, crm.written_text(desired.name))), 'ё', 'е') as name,
+        translate(lower(coalesce(own.surname, crm.written_text(desired.surname))), 'ё', 'е') as surname,
         desired.customer_id is not null as is_linked
     from staging_candidate as candidate
     inner join crm.customer as desired on candidate.crm_id = desired.crm_id
@@ -79,8 +85,6 @@ judged as (
         unknown.crm_id,
         unknown.phone,
         unknown.is_linked,
-        mirrored.live_id,
-        answered.customer_id as answered_id,
         case
             when answered.outcome = 'found' and not answered.is_deleted and not answered.has_another_phone then 'answer'
             when mirrored.live = 1 and not mirrored.is_taken then 'mirror'
@@ -88,20 +92,64 @@ judged as (
             when mirrored.crm_id is null and unknown.deleted_id is null then 'unlink'
             when (answered.outcome = 'not_found' or answered.is_deleted) and coalesce(mirrored.live, 0) = 0 then 'gone'
             else 'look_up'
-        end as verdict
+        end as verdict,
+        mirrored.live_id,
+        answered.customer_id as answered_id
     from unknown
     left join mirrored on unknown.crm_id = mirrored.crm_id
     left join answered on unknown.crm_id = answered.crm_id
+),
+
+aimed as (
+    select
+        crm_id,
+        phone,
+        is_linked,
+        verdict,
+        case verdict when 'answer' then answered_id when 'mirror' then live_id end as target_id
+    from judged
+    where verdict <> 'unlink' or is_linked
+),
+
+strangers as (
+    select unknown.crm_id
+    from aimed
+    inner join unknown on aimed.crm_id = unknown.crm_id
+    inner join syrve.customer as found on unknown.organization_id = found.organization_id and aimed.target_id = found.customer_id
+    where
+        unknown.deleted_id is not null
+        and lower(found.email) = unknown.email is not true
+        and (
+            found.birthday <> unknown.birthday
+            or (
+                found.birthday = unknown.birthday is not true
+                and (translate(lower(found.name), 'ё', 'е') <> unknown.name or translate(lower(found.surname), 'ё', 'е') <> unknown.surname)
+            )
+        )
+        and not exists (
+            select 1
+            from sync.roster as answer
+            where
+                answer.organization_id = unknown.organization_id
+                and answer.identity_kind = 'id'
+                and answer.identity_value = unknown.deleted_id::text
+                and answer.outcome = 'found'
+                and answer.customer_id = aimed.target_id
+        )
 )
 
 select
-    crm_id,
-    case when verdict in ('answer', 'mirror') then 'link' else verdict end as standing,
-    case verdict when 'answer' then answered_id when 'mirror' then live_id end as target_id,
-    phone,
-    verdict = 'mirror' as is_by_mirror
-from judged
-where verdict <> 'unlink' or is_linked;
+    aimed.crm_id,
+    case
+        when strangers.crm_id is not null then 'stranger'
+        when aimed.verdict in ('answer', 'mirror') then 'link'
+        else aimed.verdict
+    end as standing,
+    case when strangers.crm_id is null then aimed.target_id end as target_id,
+    aimed.phone,
+    aimed.verdict = 'mirror' as is_by_mirror
+from aimed
+left join strangers on aimed.crm_id = strangers.crm_id;
 
 -- Of several rows that would get one customer by this, the first gets it: the others are looked at again by the next plan.
 update staging_standing as later

@@ -1,5 +1,5 @@
 -- By how much would each field change for an organization: customers of this plan, and of the pushes of the day before it. Many small plans are
--- judged like a large one. Creations do not count, nor what a person let through or dropped; a day begins anew with what was let through, and while
+-- judged like a large one. Creations do not count, nor what a person let through or dropped; a day starts again with what was let through, and while
 -- a question is open it begins before the question, so that none ends by waiting.
 update staging_field_change as change
 set is_let_through = true

@@ -1,4 +1,4 @@
--- Refuses rows that would create a customer under a phone that nobody can have, or give it to one.
+-- Refuses rows that would create a customer under a number that cannot exist, or give it to one.
 update staging_subject
-set kind = 'refused', reason = 'phone is no valid number: nobody can have it'
+set kind = 'refused', reason = 'phone is not a valid number'
 where crm_id = any(%(crm_ids)s);

@@ -1,6 +1,6 @@
 -- Phones that change hands between rows of this plan go in turn: Syrve refuses a phone that another customer still has. A row waits for the one that
 -- gives its phone up. Where they wait for each other in a circle (two customers swap phones), the one with the lowest crm_id first steps aside, to a number
--- of a range that is reserved for fiction and nobody has; the next plans bring all of them to what the CRM wants. A row that wants the phone of a
+-- of a range that is reserved for fiction and not in use; the next plans bring all of them to what the CRM wants. A row that wants the phone of a
 -- customer who does not give it up waits in crm.push_blocked until they do, and the phone is looked up.
 with recursive waiting as (
     select

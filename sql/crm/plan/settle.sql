@@ -26,7 +26,7 @@ where
         or exists (select 1 from staging_field_change as change where change.crm_id = known.crm_id and change.is_sent)
     );
 
--- The roster in the order of its key, as everybody locks it: cards, then ids (which may be new), then phones.
+-- The roster in the order of its key, as all transactions lock it: cards, then ids (which may be new), then phones.
 insert into staging_due (organization_id, identity_kind, identity_value, is_added)
 select
     subject.organization_id,
@@ -97,7 +97,7 @@ where
     identity_kind >= 'id'
     and (
         is_added
-        or exists ( -- who was erased meanwhile does not come back
+        or exists ( -- who was erased since does not come back
             select 1
             from sync.roster as known
             where

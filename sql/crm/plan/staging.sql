@@ -1,4 +1,4 @@
--- Session-local tables in which a plan is made. Who the rows are about is settled in transactions of its own, so the first three live as long
+-- Session-local tables in which a plan is made. Who the rows are about is settled in separate transactions, so the first three live as long
 -- as the session; the others empty themselves at each commit.
 create temporary table if not exists staging_candidate (crm_id bigint primary key);
 

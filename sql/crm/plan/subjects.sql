@@ -21,11 +21,13 @@ with judged as (
         known.pushed,
         case
             when desired.customer_id is null and known.phone is null then 'has neither an id nor a usable phone'
-            when known.phone_read is not null and known.phone is null then 'phone is no possible number in region ' || %(region)s
+            when known.phone_read is not null and known.phone is null then 'phone is not a possible number in region ' || %(region)s
             when standing.standing = 'elsewhere'
                 then 'the answer under a phone is about a customer with another phone: name the customer by id'
+            when standing.standing = 'stranger'
+                then 'the customer is deleted in Syrve, and their phone is another person''s now: name the customer by id'
             when standing.standing = 'gone' and not coalesce(mirrored.is_deleted, false)
-                then 'the mirror has a deleted customer with this phone, and Syrve finds nobody else under it'
+                then 'the mirror has a deleted customer with this phone, and Syrve finds no other customer under it'
             when mirrored.is_deleted and coalesce(standing.standing, '') <> 'look_up' then 'the customer is deleted in Syrve'
             when
                 desired.customer_id is not null

@@ -13,7 +13,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a dialect can do that not every dialect can; whoever needs to know asks for this and not for the dialect's name."""
+    """What a dialect can do that not every dialect can; callers check these and not the dialect's name."""
 
     clears_fields: bool
     """`create_or_update` can empty a field."""

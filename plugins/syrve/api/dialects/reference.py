@@ -49,7 +49,7 @@ def _hold(
     organization_id: str, customer_id: str, wallet_id: str, amount: Decimal, comment: str | None, hold_id: str | None
 ) -> Body:
     if hold_id is not None:
-        raise unsupported("wallet_hold with an id of one's own", _NAME)
+        raise unsupported("wallet_hold with a chosen id", _NAME)
     return shared.wallet_move(organization_id, customer_id, wallet_id, amount, comment)
 
 

@@ -47,7 +47,7 @@ class _Lock:
 class BlockingTransport:
     """Sends calls one at a time over a kept-open connection; threads that share it have a connection and statistics each.
 
-    Without `keeps_connection` each call gets a connection of its own: one that the service had closed would leave a money call's outcome
+    Without `keeps_connection` each call gets a separate connection: one that the service had closed would leave a money call's outcome
     unknown for nothing. `on_token`, `on_wait` and `permits` are those of `syrve.api.caller.Caller`.
     """
 

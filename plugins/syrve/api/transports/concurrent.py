@@ -1,4 +1,4 @@
-"""Carries many calls at a time with `aiohttp`, on the event loop of whoever uses it."""
+"""Carries many calls at a time with `aiohttp`, on the caller's event loop."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class ConcurrentTransport:
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes | None:
-    """Read the body; None as soon as it proves too large, whatever length it announces and however it is compressed."""
+    """Read the body; None as soon as it proves too large, independent of the length it announces and of its compression."""
     content = response.content
     body = await content.readany()
     while not content.at_eof():

@@ -106,7 +106,7 @@ def _uuid(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError:
-        raise PageError(400, "This is no organization", "Nothing was started. Choose one of the list.") from None
+        raise PageError(400, "This is not an organization", "Nothing was started. Choose one of the list.") from None
 
 
 def _progress(backfill: Row, state: str | None) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import read_accounts
-from syrve.customers.settings import PullSettings
 from syrve.customers.what_if import CALLS_PER_DAY, outlooks
 from syrve.hooks.warehouse import open_warehouse
 from syrve.ui.access import Person, PersonDep, editor

@@ -53,7 +53,7 @@ async def answer(
     if not options:
         raise PageError(400, "No answer was chosen", "Nothing was changed. Choose one, then send it.")
     if dag_id not in ASKING_DAGS:
-        raise PageError(400, "This DAG asks nobody", "Nothing was changed. Reload the page.")
+        raise PageError(400, "This DAG asks no question", "Nothing was changed. Reload the page.")
     path = f"/dags/{dag_id}/dagRuns/{segment(run_id)}/taskInstances/{task_id}/-1/hitlDetails"
     subject = {"dag_id": dag_id, "run_id": run_id_only(run_id), "chosen": len(options)}
     await run_in_threadpool(note, person, "answer a question", subject)

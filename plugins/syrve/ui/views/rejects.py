@@ -102,7 +102,7 @@ def resolve(
 ) -> Response:
     """Close the chosen rejects; one that comes again is opened again."""
     if not reject_ids:
-        raise PageError(400, "No reject was chosen", "Nothing was changed. Tick the rejects that were seen to.")
+        raise PageError(400, "No reject was chosen", "Nothing was changed. Tick the rejects that were dealt with.")
     change(
         "resolve rejects", person, "resolve rejects", "resolve_rejects",
         lambda rows: {"reject_ids": sorted(row["reject_id"] for row in rows)}, reject_ids=reject_ids,

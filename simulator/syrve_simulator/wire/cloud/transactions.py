@@ -19,7 +19,7 @@ from syrve_simulator.wire.reading import (
 
 
 def transactions_by_date(service: Service, body: Body) -> dict[str, object]:
-    """List a page of what happened to a customer's money in a stretch of time, both ends included; nothing for nobody."""
+    """List a page of what happened to a customer's money in a stretch of time, both ends included; nothing for an unknown customer."""
     organization, found = _transactions(service, body)
     first, last = _time(body, "dateFrom"), _time(body, "dateTo")
     page_size = service.behaviour.page_size(whole_number(body, "pageSize", 1))

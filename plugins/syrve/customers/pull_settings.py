@@ -18,12 +18,12 @@ AHEAD_SECONDS = 3600.0
 class PullSettings:
     """Sizes are identities; times are seconds.
 
-    `batch_size` is what a task has leased at once: while one half of it is looked up, the other is merged. Nobody is looked up more often
-    than every `min_interval_seconds`, nor, if the budget allows it, less often than every `max_age_seconds`; between the two the interval
-    follows from weight, learned rate of change and budget (`syrve.customers.freshness`). `crm_weight` is that of customers whom the CRM
-    manages, `gone_weight` that of deleted ones and of identities under which nothing usable is known. An organization's own settings
-    (`sync.refresh_policy`) come before these. A transient failure is tried in `rounds` batches before it counts as failed; more than
-    `failed_tolerance_share` of those fails the task. `breaker` says how many customers may be gone at once.
+    `batch_size` is what a task has leased at once: while one half of it is looked up, the other is merged. No customer is looked up more
+    often than every `min_interval_seconds`, nor, if the budget allows it, less often than every `max_age_seconds`; between the two the
+    interval follows from weight, learned rate of change and budget (`syrve.customers.freshness`). `crm_weight` is that of customers whom
+    the CRM manages, `gone_weight` that of deleted ones and of identities under which nothing usable is known. An organization's own
+    settings (`sync.refresh_policy`) come before these. A transient failure is tried in `rounds` batches before it counts as failed; more
+    than `failed_tolerance_share` of those fails the task. `breaker` says how many customers may be gone at once.
     """
 
     batch_size: int = BATCH_SIZE
@@ -41,7 +41,7 @@ class PullSettings:
     failed_seconds: float = 60.0
     rounds: int = 3
     again_within_seconds: float = 60.0
-    """An identity whose calls have failed for so long is not tried again in the same run."""
+    """An identity whose calls have failed for this time is not tried again in the same run."""
     failed_tolerance_share: float = 0.01
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
 

@@ -29,4 +29,4 @@ class WalletSettings:
     record_tries: int = 10
     """How often an outcome is tried to be written while the warehouse is away: for about 50 seconds in all."""
     spool_path: str | None = None
-    """Folder that keeps outcomes meanwhile; None: `SYRVE_WALLET_SPOOL`, else `syrve-outcomes` in `AIRFLOW_HOME`."""
+    """Folder that keeps outcomes until then; None: `SYRVE_WALLET_SPOOL`, else `syrve-outcomes` in `AIRFLOW_HOME`."""

@@ -26,7 +26,7 @@ class StackPaths:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever changes the stack."""
+        """Held by a process that changes the stack."""
         return self.directory / "lock"
 
     @property
@@ -51,7 +51,7 @@ class StackPaths:
 
     @property
     def airflow_config(self) -> Path:
-        """Airflow's configuration file, empty: it keeps Airflow from writing one with settings of its own."""
+        """Airflow's configuration file, empty: it keeps Airflow from writing one with other settings."""
         return self.airflow_home / "airflow.cfg"
 
     @property

@@ -1,0 +1,1 @@
+drop function sync.put_times_right();

@@ -1,0 +1,99 @@
+"""A warehouse that is far away, and one whose disk is slow: everything takes longer, and nothing is lost or done twice."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devstack.postgres import PORT, SOCKET_FILE, SUPERUSER
+from fixtures.payments import CHARGE, pay
+from fixtures.pushes import Pushing
+from fixtures.slow_link import slow_link
+from fixtures.standbys import DATABASE, Pair, ask, replicated_warehouse
+from fixtures.wallets import Purse, open_purse
+from syrve.api.config import SyrveConfig
+from syrve.warehouse.database import Warehouse
+from syrve.warehouse.dsn import url_from_text
+from syrve_simulator.process import SimulatorProcess, start_simulator
+
+pytestmark = pytest.mark.timeout(900)
+GUESTS, CHANGED = 400, 20
+DELAY_SECONDS, COMMIT_SECONDS = 0.1, 1.0
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[SimulatorProcess]:
+    with start_simulator(customers=1000, seed=43) as process:
+        yield process
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with replicated_warehouse() as both:
+        yield both
+
+
+def on(service: SimulatorProcess, url: str) -> Pushing:
+    service.control.reset_calls()
+    return Pushing(service, Warehouse(url_from_text(url)), SyrveConfig(base_url=service.url, api_login="demo-login"))
+
+
+@pytest.fixture
+def far(pair: Pair, service: SimulatorProcess) -> Iterator[Pushing]:
+    """A warehouse that every word reaches a tenth of a second later, and so does every answer."""
+    with tempfile.TemporaryDirectory(prefix="syrve-slow-") as folder:
+        server = pair.primary.socket_directory / SOCKET_FILE
+        with slow_link(Path(folder), server, DELAY_SECONDS):
+            yield on(service, f"postgresql://{SUPERUSER}@/{DATABASE}?host={folder}&port={PORT}")
+
+
+@pytest.fixture
+def slow(pair: Pair, service: SimulatorProcess) -> Pushing:
+    """A warehouse whose commits take a second each: they wait for a standby that replays late."""
+    pair.let_it_catch_up()
+    ask(pair.standby, f"alter system set recovery_min_apply_delay = '{COMMIT_SECONDS}s'")
+    ask(pair.standby, "select pg_reload_conf()")
+    pair.follow_synchronously()
+    return on(service, pair.primary.dsn(DATABASE))
+
+
+def purse_of(pushing: Pushing) -> Iterator[Purse]:
+    return open_purse(pushing.simulator, pushing.warehouse, pushing.config)
+
+
+def work(pushing: Pushing) -> float:
+    """Pull, push and pay, compare both sides; returns the seconds that it took."""
+    began = time.monotonic()
+    guests = pushing.people(GUESTS)
+    pushing.add(id=[each["customer_id"] for each in guests])
+    assert pushing.pull(batch_size=100).failed == 0
+    assert pushing.value("select count(*) from syrve.customer") == GUESTS
+    for number, guest in enumerate(guests[:CHANGED]):
+        pushing.set_desired_of(guest, email=f"guest{number}@example.com")
+    pushing.simulator.control.reset_calls()
+    pushing.push()
+    calls = pushing.simulator.control.calls()["operations"]
+    assert calls["create_or_update"]["received"] == CHANGED
+    for purse in purse_of(pushing):
+        before = purse.balance
+        assert purse.do("topup", "7.00").state == "confirmed"
+        pay(purse, CHARGE)
+        assert purse.balance == before + 7 - 30
+        assert purse.received["wallet_topup"] == 1
+        assert purse.received["wallet_chargeoff"] == 1
+    return time.monotonic() - began
+
+
+def test_far_warehouse_is_slow_and_nothing_else(far: Pushing) -> None:
+    print(f"400 pulled, 20 pushed, a top-up and a payment, 200 ms away: {work(far):.0f} s")
+
+
+def test_slow_disk_is_slow_and_nothing_else(slow: Pushing) -> None:
+    began = time.monotonic()
+    slow.execute("create table public.nothing ()")
+    took = time.monotonic() - began
+
+    assert took > COMMIT_SECONDS / 2, "the commits are slow"
+    print(f"400 pulled, 20 pushed, a top-up and a payment, {took:.1f} s a commit: {work(slow):.0f} s")
