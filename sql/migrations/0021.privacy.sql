@@ -1236,7 +1236,7 @@ begin
     foreach versions in array array['customer_version', 'wallet_balance_version', 'card_version', 'customer_category_version'] loop
         for ended_in in extract(year from now())::integer..extract(year from now())::integer + least(years_ahead, 10) loop
             continue when to_regclass(format('syrve.%I', versions || '_' || ended_in)) is not null;
-            -- Attached, and not created as a partition: that would wait for whoever reads the history, analysts too, and all others for it.
+            -- Attached, and not created as a partition: that would wait for every reader of the history, analysts too, and all others for it.
             execute format('create table syrve.%I (like syrve.%I including all)', versions || '_' || ended_in, versions);
             execute format(
                 'alter table syrve.%I attach partition syrve.%I for values from (%L) to (%L)',

@@ -196,7 +196,7 @@ def _json_object(name: str, of_what: str) -> dict[str, Any]:
 # Any, because the type of these words is Airflow's own and not for others to import.
 NO_BACKFILLS: Any = ("manual", "scheduled", "operator_triggered", "asset_triggered", "asset_materialization")
 """`allowed_run_types` of a DAG that sends what is due now: of the past it sends nothing. Airflow's backfill also gives a run that another
-user or a schedule has started a form of its own, under the name of the former."""
+user or a schedule has started another form, under the name of the former."""
 
 
 def failure_notifier() -> SyrveFailureNotifier:

@@ -1,6 +1,6 @@
 """Says why Airflow does not show who decided what a run does: then one person could be both who asks for money and who approves it.
 
-In Airflow 3.3.2 whoever may start runs may also clear those of others, which reads their lists anew, and may start a backfill over them,
+In Airflow 3.3.2 a user who may start runs may also clear those of others, which reads their lists again, and start a backfill over them,
 which replaces their form. The run keeps the name of the one who started it.
 """
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 PLAN_WITHIN = timedelta(hours=24)
-"""How long after it was due a run may plan: no clearing changes that moment, and whoever started the run knows of it still."""
+"""How long after it was due a run may plan: no clearing changes that moment, and the user who started the run still knows of it."""
 _BY_HAND = ("manual", "asset_materialization")
 
 

@@ -111,7 +111,7 @@ class ReleasePlanner:
         return plan
 
     def take_back(self) -> None:
-        """Take back what the run has asked and nobody answered, so that another run may ask about these holds."""
+        """Take back what the run has asked and no user answered, so that another run may ask about these holds."""
         with self._warehouse.transaction("take a question back") as cursor:
             cursor.execute(sql("release/withdraw.sql"), {"run_id": self._run_id})
 

@@ -1,6 +1,6 @@
 """Looks at the pages of a Parquet file before one is unpacked: each says itself how large it becomes; the file's footer may say anything.
 
-The headers are Thrift's compact protocol (parquet.thrift, PageHeader); pyarrow shows them to nobody.
+The headers are Thrift's compact protocol (parquet.thrift, PageHeader); pyarrow does not show them.
 """
 
 from __future__ import annotations

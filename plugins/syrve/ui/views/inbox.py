@@ -27,7 +27,7 @@ WAITING = ["awaiting_input", "deferred"]
 """States of a task that waits for an answer."""
 MOST_SHOWN = 50
 MOST_ASKED = 100
-"""Per DAG: more than its runs at once. Questions that nobody waits for any more are not among them: they would crowd the open ones out."""
+"""Per DAG: more than its runs at once. Questions that no task waits for any more are not among them: they would crowd the open ones out."""
 
 
 @router.get("/inbox")
