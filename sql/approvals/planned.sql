@@ -6,4 +6,5 @@ where
     and planned.dag_id = %(dag_id)s
     and planned.run_id = %(run_id)s
     and planned.digest = %(digest)s
+order by planned.planned_at
 limit 1;

@@ -1,7 +1,13 @@
 -- What happened to one customer, the newest first: of each kind the newest only. Ids and counts only; an order_id is a text of the till.
 with
 version as (
-    select valid_from as at, 'profile' as kind, 'The profile at Syrve changed' as what, null::numeric as amount, 'run' as status, null::text as id,
+    select
+        valid_from as at,
+        'profile' as kind,
+        'The profile at Syrve changed' as what,
+        null::numeric as amount,
+        'run' as status,
+        null::text as id,
         null::text as order_id
     from syrve.customer_history
     where organization_id = %(organization_id)s::uuid and customer_id = %(customer_id)s::uuid
