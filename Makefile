@@ -50,7 +50,7 @@ test: check unit ## every check and every test
 test-fast: install ## the quick tests: no Airflow, no demo, no long simulation
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) -m "not e2e and not slow and not seeded" $(PYTEST_ARGS)
 
-test-scale: install ## Airflow on Celery: two workers on a real Redis, killed and restarted; needs redis-server, some minutes
+test-scale: install ## Airflow on Celery, with two schedulers and in pods; lost workers, disk, network; upgrades: root, redis-server, 40 minutes
 	SYRVE_TEST_SCALE=1 $(BIN)/pytest --numprocesses 0 -s tests/scale tests/warehouse/test_managed_postgres.py $(PYTEST_ARGS)
 
 lint: install

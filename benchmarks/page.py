@@ -99,8 +99,8 @@ def _overview(read: Reading, _: Cursor) -> None:
 
 
 def _inbox(read: Reading, _: Cursor) -> None:
-    for name in ("conflicts", "blocked", "breakers", "unsettled", "findings", "rejects"):
-        read.rows(f"waiting_{name}", most=50)
+    for name in ("approvals", "conflicts", "blocked", "breakers", "unsettled", "findings", "rejects"):
+        read.rows(f"waiting_{name}", most=50, clear=False)
     read.rows("alerts", most=50)
 
 

@@ -4,8 +4,8 @@
 Looks up the identities that the form chooses, due or not, and writes what changed into the tables of `syrve_customers`. It uses what the
 call budget has left: little while scheduled pulls run, otherwise the whole budget, or the cap of the form.
 
-**Dry run first** (the default): the log of `plan` and the run's note say how many look-ups it would be, by organization, and how long they
-take at least. It writes nothing. Then trigger it again with the same form and `dry_run` off.
+**Preview first** (the default): the log of `plan` and the run's note say how many look-ups it would be, by organization, and how long they
+take at least. It writes nothing. Then trigger it again with the same form and *Start* (`"dry_run": false`).
 
 **Phones and cards are personal data: never type them into the form,** which Airflow keeps and shows. Name customers by id, or give a file
 or a query with the columns `organization_id` and one of `id`, `phone`, `card`. Who is not on the roster yet is added to it.
@@ -50,12 +50,7 @@ with DAG(
     | {"weight_rule": "absolute", "execution_timeout": timedelta(hours=settings.BACKFILL_TIMEOUT_HOURS)},
     tags=["syrve", "pull", "backfill"],
     params={
-        "dry_run": Param(
-            True,
-            type="boolean",
-            title="Dry run",
-            description="Only say how many look-ups it would be and how long they take.",
-        ),
+        **forms.preview_or_start("only say how many look-ups it would be and how long they take.", "look them up."),
         **forms.organization_ids("Name one where customers are named by id."),
         "source": Param(
             "roster",

@@ -12,6 +12,7 @@ pytest_plugins = [
     "fixtures.postgres",
     "fixtures.old_postgres",
     "fixtures.emptied_warehouse",
+    "fixtures.kept_sessions",
     "fixtures.targets",
     "fixtures.airflow",
     "fixtures.pushes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,13 @@ SHOWN = 0o666
 """For what a web server shows: less what the umask takes away."""
 PART_SUFFIX = ".part"
 """Ends the name of a file that is being written."""
+_LEFT_OVER = re.compile(rf"\.[0-9a-f]{{32}}{re.escape(PART_SUFFIX)}")
 _PIECE_BYTES = 1 << 20
+
+
+def is_left_over(name: str) -> bool:
+    """Whether this is the name of a file whose writing has not ended: its writer was killed, or is at it."""
+    return _LEFT_OVER.fullmatch(name) is not None
 
 
 def put_whole(place: Any, content: bytes | Path, *, mode: int = PRIVATE) -> None:

@@ -165,7 +165,7 @@ create index push_of_customer on crm.push (crm_id, push_id);
 comment on table crm.push is 'Every attempt to push, with its outcome; append-only for the DAGs. Holds field names and no values.';
 comment on column crm.push.push_id is 'Number of the attempt, in the order in which outcomes were written.';
 comment on column crm.push.plan_id is 'Plan that was applied.';
-comment on column crm.push.crm_id is 'The CRM''s number of the customer.';
+comment on column crm.push.crm_id is 'The CRM''s number of the customer; below zero: of a person who was erased.';
 comment on column crm.push.organization_id is 'Organization in which the customer is kept.';
 comment on column crm.push.customer_id is 'Syrve''s id of the customer, as known after the attempt.';
 comment on column crm.push.step is 'Which step of the row: 0 the customer itself, then its memberships.';

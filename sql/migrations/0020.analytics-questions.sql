@@ -200,7 +200,16 @@ comment on column analytics.wallet_change.balance_changed_at is
 
 create view analytics.wallet_movement as
 select
-    operation.operation_id as movement_id,
+    -- The id of what a file told is made from its key by a rule that is public, and a key may be a phone: all phones can be tried.
+    case
+        when starts_with(operation.source, 'import:') and operation.kind <> 'hold'
+            then
+                (
+                    select encode(substr(sha256(hash_key.key || sha256(hash_key.key || uuid_send(operation.operation_id))), 1, 16), 'hex')::uuid
+                    from secret.hash_key as hash_key
+                )
+        else operation.operation_id
+    end as movement_id,
     'ledger' as origin,
     operation.organization_id,
     operation.customer_id,
@@ -298,7 +307,9 @@ comment on view analytics.wallet_movement is
 'requested_at. What neither tells of is seen in wallet_change only. One row per movement. Key: movement_id, organization_id. '
 'Joins: organization (organization_id), customer (organization_id, customer_id), wallet_balance (organization_id, customer_id, wallet_id), '
 'order_balance (organization_id, order_id).';
-comment on column analytics.wallet_movement.movement_id is 'Id of the operation in the ledger, or of the transaction in the report.';
+comment on column analytics.wallet_movement.movement_id is
+'Id of the operation in the ledger, or of the transaction in the report; of what an import told a keyed hash of that id, which is made from the key of '
+'the row.';
 comment on column analytics.wallet_movement.origin is 'ledger: recorded by us or handed in by a till or site. report: only Syrve''s report shows it (dialect cloud).';
 comment on column analytics.wallet_movement.kind is 'hold, cancel_hold, topup or chargeoff; other for what only the report shows.';
 comment on column analytics.wallet_movement.type_name is 'Syrve''s name of the type, of what only the report shows.';

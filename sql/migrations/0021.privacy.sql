@@ -675,7 +675,10 @@ begin
         n := n || jsonb_build_object('crm.' || part, affected);
     end loop;
     update crm.push_state set joined_to = null, joined_fields = null where joined_to = any(mine);
-    update crm.push set customer_id = erasure.pseudonym where crm_id = any(mine) and customer_id is not null;
+    -- The CRM knows its number of a person longer than we do.
+    update crm.push
+    set crm_id = -push_id, customer_id = case when customer_id is not null then erasure.pseudonym end
+    where crm_id = any(mine);
     get diagnostics affected = row_count;
     return n || jsonb_build_object('crm.push', affected);
 end
@@ -736,6 +739,43 @@ $$;
 comment on function privacy.rename_money(privacy.erasure) is
 'The part of privacy.erase for money: rows stay, with the pseudonym in place of the customer.';
 
+-- A finding holds the names of orders and the keys of reports that it is about.
+create function privacy.rename_in_evidence(written text, renamed text) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    part record;
+    affected bigint;
+    total bigint := 0;
+begin
+    for part in
+        select
+            relation.relname as name,
+            attribute.attname as part
+        from pg_class as relation
+        inner join pg_attribute as attribute on relation.oid = attribute.attrelid
+        where
+            relation.relnamespace = 'wallet'::regnamespace
+            and relation.relkind in ('r', 'p')
+            and not relation.relispartition
+            and attribute.attname in ('evidence', 'findings')
+            and attribute.atttypid = 'jsonb'::regtype
+        order by relation.relname, attribute.attname
+    loop
+        execute format(
+            'update wallet.%1$I set %2$I = replace(%2$I::text, $1, $2)::jsonb where strpos(%2$I::text, $1) > 0', part.name, part.part
+        )
+        using to_jsonb(written)::text, to_jsonb(renamed)::text;
+        get diagnostics affected = row_count;
+        total := total + affected;
+    end loop;
+    return total;
+end
+$$;
+comment on function privacy.rename_in_evidence(text, text) is
+'Puts another name in place of one that names an erased person, wherever evidence of money holds it.';
+
 create function privacy.forget_words(erasure privacy.erasure) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -783,11 +823,111 @@ begin
         get diagnostics affected = row_count;
         n := n || jsonb_build_object('wallet.' || part.name || ': words', affected);
     end loop;
-    return n;
+    affected := 0;
+    for part in
+        select distinct reported.idempotency_key as key
+        from wallet.contested_ending as reported
+        where
+            (
+                reported.reported_customer_id = erasure.pseudonym
+                or reported.hold_id in (select held.hold_id from wallet.hold as held where held.customer_id = erasure.pseudonym)
+            )
+            and privacy.names_erased(erasure.organization_id, reported.idempotency_key)
+    loop
+        update wallet.contested_ending as reported
+        set idempotency_key = 'erased ' || encode(privacy.key_hash(erasure.organization_id, 'key', part.key), 'hex')
+        where reported.idempotency_key = part.key;
+        affected := affected + 1 + privacy.rename_in_evidence(
+            part.key, 'erased ' || encode(privacy.key_hash(erasure.organization_id, 'key', part.key), 'hex')
+        );
+    end loop;
+    return n || jsonb_build_object('wallet.contested_ending: words', affected);
 end
 $$;
 comment on function privacy.forget_words(privacy.erasure) is
 'The part of privacy.erase for what people wrote beside money: comments go, and keys that name the person are replaced.';
+
+-- By the catalogue, likewise.
+create function privacy.columns_of_orders() returns table (name name, part name, has_customer boolean)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        relation.relname,
+        attribute.attname,
+        exists (
+            select from pg_attribute as owner_of
+            where owner_of.attrelid = relation.oid and owner_of.attname = 'customer_id'
+        )
+    from pg_class as relation
+    inner join pg_attribute as attribute on relation.oid = attribute.attrelid
+    where
+        relation.relnamespace = 'wallet'::regnamespace
+        and relation.relkind in ('r', 'p')
+        and not relation.relispartition
+        and attribute.attname in ('order_id', 'pos_order_id', 'order_number')
+        and attribute.atttypid = 'text'::regtype
+    order by relation.relname, attribute.attname
+$$;
+comment on function privacy.columns_of_orders() is 'Columns of schema wallet that hold the name of an order.';
+
+create function privacy.forget_order_ids(erasure privacy.erasure, identities text[]) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    named text[];
+    found text[];
+    one text;
+    renamed text;
+    part record;
+    affected bigint;
+    total bigint := 0;
+begin
+    -- Some tills call an order by the phone of its guest: then the same name stands in its place everywhere, so that the order stays one.
+    named := array(
+        select reported.order_id
+        from unnest(identities) as identity (value)
+        cross join lateral (
+            values
+            (identity.value), (ltrim(identity.value, '+')), (regexp_replace(identity.value, '^\+7', '8')), (regexp_replace(identity.value, '^\+7', ''))
+        ) as written (value)
+        inner join wallet.payment_order as reported
+            on reported.organization_id = erasure.organization_id and written.value = reported.order_id
+    );
+    for part in
+        select *
+        from privacy.columns_of_orders() as columns
+        where columns.has_customer
+    loop
+        execute format(
+            'select array_agg(distinct known.%2$I) from wallet.%1$I as known '
+            'where known.organization_id = $1 and known.customer_id = $2 and privacy.names_erased($1, known.%2$I)', part.name, part.part
+        )
+        into found using erasure.organization_id, erasure.pseudonym;
+        named := named || found;
+    end loop;
+    for one in
+        select distinct known.order_id
+        from unnest(named) as known (order_id)
+    loop
+        renamed := 'erased ' || encode(privacy.key_hash(erasure.organization_id, 'order', one), 'hex');
+        for part in select * from privacy.columns_of_orders() loop
+            execute format('update wallet.%1$I set %2$I = $2 where organization_id = $3 and %2$I = $1', part.name, part.part)
+            using one, renamed, erasure.organization_id;
+            get diagnostics affected = row_count;
+            total := total + affected;
+        end loop;
+        update wallet.finding as known set subject = 'order:' || erasure.organization_id || ':' || renamed
+        where known.subject = 'order:' || erasure.organization_id || ':' || one;
+        get diagnostics affected = row_count;
+        total := total + affected + privacy.rename_in_evidence(one, renamed);
+    end loop;
+    return jsonb_build_object('wallet: names of orders', total);
+end
+$$;
+comment on function privacy.forget_order_ids(privacy.erasure, text[]) is
+'The part of privacy.erase for orders that are called by an identity of the person.';
 
 create function privacy.carry_out(erasure privacy.erasure) returns jsonb
 language plpgsql
@@ -796,6 +936,7 @@ as $$
 declare
     counts jsonb := '{}';
     part text;
+    identities text[];
 begin
     -- Money first: it may read whole tables, and pulls need not wait for that.
     if erasure.customer_id is not null then
@@ -819,6 +960,10 @@ begin
     on conflict (key_hash) do update
         set erasure_id = excluded.erasure_id, is_original = true, allowed_at = null
         where known.allowed_at is not null;
+    identities := array(
+        select known.identity_value
+        from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as known
+    );
     -- What was written between the two. Who writes it from now on is given the pseudonym.
     foreach part in array array['campaign_row', 'transaction', 'notified_movement'] loop
         continue when to_regclass('wallet.' || part) is null;
@@ -829,6 +974,7 @@ begin
     if erasure.customer_id is not null then
         counts := counts || privacy.forget_mirror(erasure) || privacy.forget_words(erasure);
     end if;
+    counts := counts || privacy.forget_order_ids(erasure, identities);
     update privacy.erasure as known
     set erased_at = clock_timestamp(), removed = counts, customer_id = null, phone = null
     where
@@ -941,7 +1087,7 @@ as $$
             'erased_at', done.erased_at,
             'removed', done.removed,
             'key_hashes', (
-                select jsonb_agg(encode(erased.key_hash, 'hex') order by erased.key_hash)
+                select coalesce(jsonb_agg(encode(erased.key_hash, 'hex') order by erased.key_hash), '[]')
                 from privacy.erased_key as erased
                 where erased.erasure_id = done.erasure_id and erased.is_original and erased.allowed_at is null
             )

@@ -1,5 +1,5 @@
--- Where may a person be? `found_by` says by which column of a table rows are found: customer_id, crm_id (rows of the CRM), or its own way for the
--- events of the ledger, rejects and the audit. By the catalogue, so that a table that is added is not forgotten.
+-- Where may a person be? `found_by` says how rows of a table are found: by its column customer_id, crm_id (rows of the CRM) or order_id (what became
+-- of the person's orders), or in the table's own way. By the catalogue, so that a table that is added is not forgotten.
 with columns as (
     select
         namespace.nspname,
@@ -15,18 +15,26 @@ with columns as (
         and attribute.attnum > 0
         and not attribute.attisdropped
     group by namespace.nspname, relation.relname
+),
+
+found as (
+    select
+        columns.name,
+        case
+            when columns.name in (
+                'wallet.operation_event', 'wallet.operation_look', 'wallet.payment_event', 'wallet.finding_version', 'wallet.release_event',
+                'wallet.contested_ending', 'sync.reject', 'sync.audit', 'sync.signal', 'syrve.coupon'
+            ) then columns.name
+            when columns.nspname = 'crm' and 'crm_id' = any(columns.names) then 'crm_id'
+            when 'organization_id' = any(columns.names) and 'customer_id' = any(columns.names) then 'customer_id'
+            when columns.name in ('wallet.payment_order', 'wallet.payment_order_version') then 'order_id'
+        end as found_by
+    from columns
 )
 
 select
-    columns.name,
-    case
-        when columns.name in ('wallet.operation_event', 'sync.reject', 'sync.audit') then columns.name
-        when columns.nspname = 'crm' and 'crm_id' = any(columns.names) then 'crm_id'
-        else 'customer_id'
-    end as found_by
-from columns
-where
-    columns.name in ('wallet.operation_event', 'sync.reject', 'sync.audit')
-    or (columns.nspname = 'crm' and 'crm_id' = any(columns.names))
-    or ('customer_id' = any(columns.names) and 'organization_id' = any(columns.names))
-order by columns.name;
+    found.name,
+    found.found_by
+from found
+where found.found_by is not null
+order by found.name;

@@ -6,7 +6,7 @@ select
     reason,
     case
         when %(clear)s then identity
-        else repeat('*', greatest(length(identity) - 2, 0)) || right(identity, least(2, length(identity) / 2))
+        else repeat('*', length(identity) - least(2, length(identity) / 2)) || right(identity, least(2, length(identity) / 2))
     end as identity,
     case when %(clear)s then left(payload::text, 500) end as payload,
     case when jsonb_typeof(payload -> 'received' -> 'line') = 'number' then payload -> 'received' ->> 'line' end as line,

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -101,3 +102,27 @@ def test_owner_runs_no_command_and_reads_no_file(made: PostgresServer, statement
 
 def test_superuser_has_no_password(made: PostgresServer) -> None:
     assert execute(made.dsn("warehouse"), "select rolpassword from pg_authid where rolsuper") == [(None,)]
+
+
+def test_log_of_the_warehouse_holds_no_values(made: PostgresServer) -> None:
+    entrypoint = StackFiles.read().services["warehouse-db"]["entrypoint"][-1]
+    (shipped,) = re.findall(r"exec docker-entrypoint\.sh postgres (.*)", entrypoint)
+
+    for options, is_logged in (
+        ("-c log_min_error_statement=error -c log_error_verbosity=default", True),
+        (shipped, False),
+    ):
+        phone = "+79990007788" if is_logged else "+79990007799"
+        connection = psycopg2.connect(made.dsn("warehouse"), options=options)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "create temporary table one (phone text primary key); insert into one values (%s)", (phone,)
+                )
+                for _ in range(2):
+                    with suppress(psycopg2.errors.UniqueViolation, psycopg2.errors.InFailedSqlTransaction):
+                        cursor.execute("insert into one values (%s)", (phone,))
+        finally:
+            connection.close()
+
+        assert (phone in made.log.read_text()) == is_logged

@@ -11,6 +11,7 @@ from airflow.sdk import DAG
 from fixtures.dag_files import DAGS, argument_of
 from syrve.operators import settings
 from syrve.operators.conf import refuse_unknown_conf
+from syrve.operators.rendered import as_flag
 
 
 def test_form_has_a_title_for_every_parameter_and_defaults_that_are_valid(dag: DAG) -> None:
@@ -84,47 +85,44 @@ def test_form_of_the_release_refuses_what_makes_no_sense(dagbag: DagBag, name: s
         dagbag.dags["syrve_release_holds"].params.get_param(name).resolve(value)
 
 
-WRITES_TO_SYRVE = ("syrve_bulk_topup", "syrve_crm_push", "syrve_release_holds")
+ACTS = {
+    "syrve_backfill": "Start",
+    "syrve_bulk_topup": "Send",
+    "syrve_crm_import": "Import",
+    "syrve_crm_push": "Send",
+    "syrve_erase_customer": "Send",
+    "syrve_release_holds": "Send",
+    "syrve_roster_import": "Import",
+    "syrve_wallet_import": "Import",
+    "syrve_webhooks": "Send",
+}
+"""What a form may do other than look."""
 
 
-@pytest.mark.parametrize("dag_id", WRITES_TO_SYRVE)
-def test_form_that_can_send_asks_preview_or_send(dagbag: DagBag, dag_id: str) -> None:
+def test_every_form_that_may_only_look_is_known(dagbag: DagBag) -> None:
+    assert {dag_id for dag_id, dag in dagbag.dags.items() if "dry_run" in dag.params} == set(ACTS)
+
+
+@pytest.mark.parametrize(("dag_id", "act"), ACTS.items())
+def test_form_asks_to_preview_or_to_act(dagbag: DagBag, dag_id: str, act: str) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
     choice = dagbag.dags[dag_id].params.get_param("dry_run")
 
-    assert (choice.value, choice.schema["title"], choice.schema["enum"]) == (
-        "Preview",
-        "Preview or send",
-        ["Preview", "Send"],
-    )
+    assert choice.value == "Preview"
+    assert (choice.schema["title"], choice.schema["enum"]) == (f"Preview or {act.lower()}", ["Preview", act])
     assert choice.schema["type"][0] == "string", "Airflow makes a dropdown of an enum of texts, and of no other"
-    for value in (True, False, "Send", "Preview"):
+    for value in (True, False, act, "Preview"):
         assert choice.resolve(value) is value
-    for wrong in (None, "", "yes", 1, 0):
+    for wrong in (None, "", "yes", 1, 0, "Change"):
         with pytest.raises(ParamValidationError):
             choice.resolve(wrong)
 
 
-IMPORTS = ("syrve_crm_import", "syrve_roster_import", "syrve_wallet_import")
-
-
-@pytest.mark.parametrize("dag_id", IMPORTS)
-def test_form_of_an_import_asks_preview_or_import(dagbag: DagBag, dag_id: str) -> None:
-    from airflow.sdk.exceptions import ParamValidationError
-
-    choice = dagbag.dags[dag_id].params.get_param("dry_run")
-
-    assert (choice.value, choice.schema["title"], choice.schema["enum"]) == (
-        "Preview",
-        "Preview or import",
-        ["Preview", "Import"],
-    )
-    for value in (True, False, "Import", "Preview"):
-        assert choice.resolve(value) is value
-    for wrong in (None, "", "Send", 1):
-        with pytest.raises(ParamValidationError):
-            choice.resolve(wrong)
+@pytest.mark.parametrize("act", sorted({*ACTS.values()}))
+def test_act_of_a_form_is_no_preview(act: str) -> None:
+    assert as_flag("Preview") is True
+    assert as_flag(act) is False
 
 
 def test_form_says_whether_the_schedule_sends(monkeypatch: pytest.MonkeyPatch) -> None:

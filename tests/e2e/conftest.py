@@ -180,7 +180,9 @@ class LiveAirflow:
 def live_airflow() -> Iterator[LiveAirflow]:
     home = Path(tempfile.mkdtemp(prefix="syrve-e2e-"))
     home.chmod(0o711)
-    paths = StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags")
+    # Its own folder of DAGs, so that a test may put one there.
+    dags = shutil.copytree(REPOSITORY / "dags", home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    paths = StackPaths(REPOSITORY, home / "stack", dags)
     try:
         with monitored(paths.directory / "logs", paths.airflow_config):
             yield from _live_airflow(Stack(paths, os.environ | DAILY | QUERIED, print))

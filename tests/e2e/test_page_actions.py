@@ -1,5 +1,6 @@
 """What buttons of the Syrve page do on a real api-server: masked values, the audit, and runs that are started as the person."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,8 @@ from fixtures.api_servers import Site
 PHONE, NAME = "+79757771234", "Canaryname"
 CUSTOMER = "5f4e0001-0000-4000-8000-000000000001"
 ORGANIZATION = "5f4e0009-0000-4000-8000-000000000001"
+CONFLICTING = 424_242
+"""Row of the CRM."""
 
 
 def query(site: Site, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -25,7 +28,7 @@ def query(site: Site, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def press(site: Site, role: str, path: str, **values: Any) -> requests.Response:
+def press(site: Site, role: str, path: str, /, **values: Any) -> requests.Response:
     data = {"form_token": form_token(site, role), **values}
     return ask(site, role, "POST", path, data=data, allow_redirects=False)
 
@@ -39,6 +42,19 @@ def customer(site: Site) -> None:
         " values (%s, %s, %s, %s, false, '{}', '\\x00', now(), now(), now(), now()) on conflict do nothing returning 1",
         *(ORGANIZATION, CUSTOMER, PHONE, NAME),
     )
+
+
+@pytest.fixture
+def conflict(site: Site) -> Iterator[None]:
+    """A conflict about a name, which waits for a decision."""
+    query(
+        site,
+        "insert into crm.conflict (crm_id, organization_id, customer_id, field, crm_value, syrve_value, policy, outcome)"
+        " values (%s, %s, %s, 'name', %s, null, 'ask', 'waits') returning 1",
+        *(CONFLICTING, ORGANIZATION, CUSTOMER, NAME),
+    )
+    yield
+    query(site, "delete from crm.conflict where crm_id = %s returning 1", CONFLICTING)
 
 
 @pytest.mark.usefixtures("customer")
@@ -60,6 +76,32 @@ def test_view_in_clear_needs_a_right_and_is_noted(site: Site) -> None:
     assert (PHONE in shown.text) == may
     assert bool(noted) == may
     assert PHONE not in str(noted)
+
+
+@pytest.mark.usefixtures("conflict")
+def test_values_of_a_conflict_need_the_right_for_clear(site: Site) -> None:
+    masked = ask(site, "Op", "GET", "/inbox").text
+    shown = ask(site, "Op", "GET", "/inbox?clear=true").text
+
+    noted = query(site, "select subject from sync.audit where action = 'see conflicts in clear'")
+    may = site.kind == "simple"  # under FAB the right has to be given first
+    assert "masked" in masked
+    assert NAME not in masked
+    assert (NAME in shown) == may
+    assert bool(noted) == may
+    assert ("Show the values in clear" in masked) == may
+
+
+@pytest.mark.usefixtures("conflict")
+def test_decided_conflict_is_said_and_gone(site: Site) -> None:
+    [(conflict_id,)] = query(site, "select conflict_id from crm.conflict where crm_id = %s", CONFLICTING)
+
+    decided = press(site, "Op", "/inbox/conflict", conflict_id=str(conflict_id), decision="crm")
+    page = ask(site, "Op", "GET", decided.headers["location"].removeprefix("/syrve")).text
+
+    assert "Decided. The next push follows it." in page
+    assert f'value="{conflict_id}"' not in page
+    assert query(site, "select decision from crm.conflict where conflict_id = %s", conflict_id) == [("crm",)]
 
 
 def test_key_that_cannot_be_read_is_not_repeated(site: Site) -> None:

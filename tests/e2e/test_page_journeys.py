@@ -10,6 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from devstack import names
+from devstack.dag_runs import DagRun
 from e2e.test_page_in_browser import last_run, page  # noqa: F401 - a fixture
 from e2e.test_release_under_airflow import releasing  # noqa: F401 - a fixture
 from e2e_support import wait_until
@@ -95,6 +96,36 @@ def test_dropped_file_is_previewed_started_stopped_and_continued(
         "start a backfill: start",
         "start a backfill: preview",
     ]
+
+
+def test_own_approval_is_said_not_to_count(airflow: Any, page: Browser, releasing: Releasing) -> None:  # noqa: F811
+    hold_id = releasing.dangling("4.56")
+    [(finding_id,)] = airflow.rows("select finding_id::text from wallet.finding where hold_id = %s", hold_id)
+    page.open("holds")
+    page.driver.find_element(By.CSS_SELECTOR, f"input[name='finding:{finding_id}'][value=release]").click()
+    page.press("Do what is chosen")
+    newest = "select run_id from dag_run where dag_id = %s order by id desc limit 1"
+    [(run_id,)] = airflow.rows(newest, names.RELEASE_HOLDS_DAG, database=names.METADATA_DATABASE)
+    run = DagRun(names.RELEASE_HOLDS_DAG, run_id)
+    airflow.wait_for_question(run, "approve")
+    try:
+        page.open("inbox")
+        assert "You started this run: another person has to approve it" in page.text()
+        option = page.driver.find_element(By.XPATH, f"//fieldset//label[contains(., {hold_id!r})]/input")
+        option.click()
+        page.leave(option.find_element(By.XPATH, "./ancestor::form//button"))
+        assert "Your answer was sent." in page.text()
+
+        def comes_back() -> bool:
+            page.open("inbox")
+            return "did not count: the user started the run; another user must approve it" in page.text()
+
+        wait_until(comes_back, "the question says why it is still there", timeout_seconds=180)
+        page.shoot("inbox-with-an-answer-that-did-not-count")
+        assert releasing.cancels == 0
+    finally:
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}"
+        airflow.api.call("PATCH", path, "end the run", body={"state": "failed"})
 
 
 def test_past_days_are_evaluated_from_the_page(airflow: Any, page: Browser, releasing: Releasing) -> None:  # noqa: F811

@@ -111,18 +111,18 @@ def test_host_that_refuses_connections_is_told_soon(connection: Connection, free
 def test_person_waits_seconds_for_what_a_task_would_try_for_minutes(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deadlines = []
+    limits = []
 
     class WatchedClient(SyrveClient):
         def __init__(self, config: SyrveConfig, **options: Any) -> None:
-            deadlines.append(config.call_deadline_seconds)
+            limits.append((config.call_deadline_seconds, config.timeout_seconds))
             super().__init__(config, **options)
 
     monkeypatch.setattr(client_module, "SyrveClient", WatchedClient)
     connection.test()
     SyrveHook().get_conn().close()
 
-    assert deadlines == [hook_module.TEST_DEADLINE_SECONDS, 120.0]
+    assert limits == [(hook_module.TEST_DEADLINE_SECONDS, hook_module.TEST_TIMEOUT_SECONDS), (120.0, 15.0)]
 
 
 @pytest.mark.parametrize(

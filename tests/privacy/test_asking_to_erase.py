@@ -9,6 +9,7 @@ from syrve.approvals.errors import NotApproved
 from syrve.privacy.erase import erase_people
 from syrve.privacy.errors import ErasureHindered, UnusableRequest
 from syrve.privacy.export import export_customer
+from syrve.warehouse.sql_files import sql
 
 
 def test_erasure_without_approval_is_refused(persons: Persons) -> None:
@@ -65,3 +66,68 @@ def test_export_holds_every_table_of_the_person(persons: Persons) -> None:
 def test_export_of_an_unknown_customer_is_refused(persons: Persons) -> None:
     with pytest.raises(UnusableRequest, match="nothing"):
         export_customer(persons.warehouse, persons.organization_id, "5f4e0004-0000-4000-8000-00000000dead")
+
+
+NOBODY_IN_PARTICULAR = {
+    f"{schema}.{table}"
+    for schema, tables in {
+        "crm": "field_policy push_plan_summary",
+        "sync": (
+            "alert approval approval_event backfill breaker breaker_count call_budget call_budget_move "
+            "check_result coupon_watch freshness_kept order_bookmark planned_content refresh_evidence refresh_fit "
+            "refresh_policy run signal_day signal_flow signal_precision signal_secret"
+        ),
+        "syrve": "coupon_series daily_balance organization wallet_type",
+        "wallet": (
+            "campaign_version epoch fence fence_lift finding_count finding_evaluation finding_told "
+            "hold_ended_again ledger notification order_in_doubt released_payment touched"
+        ),
+    }.items()
+    for table in tables.split()
+}
+"""Tables about no one person, and those that only repeat what others hold of one, or name one in an example or a question to staff."""
+
+
+def test_every_table_is_searched_for_an_export_or_is_of_nobody(persons: Persons) -> None:
+    with persons.warehouse.transaction("test") as cursor:
+        cursor.execute(sql("privacy/tables.sql"))
+        searched = {name for name, _ in cursor.fetchall()}
+    tables = persons.rows(
+        "select format('%I.%I', nspname, relname) from pg_class inner join pg_namespace on relnamespace = pg_namespace.oid "
+        "where nspname in ('syrve', 'sync', 'crm', 'wallet') and relkind in ('r', 'p') and not relispartition"
+    )
+
+    assert {name for (name,) in tables} - searched == NOBODY_IN_PARTICULAR
+
+
+def test_export_holds_what_names_the_person_otherwise(persons: Persons) -> None:
+    persons.known_in_every_way()
+    values = {"o": persons.organization_id, "p": persons.phone}
+    written = f"8 ({persons.phone[2:5]}) {persons.phone[5:]}"
+    for place, activated_by in enumerate((persons.phone, written, "till 3")):
+        persons.execute(
+            "insert into syrve.coupon (organization_id, number, series_id, activated_by, verdict, checked_at) "
+            "values (%(o)s, %(n)s, gen_random_uuid(), %(a)s, 'used', now())",
+            values | {"n": str(place), "a": activated_by},
+        )
+    persons.execute(
+        "with known as (insert into wallet.finding (rule, subject, organization_id, customer_id, severity, first_seen_at, last_seen_at) "
+        "select rule, rule, %(o)s, case rule when 'a' then %(c)s::uuid end, 'low', now(), now() from unnest('{a,b}'::text[]) as rule "
+        "returning finding_id) insert into wallet.finding_version (finding_id, version, as_of, status, severity, reason) "
+        "select finding_id, 1, now(), 'open', 'low', 'r' from known",
+        values | {"c": persons.customer_id},
+    )
+    persons.execute(
+        "update wallet.operation set order_id = 'of the person'; "
+        "insert into wallet.payment_order (organization_id, order_id, state, state_at) "
+        "select %(o)s, order_id, 'open', now() from unnest('{of the person,of another}'::text[]) as order_id",
+        values,
+    )
+
+    found = export_customer(persons.warehouse, persons.organization_id, persons.customer_id)
+
+    assert {row["activated_by"] for row in found["syrve.coupon"]} == {persons.phone, written}
+    assert len(found["wallet.finding_version"]) == len(found["wallet.finding"]) == 1
+    for table in ("wallet.payment_order", "wallet.payment_order_version"):
+        assert [row["order_id"] for row in found[table]] == ["of the person"]
+    assert len(found["sync.signal"]) == 3, "by both keys, by the phone alone, and by where one led"

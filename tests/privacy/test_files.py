@@ -162,3 +162,14 @@ def test_store_that_refuses_the_login_is_not_an_empty_one(
 
     with pytest.raises(PermissionError):
         scrub(persons, storage_path(f"s3://{bucket}", conn_id))
+
+
+def test_what_a_killed_writer_left_goes(persons: Persons, place: Any, tmp_path: Path) -> None:
+    left, reports = ".0123456789abcdef0123456789abcdef.part", tmp_path / "reports-of-a-test"
+    reports.mkdir()
+    for folder, text in ((place, persons.phone), (reports, persons.customer_id)):
+        (folder / left).write_text(f"a,{text}\n")
+        (folder / left.replace("0", "f")).write_text(f"a,{OTHER}\n")
+
+    assert scrub(persons, place, reports=[reports]).deleted == 2
+    assert names(place) == names(reports) == [left.replace("0", "f")]

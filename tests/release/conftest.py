@@ -8,7 +8,18 @@ from fixtures.wallet_fixtures import (
     reference,
     reference_purse,
     releasing,
+    warehouse,
     warehouse_dsn,
 )
 
-__all__ = ["banks", "cloud", "cloud_purse", "purse", "reference", "reference_purse", "releasing", "warehouse_dsn"]
+__all__ = [
+    "banks",
+    "cloud",
+    "cloud_purse",
+    "purse",
+    "reference",
+    "reference_purse",
+    "releasing",
+    "warehouse",
+    "warehouse_dsn",
+]

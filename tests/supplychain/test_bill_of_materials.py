@@ -46,6 +46,13 @@ def test_bill_names_every_release_of_the_lock_as_locked(text: str) -> None:
         part["name"]
         for part in bill["components"]
         if part["scope"] != "excluded"
+        and part["purl"].startswith("pkg:pypi/")
         and f"{part['purl'].removeprefix('pkg:pypi/').replace('@', '==').lower()}" not in pinned
     ]
     assert strays == []
+
+
+def test_bill_names_the_libraries_in_the_package(text: str) -> None:
+    shipped = {part["purl"]: part["scope"] for part in json.loads(text)["components"] if "pkg:npm/" in part["purl"]}
+
+    assert shipped == {"pkg:npm/chart.js@4.6.1": "required", "pkg:npm/%40kurkle/color@0.3.2": "required"}

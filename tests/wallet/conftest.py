@@ -9,6 +9,7 @@ from fixtures.wallet_fixtures import (
     reference,
     reference_purse,
     releasing,
+    warehouse,
     warehouse_dsn,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "reference",
     "reference_purse",
     "releasing",
+    "warehouse",
     "warehouse_dsn",
 ]

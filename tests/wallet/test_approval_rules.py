@@ -30,6 +30,7 @@ def test_limit_of_a_run_is_its_own() -> None:
 
 
 def test_limit_of_a_day_counts_what_was_approved() -> None:
+    assert LIMITS.day_problem(Decimal(1), approved=Decimal(0)) is None
     assert LIMITS.day_problem(Decimal(10), approved=Decimal(20)) is None
     assert LIMITS.day_problem(Decimal(10), approved=Decimal(20) + CENT) == (
         "10 is above what is left of the limit of 24 hours: 20.01 of 30.00 are approved (SYRVE_TOPUP_MAX_AMOUNT_PER_DAY)"

@@ -13,6 +13,8 @@ OPERATION = "5f4e0000-0000-4000-8000-000000000001"
 HOLD = "5f4e0000-0000-4000-8000-000000000002"
 WALLET = "5f4e0000-0000-4000-8000-000000000003"
 OTHER = "5f4e0000-0000-4000-8000-000000000009"
+EARLIER = "5f4e0000-0000-4000-8000-000000000000"
+"""An id that sorts before the others."""
 AMOUNT = Decimal("50.00")
 
 
@@ -124,6 +126,9 @@ def test_hold_is_shown_by_its_id_without_a_marker() -> None:
 
     assert shows(operation("hold"), named)
     assert not shows(operation("topup"), named)
+    assert not shows(operation("chargeoff"), named)
+    assert not shows(operation("hold"), replace(named, transaction_id=EARLIER))
+    assert shows(operation("hold"), replace(named, transaction_id="".join(OPERATION.partition("-"))))
     assert not shows(operation("hold"), replace(named, transaction_id=OTHER))
 
 
@@ -132,6 +137,7 @@ def test_end_of_a_hold_is_the_row_that_gives_back() -> None:
     given_back = row(comment=f"#{HOLD}")
 
     assert shows(ends, given_back)
+    assert shows(ends, replace(given_back, transaction_id=EARLIER))
     assert not shows(ends, replace(given_back, transaction_id=HOLD))
     assert not shows(ends, replace(given_back, balance_after=Decimal(50)))
     assert not shows(ends, replace(given_back, balance_after=None))
@@ -144,5 +150,6 @@ def test_evidence_lists_rows_and_the_id_of_a_hold() -> None:
     listed = {"reason": "transactions_report", "transactions": [HOLD, OTHER]}
 
     assert evidence_of(operation("topup"), shown, HOLD) == listed
+    assert evidence_of(operation("chargeoff"), shown, HOLD) == listed
     assert evidence_of(operation("hold"), shown, None) == listed
     assert evidence_of(operation("hold"), shown, HOLD) == listed | {"transaction_id": HOLD}

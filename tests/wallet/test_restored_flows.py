@@ -7,6 +7,7 @@ import pytest
 
 from devstack.postgres import PostgresServer
 from fixtures.campaigns import Campaign
+from fixtures.kept_sessions import Kept
 from fixtures.marks import Place
 from fixtures.payments import CHARGE, CHARGE_STEPS, pay
 from fixtures.releases import STEPS, Releasing
@@ -39,7 +40,9 @@ def dying_at(name: str, *, after: int = 0) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def back_up(postgres_server: PostgresServer, warehouse_template: str, warehouse_dsn: str) -> Iterator[Backup]:
+def back_up(
+    postgres_server: PostgresServer, warehouse_template: str, warehouse_dsn: str, kept_sessions: Kept
+) -> Iterator[Backup]:
     """Takes a copy of the test's database, and returns what sets the database back to it."""
     name = str(url_from_text(warehouse_dsn).database)
     copy = f"{name}_copy"
@@ -49,6 +52,7 @@ def back_up(postgres_server: PostgresServer, warehouse_template: str, warehouse_
         postgres_server.create_database(name, copy)
 
     def take() -> Callable[[], None]:
+        kept_sessions(warehouse_dsn).close()  # a database that has sessions can't be copied
         postgres_server.create_database(copy, name)
         return restore
 

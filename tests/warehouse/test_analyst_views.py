@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fixtures.pulls import Syncing
+from syrve.wallet.operations import imported_operation_id
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.errors import WarehouseConfigError
 from syrve_simulator.process import start_simulator
@@ -114,6 +115,25 @@ def test_list_that_the_owner_hashes_joins_with_what_the_analyst_sees(syncing: Sy
     assert rows(analyst, "select distinct phone_hash from analytics.customer") == hashed
 
 
+def test_id_of_an_imported_movement_tells_no_key(syncing: Syncing, analyst: Warehouse) -> None:
+    guessed = imported_operation_id("import:till", PERSONAL["phone"])
+    for kind, operation_id in (("topup", guessed), ("hold", GIVEN)):
+        with syncing.warehouse.transaction("import") as cursor:
+            cursor.execute(
+                "insert into wallet.operation (operation_id, kind, organization_id, customer_id, wallet_id, amount, source, requested_at) "
+                "values (%s, %s, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 5, 'import:till', now())",
+                (operation_id, kind),
+            )
+
+    query = "select movement_id::text from analytics.wallet_movement where kind = %s"
+    ((seen,),) = rows(analyst, query, "topup")
+
+    assert seen != guessed, "whoever tries all phones as keys must not find the guest of one"
+    assert rows(analyst, query, "topup") == [(seen,)], "equal each time, so that it can be joined"
+    assert rows(analyst, query, "hold") == [(GIVEN,)], "the id of a hold is the till's own"
+
+
+GIVEN = "0f000000-0000-4000-8000-00000000aaaa"
 OUTSIDERS_KNOW = "phone_masked, email_masked, age_band, sex, program_name, is_deleted"
 """What somebody who knows a guest may know of them; consents and ids are not among it."""
 

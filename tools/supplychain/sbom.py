@@ -37,6 +37,9 @@ def write_sbom(root: Path, output: Path) -> dict[str, int]:
     subprocess.run(command, check=True)
     bill = json.loads(output.read_text(encoding="utf-8"))
     counts = set_scopes(bill, read_requirements((root / "docker" / "requirements.in").read_text(encoding="utf-8")))
+    shipped = shipped_libraries(root)
+    bill["components"] += shipped
+    counts["required"] += len(shipped)
     output.write_text(json.dumps(bill, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return counts
 
@@ -53,6 +56,23 @@ def set_scopes(bill: dict[str, Any], stack: Iterable[str]) -> dict[str, int]:
         part["scope"] = "required" if name in required else "optional" if name in optional else "excluded"
         counts[part["scope"]] += 1
     return counts
+
+
+def shipped_libraries(root: Path) -> list[dict[str, Any]]:
+    """Return the components whose files the package itself holds, which no environment shows."""
+    listed = json.loads((root / "plugins" / "syrve" / "ui" / "vendored.json").read_text(encoding="utf-8"))
+    return [
+        {
+            "type": "library",
+            "bom-ref": f"{each['name']}@{each['version']}",
+            "name": each["name"],
+            "version": each["version"],
+            "licenses": [{"license": {"id": each["licence"]}}],
+            "purl": f"pkg:npm/{each['name'].replace('@', '%40')}@{each['version']}",
+            "scope": "required",
+        }
+        for each in listed
+    ]
 
 
 def read_requirements(requirements: str) -> list[str]:

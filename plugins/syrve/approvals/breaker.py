@@ -69,6 +69,12 @@ class HeldBack:
         }
 
 
+def outcomes_of(kind: str) -> tuple[str, str]:
+    """Return what letting through and what dropping a breaker of this kind does, in a sentence or two each."""
+    _, let_through, dropped = _MEANINGS.get(kind, ("", "What is held back goes on.", "What is held back is dropped."))
+    return let_through, dropped
+
+
 def show_breaker(warehouse: Warehouse, breaker_id: int, decision: Decision, *, as_of: str | None = None) -> HeldBack:
     """Return what a breaker holds; raise `NothingToDecide`, which names those that wait, if it is not undecided."""
     values = {"breaker_id": breaker_id, "decision": decision, "as_of": as_of}

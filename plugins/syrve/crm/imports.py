@@ -119,7 +119,7 @@ class CrmImport:
             cursor.execute(sql(f"crm/import/{step}.sql"), {"region": self._region})
             for line, reason in cursor.fetchall():
                 row = staged.pop(line)
-                self._rejects.row(row, reason, self._reader.organization_of(row))
+                self._rejects.row(row, reason, self._reader.organization_of(row), is_erased=step == "erased")
         for row in staged.values():
             self._rejects.landed(row, self._reader.organization_of(row))
         return len(staged)

@@ -91,7 +91,7 @@ def merge_batch(
 
     Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
-    leave_erased_out(cursor, batch)
+    leave_erased_out(cursor, batch, region=region)
     copy_lines(cursor, "staging_lookup", LOOKUP_COLUMNS, _lookup_lines(batch))
     hold_back(cursor, batch, key, settings.breaker)
     differing = merge_customers(cursor, batch, region=region)

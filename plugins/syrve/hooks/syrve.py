@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 _MOST_NAMED = 20
-TEST_DEADLINE_SECONDS = 3.0
-"""A person waits for `test_connection`, so it gives up soon where a task would go on."""
+TEST_DEADLINE_SECONDS, TEST_TIMEOUT_SECONDS = 3.0, 7.0
+"""A person waits for `test_connection`, so it gives up soon where a task would go on: its two requests take less than 15 s."""
 
 
 class SyrveHook(BaseHook):
@@ -79,7 +79,11 @@ class SyrveHook(BaseHook):
         try:
             config = self.config()
             deadline_seconds = min(config.call_deadline_seconds, TEST_DEADLINE_SECONDS)
-            with self._client(replace(config, call_deadline_seconds=deadline_seconds, connection="")) as client:
+            timeout_seconds = min(config.timeout_seconds, TEST_TIMEOUT_SECONDS)
+            soon = replace(
+                config, call_deadline_seconds=deadline_seconds, timeout_seconds=timeout_seconds, connection=""
+            )
+            with self._client(soon) as client:
                 organizations = client.organizations()
         except SyrveError as error:
             return False, _in_plain_words(error)

@@ -18,6 +18,11 @@ _WHAT = {
 }
 
 
+def what_tripped(kind: str, field: str | None) -> str:
+    """Say what too many customers had: a kind of breaker and, if the kind has one, its field."""
+    return _WHAT.get(kind, kind).format(field=field)
+
+
 def tell_of_breakers(warehouse: Warehouse, organization_id: str, *, conn_id: str) -> None:
     """Notify every channel of the breakers of an organization that were not reported yet; what no channel took, the next run reports.
 
@@ -43,7 +48,7 @@ def worded(breakers: Sequence[TrippedBreaker]) -> tuple[str, str]:
 
 
 def _line(each: TrippedBreaker) -> str:
-    what = _WHAT.get(each.kind, each.kind).format(field=each.field)
+    what = what_tripped(each.kind, each.field)
     end = f"held back under breaker {each.breaker_id}" if each.is_held_back else "they landed"
     return (
         f"Organization {each.organization_id}, run {each.run_id}: {each.affected} of {each.looked} {what} "

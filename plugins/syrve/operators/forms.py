@@ -18,7 +18,7 @@ _FILE_FORMAT = "What the file is like"
 TECHNICAL = "Technical: may stay as they are"
 FORMAT_FIELDS = ("encoding", "separator", "header_row", "sheet", "decimal_mark", "null_words", "columns")
 UUID = {"type": "string", "format": "uuid"}
-PREVIEW, SEND, IMPORT = "Preview", "Send", "Import"
+PREVIEW, SEND, IMPORT, START = "Preview", "Send", "Import", "Start"
 
 
 def preview_or_send(previewed: str, sent: str, armed: str) -> dict[str, Param]:
@@ -33,6 +33,11 @@ def preview_or_import() -> dict[str, Param]:
     """Ask whether to count or to import, Preview unless chosen; the conf key is `dry_run` likewise."""
     counted = "only say what would be created, changed and rejected."
     return _preview_or(IMPORT, f"Preview: {counted} Import: write it. Runs that a schedule or an asset starts import.")
+
+
+def preview_or_start(previewed: str, started: str) -> dict[str, Param]:
+    """Ask whether to count or to look up, Preview unless chosen; the conf key is `dry_run` likewise."""
+    return _preview_or(START, f"Preview: {previewed} Start: {started}")
 
 
 def _preview_or(act: str, description: str) -> dict[str, Param]:

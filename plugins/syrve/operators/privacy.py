@@ -20,6 +20,8 @@ from syrve.operators.source_base import SourceOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
+    from syrve.warehouse.database import Warehouse
+
 log = logging.getLogger(__name__)
 
 SOURCES = ("ids", "file", "query")
@@ -139,19 +141,30 @@ class SyrveEraseOperator(WarehouseOperator):
     writes = ("syrve.customer", "sync.roster", "crm.customer", "privacy.erased_key")
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Erase, and write receipts also of what an earlier try erased."""
-        from syrve.privacy.erase import erase_people, renew_statistics
-        from syrve.privacy.files import scrub_files
-        from syrve.privacy.receipts import write_receipts
+        """Erase; also what an earlier try erased gets its receipts, and is taken out of the files, if others can't be erased now."""
+        from syrve.privacy.erase import erase_people
 
         warehouse, run_id = self.warehouse(), str(context["run_id"])
         folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is reported before anyone is erased
+        done: Mapping[str, int] = {}
         try:
             done = erase_people(warehouse, run_id)
         finally:
-            receipts = write_receipts(warehouse, run_id, receipts_folder())
-            log.info("%d receipt(s) are written", receipts)
-            renew_statistics(warehouse)
+            tidied = self._tidy_up(warehouse, run_id, folders, inboxes)
+        log.info("%d person(s) erased, %d file(s) deleted that named them", done["people"], tidied["deleted_files"])
+        return dict(done) | tidied
+
+    def _tidy_up(
+        self, warehouse: Warehouse, run_id: str, folders: Mapping[str, Any], inboxes: Sequence[Any]
+    ) -> dict[str, int]:
+        """Do what lies outside of the erasing transactions; repeated, it does what is left."""
+        from syrve.privacy.erase import renew_statistics
+        from syrve.privacy.files import scrub_files
+        from syrve.privacy.receipts import write_receipts
+
+        receipts = write_receipts(warehouse, run_id, receipts_folder())
+        log.info("%d receipt(s) are written", receipts)
+        renew_statistics(warehouse)
         files = scrub_files(
             warehouse, run_id, inboxes=inboxes, exports=[folders["exports"]], reports=[folders["reports"]]
         )
@@ -159,14 +172,13 @@ class SyrveEraseOperator(WarehouseOperator):
             log.warning("%s of the inbox still names people who were erased; delete or correct it", name)
         for name in files.unread:
             log.warning("%s of the inbox can't be searched; look through it yourself", name)
-        log.info("%d person(s) erased, %d file(s) deleted that named them", done["people"], files.deleted)
-        counts = {
+        return {
             "deleted_files": files.deleted,
             "rewritten_files": files.rewritten,
             "naming_files": len(files.named),
             "unread_files": len(files.unread),
+            "receipts": receipts,
         }
-        return dict(done) | counts | {"receipts": receipts}
 
 
 class SyrveExportCustomerOperator(WarehouseOperator):
@@ -230,7 +242,7 @@ class SyrveMaintenanceOperator(WarehouseOperator):
         from syrve.privacy.erase import renew_statistics
         from syrve.privacy.errors import UnreadableReceipts
         from syrve.privacy.old_files import prune_files
-        from syrve.privacy.receipts import forget_again
+        from syrve.privacy.receipts import forget_again, write_missing_receipts
         from syrve.privacy.retention import add_partitions, keep_days, prune
 
         warehouse = self.warehouse()
@@ -238,6 +250,8 @@ class SyrveMaintenanceOperator(WarehouseOperator):
         if returned:
             log.warning("%d person(s) who were erased had come back, and are erased again", returned)
             renew_statistics(warehouse)
+        if written := write_missing_receipts(warehouse, receipts_folder()):
+            log.warning("%d receipt(s) of erasures were missing, and are written", written)
         removed = prune(warehouse, self.keep_days)
         removed |= prune_files(_folders(), keep_days(self.keep_days))
         for kind, number in removed.items():
@@ -248,4 +262,8 @@ class SyrveMaintenanceOperator(WarehouseOperator):
                 f"{unreadable} receipt(s) of erasures can't be read: after a restore these people could come back. Everything else was "
                 "done; the log names the files"
             )
-        return removed | {"receipts_taken_back": taken_back, "erased_again": returned} | counts
+        return (
+            removed
+            | {"receipts_taken_back": taken_back, "receipts_written": written, "erased_again": returned}
+            | counts
+        )

@@ -11,6 +11,7 @@ _FLAGS = {
     "preview": True,
     "send": False,
     "import": False,
+    "start": False,
     "true": True,
     "1": True,
     "yes": True,

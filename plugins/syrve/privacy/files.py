@@ -19,7 +19,7 @@ from syrve.sources.errors import UnusableSource
 from syrve.sources.excel import UNREADABLE, open_workbook
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
-from syrve.whole_files import SHOWN, put_whole
+from syrve.whole_files import SHOWN, is_left_over, put_whole
 
 _LINES = 2_000
 _BATCH_ROWS = 10_000
@@ -43,9 +43,9 @@ def scrub_files(
 ) -> Scrubbed:
     """Delete files that we wrote and that name people erased by a run; find other files that do.
 
-    In the inboxes ours are the files of rejected rows; all exports are. In reports, which are of money, the ids of these people are
-    replaced. Text, .xlsx and .parquet are read, of any size. A file's name counts like its content, and one that names a person
-    is not repeated.
+    In the inboxes ours are the files of rejected rows; all exports are, and in every folder what a killed writer left. In reports, which
+    are of money, the ids of these people are replaced. Text, .xlsx and .parquet are read, of any size. A file's name counts like its
+    content, and one that names a person is not repeated.
     """
     done = Scrubbed()
     with warehouse.transaction("look for erased people in files") as cursor:
@@ -56,13 +56,15 @@ def scrub_files(
         search = _Search(cursor, [organization_id for (organization_id,) in cursor.fetchall()])
         for place in inboxes:
             for path in _files(place):
-                _scrub(search, path, done, is_ours=path.name.endswith(SUFFIX))
+                _scrub(search, path, done, is_ours=path.name.endswith(SUFFIX) or is_left_over(path.name))
         for place in exports:
             for path in _files(place):
                 _scrub(search, path, done, is_ours=True)
         for place in reports:
             for path in _files(place):
-                if path.suffix in (".csv", ".html"):
+                if is_left_over(path.name):
+                    _scrub(search, path, done, is_ours=True)
+                elif path.suffix in (".csv", ".html"):
                     try:
                         done.rewritten += _rewrite(search, path)
                     except ValueError:  # not UTF-8: no report of ours

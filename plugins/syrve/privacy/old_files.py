@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from syrve.identifiers import UUID_PATTERN
+from syrve.whole_files import is_left_over
 
 _OURS = {
     "reports": re.compile(r"findings-\d{8}T\d{6}Z-[0-9a-f]{8}\.(csv|html)"),
     "exports": re.compile(rf"{UUID_PATTERN}\.json"),
 }
 """Names that the operators give: nothing else in the folders is touched."""
-_PART = re.compile(r"\.[0-9a-f]{32}\.part")
-"""What `syrve.whole_files` leaves of a file whose writer was killed."""
 
 
 def prune_files(
@@ -31,7 +30,7 @@ def prune_files(
         oldest = moment - timedelta(days=keep_days[kind])
         removed[kind] = 0
         for path in list(folder.rglob("*")) if folder.exists() else ():
-            is_ours = _OURS[kind].fullmatch(path.name) or _PART.fullmatch(path.name)
+            is_ours = _OURS[kind].fullmatch(path.name) or is_left_over(path.name)
             if is_ours and path.is_file() and _written_at(path) < oldest:
                 path.unlink(missing_ok=True)
                 removed[kind] += 1

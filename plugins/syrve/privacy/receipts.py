@@ -26,8 +26,27 @@ def write_receipts(warehouse: Warehouse, run_id: str, folder: Any) -> int:
         receipts = cursor.fetchall()
     folder.mkdir(parents=True, exist_ok=True)
     for erasure_id, receipt in receipts:
-        put_whole(folder / f"{erasure_id}.json", json.dumps(receipt, indent=2, sort_keys=True).encode())
+        _put(folder, erasure_id, receipt)
     return len(receipts)
+
+
+def write_missing_receipts(warehouse: Warehouse, folder: Any) -> int:
+    """Write the receipts that are not in the folder, as of a run that was killed between an erasure and its receipt; returns how many."""
+    written = [path.stem for path in folder.glob("*.json")] if folder.exists() else []
+    with warehouse.transaction("read missing receipts") as cursor:
+        cursor.execute(
+            "select erasure_id::text, privacy.receipt(erasure_id) from privacy.erasure "
+            "where erased_at is not null and erasure_id::text <> all(%s)",
+            (written,),
+        )
+        receipts = [(erasure_id, receipt) for erasure_id, receipt in cursor.fetchall() if receipt["key_hashes"]]
+    for erasure_id, receipt in receipts:
+        _put(folder, erasure_id, receipt)
+    return len(receipts)
+
+
+def _put(folder: Any, erasure_id: str, receipt: Any) -> None:
+    put_whole(folder / f"{erasure_id}.json", json.dumps(receipt, indent=2, sort_keys=True).encode())
 
 
 def forget_again(warehouse: Warehouse, folder: Any) -> tuple[int, int, int]:

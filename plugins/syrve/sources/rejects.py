@@ -49,13 +49,14 @@ class ImportRejects:
         self._place = place
         self._bad_rows = bad_rows
         self._chunk: list[Reject] = []
+        self._notes: list[tuple[int, str, Sequence[str]]] = []
         self._landed: dict[int, _Key] = {}
         self._open_by_key: dict[_Key, list[int]] | None = None
         self._open_by_line: dict[int, list[tuple[int, _Key, set[str]]]] = defaultdict(list)
 
-    def row(self, row: Row, reason: str, organization_id: str | None = None) -> None:
-        """Reject a row."""
-        self._note(row.line, reason, [plain(each) for each in row.all_cells])
+    def row(self, row: Row, reason: str, organization_id: str | None = None, *, is_erased: bool = False) -> None:
+        """Reject a row; of an erased person nothing of it goes into the file of bad rows."""
+        self._note(row.line, reason, () if is_erased else [plain(each) for each in row.all_cells])
         self._add(reason, self._key_of(row, organization_id), row.as_it_was() | {"line": row.line})
 
     def line(self, bad: BadLine) -> None:
@@ -98,9 +99,11 @@ class ImportRejects:
     def write(self, cursor: Cursor, *, keep: bool = False) -> int:
         """Write the rejects of the chunk and close those of rows that came right; return how many are rejected.
 
-        Forgets them unless `keep`, for a step that may be run again.
+        Of a row that names an erased person only line and reason are kept. Forgets the rejects unless `keep`, for a step that may be run
+        again.
         """
         count = len(self._chunk)
+        self._note_all(cursor)
         add_rejects(cursor, self._key.run_id, self._chunk)
         still_bad = {(each.organization_id, each.identity) for each in self._chunk}
         closed = [reject_id for reject_id, key in self._landed.items() if key not in still_bad]
@@ -126,7 +129,18 @@ class ImportRejects:
 
     def _note(self, line: int, reason: str, cells: Sequence[str]) -> None:
         if self._bad_rows is not None:
-            self._bad_rows.add(line, reason, cells)
+            self._notes.append((line, reason, cells))
+
+    def _note_all(self, cursor: Cursor) -> None:
+        """Put the notes into the file of the bad rows, which outlives the erasure of whom it names."""
+        if self._bad_rows is None or not self._notes:
+            return
+        texts = [" ; ".join(cells).replace("\x00", "") for _, _, cells in self._notes]
+        cursor.execute(sql("privacy/places_naming_erased.sql"), {"texts": texts})
+        erased = {place for (place,) in cursor.fetchall()}
+        for place, (line, reason, cells) in enumerate(self._notes):
+            self._bad_rows.add(line, reason, () if place in erased else cells)
+        self._notes = []
 
     def _add(self, reason: str, key: _Key, payload: Mapping[str, Any]) -> None:
         kept = dict(payload) | ({"place": self._place.name} if self._place else {})

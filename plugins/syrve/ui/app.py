@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -34,6 +35,16 @@ HEADERS = {
 }
 
 
+class KeptFiles(StaticFiles):
+    """The style, the scripts and the library of charts: a browser keeps them, and asks each time whether they are still the same."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Return the file, or 304 if the browser has it."""
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
 def create_page() -> FastAPI:
     """Return the app. Login and the right to read are asked for by the app itself, so no route can be without them."""
     app = FastAPI(
@@ -47,7 +58,7 @@ def create_page() -> FastAPI:
     for router in routers():
         app.include_router(router)
     # The only part without a login: the page that asks for one has to look like the others. It holds no data.
-    app.mount("/static", StaticFiles(directory=FOLDER / "static"))
+    app.mount("/static", KeptFiles(directory=FOLDER / "static"))
     app.add_middleware(GuardedBodies, refuse=_http_error)
     app.middleware("http")(_with_headers)
     app.add_exception_handler(PageError, _page_error)

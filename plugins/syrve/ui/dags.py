@@ -17,7 +17,7 @@ from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import AirflowRefused
 from syrve.ui.store import Row, reading
 
-WRITING = ("syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup")
+WRITING = ("syrve_crm_push", "syrve_release_holds", "syrve_bulk_topup", "syrve_webhooks")
 """These change something at Syrve."""
 LAST_RUN_DAYS = 30
 _ORDER = (
@@ -42,6 +42,7 @@ class DagStatus:
     dag_id: str
     title: str
     schedule: str | None
+    schedule_text: str
     is_paused: bool
     next_at: str | None
     last_run_id: str | None
@@ -135,6 +136,7 @@ def _status(dag: dict[str, Any], run: Row | None, counts: dict[tuple[str, str], 
         dag_id=dag_id,
         title=str(dag.get("description") or dag_id),
         schedule=dag.get("timetable_summary"),
+        schedule_text=str(dag.get("timetable_description") or dag.get("timetable_summary") or ""),
         is_paused=bool(dag["is_paused"]),
         next_at=dag.get("next_dagrun_run_after"),
         last_run_id=run["run_id"] if run else None,

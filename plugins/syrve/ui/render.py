@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from syrve.reports.cells import age_text, money
 from syrve.ui.access import Person
@@ -30,6 +30,22 @@ MENU = (
 )
 
 
+NOTICES = {
+    "conflict": "Decided. The next push follows it.",
+    "unblock": "The row goes again with the next push.",
+    "resolved": "Resolved. A reject that comes again is opened again.",
+    "kept": "Acknowledged.",
+    "promised": "Set. It holds from the next run of syrve_customers on.",
+}
+"""What a view says after a change that a person made there, by the word that its address then has."""
+
+
+def done(request: Request, view: str, notice: str) -> RedirectResponse:
+    """Lead back to a view, which says what was done."""
+    assert notice in NOTICES
+    return RedirectResponse(f"{request.scope['root_path']}/{view}?done={notice}", status_code=303)
+
+
 def run_id_only(text: str) -> str:
     """Return a run id that came back in an address, or nothing if it is no run id."""
     return text if re.fullmatch(r"[A-Za-z0-9_.:+~-]{1,250}", text) else ""
@@ -44,7 +60,13 @@ def page(request: Request, person: Person, view: str, *, status: int = 200, **va
 def shared(request: Request) -> dict[str, Any]:
     """Return what every template knows."""
     here = str(request.scope.get("root_path", ""))
-    return {"here": here, "airflow": here.removesuffix("/syrve"), "menu": MENU, "now": datetime.now(UTC)}
+    return {
+        "here": here,
+        "airflow": here.removesuffix("/syrve"),
+        "menu": MENU,
+        "now": datetime.now(UTC),
+        "notice": NOTICES.get(request.query_params.get("done", "")),
+    }
 
 
 @cache
@@ -59,11 +81,11 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "count": count,
-        "money": lambda amount: money(Decimal(amount or 0)),
+        "money": money_or_zero,
         "when": when,
         "iso": iso,
         "span": span,
-        "percent": lambda share: f"{100 * float(share or 0):.0f} %",
+        "percent": percent,
     }
     return environment
 
@@ -72,6 +94,16 @@ def count(number: Any, most: int | None = None) -> str:
     """Write a number grouped by thousands; `most` is where counting stopped."""
     value = int(number or 0)
     return f"{most:,}+" if most is not None and value > most else f"{value:,}"
+
+
+def money_or_zero(amount: Any) -> str:
+    """Write an amount for people; none is zero."""
+    return money(Decimal(amount or 0))
+
+
+def percent(share: Any) -> str:
+    """Write a share in percent, which no line end separates from its sign."""
+    return f"{100 * float(share or 0):.0f}\N{NO-BREAK SPACE}%"
 
 
 def iso(moment: Any) -> str:

@@ -1,7 +1,7 @@
 """Which migrations a warehouse has, in a place that every login can read, and whether this version of the code fits them.
 
 `migrate` and `rollback` write the newest one into the comment of the schema of the migrations' bookkeeping: its tables are the owner's
-alone, a comment is for everybody. A task compares at its first connection, before it spends a call or moves money.
+alone, a comment is readable by every login. A task compares at its first connection, before it spends a call or moves money.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from syrve.warehouse.database import Cursor
 
 BOOKKEEPING_SCHEMA = "syrve_migrations"
-"""Where yoyo keeps its list of what is applied: a schema of its own, since few owners may create tables in `public`."""
+"""Where yoyo keeps its list of what is applied: a separate schema, since few owners may create tables in `public`."""
 
 _COMMENT = "Which migrations of the other schemas are applied; the newest is "
 _NONE = "none"

@@ -1,5 +1,5 @@
 -- Takes the lines out that say something else about a customer than an earlier line of the source, and gives them with the fields: which of them is right,
--- and whether the phone is one of two people, nobody can say here. What earlier chunks of the run said is in staging_crm_said.
+-- and whether the phone is one of two people, cannot be decided here. What earlier chunks of the run said is in staging_crm_said.
 with before as (
     select
         -1 as line,

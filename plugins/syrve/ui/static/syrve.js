@@ -64,7 +64,9 @@
   function refresh() {
     var parts = document.querySelectorAll("[data-live]");
     if (!parts.length || document.hidden) { return; }
-    window.fetch(window.location.href, { credentials: "same-origin" }).then(function (answer) {
+    var here = new URL(window.location.href);
+    here.searchParams.delete("clear");  // each view in clear is an audit row, and no part needs it
+    window.fetch(here, { credentials: "same-origin" }).then(function (answer) {
       return answer.ok ? answer.text() : null;
     }).then(function (text) {
       if (text === null) { return; }
@@ -76,6 +78,15 @@
     }).catch(function () { /* asked for again */ });
   }
   window.setInterval(refresh, 3000);
+
+  document.addEventListener("DOMContentLoaded", function () {
+    document.querySelectorAll("[data-tick]").forEach(function (button) {
+      button.hidden = false;
+      button.addEventListener("click", function () {
+        button.form.querySelectorAll(button.dataset.tick).forEach(function (box) { box.checked = true; });
+      });
+    });
+  });
 
   document.addEventListener("input", function (event) {
     var box = event.target.closest(".what-if");

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from syrve.customers.pull_settings import PullSettings
 from syrve.customers.refit import read_accounts
@@ -14,7 +14,7 @@ from syrve.customers.what_if import CALLS_PER_DAY, outlooks
 from syrve.hooks.warehouse import open_warehouse
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.errors import PageError
-from syrve.ui.render import page, span
+from syrve.ui.render import done, page, span
 from syrve.ui.store import change, reading
 
 router = APIRouter()
@@ -71,7 +71,7 @@ def policy(
         )
     subject = {"organization_id": str(organization_id), **values}
     change("set the policy", person, "set what is promised", "set_policy", lambda _: subject, **subject)
-    return RedirectResponse(f"{request.scope['root_path']}/freshness", status_code=303)
+    return done(request, "freshness", "promised")
 
 
 def _seconds(text: str, unit_seconds: int, name: str) -> int | None:
@@ -97,11 +97,9 @@ def _what_if() -> list[dict[str, Any]]:
         now = account.calls_per_day / CALLS_PER_DAY
         outlook = outlooks(account, [round(now * factor, 3) for factor in FACTORS])
         for row in outlook["budgets"]:
-            row["delay"] = span(row["mean_delay_days"] * DAY_SECONDS)
+            row["delay_seconds"] = round(row["mean_delay_days"] * DAY_SECONDS)
+            row["delay"] = span(row["delay_seconds"])
             row["age"] = span(row["mean_age_days"] * DAY_SECONDS)
             row["longest"] = span(row["longest_interval_days"] * DAY_SECONDS)
-        longest = max(row["mean_delay_days"] for row in outlook["budgets"]) or 1.0
-        for row in outlook["budgets"]:
-            row["share"] = row["mean_delay_days"] / longest
         parts.append(outlook)
     return parts

@@ -17,7 +17,7 @@ from syrve.reports.cells import AGES, age_of, age_text, id_only
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError
-from syrve.ui.render import page
+from syrve.ui.render import done, page
 from syrve.ui.started import show_started, started_run
 from syrve.ui.store import Row, change, note, reading
 
@@ -124,7 +124,7 @@ async def decide(request: Request, person: Annotated[Person, Depends(editor(RELE
         await run_in_threadpool(note, person, "ask for a release", {"finding_ids": chosen["release"]})
         conf = {"dry_run": False, "finding_ids": chosen["release"], "max_holds": len(chosen["release"])}
         started = await AirflowApi(request, person).trigger(RELEASE_DAG, conf)
-    return show_started(request, "holds", started)
+    return show_started(request, "holds", started) if started else done(request, "holds", "kept")
 
 
 def _ids(answers: dict[str, str], wanted: str) -> list[str]:
@@ -157,13 +157,4 @@ def _by_rule(sums: list[Row]) -> list[dict[str, Any]]:
         rule["findings"] += row["findings"]
         rule["amount"] += row["amount"]
         rule["ages"][age_of(row["age_seconds"])] += row["findings"]
-    most = max((rule["findings"] for rule in rules.values()), default=1)
-    for rule in rules.values():
-        left, parts = 0.0, []
-        for place, age in enumerate(AGES, start=1):
-            width = 100 * rule["ages"][age] / most
-            parts.append({"x": round(left, 2), "width": round(width, 2), "age": place})
-            left += width
-        rule["parts"] = parts
-        rule["ages_text"] = ", ".join(f"{number:,} {age}" for age, number in rule["ages"].items() if number)
     return sorted(rules.values(), key=lambda rule: -rule["findings"])

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from syrve.approvals.breaker import outcomes_of
+from syrve.approvals.rules import User
+from syrve.notifications.breakers import what_tripped
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi, segment
 from syrve.ui.errors import AirflowRefused, PageError
 from syrve.ui.question_body import body_parts
-from syrve.ui.render import page, run_id_only
+from syrve.ui.render import done, page, run_id_only
 from syrve.ui.started import show_started, started_run
 from syrve.ui.store import Row, change, note, reading
 
@@ -29,13 +33,30 @@ MOST_ASKED = 100
 
 
 @router.get("/inbox")
-async def inbox(request: Request, person: PersonDep, started: str = "") -> HTMLResponse:
-    """Show what waits."""
+async def inbox(
+    request: Request,
+    person: PersonDep,
+    started: str = "",
+    answered: str = "",
+    dag_id: Annotated[str, Query(max_length=250)] = "",
+    clear: bool = False,
+) -> HTMLResponse:
+    """Show what waits; with `clear` and the right for it, the values of conflicts in clear.
+
+    `started` is a run that decides a breaker, `answered` one of `dag_id` whose question this person has just answered.
+    """
+    shown_clear = clear and person.may_see_clear
+    if shown_clear:
+        await run_in_threadpool(note, person, "see conflicts in clear", {})
     api = AirflowApi(request, person)
+    watched = (dag_id, answered) if answered and dag_id in ASKING_DAGS else (BREAKER_DAG, started)
     waiting, questions, run = await asyncio.gather(
-        run_in_threadpool(_waiting), _questions(api), started_run(api, BREAKER_DAG, started)
+        run_in_threadpool(_waiting, shown_clear), _questions(api), started_run(api, *watched)
     )
-    return page(request, person, "inbox", **waiting, questions=questions, run=run)
+    _say_who_may_answer(questions, waiting.pop("approvals"), person)
+    return page(
+        request, person, "inbox", **waiting, questions=questions, run=run, is_answered=bool(answered), clear=shown_clear
+    )
 
 
 @router.post("/inbox/answer")
@@ -57,7 +78,8 @@ async def answer(
     await run_in_threadpool(note, person, "answer a question", subject)
     body = {"chosen_options": options, "params_input": {}}
     await AirflowApi(request, person).call("PATCH", path, "take the answer", body=body)
-    return _back(request)
+    answered = quote(run_id_only(run_id), safe="")
+    return RedirectResponse(f"{request.scope['root_path']}/inbox?answered={answered}&dag_id={dag_id}", status_code=303)
 
 
 @router.post("/inbox/conflict")
@@ -70,7 +92,7 @@ def decide_conflict(
     """Decide whose value of a field holds; the next push follows it."""
     values = {"conflict_id": conflict_id, "decision": decision}
     change("decide a conflict", person, "decide a conflict", "decide_conflict", lambda _: values, **values)
-    return _back(request)
+    return done(request, "inbox", "conflict")
 
 
 @router.post("/inbox/unblock")
@@ -82,7 +104,7 @@ def unblock(
     """Let a blocked row go again."""
     subject = {"crm_id": crm_id}
     change("let a row go again", person, "let a blocked row go again", "unblock", lambda _: subject, crm_id=crm_id)
-    return _back(request)
+    return done(request, "inbox", "unblock")
 
 
 @router.post("/inbox/breaker")
@@ -98,16 +120,32 @@ async def decide_breaker(
     return show_started(request, "inbox", await AirflowApi(request, person).trigger(BREAKER_DAG, conf))
 
 
-def _back(request: Request) -> Response:
-    return RedirectResponse(f"{request.scope['root_path']}/inbox", status_code=303)
-
-
-def _waiting() -> dict[str, list[Row]]:
+def _waiting(clear: bool) -> dict[str, list[Row]]:
     with reading("read what waits for a person") as read:
-        return {
-            name: read.rows(f"waiting_{name}", most=MOST_SHOWN)
-            for name in ("conflicts", "blocked", "breakers", "unsettled", "findings", "rejects")
+        found = {
+            name: read.rows(f"waiting_{name}", most=MOST_SHOWN, clear=clear)
+            for name in ("approvals", "conflicts", "blocked", "breakers", "unsettled", "findings", "rejects")
         } | {"alerts": read.rows("alerts", most=MOST_SHOWN)}
+    for breaker in found["breakers"]:
+        breaker["what"] = what_tripped(breaker["kind"], breaker["field"])
+        breaker["let_through"], breaker["dropped"] = outcomes_of(breaker["kind"])
+    return found
+
+
+def _say_who_may_answer(questions: list[dict[str, Any]], approvals: list[Row], person: Person) -> None:
+    """Add to each question what a person should know before they answer: the run itself refuses such an answer, but only later."""
+    known = {(row["dag_id"], row["run_id"]): row for row in approvals}
+    user = User(person.user_id, person.name)
+    for question in questions:
+        row = known.get((question["dag_id"], question["run_id"]), {})
+        requested_by = row.get("requested_by", "")
+        question |= {
+            "is_own": bool(requested_by) and row["kind"] != "crm_push" and user.may_be(requested_by),
+            "requested_by": requested_by,
+            "answer_until": row.get("answer_until"),
+            "not_counted_by": row.get("not_counted_by"),
+            "not_counted_because": row.get("not_counted_because"),
+        }
 
 
 async def _questions(api: AirflowApi) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from syrve.reports.cells import money
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.dags import DagStatus, dag_statuses
-from syrve.ui.render import count, page, span
+from syrve.ui.render import count, page, percent, span
 from syrve.ui.store import Reading, Row, note, reading
 
 router = APIRouter()
@@ -122,7 +122,7 @@ def _freshness_tile(fresh: list[Row]) -> dict[str, str]:
     weight = sum(each for each, _ in delays) or 1
     delay = sum((each * length for each, length in delays), timedelta()) / weight
     shares = ", ".join(
-        f"{age_text}: {100 * sum(row[f'fresher_than_{name}'] for row in fresh) / found:.0f} %"
+        f"{age_text}: {percent(sum(row[f'fresher_than_{name}'] for row in fresh) / found)}"
         for name, age_text in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"))
     )
     kept = all(row["keeps_max_age"] is not False for row in fresh)

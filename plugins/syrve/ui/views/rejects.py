@@ -19,7 +19,7 @@ from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi
 from syrve.ui.errors import PageError
 from syrve.ui.inbox_files import inbox_files, path_of
-from syrve.ui.render import page, run_id_only
+from syrve.ui.render import done, page, run_id_only
 from syrve.ui.started import started_run
 from syrve.ui.store import Row, change, note, reading
 
@@ -107,7 +107,7 @@ def resolve(
         "resolve rejects", person, "resolve rejects", "resolve_rejects",
         lambda rows: {"reject_ids": sorted(row["reject_id"] for row in rows)}, reject_ids=reject_ids,
     )  # fmt: skip
-    return RedirectResponse(f"{request.scope['root_path']}/rejects", status_code=303)
+    return done(request, "rejects", "resolved")
 
 
 Path = Annotated[str, Form(max_length=200)]
