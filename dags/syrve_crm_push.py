@@ -46,6 +46,7 @@ with DAG(
     doc_md=__doc__,
     schedule=settings.schedule_or_asset("crm_push", "none", assets.CRM_CUSTOMER),
     catchup=False,
+    allowed_run_types=settings.NO_BACKFILLS,
     on_failure_callback=settings.failure_notifier(),
     max_active_runs=2,
     render_template_as_native_obj=True,

@@ -41,6 +41,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    allowed_run_types=settings.NO_BACKFILLS,
     on_failure_callback=settings.failure_notifier(),
     max_active_runs=3,
     render_template_as_native_obj=True,

@@ -123,7 +123,10 @@ with DAG(
         as_of="{{ params.as_of }}",
         organization_ids="{{ params.organization_ids }}",
         conn_id=settings.NOTIFICATIONS_CONNECTION,
-        link="{{ (ti.xcom_pull(task_ids='report') or {}).get('link') }}",
+        has_report="{{ ti.xcom_pull(task_ids='report') is mapping }}",
+        path=settings.REPORTS_PATH,
+        path_conn_id=settings.REPORTS_CONNECTION,
+        url=settings.REPORTS_URL,
         trigger_rule=TriggerRule.ALL_DONE,
     )
     all_reconciled = EmptyOperator(task_id="all_reconciled", trigger_rule=TriggerRule.NONE_FAILED)

@@ -7,8 +7,9 @@ separate secret; what others have set stays. Under the dialect `reference` it sk
 **Tasks.** `webhooks`. **Safe to** run twice, clear, or kill: what is set already is not set again. With *New secret* each run and
 each repeat makes another one: Syrve has the last, and the former ones stay good until they are retired, so no webhook is lost.
 
-**When it fails** with `WebhooksTaken`, the webhooks go to another address, of which an organization has only one: let that receiver pass
-them on, or move them. Balance notifications are set up in Syrve's back office, see docs/signals.md.
+**When it fails** with `UnlistedAddress`, the address is not in `SYRVE_SIGNALS_ADDRESSES`: webhooks go only where the settings say. With
+`WebhooksTaken`, the webhooks go to another address, of which an organization has only one: let that receiver pass them on, or move them.
+Balance notifications are set up in Syrve's back office, see docs/signals.md.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     catchup=False,
+    allowed_run_types=settings.NO_BACKFILLS,
     on_failure_callback=settings.failure_notifier(),
     max_active_runs=1,
     render_template_as_native_obj=True,
@@ -41,7 +43,7 @@ with DAG(
             None,
             type=["null", "string"],
             title="Address of the receiver",
-            description="Such as https://example.com/syrve-signals/events. Empty: only show what is set.",
+            description="One of SYRVE_SIGNALS_ADDRESSES. Empty: only show what is set.",
         ),
         "may_move": Param(
             False,

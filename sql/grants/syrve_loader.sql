@@ -138,7 +138,7 @@ $$;
 -- Erasing: it asks for erasures and has them done; what is deleted, and who was erased, is the owner's function alone.
 grant usage on schema privacy to syrve_loader;
 grant select on privacy.erasure to syrve_loader;
-grant insert (run_id, organization_id, customer_id, phone, requested_by) on privacy.erasure to syrve_loader;
+grant insert (dag_id, run_id, organization_id, customer_id, phone, requested_by) on privacy.erasure to syrve_loader;
 grant execute on function
 privacy.is_erased(uuid, text, text),
 privacy.is_written_as(text, text),
@@ -150,7 +150,7 @@ privacy.identities_of(uuid, uuid, text),
 privacy.same_person(uuid, uuid),
 privacy.crm_ids_of(uuid, uuid, text),
 privacy.hindrances(uuid, uuid),
-privacy.digest_of(text),
+privacy.digest_of(text, text),
 privacy.erase(uuid),
 privacy.receipt(uuid),
 privacy.remember(jsonb),
@@ -165,7 +165,7 @@ sync.prune_audit(integer, integer),
 sync.put_times_right(),
 wallet.prune_notifications(integer, integer),
 sync.breaker_digest(bigint, text, timestamptz),
-sync.decide_breaker(bigint, text, timestamptz, text),
+sync.decide_breaker(bigint, text, timestamptz, text, text),
 syrve.add_partitions(integer)
 to syrve_loader;
 

@@ -36,7 +36,7 @@ on sync.held_back to syrve_ops;
 grant execute on function sync.let_through(bigint), sync.drop_held_back(bigint) to syrve_ops;
 
 grant select, update (policy) on crm.field_policy to syrve_ops;
-grant select (crm_id, key, organization_id, breaker_id, held_at) on crm.push_held_back to syrve_ops;
+grant select (crm_id, field, organization_id, breaker_id, held_at) on crm.push_held_back to syrve_ops;
 grant select on crm.push_plan_summary, crm.push, crm.push_blocked, crm.conflict_masked to syrve_ops;
 grant execute on function crm.retry_row(bigint) to syrve_ops;
 grant
@@ -72,7 +72,7 @@ grant select on sync.audit, sync.freshness_kept, sync.alert to syrve_ops;
 
 -- Receipts: not whom they are about before it is done.
 grant usage on schema privacy to syrve_ops;
-grant select (erasure_id, run_id, organization_id, customer_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;
+grant select (erasure_id, dag_id, run_id, organization_id, customer_id, pseudonym, requested_by, asked_at, erased_at, removed) on privacy.erasure to syrve_ops;
 
 -- Signals: not the phone, and of the identity that one led to not its value.
 grant select (

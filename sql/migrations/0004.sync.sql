@@ -285,8 +285,8 @@ create table sync.refresh_policy (
     max_age_seconds integer check (max_age_seconds > 0),
     min_interval_seconds integer check (min_interval_seconds > 0),
     watch_seconds integer check (watch_seconds > 0),
-    crm_weight real check (crm_weight > 0),
-    gone_weight real check (gone_weight > 0),
+    crm_weight real check (crm_weight between 0.0001 and 10000),
+    gone_weight real check (gone_weight between 0.0001 and 10000),
     check (min_interval_seconds <= max_age_seconds)
 );
 comment on table sync.refresh_policy is

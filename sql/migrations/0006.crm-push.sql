@@ -185,6 +185,7 @@ comment on column crm.push.recorded_at is 'When its outcome was written.';
 create table crm.push_held_back (
     crm_id bigint not null,
     key text not null,
+    field text not null generated always as (split_part(key, ':', 1)) stored,
     organization_id uuid not null,
     customer_id uuid,
     breaker_id bigint not null references sync.breaker (breaker_id) on delete cascade,
@@ -197,6 +198,7 @@ comment on table crm.push_held_back is
 'Changes that a breaker held back, because one field of too many customers would change at once: sync.breaker says what was decided. Holds personal data.';
 comment on column crm.push_held_back.crm_id is 'The CRM''s number of the customer.';
 comment on column crm.push_held_back.key is 'Field; or category:ID, card:TRACK, program:ID.';
+comment on column crm.push_held_back.field is 'Field; category, card or program for a membership, without its id.';
 comment on column crm.push_held_back.organization_id is 'Organization in which the customer is kept.';
 comment on column crm.push_held_back.customer_id is 'Syrve''s id of the customer whom it would change; a decision holds for this one only.';
 comment on column crm.push_held_back.breaker_id is 'Breaker that holds it, or held it.';

@@ -24,7 +24,7 @@ select
     left(person.phone, 2) || '***' as phone_masked,
     encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(person.phone, 'UTF8'))), 'hex') as phone_hash,
     case when person.email <> '' then '***' end as email_masked,
-    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(lower(person.email), 'UTF8'))), 'hex') as email_hash,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('email:' || lower(person.email), 'UTF8'))), 'hex') as email_hash,
     case
         when person.birthday is null then null
         -- By years alone: a band that changed on a birthday would show it to a reader who looks each day.
@@ -155,7 +155,7 @@ select
     card.organization_id,
     card.customer_id,
     card.card_id,
-    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(card.track, 'UTF8'))), 'hex') as track_hash,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('card:' || card.track, 'UTF8'))), 'hex') as track_hash,
     case when card.number <> '' then '***' end as number_masked,
     card.card_valid_to,
     card.valid_from,
@@ -352,7 +352,7 @@ comment on column analytics.coupon_series.deleted_at is 'First complete listing 
 create view analytics.coupon as
 select
     coupon.organization_id,
-    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to(coupon.number, 'UTF8'))), 'hex') as number_hash,
+    encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('coupon:' || coupon.number, 'UTF8'))), 'hex') as number_hash,
     coupon.series_id,
     coupon.coupon_id,
     coupon.series_name,

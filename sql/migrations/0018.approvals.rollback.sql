@@ -1,4 +1,4 @@
-drop function sync.decide_breaker(bigint, text, timestamptz, text);
+drop function sync.decide_breaker(bigint, text, timestamptz, text, text);
 drop function sync.breaker_digest(bigint, text, timestamptz);
 alter table sync.breaker drop column approval_id;
 drop trigger asked_is_final on crm.push_plan;

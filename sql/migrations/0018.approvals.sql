@@ -198,7 +198,7 @@ comment on function sync.breaker_digest(bigint, text, timestamptz) is
 'Digest that an approval names: a decision about what a breaker holds by a moment.';
 
 -- As the owner, because the DAGs may decide nothing: this does what the approval says, and only that.
-create function sync.decide_breaker(breaker bigint, decision text, as_of timestamptz, run_id text) returns bigint
+create function sync.decide_breaker(breaker bigint, decision text, as_of timestamptz, dag_id text, run_id text) returns bigint
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -211,7 +211,8 @@ begin
     from sync.approval_state as asked
     where
         asked.kind = 'breaker'
-        and asked.run_id = $4
+        and asked.dag_id = $4
+        and asked.run_id = $5
         and asked.subject = $1::text
         and asked.digest = sync.breaker_digest($1, $2, $3)
         and (asked.state = 'approved' or (asked.state = 'not_needed' and $2 = 'dropped'))
@@ -242,7 +243,7 @@ begin
     return sync.carry_out_decision($1, $2);
 end
 $$;
-comment on function sync.decide_breaker(bigint, text, timestamptz, text) is
+comment on function sync.decide_breaker(bigint, text, timestamptz, text, text) is
 'Lets through (let_through) or drops (dropped) what a breaker held by a moment, if a run has the approval of just that. '
 'What it held later waits under a new breaker. Repeated, it does nothing. Returns how many identities are due.';
 

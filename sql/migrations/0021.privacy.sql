@@ -16,6 +16,7 @@ insert into secret.erasure_key default values;
 
 create table privacy.erasure (
     erasure_id uuid primary key default gen_random_uuid(),
+    dag_id text not null,
     run_id text not null,
     organization_id uuid not null,
     customer_id uuid,
@@ -29,10 +30,11 @@ create table privacy.erasure (
         (erased_at is null) = (customer_id is not null or phone is not null)
     )
 );
-create index erasure_run on privacy.erasure (run_id);
+create index erasure_run on privacy.erasure (run_id, dag_id);
 comment on table privacy.erasure is
 'An erasure: whom it is about until it is done, and afterwards the receipt, which holds no names. Append-only but for privacy.erase.';
 comment on column privacy.erasure.erasure_id is 'Id of the erasure; what a person approves is the digest of the ids of one run.';
+comment on column privacy.erasure.dag_id is 'DAG that asked for it; empty where a receipt brought the person back.';
 comment on column privacy.erasure.run_id is 'Airflow''s run that asked for it.';
 comment on column privacy.erasure.organization_id is 'Organization whose customer is erased.';
 comment on column privacy.erasure.customer_id is 'Customer to erase; null once that is done, or if only a phone is known.';
@@ -1010,9 +1012,10 @@ begin
         from sync.approval_state as approval
         where
             approval.kind = 'erasure'
+            and approval.dag_id = erasure.dag_id
             and approval.run_id = erasure.run_id
             and approval.state = 'approved'
-            and approval.digest = privacy.digest_of(erasure.run_id)
+            and approval.digest = privacy.digest_of(erasure.dag_id, erasure.run_id)
     ) then
         raise exception 'this erasure is not approved' using errcode = 'SY003', hint = 'Answer the question of its run, or start another.';
     end if;
@@ -1081,6 +1084,7 @@ as $$
             'erasure_id', done.erasure_id,
             'organization_id', done.organization_id,
             'pseudonym', done.pseudonym,
+            'dag_id', done.dag_id,
             'run_id', done.run_id,
             'requested_by', done.requested_by,
             'asked_at', done.asked_at,
@@ -1106,9 +1110,10 @@ as $$
 declare
     is_missing integer;
 begin
-    insert into privacy.erasure (erasure_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed)
+    insert into privacy.erasure (erasure_id, dag_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed)
     select
-        (receipt ->> 'erasure_id')::uuid, receipt ->> 'run_id', (receipt ->> 'organization_id')::uuid, (receipt ->> 'pseudonym')::uuid,
+        (receipt ->> 'erasure_id')::uuid, coalesce(receipt ->> 'dag_id', ''), receipt ->> 'run_id',
+        (receipt ->> 'organization_id')::uuid, (receipt ->> 'pseudonym')::uuid,
         receipt ->> 'requested_by', (receipt ->> 'asked_at')::timestamptz, (receipt ->> 'erased_at')::timestamptz, receipt -> 'removed'
     on conflict do nothing;
     get diagnostics is_missing = row_count;
@@ -1208,8 +1213,8 @@ begin
     loop
         -- Money that is held or unsettled keeps a returned customer, as it keeps every customer; the next run tries again.
         continue when exists (select from privacy.hindrances(person.organization_id, person.customer_id));
-        insert into privacy.erasure (run_id, organization_id, customer_id, phone, requested_by)
-        values ('returned after a restore', person.organization_id, person.customer_id, person.phone, 'receipt')
+        insert into privacy.erasure (dag_id, run_id, organization_id, customer_id, phone, requested_by)
+        values ('', 'returned after a restore', person.organization_id, person.customer_id, person.phone, 'receipt')
         returning * into erasure;
         perform privacy.carry_out(erasure);
         done := done + 1;
@@ -1220,15 +1225,15 @@ $$;
 comment on function privacy.erase_returned() is
 'Erases customers again who came back after an erasure, as after a restore.';
 
-create function privacy.digest_of(run_id text) returns text
+create function privacy.digest_of(dag_id text, run_id text) returns text
 language sql stable
 set search_path = pg_catalog, pg_temp
 as $$
     select encode(sha256(convert_to(coalesce(string_agg(asked.erasure_id::text, ' ' order by asked.erasure_id), ''), 'UTF8')), 'hex')
     from privacy.erasure as asked
-    where asked.run_id = $1
+    where asked.dag_id = $1 and asked.run_id = $2
 $$;
-comment on function privacy.digest_of(text) is
+comment on function privacy.digest_of(text, text) is
 'Digest of the erasures that a run asks for; rows are never changed before they are done, so their ids stand for them.';
 
 -- As the owner, because the DAGs write no hashes themselves.
@@ -1377,9 +1382,11 @@ begin
     foreach versions in array array['customer_version', 'wallet_balance_version', 'card_version', 'customer_category_version'] loop
         for ended_in in extract(year from now())::integer..extract(year from now())::integer + least(years_ahead, 10) loop
             continue when to_regclass(format('syrve.%I', versions || '_' || ended_in)) is not null;
+            -- Attached, and not created as a partition: that would wait for every reader of the history, analysts too, and all others for it.
+            execute format('create table syrve.%I (like syrve.%I including all)', versions || '_' || ended_in, versions);
             execute format(
-                'create table syrve.%I partition of syrve.%I for values from (%L) to (%L)',
-                versions || '_' || ended_in, versions, make_timestamptz(ended_in, 1, 1, 0, 0, 0, 'UTC'),
+                'alter table syrve.%I attach partition syrve.%I for values from (%L) to (%L)',
+                versions, versions || '_' || ended_in, make_timestamptz(ended_in, 1, 1, 0, 0, 0, 'UTC'),
                 make_timestamptz(ended_in + 1, 1, 1, 0, 0, 0, 'UTC')
             );
             execute format('comment on table syrve.%I is %L', versions || '_' || ended_in, 'Versions that ended in ' || ended_in || ' (UTC).');

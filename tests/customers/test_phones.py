@@ -153,3 +153,9 @@ def test_numbers_written_as_e164_are_mostly_not_parsed(monkeypatch: pytest.Monke
 
     for text in ("+79161234567", "+77011234567", "+12025550143", "+4915123456789", "+971501234567"):
         assert to_e164(text, "RU") == text
+
+
+@pytest.mark.parametrize("text", ["8975777OOO2", "+7975777OOO2", "8 975 777 oo 02", "8975777000I", "8-800-FLOWERS"])
+def test_letter_typed_for_a_digit_makes_no_other_number(text: str) -> None:
+    """The library reads letters as the keys of a telephone: another person's number."""
+    assert to_e164(text, "RU") is None

@@ -117,3 +117,18 @@ def test_thresholds_that_are_no_object_are_told(text: str, monkeypatch: pytest.M
 
     with pytest.raises(ValueError, match="SYRVE_FINDING_THRESHOLDS must be a JSON object"):
         settings.finding_thresholds()
+
+
+@pytest.mark.parametrize("schedule", ["none", "0 5 * * *", "asset"])
+def test_what_sends_takes_no_backfill(monkeypatch: pytest.MonkeyPatch, schedule: str) -> None:
+    for name in ("RELEASE_HOLDS", "CRM_PUSH"):
+        monkeypatch.setenv(f"SYRVE_{name}_SCHEDULE", schedule)
+    bag = DagBag(dag_folder=DAGS, bundle_name="dags")
+
+    closed = {
+        dag_id for dag_id, dag in bag.dags.items() if dag.allowed_run_types and "backfill" not in dag.allowed_run_types
+    }
+
+    asking = {dag_id for dag_id, dag in bag.dags.items() if any(task.task_id == "approve" for task in dag.tasks)}
+    assert closed == asking | {"syrve_webhooks"}
+    assert len(asking) == 5

@@ -12,6 +12,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from fixtures.airflow import Running, task_context
+from syrve.approvals.book import RunOf
 from syrve.approvals.breaker import decide_breaker
 from syrve.approvals.errors import NotApproved, NothingToDecide
 from syrve.operators.breaker import SyrveDecideBreakerOperator, SyrveShowBreakerOperator
@@ -175,9 +176,11 @@ def test_approval_to_drop_lets_nothing_through(run: Run) -> None:
     run.ask()
 
     with pytest.raises(NotApproved):
-        decide_breaker(run.warehouse, run.breaker_id, "let_through", as_of=shown["as_of"], run_id="run-1")
+        decide_breaker(run.warehouse, run.breaker_id, "let_through", as_of=shown["as_of"], run=RunOf("dag", "run-1"))
     with pytest.raises(NotApproved):
-        decide_breaker(run.warehouse, run.breaker_id, "dropped", as_of=shown["as_of"], run_id="run-2")
+        decide_breaker(run.warehouse, run.breaker_id, "dropped", as_of=shown["as_of"], run=RunOf("dag", "run-2"))
+    with pytest.raises(NotApproved):
+        decide_breaker(run.warehouse, run.breaker_id, "dropped", as_of=shown["as_of"], run=RunOf("another", "run-1"))
     assert run.value("select count(*) from sync.breaker where decision is not null") == 0
 
 

@@ -99,12 +99,15 @@ def test_report_lies_on_any_object_storage(book: Book) -> None:
 
 
 def test_changes_of_the_newest_moment_are_told_once(book: Book, webhook: Webhook) -> None:
-    told = execute(SyrveFindingsNotifyOperator, link="https://reports.example.org/x.html")
+    url = "https://reports.example.org/"
+    made = execute(SyrveFindingsReportOperator, url=url)
+    told = execute(SyrveFindingsNotifyOperator, has_report="True", url=url)
 
     assert told == {f"{CONNECTION}/json": {"opened": 1}}
-    assert execute(SyrveFindingsNotifyOperator, link="None") == {}
+    assert execute(SyrveFindingsNotifyOperator, has_report="False") == {}
     assert len(webhook.taken) == 1
-    assert "Report: https://reports.example.org/x.html" in webhook.taken[0]["message"]
+    assert f"Report: {made['link']}" in webhook.taken[0]["message"]
+    assert made["link"].startswith(url)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pandas as pd
 import pytest
 
-from fixtures.persons import SURNAME, Persons
+from fixtures.persons import ERASURE, SURNAME, Persons
 from fixtures.pulls import phone_in
 from syrve.privacy.erase import erase_people
 from syrve.privacy.receipts import forget_again, write_receipts
@@ -277,7 +277,7 @@ def test_repeated_erasure_changes_nothing_more(persons: Persons) -> None:
     persons.erase()
     receipt = persons.rows("select erasure_id, removed from privacy.erasure")
 
-    assert erase_people(persons.warehouse, "erasure")["people"] == 0
+    assert erase_people(persons.warehouse, ERASURE)["people"] == 0
     assert persons.rows("select erasure_id, removed from privacy.erasure") == receipt
 
 
@@ -293,7 +293,7 @@ def test_person_without_a_customer_is_erased_by_phone(persons: Persons) -> None:
 
     persons.plan(run_id="erasure", phone=phone)
     persons.approve()
-    erase_people(persons.warehouse, "erasure")
+    erase_people(persons.warehouse, ERASURE)
 
     assert persons.traces(phone, SURNAME) == {}
 
@@ -301,7 +301,7 @@ def test_person_without_a_customer_is_erased_by_phone(persons: Persons) -> None:
 def test_restored_backup_does_not_bring_a_person_back(persons: Persons, tmp_path: Path) -> None:
     persons.known_in_every_way()
     persons.erase()
-    assert write_receipts(persons.warehouse, "erasure", tmp_path / "receipts") == 1
+    assert write_receipts(persons.warehouse, ERASURE, tmp_path / "receipts") == 1
     persons.execute("truncate privacy.erased_key, privacy.erasure")  # as a backup of before has it, with the person
     persons.import_roster(persons.phone)
     persons.pull()

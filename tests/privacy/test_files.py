@@ -15,7 +15,7 @@ from airflow.sdk.io import attach
 
 from fixtures.airflow import SetConnection
 from fixtures.object_store import ObjectStore
-from fixtures.persons import Persons
+from fixtures.persons import ERASURE, Persons
 from syrve.hooks.storage import storage_path
 from syrve.privacy.files import Scrubbed, scrub_files
 from syrve.privacy.old_files import prune_files
@@ -46,7 +46,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, set_connection: SetCon
 def scrub(persons: Persons, *inboxes: Any, exports: Sequence[Any] = (), reports: Sequence[Any] = ()) -> Scrubbed:
     persons.known_in_every_way()
     persons.erase()
-    return scrub_files(persons.warehouse, "erasure", inboxes=inboxes, exports=exports, reports=reports)
+    return scrub_files(persons.warehouse, ERASURE, inboxes=inboxes, exports=exports, reports=reports)
 
 
 def names(place: Any) -> list[str]:

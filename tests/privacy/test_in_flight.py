@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from fixtures.persons import Persons
+from fixtures.persons import ERASURE, Persons
 from fixtures.waiting import wait_until
 from syrve.privacy.erase import erase_people
 
@@ -61,7 +61,7 @@ def values_of(person: Persons) -> dict[str, str]:
 def test_what_is_being_written_is_erased_too(person: Persons, writer: str) -> None:
     with ThreadPoolExecutor(1) as working, other_session(person) as session:
         session.cursor().execute(WRITERS[writer], values_of(person))
-        erasing = working.submit(erase_people, person.warehouse, "erasure")
+        erasing = working.submit(erase_people, person.warehouse, ERASURE)
         wait_until(lambda: erasing.done() or person.rows(WAITING, r"privacy\.erase\(")[0][0] == 1)
         session.commit()
 

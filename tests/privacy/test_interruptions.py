@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from fixtures.persons import Persons
+from fixtures.persons import ERASURE, Persons
 from fixtures.waiting import wait_until
 from syrve.privacy.erase import erase_people
 from syrve.privacy.receipts import forget_again, write_receipts
@@ -43,7 +43,7 @@ def test_erasure_killed_in_the_middle_erases_nothing(persons: Persons) -> None:
     traces = {table: count for table, count in persons.traces().items() if not table.startswith("privacy.")}
 
     with locked_row_of_the_crm(persons), ThreadPoolExecutor(1) as working:
-        erasing = working.submit(erase_people, persons.warehouse, "erasure")
+        erasing = working.submit(erase_people, persons.warehouse, ERASURE)
         wait_until(lambda: bool(persons.rows(ERASING)))
         persons.rows(f"select pg_terminate_backend(pid) from ({ERASING}) as erasing")
         with pytest.raises(WarehouseError):
@@ -52,14 +52,14 @@ def test_erasure_killed_in_the_middle_erases_nothing(persons: Persons) -> None:
     after = {table: count for table, count in persons.traces().items() if not table.startswith("privacy.")}
     assert before
     assert after == traces, "whole or not at all"
-    assert erase_people(persons.warehouse, "erasure")["people"] == 1
+    assert erase_people(persons.warehouse, ERASURE)["people"] == 1
     assert persons.traces() == {}
 
 
 def test_replay_after_a_restore_brings_nobody_back(persons: Persons, tmp_path: Path) -> None:
     persons.known_in_every_way()
     persons.erase()
-    write_receipts(persons.warehouse, "erasure", tmp_path)
+    write_receipts(persons.warehouse, ERASURE, tmp_path)
     persons.execute("truncate privacy.erased_key, privacy.erasure")  # a backup of before, with the person
     persons.import_roster(persons.phone)
     persons.pull()

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from fixtures.persons import Persons
+from fixtures.persons import ERASURE, Persons
 from syrve.privacy.erase import erase_people
 from syrve.privacy.export import export_customer
 from syrve.privacy.receipts import forget_again, write_receipts
@@ -64,7 +64,7 @@ def add_to_crm(persons: Persons, phone: str) -> int:
 def erase(persons: Persons, customer_id: str) -> None:
     persons.plan(id=customer_id)
     persons.approve()
-    erase_people(persons.warehouse, "erasure")
+    erase_people(persons.warehouse, ERASURE)
 
 
 @pytest.mark.parametrize("written", WRITTEN)
@@ -159,7 +159,7 @@ def test_restored_backup_erases_nobody_by_a_number(persons: Persons, tmp_path: P
     erased = add_customer(persons, NUMBER)
     add_to_roster(persons, NUMBER, erased)
     erase(persons, erased)
-    write_receipts(persons.warehouse, "erasure", tmp_path)
+    write_receipts(persons.warehouse, ERASURE, tmp_path)
     persons.execute("truncate privacy.erased_key, privacy.erasure")
     earlier = add_customer(persons, NUMBER)  # whose number it was when the backup was made
     add_to_roster(persons, NUMBER, earlier)
@@ -172,7 +172,7 @@ def test_restored_backup_erases_nobody_by_a_number(persons: Persons, tmp_path: P
 def test_allowed_customer_stays_allowed(persons: Persons, tmp_path: Path) -> None:
     customer_id = add_customer(persons, NUMBER)
     erase(persons, customer_id)
-    write_receipts(persons.warehouse, "erasure", tmp_path)
+    write_receipts(persons.warehouse, ERASURE, tmp_path)
     for kind, value in (("id", customer_id), ("phone", NUMBER)):
         assert persons.rows("select privacy.allow_again(%s, %s, %s)", persons.organization_id, kind, value) == [(True,)]
     back = add_customer(persons, NUMBER)
@@ -186,7 +186,7 @@ def test_allowed_customer_stays_allowed(persons: Persons, tmp_path: Path) -> Non
 def test_receipt_of_another_name_brings_no_allowed_person_back(persons: Persons, tmp_path: Path) -> None:
     customer_id = add_customer(persons, NUMBER)
     erase(persons, customer_id)
-    write_receipts(persons.warehouse, "erasure", tmp_path)
+    write_receipts(persons.warehouse, ERASURE, tmp_path)
     for kind, value in (("id", customer_id), ("phone", NUMBER)):
         persons.rows("select privacy.allow_again(%s, %s, %s)", persons.organization_id, kind, value)
     back = add_customer(persons, NUMBER, customer_id=customer_id)
@@ -213,7 +213,7 @@ def test_allowed_person_can_be_erased_once_more(persons: Persons) -> None:
         cursor.execute(asked, values)
         assert cursor.fetchall() == [(False, False)]
         cursor.execute(
-            "insert into privacy.erasure (run_id, organization_id, phone, requested_by) values ('again', %(o)s, %(p)s, 'x')",
+            "insert into privacy.erasure (dag_id, run_id, organization_id, phone, requested_by) values ('', 'again', %(o)s, %(p)s, 'x')",
             values,
         )
         cursor.execute("select privacy.carry_out(erasure) from privacy.erasure where run_id = 'again'")

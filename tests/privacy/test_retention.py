@@ -48,8 +48,8 @@ def old_and_young(persons: Persons, statement: str) -> None:
         (
             "unanswered_erasures",
             (
-                "insert into privacy.erasure (run_id, organization_id, phone, requested_by, asked_at) "
-                f"values ('r', '{ORGANIZATION}', '+7', 'u', AGE)"
+                "insert into privacy.erasure (dag_id, run_id, organization_id, phone, requested_by, asked_at) "
+                f"values ('d', 'r', '{ORGANIZATION}', '+7', 'u', AGE)"
             ),
             "privacy.erasure",
         ),

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from fixtures.persons import SURNAME, Persons
+from fixtures.persons import SURNAME, Persons, erasure_run
 from fixtures.pulls import phone_in
 from privacy.test_neighbours import add_customer, erase
 from syrve.crm.imports import CrmImport
@@ -111,8 +111,8 @@ def test_receipt_of_a_second_erasure_can_be_read(persons: Persons, tmp_path: Pat
     for run_id in ("first", "second"):
         persons.plan(run_id, phone=OTHER)
         persons.approve(run_id)
-        assert erase_people(persons.warehouse, run_id)["people"] == 1
-        assert write_receipts(persons.warehouse, run_id, tmp_path) == 1
+        assert erase_people(persons.warehouse, erasure_run(run_id))["people"] == 1
+        assert write_receipts(persons.warehouse, erasure_run(run_id), tmp_path) == 1
     persons.execute("truncate privacy.erased_key, privacy.erasure")  # a backup of before
 
     assert forget_again(persons.warehouse, tmp_path) == (2, 0, 0)

@@ -14,7 +14,7 @@ from syrve.api.config import SyrveConfig
 from syrve.api.errors import Rejected, UnsupportedByDialect
 from syrve.api.models import OrderPage
 from syrve.organizations import write_organizations
-from syrve.signals.errors import SignalError
+from syrve.signals.errors import SignalError, UnlistedAddress
 from syrve.signals.feed import GUARANTEED, PAD, FeedRead, OrderFeed
 from syrve.signals.secret_book import hashes_of
 from syrve.signals.secrets import hash_of
@@ -163,10 +163,10 @@ def test_webhooks_are_added_and_nothing_is_taken_away(feeding: Feeding) -> None:
     with feeding.client() as client:
         client.update_webhook_settings(feeding.organization_id, URL, None, theirs)
         warehouse, ours = feeding.syncing.warehouse, feeding.organization_id
-        preview = set_webhooks(warehouse, client, ours, URL, is_dry_run=True)
+        preview = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=True)
         assert client.webhook_settings(feeding.organization_id).filter == theirs
-        sent = set_webhooks(warehouse, client, ours, URL, is_dry_run=False)
-        again = set_webhooks(warehouse, client, ours, URL, is_dry_run=False)
+        sent = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
+        again = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
         present = client.webhook_settings(feeding.organization_id)
 
     assert (preview["sent"], sent["sent"], again["sent"]) == (False, True, False)
@@ -183,8 +183,8 @@ def test_webhooks_of_another_are_moved_only_when_told_to(feeding: Feeding) -> No
         client.update_webhook_settings(feeding.organization_id, "https://other.example.com/hook", "their-token", {})
         warehouse, ours = feeding.syncing.warehouse, feeding.organization_id
         with pytest.raises(WebhooksTaken, match=r"other\.example\.com"):
-            set_webhooks(warehouse, client, ours, URL, is_dry_run=False)
-        assert set_webhooks(warehouse, client, ours, URL, is_dry_run=False, may_move=True)["sent"]
+            set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
+        assert set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False, may_move=True)["sent"]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,34 @@ def test_webhooks_of_another_are_moved_only_when_told_to(feeding: Feeding) -> No
 )
 def test_address_that_could_leak_is_refused(feeding: Feeding, url: str) -> None:
     with feeding.client() as client, pytest.raises(SignalError, match="https address"):
-        set_webhooks(feeding.syncing.warehouse, client, feeding.organization_id, url, is_dry_run=True, may_move=True)
+        set_webhooks(
+            feeding.syncing.warehouse,
+            client,
+            feeding.organization_id,
+            url,
+            addresses=[url],
+            is_dry_run=True,
+            may_move=True,
+        )
+
+
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_webhooks_go_nowhere_that_the_settings_do_not_list(feeding: Feeding, is_dry_run: bool) -> None:
+    with feeding.client() as client:
+        before = client.webhook_settings(feeding.organization_id)
+        for addresses in ([], [URL]):
+            with pytest.raises(UnlistedAddress, match="SYRVE_SIGNALS_ADDRESSES"):
+                set_webhooks(
+                    feeding.syncing.warehouse,
+                    client,
+                    feeding.organization_id,
+                    f"{URL}.evil.example",
+                    addresses=addresses,
+                    is_dry_run=is_dry_run,
+                    may_move=True,
+                )
+        assert client.webhook_settings(feeding.organization_id) == before
+    assert hashes_of(feeding.syncing.warehouse, feeding.organization_id) == set()
 
 
 def test_filter_of_odd_shape_is_completed() -> None:

@@ -18,26 +18,31 @@ from syrve.ui.access import Person
 from syrve.ui.airflow_api import AirflowApi, segment
 from syrve.ui.errors import AirflowRefused
 from syrve.ui.started import started_run
-from syrve.ui.views import holds
+from syrve.ui.views import customer, holds
 from syrve.ui.views.inbox import _questions
 from syrve.ui.views.rejects import _cell
 
 
 class Airflow:
-    """Answers as Airflow does: with the questions of the DAGs whose ids match, so many at most; and counts the calls."""
+    """Answers as Airflow does: with the questions of a DAG in these states, so many at most; and counts the calls."""
 
-    def __init__(self, dag_ids: list[str]) -> None:
-        self.dag_ids = dag_ids
+    def __init__(self, questions: list[tuple[str, str]]) -> None:
+        self.questions = questions
         self.calls = 0
 
     async def call(self, method: str, path: str, doing: str, **params: Any) -> dict[str, Any]:
         self.calls += 1
-        found = [each for each in self.dag_ids if params.get("dag_id_pattern", "") in each]
-        return {"hitl_details": [self._question(each) for each in found[: params["limit"]]]}
+        dag_id = path.split("/")[2]
+        found = [
+            self._question(each, state)
+            for each, state in self.questions
+            if dag_id in (each, "~") and state in params.get("state", [state])
+        ]
+        return {"hitl_details": found[: params["limit"]]}
 
     @staticmethod
-    def _question(dag_id: str) -> dict[str, Any]:
-        task = {"dag_id": dag_id, "dag_run_id": "r", "task_id": "approve", "state": "awaiting_input"}
+    def _question(dag_id: str, state: str) -> dict[str, Any]:
+        task = {"dag_id": dag_id, "dag_run_id": "r", "task_id": "approve", "state": state}
         return {"task_instance": task, "created_at": "2026-01-01", "subject": "?", "options": ["Reject"]}
 
 
@@ -57,12 +62,15 @@ def test_run_id_with_signs_is_one_segment() -> None:
     )
 
 
-def test_questions_of_other_dags_crowd_none_of_ours_out() -> None:
-    airflow = Airflow([*["somebody_elses"] * 200, "syrve_bulk_topup"])
+@pytest.mark.parametrize(
+    "flood", [("syrve_of_somebody", "awaiting_input"), ("syrve_bulk_topup", "failed"), ("syrve_bulk_topup", "removed")]
+)
+def test_flood_of_questions_hides_no_open_one(flood: tuple[str, str]) -> None:
+    airflow = Airflow([*[flood] * 200, ("syrve_bulk_topup", "awaiting_input"), ("syrve_release_holds", "deferred")])
 
     found = asyncio.run(_questions(cast(AirflowApi, airflow)))
 
-    assert [each["dag_id"] for each in found] == ["syrve_bulk_topup"]
+    assert [each["dag_id"] for each in found] == ["syrve_release_holds", "syrve_bulk_topup"]
 
 
 @pytest.mark.parametrize("text", ["=1+1", " =1+1", "\n=1+1", "\N{FULLWIDTH EQUALS SIGN}1+1", "@x", "-1", "+1"])
@@ -97,3 +105,14 @@ def test_order_that_is_numbered_by_a_phone_is_withheld(monkeypatch: pytest.Monke
 
     assert shown["finding"]["order_id"] == WITHHELD
     assert [event["id"] for event in shown["events"]] == [WITHHELD, operation_id]
+
+
+def test_timeline_withholds_an_order_that_is_numbered_by_a_phone() -> None:
+    order, phone = (
+        {"what": "Order completed", "order_id": "till-7:1204"},
+        {"what": "hold sent", "order_id": "79757771234"},
+    )
+
+    assert customer._shown(order)["what"] == "Order completed, order till-7:1204"
+    assert customer._shown(phone)["what"] == f"hold sent, order {WITHHELD}"
+    assert customer._shown({"what": "The profile changed", "order_id": None})["what"] == "The profile changed"

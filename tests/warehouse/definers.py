@@ -20,7 +20,7 @@ DEFINERS = {
     "privacy.remember(jsonb)",
     "privacy.renew_statistics()",
     "privacy.scrub_rejects()",
-    "sync.decide_breaker(bigint,text,timestamp with time zone,text)",
+    "sync.decide_breaker(bigint,text,timestamp with time zone,text,text)",
     "sync.drop_held_back(bigint)",
     "sync.explain_due(uuid,text)",
     "sync.let_through(bigint)",

@@ -34,11 +34,20 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class RunOf:
-    """The run that asks: `requested_by` is the user of Airflow who started it, empty where a schedule or an asset did."""
+    """The run that asks: `requested_by` is the user of Airflow who started it, empty where a schedule or an asset did.
+
+    `doubt` says why it is not known who decided what the run does; empty if it is.
+    """
 
     dag_id: str
     run_id: str
     requested_by: str = ""
+    doubt: str = ""
+
+    def refuse_doubt(self) -> None:
+        """Raise `NotApproved` if it is not known who decided what the run does: they could approve it themselves."""
+        if self.doubt:
+            raise NotApproved(f"this run may plan nothing that takes two people: {self.doubt}; start another run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +75,14 @@ class ApprovalBook:
         self._run = run
 
     def plan(self, content: Content) -> None:
-        """Record that this run has planned a top-up, a release or the decision of a breaker: only about that it may ask."""
+        """Record that this run has planned a top-up, a release or the decision of a breaker: only about that it may ask.
+
+        Raises `NotApproved` for what it has not planned before, if it is in doubt who decided what it does.
+        """
         with self._warehouse.transaction("keep what a run has planned") as cursor:
+            cursor.execute(sql("approvals/planned.sql"), self._values(content))
+            if cursor.fetchone() is None:
+                self._run.refuse_doubt()
             cursor.execute(sql("approvals/plan.sql"), self._values(content))
 
     def ask(self, content: Content, *, answer_seconds: float | None = None) -> Approval:

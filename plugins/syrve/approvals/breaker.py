@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import psycopg2
 
-from syrve.approvals.book import Content
+from syrve.approvals.book import Content, RunOf
 from syrve.approvals.errors import NotApproved, NothingToDecide
 from syrve.warehouse.database import Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
@@ -90,12 +90,13 @@ def show_breaker(warehouse: Warehouse, breaker_id: int, decision: Decision, *, a
     )
 
 
-def decide_breaker(warehouse: Warehouse, breaker_id: int, decision: Decision, *, as_of: str, run_id: str) -> int:
+def decide_breaker(warehouse: Warehouse, breaker_id: int, decision: Decision, *, as_of: str, run: RunOf) -> int:
     """Carry an approved decision out and return how many identities are due; repeated, it does nothing.
 
     Raises `NotApproved`, `NothingToDecide` if it was decided otherwise in between, and `WarehouseError`.
     """
-    values = {"breaker_id": breaker_id, "decision": decision, "as_of": as_of, "run_id": run_id}
+    values = {"breaker_id": breaker_id, "decision": decision, "as_of": as_of}
+    values |= {"dag_id": run.dag_id, "run_id": run.run_id}
     with warehouse.transaction("decide a breaker") as cursor:
         try:
             cursor.execute(sql("breaker/decide.sql"), values)

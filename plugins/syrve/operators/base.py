@@ -12,11 +12,12 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipExceptio
 
 from syrve.hooks.syrve import SyrveHook
 from syrve.hooks.warehouse import DEFAULT_WAREHOUSE_CONN_ID, open_budget, open_warehouse
-from syrve.operators import assets
+from syrve.operators import assets, settings
 from syrve.operators.links import SyrvePageLink, SyrveRejectsLink
 from syrve.operators.metrics import Meter
 from syrve.operators.own_templates import OwnTemplates, connection_arguments
 from syrve.operators.run_words import leave_run_words
+from syrve.operators.starter import doubt_about_starter
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -155,11 +156,16 @@ def task_key(context: Context) -> TaskKey:
 
 
 def run_of(context: Context) -> RunOf:
-    """Return the running task's run with the user of Airflow who started it; a run by schedule or asset has none."""
+    """Return the running task's run with the user of Airflow who started it; a run by schedule or asset has none.
+
+    Where one person may approve alone (`SYRVE_SELF_APPROVAL`), it does not matter who that was.
+    """
     from syrve.approvals.book import RunOf
 
     run = context.get("dag_run")
-    return RunOf(context["ti"].dag_id, context["run_id"], getattr(run, "triggering_user_name", None) or "")
+    started_by = getattr(run, "triggering_user_name", None) or ""
+    doubt = "" if settings.SELF_APPROVAL else doubt_about_starter(context)
+    return RunOf(context["ti"].dag_id, context["run_id"], started_by, doubt)
 
 
 def format_counts(counts: Counts) -> str:

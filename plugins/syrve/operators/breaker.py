@@ -77,7 +77,7 @@ class SyrveDecideBreakerOperator(WarehouseOperator):
             int(self.breaker_id),
             "let_through" if decision == "let_through" else "dropped",
             as_of=str(self.as_of),
-            run_id=run_of(context).run_id,
+            run=run_of(context),
         )
         log.info("Breaker %s is %s; %d identities are due", self.breaker_id, decision, due)
         return {"due": due}

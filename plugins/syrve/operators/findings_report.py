@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from syrve.hooks.storage import reports_folder
 from syrve.operators.base import WarehouseOperator
 from syrve.operators.findings import is_past, moment_of
 from syrve.operators.links import SyrveReportLink
-from syrve.operators.rendered import as_number, as_text, as_texts
+from syrve.operators.rendered import as_flag, as_number, as_text, as_texts
 from syrve.optional import MissingExtra, require_extra
 from syrve.whole_files import SHOWN, put_whole
 
@@ -91,9 +91,8 @@ class SyrveFindingsReportOperator(WarehouseOperator):
         return self._result(report, folder)
 
     def _result(self, report: Report, folder: ObjectStoragePath) -> dict[str, Any]:
-        base = as_text(self.url)
         html = str(folder / report.html_name)
-        link = f"{base.rstrip('/')}/{report.html_name}" if base else html
+        link = link_to(report.html_name, folder, self.url)
         log.info("%d finding(s) are open; the report is %s", report.findings, link)
         self.report_link = link
         return {
@@ -106,16 +105,32 @@ class SyrveFindingsReportOperator(WarehouseOperator):
         }
 
 
+def link_to(name: str, folder: ObjectStoragePath, url: object) -> str:
+    """Return where people open a file of the reports: below `url`, or the path itself if there is none."""
+    base = as_text(url)
+    return f"{base.rstrip('/')}/{name}" if base else str(folder / name)
+
+
 class SyrveFindingsNotifyOperator(WarehouseOperator):
     """Tells the channels of a connection what changed among the findings since each was last told; see docs/reports.md.
 
     Only the newest moment is told: in a backfill and where `as_of` is given it skips itself, and where there is no connection too.
-    `link` is the report's.
+    With `has_report` the message links to the report of this run, whose name the run itself gives: an XCom would be a link that other users
+    can change; `path`, `path_conn_id` and `url` are as of `SyrveFindingsReportOperator`.
     Money at risk that changed by less than `notable_share` of what was told is not worth a message. Returns the findings told, by
     channel and change. Raises `ChannelFailed` (retried) if a channel did not take its message.
     """
 
-    template_fields: Sequence[str] = ("as_of", "organization_ids", "link", "conn_id", "notable_share")
+    template_fields: Sequence[str] = (
+        "as_of",
+        "organization_ids",
+        "has_report",
+        "path",
+        "path_conn_id",
+        "url",
+        "conn_id",
+        "notable_share",
+    )
     reads = ("wallet.finding",)
     writes = ("wallet.notification",)
 
@@ -125,7 +140,10 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         as_of: str | None = None,
         conn_id: str = "syrve_notifications",
         organization_ids: list[str] | str | None = None,
-        link: str | None = None,
+        has_report: bool | str = False,
+        path: str | None = None,
+        path_conn_id: str | None = None,
+        url: str | None = None,
         notable_share: float | str = 0.1,
         **kwargs: Any,
     ) -> None:
@@ -134,7 +152,10 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         self.as_of = as_of
         self.conn_id = conn_id
         self.organization_ids = organization_ids
-        self.link = link
+        self.has_report = has_report
+        self.path = path
+        self.path_conn_id = path_conn_id
+        self.url = url
         self.notable_share = notable_share
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -159,9 +180,16 @@ class SyrveFindingsNotifyOperator(WarehouseOperator):
         occasion = Occasion(
             as_of,
             str(context["run_id"]),
-            link=as_text(self.link),
+            link=self._link(as_of, str(context["run_id"])),
             organization_ids=organizations,
             notable_share=float(self.notable_share),
         )
         notified = tell(warehouse, channels, occasion)
         return {channel: dict(counts) for channel, counts in notified.sent.items()}
+
+    def _link(self, as_of: datetime, run_id: str) -> str | None:
+        if not as_flag(self.has_report):
+            return None
+        from syrve.reports.report import file_names
+
+        return link_to(file_names(as_of, run_id)[1], reports_folder(self.path, self.path_conn_id), self.url)

@@ -20,6 +20,7 @@ from syrve.operators.source_base import SourceOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
+    from syrve.approvals.book import RunOf
     from syrve.warehouse.database import Warehouse
 
 log = logging.getLogger(__name__)
@@ -90,8 +91,7 @@ class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
             plan = plan_erasure(
                 self.warehouse(),
                 people,
-                run_id=run.run_id,
-                requested_by=run.requested_by,
+                run=run,
                 region=self.syrve().config().default_region,
                 organization_id=as_text(self.organization_id),
                 dry_run=is_dry_run,
@@ -144,30 +144,28 @@ class SyrveEraseOperator(WarehouseOperator):
         """Erase; also what an earlier try erased gets its receipts, and is taken out of the files, if others can't be erased now."""
         from syrve.privacy.erase import erase_people
 
-        warehouse, run_id = self.warehouse(), str(context["run_id"])
+        warehouse, run = self.warehouse(), run_of(context)
         folders, inboxes = _folders(), list(_inboxes())  # one that cannot be opened is reported before anyone is erased
         done: Mapping[str, int] = {}
         try:
-            done = erase_people(warehouse, run_id)
+            done = erase_people(warehouse, run)
         finally:
-            tidied = self._tidy_up(warehouse, run_id, folders, inboxes)
+            tidied = self._tidy_up(warehouse, run, folders, inboxes)
         log.info("%d person(s) erased, %d file(s) deleted that named them", done["people"], tidied["deleted_files"])
         return dict(done) | tidied
 
     def _tidy_up(
-        self, warehouse: Warehouse, run_id: str, folders: Mapping[str, Any], inboxes: Sequence[Any]
+        self, warehouse: Warehouse, run: RunOf, folders: Mapping[str, Any], inboxes: Sequence[Any]
     ) -> dict[str, int]:
         """Do what lies outside of the erasing transactions; repeated, it does what is left."""
         from syrve.privacy.erase import renew_statistics
         from syrve.privacy.files import scrub_files
         from syrve.privacy.receipts import write_receipts
 
-        receipts = write_receipts(warehouse, run_id, receipts_folder())
+        receipts = write_receipts(warehouse, run, receipts_folder())
         log.info("%d receipt(s) are written", receipts)
         renew_statistics(warehouse)
-        files = scrub_files(
-            warehouse, run_id, inboxes=inboxes, exports=[folders["exports"]], reports=[folders["reports"]]
-        )
+        files = scrub_files(warehouse, run, inboxes=inboxes, exports=[folders["exports"]], reports=[folders["reports"]])
         for name in files.named:
             log.warning("%s of the inbox still names people who were erased; delete or correct it", name)
         for name in files.unread:

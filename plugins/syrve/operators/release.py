@@ -80,6 +80,7 @@ class SyrvePlanReleaseOperator(SyrveOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Choose."""
         from syrve.approvals.book import ApprovalBook
+        from syrve.approvals.errors import NotApproved
         from syrve.release.choosing import ReleasePlanner
         from syrve.release.record import ReleaseBook
 
@@ -97,7 +98,11 @@ class SyrvePlanReleaseOperator(SyrveOperator):
         )
         plan = planner.plan(self._choice(), dry_run=dry_run)
         if plan.request_id is not None:
-            ApprovalBook(warehouse, run_of(context)).plan(book.content(plan.request_id))
+            try:
+                ApprovalBook(warehouse, run_of(context)).plan(book.content(plan.request_id))
+            except NotApproved:
+                planner.take_back()
+                raise
         _tell(plan, "Preview, no one is asked" if dry_run else "To be asked about")
         return plan.as_dict()
 

@@ -8,6 +8,7 @@
 | `SYRVE_SIGNALS_SCHEDULE` | cron expression of `syrve_signals`; `* * * * *` once senders are set up (docs/signals.md) | `none` |
 | `SYRVE_SIGNALS_LISTEN_SECONDS` | how long each run of `syrve_signals` listens | `50` |
 | `SYRVE_SIGNALS_CONNECTION` | Airflow connection of the account whose signals, orders and webhooks are followed | `syrve_default` |
+| `SYRVE_SIGNALS_ADDRESSES` | addresses of receivers that `syrve_webhooks` may set, comma separated; `none`: it only shows | `none` |
 | `SYRVE_ORDERS_SCHEDULE` | cron expression of `syrve_orders`; `*/5 * * * *` on the live service | `none` |
 | `SYRVE_MAINTENANCE_SCHEDULE` | cron expression of `syrve_maintenance`, `none` for manual runs only | `23 3 * * *` |
 | `SYRVE_CRM_PUSH_SCHEDULE` | cron expression of `syrve_crm_push`; `asset` runs it when an import has changed `crm.customer` | `none` |
@@ -107,6 +108,7 @@ POOL = setting("SYRVE_POOL", "syrve_api")
 PUSH_CHANGED_SHARE = float(setting("SYRVE_PUSH_CHANGED_SHARE", "0.2"))
 PUSH_CHANGED_AT_LEAST = int(setting("SYRVE_PUSH_CHANGED_AT_LEAST", "100"))
 SIGNALS_CONNECTION = setting("SYRVE_SIGNALS_CONNECTION", "syrve_default")
+SIGNALS_ADDRESSES = tuple(each for each in names_of("SYRVE_SIGNALS_ADDRESSES") if each.lower() != "none")
 SIGNALS_LISTEN_SECONDS = int(setting("SYRVE_SIGNALS_LISTEN_SECONDS", "50"))
 SHARD_SIZE = int(setting("SYRVE_SHARD_SIZE", "5000"))
 MAX_SHARDS = int(setting("SYRVE_MAX_SHARDS", "4"))
@@ -189,6 +191,12 @@ def _json_object(name: str, of_what: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{name} must be a JSON object {of_what}, or none")
     return found
+
+
+# Any, because the type of these words is Airflow's own and not for others to import.
+NO_BACKFILLS: Any = ("manual", "scheduled", "operator_triggered", "asset_triggered", "asset_materialization")
+"""`allowed_run_types` of a DAG that sends what is due now: of the past it sends nothing. Airflow's backfill also gives a run that another
+user or a schedule has started another form, under the name of the former."""
 
 
 def failure_notifier() -> SyrveFailureNotifier:

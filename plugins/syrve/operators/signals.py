@@ -191,6 +191,7 @@ class SyrveWebhooksOperator(SyrveOperator):
     """Shows where webhooks of organizations go, and with `is_dry_run` false has ours added; returns what was found by organization.
 
     What others have set stays: events are added to the filter, and webhooks that go to another address are moved only with `may_move`.
+    Only `addresses` are set: webhooks hold orders with their guests, and who may start a run does not choose who gets them.
     A secret that is made goes to Syrve, and its hash to the warehouse; no person sees it.
     """
 
@@ -204,11 +205,13 @@ class SyrveWebhooksOperator(SyrveOperator):
         is_dry_run: bool | str = True,
         may_move: bool | str = False,
         renew: bool | str = False,
+        addresses: Sequence[str] = settings.SIGNALS_ADDRESSES,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.organization_ids = organization_ids
         self.url = url
+        self.addresses = tuple(addresses)
         self.is_dry_run = is_dry_run
         self.may_move = may_move
         self.renew = renew
@@ -231,6 +234,7 @@ class SyrveWebhooksOperator(SyrveOperator):
                     client,
                     organization_id,
                     url,
+                    addresses=self.addresses,
                     is_dry_run=as_flag(self.is_dry_run),
                     may_move=as_flag(self.may_move),
                     renew=as_flag(self.renew),

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg2
 
-from syrve.approvals.book import Content
+from syrve.approvals.book import Content, RunOf
 from syrve.approvals.errors import NotApproved
 from syrve.customers.identities import Identity, IdentityReader, stage_identities
 from syrve.privacy.errors import ErasureHindered, UnusableRequest
@@ -51,15 +51,15 @@ def plan_erasure(
     warehouse: Warehouse,
     source: Any,
     *,
-    run_id: str,
-    requested_by: str,
+    run: RunOf,
     region: str,
     organization_id: str | None = None,
     dry_run: bool = True,
 ) -> ErasurePlan:
     """Pin the people that a source names (columns as of a roster import) for approval; a dry run counts the same and pins no one.
 
-    Raises `UnusableSource`, `UnusableRequest` if the source names no one, and `WarehouseError`.
+    Raises `UnusableSource`, `UnusableRequest` if the source names no one, `NotApproved` for people whom the run has not pinned before if it
+    is in doubt who decided what it does, and `WarehouseError`.
     """
     reader = IdentityReader(region=region, organization_id=organization_id)
     plan = ErasurePlan()
@@ -75,18 +75,18 @@ def plan_erasure(
                     plan.rejected[str(problem)] += 1
             with transaction_or_trial(connection, "plan an erasure", is_trial=dry_run) as cursor:
                 stage_identities(cursor, identities)
-                _pin(cursor, plan, run_id, requested_by)
+                _pin(cursor, plan, run, is_trial=dry_run)
         if not plan.people and not plan.hindered:
             raise UnusableRequest(
                 "plan an erasure: the source names no one who could be erased; see the counts of rejected rows"
             )
         if not dry_run:
             with transaction(connection, "read an erasure") as cursor:
-                plan.digest = content_of(cursor, run_id).digest
+                plan.digest = content_of(cursor, run).digest
     return plan
 
 
-def _pin(cursor: Cursor, plan: ErasurePlan, run_id: str, requested_by: str) -> None:
+def _pin(cursor: Cursor, plan: ErasurePlan, run: RunOf, *, is_trial: bool) -> None:
     cursor.execute(sql("privacy/people.sql"))
     for organization_id, customer_id, phone, candidates, hindrances in cursor.fetchall():
         if candidates > 1:
@@ -98,19 +98,25 @@ def _pin(cursor: Cursor, plan: ErasurePlan, run_id: str, requested_by: str) -> N
         else:
             plan.people += 1
             plan.without_customer += customer_id is None
-            values = {"run_id": run_id, "requested_by": requested_by}
+            values = _keys(run) | {"requested_by": run.requested_by}
             values |= {"organization_id": organization_id, "customer_id": customer_id, "phone": phone}
             cursor.execute(sql("privacy/ask.sql"), values)
+            if cursor.rowcount and not is_trial:
+                run.refuse_doubt()
 
 
-def content_of(cursor: Cursor, run_id: str) -> Content:
+def _keys(run: RunOf) -> dict[str, str]:
+    return {"dag_id": run.dag_id, "run_id": run.run_id}
+
+
+def content_of(cursor: Cursor, run: RunOf) -> Content:
     """Return what a run asks to approve; its rows never change before they are done."""
-    cursor.execute(sql("privacy/asked.sql"), {"run_id": run_id})
+    cursor.execute(sql("privacy/asked.sql"), _keys(run))
     digest, people, _ = fetch_one(cursor)
-    return Content("erasure", f"erasures of run {run_id}", digest, people)
+    return Content("erasure", f"erasures of run {run.run_id}", digest, people)
 
 
-def erase_people(warehouse: Warehouse, run_id: str) -> Counter[str]:
+def erase_people(warehouse: Warehouse, run: RunOf) -> Counter[str]:
     """Carry out the erasures of a run, each in one transaction; repeated, it goes on with those that are left.
 
     Returns rows by table. Raises `NotApproved`, `ErasureHindered` after the others are done, and `WarehouseError`.
@@ -119,7 +125,7 @@ def erase_people(warehouse: Warehouse, run_id: str) -> Counter[str]:
     hindered: Counter[str] = Counter()
     with warehouse.connect() as connection:
         with transaction(connection, "read an erasure") as cursor:
-            cursor.execute(sql("privacy/open.sql"), {"run_id": run_id})
+            cursor.execute(sql("privacy/open.sql"), _keys(run))
             waiting = [erasure_id for (erasure_id,) in cursor.fetchall()]
         for erasure_id in waiting:
             try:

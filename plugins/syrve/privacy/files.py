@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any
 
+from syrve.approvals.book import RunOf
 from syrve.identifiers import UUID_PATTERN
 from syrve.optional import is_installed, require_extra
 from syrve.sources.bad_rows import SUFFIX
@@ -39,7 +40,7 @@ class Scrubbed:
 
 
 def scrub_files(
-    warehouse: Warehouse, run_id: str, *, inboxes: Iterable[Any], exports: Iterable[Any], reports: Iterable[Any] = ()
+    warehouse: Warehouse, run: RunOf, *, inboxes: Iterable[Any], exports: Iterable[Any], reports: Iterable[Any] = ()
 ) -> Scrubbed:
     """Delete files that we wrote and that name people erased by a run; find other files that do.
 
@@ -50,8 +51,8 @@ def scrub_files(
     done = Scrubbed()
     with warehouse.transaction("look for erased people in files") as cursor:
         cursor.execute(
-            "select distinct organization_id::text from privacy.erasure where run_id = %s and erased_at is not null",
-            (run_id,),
+            "select distinct organization_id::text from privacy.erasure where dag_id = %s and run_id = %s and erased_at is not null",
+            (run.dag_id, run.run_id),
         )
         search = _Search(cursor, [organization_id for (organization_id,) in cursor.fetchall()])
         for place in inboxes:

@@ -6,6 +6,7 @@ import json
 import logging
 from typing import Any
 
+from syrve.approvals.book import RunOf
 from syrve.warehouse.database import Warehouse, fetch_one
 from syrve.warehouse.errors import WarehouseError
 from syrve.whole_files import put_whole
@@ -13,15 +14,16 @@ from syrve.whole_files import put_whole
 log = logging.getLogger(__name__)
 
 
-def write_receipts(warehouse: Warehouse, run_id: str, folder: Any) -> int:
+def write_receipts(warehouse: Warehouse, run: RunOf, folder: Any) -> int:
     """Write the receipts of a run's erasures, one file per person, under the id of the erasure; returns how many there are.
 
     `folder` is a path of `pathlib` or of Airflow's object storage.
     """
     with warehouse.transaction("read receipts") as cursor:
         cursor.execute(
-            "select erasure_id::text, privacy.receipt(erasure_id) from privacy.erasure where run_id = %s and erased_at is not null",
-            (run_id,),
+            "select erasure_id::text, privacy.receipt(erasure_id) from privacy.erasure "
+            "where dag_id = %s and run_id = %s and erased_at is not null",
+            (run.dag_id, run.run_id),
         )
         receipts = cursor.fetchall()
     folder.mkdir(parents=True, exist_ok=True)

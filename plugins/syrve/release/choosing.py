@@ -14,7 +14,7 @@ from syrve.approvals.book import approved_lately
 from syrve.approvals.rules import MoneyLimits
 from syrve.release.policy import DEFAULT_RULES, RULES, severities_from
 from syrve.warehouse.copy_text import json_text
-from syrve.warehouse.database import Cursor, Warehouse, transaction
+from syrve.warehouse.database import Cursor, Warehouse
 from syrve.warehouse.errors import warehouse_errors
 from syrve.warehouse.locks import lock_until_end
 from syrve.warehouse.sql_files import sql
@@ -103,14 +103,17 @@ class ReleasePlanner:
 
     def plan(self, choice: ReleaseChoice, *, dry_run: bool) -> ReleasePlan:
         """Choose and pin, all or nothing; a dry run tells the same and writes nothing."""
-        with self._warehouse.connect() as connection:
-            with transaction(connection, "take a question back") as cursor:
-                cursor.execute(sql("release/withdraw.sql"), {"run_id": self._run_id})
-            with warehouse_errors("choose the holds to release"):
-                with connection.cursor() as cursor:
-                    plan = self._choose(cursor, choice, dry_run=dry_run)
-                connection.commit()
+        self.take_back()
+        with self._warehouse.connect() as connection, warehouse_errors("choose the holds to release"):
+            with connection.cursor() as cursor:
+                plan = self._choose(cursor, choice, dry_run=dry_run)
+            connection.commit()
         return plan
+
+    def take_back(self) -> None:
+        """Take back what the run has asked and no user answered, so that another run may ask about these holds."""
+        with self._warehouse.transaction("take a question back") as cursor:
+            cursor.execute(sql("release/withdraw.sql"), {"run_id": self._run_id})
 
     def _choose(self, cursor: Cursor, choice: ReleaseChoice, *, dry_run: bool) -> ReleasePlan:
         # Two runs that choose at once must not both ask about a hold: the second waits, and then sees the first one's question.

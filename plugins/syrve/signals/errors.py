@@ -11,6 +11,10 @@ class SignalError(SyrveProviderError):
     """Signals could not be received, read or set up."""
 
 
+class UnlistedAddress(SignalError):
+    """An address of a receiver that the settings do not list; no webhook is sent there."""
+
+
 class UnreadableBody(SignalError):
     """A body that holds no events; the text says what is wrong and no value."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from syrve.api.models import WebhookSettings
+from syrve.signals.errors import UnlistedAddress
 from syrve.signals.secret_book import add_secret, hashes_of
 from syrve.signals.secrets import new_secret
 from syrve.signals.webhooks import plan_webhooks
@@ -33,15 +34,21 @@ def set_webhooks(
     organization_id: str,
     url: str,
     *,
+    addresses: Collection[str],
     is_dry_run: bool,
     may_move: bool = False,
     renew: bool = False,
 ) -> dict[str, Any]:
     """Return what is set and what would be added; with `is_dry_run` false, add it. Without a `url`, return only what is set.
 
-    The result holds hosts and names of filters, and no secret. The hash of a new secret is stored before Syrve gets the secret, so that no
-    webhook with it is refused. Raises `SignalError`, `SyrveError` or `WarehouseError`.
+    Only one of `addresses` is set, because webhooks hold orders with their guests. The result holds hosts and names of filters, and no
+    secret. The hash of a new secret is stored before Syrve gets the secret, so that no webhook with it is refused. Raises
+    `UnlistedAddress` before Syrve is asked, `SignalError`, `SyrveError` or `WarehouseError`.
     """
+    if url and url.rstrip("/") not in {each.rstrip("/") for each in addresses}:
+        raise UnlistedAddress(
+            "url: this address is not in SYRVE_SIGNALS_ADDRESSES, which lists the receivers that may get the webhooks; nothing was set"
+        )
     present = client.webhook_settings(organization_id)
     shown: dict[str, Any] = {
         "goes_to": urlsplit(present.uri).hostname if present.uri else None,

@@ -23,6 +23,8 @@ class Limits:
     max_string_tags: int = 6_000_000
     max_row_tags: int = 500_000
     """Elements and attributes of one row of a sheet, and of what is outside of its rows."""
+    max_page_bytes: int = 50_000_000
+    """One page of a column of a .parquet, unpacked; and about so much of its texts is in memory at once, however many rows that is."""
     max_rows: int = 5_000_000
     max_columns: int = 500
     max_cell_length: int = 100_000

@@ -10,9 +10,11 @@ from syrve.sources.columns import Columns
 from syrve.sources.errors import UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.limits import LIMITS, Limits
+from syrve.sources.parquet_pages import longest_texts
 from syrve.sources.source import CHUNK_ROWS, Chunk, Facts, Line, tabulate
 
 _MAX_FIXED_BYTES = 64
+_BUFFER_BYTES = 1 << 20
 
 
 def parquet_chunks(
@@ -39,9 +41,11 @@ def parquet_chunks(
                 )
         # Texts that repeat are stored once, and a small file of them may unpack to any size: they stay so until their length is known.
         repeated = [names[place] for place in places if _is_text(schema.field(place).type)]
-        table = pyarrow.parquet.ParquetFile(file, read_dictionary=repeated)
+        table = pyarrow.parquet.ParquetFile(file, read_dictionary=repeated, buffer_size=_BUFFER_BYTES)
         _check_size(table, limits)
-        lines = _lines(table, names, sorted(places), limits)
+        length = longest_texts(file, table.metadata, [names[place] for place in places], repeated, limits)
+        rows = max(1, min(CHUNK_ROWS, limits.max_page_bytes // max(1, length)))
+        lines = _lines(table, names, sorted(places), limits, rows)
         yield from tabulate(matched, lines, columns, file_format, facts, limits=limits, keep_blank=True)
     except (pyarrow.ArrowException, OSError) as error:
         raise UnusableSource(f"the file is not readable as .parquet ({type(error).__name__})") from None
@@ -80,9 +84,9 @@ def _check_size(table: Any, limits: Limits) -> None:
         raise UnusableSource(f"the file is larger than {limits.max_bytes // 1_000_000:,} MB; divide it")
 
 
-def _lines(table: Any, names: list[str], places: list[int], limits: Limits) -> Iterator[Line]:
+def _lines(table: Any, names: list[str], places: list[int], limits: Limits, rows: int) -> Iterator[Line]:
     number = 0
-    for batch in table.iter_batches(batch_size=CHUNK_ROWS, columns=[names[place] for place in places]):
+    for batch in table.iter_batches(batch_size=rows, columns=[names[place] for place in places]):
         longest = sum(_longest(column, limits) for column in batch.columns)
         step = max(1, limits.max_chunk_length // max(1, longest))
         for start in range(0, batch.num_rows, step):

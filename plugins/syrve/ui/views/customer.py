@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 from syrve.api.errors import ConfigurationError
 from syrve.customers.phones import to_e164
 from syrve.hooks.syrve import SyrveHook
+from syrve.reports.cells import id_only
 from syrve.ui.access import Person, PersonDep, own_form
 from syrve.ui.errors import PageError
 from syrve.ui.render import page
@@ -44,11 +45,17 @@ def show(
         timeline: list[Row] = []
         if found:
             asked = {"organization_id": found["organization_id"], "customer_id": found["customer_id"]}
-            timeline = read.rows("customer_timeline", **asked, most=MOST_OF_EACH)
+            timeline = [_shown(each) for each in read.rows("customer_timeline", **asked, most=MOST_OF_EACH)]
     if clear and people:
         note(person, "see a customer in clear", {"customer_ids": sorted({each["customer_id"] for each in people})})
     several = people if len(people) > 1 else []
     return page(request, person, "customer", found=found, timeline=timeline, several=several, asked=True, clear=clear)
+
+
+def _shown(event: Row) -> Row:
+    """Return an event with the order that it is about, as reports show it: an order may be numbered by a phone."""
+    order_id = id_only(event["order_id"])
+    return event | {"what": f"{event['what']}, order {order_id}" if order_id else event["what"]}
 
 
 def _read_key(key: str) -> tuple[str | None, str | None]:

@@ -27,9 +27,11 @@ PUSH_DAG = "syrve_crm_push"
 BREAKER_DAG = "syrve_decide_breaker"
 ASKING_DAGS = (PUSH_DAG, "syrve_release_holds", "syrve_bulk_topup", "syrve_erase_customer", BREAKER_DAG)
 """Those with a task that asks a person."""
+WAITING = ["awaiting_input", "deferred"]
+"""States of a task that waits for an answer."""
 MOST_SHOWN = 50
 MOST_ASKED = 100
-"""Questions of other DAGs are not among them: they would crowd ours out."""
+"""Per DAG: more than its runs at once. Questions that no task waits for any more are not among them: they would crowd the open ones out."""
 
 
 @router.get("/inbox")
@@ -149,34 +151,35 @@ def _say_who_may_answer(questions: list[dict[str, Any]], approvals: list[Row], p
 
 
 async def _questions(api: AirflowApi) -> list[dict[str, Any]]:
-    """Return the open questions of runs, the oldest first; none if Airflow does not let the person see them."""
+    """Return the open questions of runs, the oldest first; none of a DAG whose questions Airflow does not let the person see."""
+    found = await asyncio.gather(*(_questions_of(api, dag_id) for dag_id in ASKING_DAGS))
+    return sorted((each for some in found for each in some), key=lambda question: str(question["asked_at"]))
+
+
+async def _questions_of(api: AirflowApi, dag_id: str) -> list[dict[str, Any]]:
     try:
         found = await api.call(
             "GET",
-            "/dags/~/dagRuns/~/hitlDetails",
+            f"/dags/{dag_id}/dagRuns/~/hitlDetails",
             "list its questions",
             response_received=False,
-            dag_id_pattern="syrve_",
+            state=WAITING,
             limit=MOST_ASKED,
         )
     except AirflowRefused as refusal:
-        if refusal.status != HTTPStatus.FORBIDDEN:
+        if refusal.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise
         return []
-    questions = []
-    for each in found["hitl_details"]:
-        task = each["task_instance"]
-        if task["dag_id"] in ASKING_DAGS and task["state"] in ("awaiting_input", "deferred"):
-            questions.append(
-                {
-                    "dag_id": task["dag_id"],
-                    "run_id": task["dag_run_id"],
-                    "task_id": task["task_id"],
-                    "asked_at": each["created_at"],
-                    "subject": each["subject"],
-                    "parts": body_parts(each.get("body") or ""),
-                    "options": each["options"],
-                    "multiple": bool(each.get("multiple")),
-                }
-            )
-    return sorted(questions, key=lambda question: str(question["asked_at"]))
+    return [
+        {
+            "dag_id": dag_id,
+            "run_id": each["task_instance"]["dag_run_id"],
+            "task_id": each["task_instance"]["task_id"],
+            "asked_at": each["created_at"],
+            "subject": each["subject"],
+            "parts": body_parts(each.get("body") or ""),
+            "options": each["options"],
+            "multiple": bool(each.get("multiple")),
+        }
+        for each in found["hitl_details"]
+    ]
