@@ -94,12 +94,10 @@ $$;
 comment on function privacy.is_erased(uuid, text, text) is
 'Whether an identity (kind id, phone, card, card_number or email) is of an erased customer.';
 
+-- With a body of standard SQL, so that it is put into the statements that call it.
 create function privacy.with_plain_digits(written text) returns text
 language sql immutable parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select translate(normalize($1, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९', '012345678901234567890123456789')
-$$;
+return translate(normalize($1, nfkc), '٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹०१२३४५६७८९', '012345678901234567890123456789');
 comment on function privacy.with_plain_digits(text) is 'A text with the digits of other scripts as 0 to 9: full-width, Arabic, Persian, Devanagari.';
 
 -- Phones are looked for as people write them: any signs that are no letters between the digits, full-width digits, with or without a country code, and
@@ -395,20 +393,39 @@ as $$
             select
             from syrve.customer as other
             where
-                known.kind in ('phone', 'email')
+                known.kind = 'phone'
+                and other.phone = known.value
                 and other.organization_id = $1
                 and other.customer_id <> $2
                 and not other.is_deleted
-                and case known.kind when 'phone' then other.phone else lower(other.email) end = known.value
+        )
+        and not exists (
+            select
+            from syrve.customer as other
+            where
+                known.kind = 'email'
+                and lower(other.email) = known.value
+                and other.organization_id = $1
+                and other.customer_id <> $2
+                and not other.is_deleted
         )
         and not exists (
             select
             from syrve.card as other
             where
-                known.kind in ('card', 'card_number')
+                known.kind = 'card'
+                and other.track = known.value
                 and other.organization_id = $1
                 and other.customer_id <> $2
-                and case known.kind when 'card' then other.track else other.number end = known.value
+        )
+        and not exists (
+            select
+            from syrve.card as other
+            where
+                known.kind = 'card_number'
+                and other.number = known.value
+                and other.organization_id = $1
+                and other.customer_id <> $2
         )
 $$;
 comment on function privacy.identities_of(uuid, uuid, text) is
@@ -547,6 +564,114 @@ $$;
 comment on function privacy.hindrances(uuid, uuid) is
 'Why a customer can not be erased now; no row if nothing keeps them.';
 
+-- names_erased takes its time, so an erasure asks it only about texts that hold a sign of the person. It finds nothing else of them: an id, an e-mail
+-- address or a card stands in the text, or in its small letters; a phone is at least ten digits in their order, and a card may be all digits of a row.
+create function privacy.signs_of(organization_id uuid, customer_id uuid, phone text) returns text[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+set standard_conforming_strings = on
+as $$
+    select coalesce(array_agg(distinct '%' || regexp_replace(sign.value, '([\\%_])', '\\\1', 'g') || '%'), '{}')
+    from privacy.identities_of($1, $2, $3) as identity
+    cross join lateral (
+        select
+            case identity.identity_kind
+                when 'phone' then right(regexp_replace(identity.identity_value, '\D', '', 'g'), 10)
+                else identity.identity_value
+            end as value
+    ) as sign
+$$;
+comment on function privacy.signs_of(uuid, uuid, text) is
+'Patterns of LIKE: a text that names a person holds one of them (may_hold).';
+
+-- With a body of standard SQL, so that it is put into the statements that call it.
+create function privacy.may_hold(plain text, signs text[]) returns boolean
+language sql immutable parallel safe
+return $1 || ' ' || lower($1) || ' ' || regexp_replace($1, '\D', '', 'g') like any($2);
+comment on function privacy.may_hold(text, text[]) is
+'Whether a text with plain digits holds one of the signs of a person: as it stands, in small letters, or in its digits alone.';
+
+create function privacy.searched_texts() returns table (place text, written text, how text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        part.place,
+        part.written,
+        part.how
+    from (
+        values
+        ('sync.reject', 'concat_ws('' ; '', known.identity, known.payload)', 'delete from sync.reject as known'),
+        (
+            'sync.signal',
+            'concat_ws('' ; '', known.event_type, known.external_number, known.order_number, known.change_type)',
+            'delete from sync.signal as known'
+        ),
+        ('syrve.coupon', 'known.activated_by', 'update syrve.coupon as known set activated_by = null')
+    ) as part (place, written, how)
+    -- Some are made by a later migration.
+    where to_regclass(part.place) is not null
+$$;
+comment on function privacy.searched_texts() is
+'Tables whose texts an erasure searches: the text of a row, and what is done with a row that names the person.';
+
+create function privacy.find_texts(organization_id uuid, signs text[]) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    part record;
+    rows_found jsonb;
+    found_rows jsonb := '{}';
+begin
+    for part in select * from privacy.searched_texts() loop
+        execute format(
+            'select coalesce(jsonb_agg(said.row_id::text), ''[]'') '
+            'from ('
+            'select known.ctid as row_id, privacy.with_plain_digits(%s) as plain from %s as known '
+            'where known.organization_id = $1 or known.organization_id is null offset 0'
+            ') as said where privacy.may_hold(said.plain, $2)', part.written, part.place
+        )
+        into rows_found using organization_id, signs;
+        found_rows := found_rows || jsonb_build_object(part.place, rows_found);
+    end loop;
+    return found_rows;
+end
+$$;
+comment on function privacy.find_texts(uuid, text[]) is
+'By table, where rows stand (ctid) whose text may name a person. Good in the same transaction, beside the rows that were written since.';
+
+create function privacy.forget_texts(organization_id uuid, signs text[], found_rows jsonb, since xid) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    part record;
+    n jsonb := '{}';
+    affected bigint;
+begin
+    for part in select * from privacy.searched_texts() loop
+        execute format(
+            '%s where (known.organization_id = $1 or known.organization_id is null) '
+            'and ($2 is null or known.ctid = any ($2) or age(known.xmin) <= age($3)) '
+            'and case when $4 is null or privacy.may_hold(privacy.with_plain_digits(%s), $4) then privacy.names_erased($1, %2$s) else false end',
+            part.how, part.written
+        )
+        using
+            organization_id,
+            case when found_rows is not null then array(select jsonb_array_elements_text(found_rows -> part.place)::tid) end,
+            since,
+            signs;
+        get diagnostics affected = row_count;
+        n := n || jsonb_build_object(part.place, affected);
+    end loop;
+    return n;
+end
+$$;
+comment on function privacy.forget_texts(uuid, text[], jsonb, xid) is
+'Forgets texts that name an erased person: those of find_texts, and all that transactions from that one on have written. Without signs all texts are searched, '
+'for every erased person.';
+
 create function privacy.forget_mirror(erasure privacy.erasure) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -575,19 +700,17 @@ begin
     where organization_id = erasure.organization_id and referrer_id = erasure.customer_id;
     update syrve.customer_version set referrer_id = null
     where organization_id = erasure.organization_id and referrer_id = erasure.customer_id;
-    update syrve.coupon set activated_by = null
-    where organization_id = erasure.organization_id and privacy.names_erased(organization_id, activated_by);
     return n || jsonb_build_object('syrve.wallet_balance_version', affected);
 end
 $$;
 comment on function privacy.forget_mirror(privacy.erasure) is 'The part of privacy.erase for the mirror and its history.';
 
-create function privacy.forget_sync(erasure privacy.erasure) returns jsonb
+create function privacy.forget_sync(erasure privacy.erasure, texts jsonb) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    n jsonb := '{}';
+    n jsonb := texts;
     affected bigint;
 begin
     delete from sync.held_back as held
@@ -600,13 +723,6 @@ begin
         );
     get diagnostics affected = row_count;
     n := n || jsonb_build_object('sync.held_back', affected);
-
-    delete from sync.reject as kept
-    where
-        (kept.organization_id = erasure.organization_id or kept.organization_id is null)
-        and privacy.names_erased(erasure.organization_id, concat_ws(' ; ', kept.identity, kept.payload));
-    get diagnostics affected = row_count;
-    n := n || jsonb_build_object('sync.reject', affected);
 
     -- Made by a later migration. Who looked at whom stays on record, under the pseudonym.
     if erasure.customer_id is not null and to_regclass('sync.audit') is not null then
@@ -624,10 +740,6 @@ begin
             reported.organization_id = erasure.organization_id
             and (
                 reported.customer_id = erasure.customer_id
-                or privacy.names_erased(
-                    erasure.organization_id,
-                    concat_ws(' ; ', reported.event_type, reported.external_number, reported.order_number, reported.change_type)
-                )
                 or exists (
                     select
                     from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
@@ -637,7 +749,7 @@ begin
                 )
             );
         get diagnostics affected = row_count;
-        n := n || jsonb_build_object('sync.signal', affected);
+        n := n || jsonb_build_object('sync.signal', affected + (texts ->> 'sync.signal')::bigint);
     end if;
 
     -- Last: until here it says who the person is.
@@ -655,7 +767,8 @@ begin
     return n || jsonb_build_object('sync.roster', affected);
 end
 $$;
-comment on function privacy.forget_sync(privacy.erasure) is 'The part of privacy.erase for roster, rejects, held back answers, signals and the audit (there the customer becomes a pseudonym).';
+comment on function privacy.forget_sync(privacy.erasure, jsonb) is
+'The part of privacy.erase for roster, held back answers, signals and the audit (there the customer becomes a pseudonym); beside what forget_texts did.';
 
 create function privacy.forget_crm(erasure privacy.erasure) returns jsonb
 language plpgsql
@@ -939,10 +1052,21 @@ declare
     counts jsonb := '{}';
     part text;
     identities text[];
+    signs text[];
+    signs_now text[];
+    since xid;
+    found_rows jsonb;
 begin
-    -- Money first: it may read whole tables, and pulls need not wait for that.
+    -- Money and texts first: that reads whole tables, and pulls need not wait for it.
     if erasure.customer_id is not null then
         counts := counts || privacy.rename_money(erasure);
+    end if;
+    -- Who returned with a backup may have had identities of which only hashes are left: then every text is searched.
+    if erasure.dag_id <> '' then
+        signs := privacy.signs_of(erasure.organization_id, erasure.customer_id, erasure.phone);
+        -- All that the search does not see was written by a transaction that is not older.
+        since := pg_snapshot_xmin(pg_current_snapshot())::xid;
+        found_rows := privacy.find_texts(erasure.organization_id, signs);
     end if;
     -- Waits for every transaction that has asked who was erased, and keeps others from asking until this is done.
     lock table privacy.erased_key in access exclusive mode;
@@ -966,13 +1090,22 @@ begin
         select known.identity_value
         from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as known
     );
+    if signs is not null then
+        signs_now := privacy.signs_of(erasure.organization_id, erasure.customer_id, erasure.phone);
+        -- The person got another identity meanwhile, for which no text was searched.
+        if not signs_now <@ signs then
+            signs := signs_now;
+            found_rows := null;
+        end if;
+    end if;
     -- What was written between the two. Who writes it from now on is given the pseudonym.
     foreach part in array array['campaign_row', 'transaction', 'notified_movement'] loop
         continue when to_regclass('wallet.' || part) is null;
         execute format('update wallet.%I set customer_id = $1 where organization_id = $2 and customer_id = $3', part)
         using erasure.pseudonym, erasure.organization_id, erasure.customer_id;
     end loop;
-    counts := counts || privacy.forget_crm(erasure) || privacy.forget_sync(erasure);
+    counts := counts || privacy.forget_crm(erasure)
+        || privacy.forget_sync(erasure, privacy.forget_texts(erasure.organization_id, signs, found_rows, since));
     if erasure.customer_id is not null then
         counts := counts || privacy.forget_mirror(erasure) || privacy.forget_words(erasure);
     end if;

@@ -20,6 +20,8 @@ WRITERS = {
     "values ('late', 'roster', %(o)s, 'phone ' || %(p)s, 'import', 'late')",
     "signal": "insert into sync.signal (content_key, organization_id, kind, event_type, channel, customer_id, phone) "
     "values (sha256('late'), %(o)s, 'balance', 'balance', 'webhook', %(c)s, %(p)s)",
+    "text of a signal": "insert into sync.signal (content_key, organization_id, kind, event_type, channel, order_number) "
+    "values (sha256('late'), %(o)s, 'other', 'Odd', 'webhook', 'call ' || %(p)s)",
     "desired state": "insert into crm.customer (organization_id, phone, name) values (%(o)s, %(p)s, 'late')",
     "campaign": "insert into wallet.campaign_row (campaign, version, row_key, organization_id, customer_id, wallet_id, amount) "
     "values ('late', 1, 'late', %(o)s, %(c)s, gen_random_uuid(), 1)",
@@ -68,6 +70,28 @@ def test_what_is_being_written_is_erased_too(person: Persons, writer: str) -> No
         assert erasing.result()["people"] == 1
 
     assert person.traces() == {}
+
+
+def test_texts_are_searched_for_an_identity_that_comes_meanwhile(person: Persons) -> None:
+    other = "+79990007788"
+    person.execute(
+        "insert into sync.reject (run_id, entity, organization_id, identity, stage, reason) values ('r', 'roster', %s, %s, 'import', 'r')",
+        person.organization_id,
+        f"phone {other}",
+    )
+    with ThreadPoolExecutor(1) as working, other_session(person) as session:
+        session.cursor().execute(
+            "insert into sync.roster (organization_id, identity_kind, identity_value, source, customer_id, outcome) "
+            "values (%(o)s, 'phone', %(other)s, 'late', %(c)s, 'found')",
+            values_of(person) | {"other": other},
+        )
+        erasing = working.submit(erase_people, person.warehouse, ERASURE)
+        wait_until(lambda: erasing.done() or person.rows(WAITING, r"privacy\.erase\(")[0][0] == 1)
+        session.commit()
+
+        assert erasing.result()["people"] == 1
+
+    assert person.traces(other) == {}
 
 
 @pytest.mark.parametrize("writer", WRITERS)

@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg2.extensions
 import pytest
+from airflow.sdk import Context
 
 from fixtures.dying_pulls import Death, start, was_killed
-from fixtures.persons import Persons
+from fixtures.persons import ERASURE, Persons
 from privacy.test_neighbours import add_customer, add_to_crm, add_to_roster
 from syrve.operators import privacy
 from syrve.operators.privacy import SyrveEraseOperator
@@ -119,7 +121,8 @@ def erase(place: Place, death: Death) -> None:
         patch.setattr(SyrveEraseOperator, "warehouse", lambda _: warehouse)
         for name in ("replace", "unlink", "fsync"):
             patch.setattr(os, name, counting(death, getattr(os, name)))
-        SyrveEraseOperator(task_id="erase").execute({"run_id": "erasure"})
+        context = cast(Context, {"run_id": ERASURE.run_id, "ti": SimpleNamespace(dag_id=ERASURE.dag_id)})
+        SyrveEraseOperator(task_id="erase").execute(context)
 
 
 @pytest.fixture
