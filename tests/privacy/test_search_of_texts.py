@@ -14,7 +14,8 @@ PLANT = """
     insert into syrve.coupon (organization_id, number, series_id, activated_by, verdict, checked_at)
     select %(o)s, place::text, gen_random_uuid(), '+7999' || 1000000 + place, 'used', now() from generate_series(1, %(others)s) as place;
     insert into sync.signal (content_key, organization_id, kind, event_type, channel, order_number)
-    select sha256(place::text::bytea), %(o)s, 'other', 'Odd', 'webhook', '+7999' || 1000000 + place from generate_series(1, %(others)s) as place;
+    select sha256(place::text::bytea), %(o)s, 'other', 'Odd', 'webhook', '+7999' || 1000000 + place
+    from generate_series(1, %(others)s) as place;
     insert into sync.reject (run_id, entity, organization_id, identity, stage, reason)
     select 'r', 'roster', %(o)s, 'phone +7999' || 1000000 + place, 'import', 'r' from generate_series(1, %(others)s) as place;
     update syrve.coupon set activated_by = %(p)s where number = '1';
@@ -45,11 +46,29 @@ def test_erasure_asks_about_few_texts_of_others(persons: Persons) -> None:
 def written(customer_id: str) -> st.SearchStrategy[str]:
     """Texts of what people and programs write of a person, whole, spoilt and beside other things."""
     ways = (
-        *(PHONE, PHONE[1:], PHONE[2:], "8 (916) 123-45-67", "007 916 123-45-67", "７９１６１２３４５６７", "+७ ९१६ १२३-४५-६७"),
+        *(
+            PHONE,
+            PHONE[1:],
+            PHONE[2:],
+            "8 (916) 123-45-67",
+            "007 916 123-45-67",
+            "７９１６１２３４５６７",
+            "+७ ९१६ १२३-४५-६७",
+        ),
         *(EMAIL, EMAIL.upper(), EMAIL.lower() + ".", f"<mailto:{EMAIL}>", customer_id, customer_id.upper()),
-        *(TRACK, f'{{"card": "{TRACK}"}}', f"card {TRACK}", NUMBER, "7700 4411-99", f"card_number {NUMBER}", f"{TRACK}!"),
+        *(
+            TRACK,
+            f'{{"card": "{TRACK}"}}',
+            f"card {TRACK}",
+            NUMBER,
+            "7700 4411-99",
+            f"card_number {NUMBER}",
+            f"{TRACK}!",
+        ),
     )
-    noise = st.sampled_from(("", " ", ";", ",", "-", ".", '"', "12", "no. 5 ", "a@b", "é", "İ", "Σ", "٣", "(", "|", "\\"))
+    noise = st.sampled_from(
+        ("", " ", ";", ",", "-", ".", '"', "12", "no. 5 ", "a@b", "é", "İ", "Σ", "٣", "(", "|", "\\")
+    )
     return st.lists(st.sampled_from(ways) | noise, min_size=1, max_size=5).map("".join)
 
 
