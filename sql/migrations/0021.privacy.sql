@@ -1092,7 +1092,7 @@ begin
     );
     if signs is not null then
         signs_now := privacy.signs_of(erasure.organization_id, erasure.customer_id, erasure.phone);
-        -- The person got another identity meanwhile, for which no text was searched.
+        -- The person got another identity since, for which no text was searched.
         if not signs_now <@ signs then
             signs := signs_now;
             found_rows := null;
