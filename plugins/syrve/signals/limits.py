@@ -15,7 +15,7 @@ from syrve.signals.errors import Refused
 class ReceiverLimits:
     """Sizes are bytes. `events_per_second` is that of one organization; `requests_at_once` counts those of proven senders.
 
-    `secrets_seconds` is how soon a secret that was made or retired counts.
+    `secrets_seconds` is how soon a secret that was retired is refused, `new_secrets_seconds` how soon one that was made is known.
     """
 
     max_body_bytes: int = 1_000_000
@@ -28,6 +28,8 @@ class ReceiverLimits:
     unproven_at_once: int = 200
     """Bodies under way of senders who are not proven yet: beyond it the newest takes the place of the slowest."""
     secrets_seconds: float = 30.0
+    new_secrets_seconds: float = 1.0
+    """However many unknown secrets come, they are looked for no more often."""
 
 
 class Rate:

@@ -58,6 +58,7 @@ class Receiver:
         self._is_healthy = False
         self._rates: dict[str, Rate] = {}
         self._finding_out = AtOnce(self._limits.requests_at_once)
+        self._looking_again = AtOnce(self._limits.requests_at_once)
         self._proven = AtOnce(self._limits.requests_at_once)
         self._places = Places(self._limits.unproven_at_once)
         self.counts: Counter[str] = Counter()
@@ -99,13 +100,21 @@ class Receiver:
             secrets = await self._known_secrets()
         allowed = secrets.organizations_of(secret)
         if secret is not None and not allowed:
-            raise Refused(401, "the secret is unknown", closes=True)
+            allowed = (await self._newest_secrets()).organizations_of(secret)
+            if not allowed:
+                raise Refused(401, "the secret is unknown", closes=True)
         if allowed:
             with self._proven.one():
                 items = self._items(await self._proven_body(request), is_proven=True)
                 return await self._keep(items, [allowed] * len(items))
         items = self._items(await self._unproven_body(request), is_proven=False)
-        speaks_for = [secrets.organizations_of(password_of(each)) for each in items]
+        passwords = [password_of(each) for each in items]
+        if not all(passwords):
+            raise Refused(401, NO_SECRET, closes=True)
+        speaks_for = [secrets.organizations_of(each) for each in passwords]
+        if not all(speaks_for):
+            secrets = await self._newest_secrets()
+            speaks_for = [secrets.organizations_of(each) for each in passwords]
         if not all(speaks_for):
             raise Refused(401, NO_SECRET, closes=True)
         with self._proven.one():
@@ -152,10 +161,18 @@ class Receiver:
 
     async def _known_secrets(self) -> Secrets:
         """Return the secrets in force; while the warehouse is away, those that were known last."""
-        if self._are_fresh():
+        return await self._secrets_of_the_last(self._limits.secrets_seconds)
+
+    async def _newest_secrets(self) -> Secrets:
+        """Return them as they were within a second: a secret that is not known may be new, and a sender need not repeat after a 401."""
+        with self._looking_again.one():
+            return await self._secrets_of_the_last(self._limits.new_secrets_seconds)
+
+    async def _secrets_of_the_last(self, seconds: float) -> Secrets:
+        if self._are_fresh(seconds):
             return self._secrets
         async with self._reading_secrets:
-            if not self._are_fresh():
+            if not self._are_fresh(seconds):
                 try:
                     self._secrets = Secrets(await self._store.secrets())
                     self._secrets_read_at = self._clock()
@@ -166,9 +183,9 @@ class Receiver:
                     self._secrets_read_at = self._clock()
         return self._secrets
 
-    def _are_fresh(self) -> bool:
+    def _are_fresh(self, seconds: float) -> bool:
         read_at = self._secrets_read_at
-        return read_at is not None and self._clock() < read_at + self._limits.secrets_seconds
+        return read_at is not None and self._clock() < read_at + seconds
 
     def _rate(self, organization_id: str) -> Rate:
         # Only organizations with a secret come here, so there are no more of these than of them.
