@@ -1,6 +1,5 @@
--- Of whom does the mirror know several personal things, and nobody has yet been told twice that all of them are gone? Those asked about are who an
--- answer has just shown with nothing. What confirms it: an earlier run got the same answer under the same identity, and no answer under any identity
--- has shown the customer since.
+-- Who of these customers, of whom an answer has just shown nothing, keeps the profile that the mirror has? Each who had several personal fields, unless an
+-- earlier run got the same answer under the same identity, and no answer under any identity has shown the customer since.
 with asked as (
     select
         row.organization_id,
