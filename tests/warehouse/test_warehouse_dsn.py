@@ -78,7 +78,7 @@ def test_extras_become_options_of_the_driver(text: str) -> None:
     assert url_from_text(text).query == {"sslmode": "require", "connect_timeout": "3"}
 
 
-def test_extras_that_the_driver_does_not_know_are_left_out() -> None:
+def test_extras_for_airflows_own_hook_are_left_out() -> None:
     found = url_from_parts(
         host="db.test",
         port=None,
@@ -89,6 +89,23 @@ def test_extras_that_the_driver_does_not_know_are_left_out() -> None:
     )
 
     assert found.query == {"sslmode": "prefer"}
+
+
+@pytest.mark.parametrize("name", ["ssl_mode", "sslmod", "ssl", "iam", "database", "host=x port", "", "sslmode\0"])
+def test_option_that_postgres_does_not_know_is_refused(name: str) -> None:
+    with pytest.raises(WarehouseConfigError, match="which Postgres does not know") as refused:
+        url_from_text(json.dumps({"host": "db.test", "schema": "warehouse", "extra": {name: CANARY}}))
+    assert CANARY not in str(refused.value)
+
+
+def test_options_that_guard_the_connection_are_kept() -> None:
+    guards = {
+        "sslmode": "verify-full",
+        "sslcrl": "/c",
+        "ssl_min_protocol_version": "TLSv1.3",
+        "require_auth": "scram-sha-256",
+    }
+    assert url_from_text(json.dumps({"host": "db.test", "extra": guards})).query == guards
 
 
 CANARY = "canary"

@@ -8,35 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import psycopg2
+from psycopg2.extensions import make_dsn
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from syrve.warehouse.errors import WarehouseConfigError
 
 DRIVER = "postgresql+psycopg2"
-_LIBPQ_OPTIONS = frozenset(
-    {
-        "application_name",
-        "channel_binding",
-        "connect_timeout",
-        "gssencmode",
-        "host",
-        "keepalives",
-        "keepalives_count",
-        "keepalives_idle",
-        "keepalives_interval",
-        "options",
-        "passfile",
-        "port",
-        "sslcert",
-        "sslkey",
-        "sslmode",
-        "sslpassword",
-        "sslrootcert",
-        "target_session_attrs",
-        "tcp_user_timeout",
-    }
-)
+_OF_AIRFLOWS_HOOK = frozenset({"cursor", "enable_log_for_postgres", "sqlalchemy_query", "sqlalchemy_scheme"})
+"""Extras that tell Airflow's own Postgres hook how to work; they change nothing of the connection."""
+_IN_FIELDS = frozenset({"dbname", "password", "user"})
+"""Options that the URL or the connection has fields for."""
 
 
 def url_from_parts(
@@ -48,8 +31,11 @@ def url_from_parts(
     database: str | None,
     extra: Mapping[str, Any],
 ) -> URL:
-    """Build the URL from a connection's fields; a host that begins with `/` is a socket folder, extras are libpq options."""
-    query = {key: str(value) for key, value in extra.items() if key in _LIBPQ_OPTIONS}
+    """Build the URL from a connection's fields; a host that begins with `/` is a socket folder, extras are libpq options.
+
+    Raises `WarehouseConfigError` if an extra is none: a misspelt `sslmode` would connect without TLS.
+    """
+    query = {key: str(value) for key, value in extra.items() if _is_libpq_option(key) and value is not None}
     if host and host.startswith("/"):
         query["host"] = host
         host = None
@@ -108,6 +94,22 @@ def _url_from_json(text: str) -> URL:
         database=fields.get("schema"),
         extra=_extra(fields.get("extra")),
     )
+
+
+def _is_libpq_option(name: str) -> bool:
+    if name in _OF_AIRFLOWS_HOOK | _IN_FIELDS:
+        return False
+    try:
+        if (
+            not name.isidentifier() or name == "database"
+        ):  # which psycopg2 would take for several options, or for `dbname`
+            raise psycopg2.ProgrammingError
+        make_dsn(**{name: "0"})
+    except psycopg2.Error:
+        raise WarehouseConfigError(
+            f"the warehouse connection has an option {name!r}, which Postgres does not know: correct its name or remove it"
+        ) from None
+    return True
 
 
 def _port(value: object) -> int | None:
