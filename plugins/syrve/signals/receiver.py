@@ -56,7 +56,9 @@ class Receiver:
         self._asking = asyncio.Lock()
         self._asked_until = -math.inf
         self._is_healthy = False
-        self._rates: dict[str, Rate] = {}
+        # Only those whose secret is known come into these two, so there are no more of them than secrets were in force.
+        self._rates: dict[frozenset[str], Rate] = {}
+        self._bodies: dict[frozenset[str], Places] = {}
         self._finding_out = AtOnce(self._limits.requests_at_once)
         self._looking_again = AtOnce(self._limits.requests_at_once)
         self._proven = AtOnce(self._limits.requests_at_once)
@@ -104,8 +106,8 @@ class Receiver:
             if not allowed:
                 raise Refused(401, "the secret is unknown", closes=True)
         if allowed:
+            items = self._items(await self._proven_body(request, allowed), is_proven=True)
             with self._proven.one():
-                items = self._items(await self._proven_body(request), is_proven=True)
                 return await self._keep(items, [allowed] * len(items))
         items = self._items(await self._unproven_body(request), is_proven=False)
         passwords = [password_of(each) for each in items]
@@ -129,14 +131,14 @@ class Receiver:
 
     async def _keep(self, items: list[Item], speaks_for: list[frozenset[str]]) -> int:
         """Keep events of proven senders; to read a thousand phones takes seconds, so nothing of an event is read before."""
+        for named, count in Counter(speaks_for).items():
+            if not self._rate(named).takes(count):
+                raise Refused(429, "too many events of this organization")
         try:
             events = await self._read(items)
         except UnreadableBody as problem:
             raise Refused(400, str(problem)) from None
         received = [(_organization(each, named), each) for each, named in zip(events, speaks_for, strict=True)]
-        for organization_id, count in Counter(organization_id for organization_id, _ in received).items():
-            if not self._rate(organization_id).takes(count):
-                raise Refused(429, "too many events of this organization")
         await self._store.keep(received)
         return len(received)
 
@@ -145,9 +147,10 @@ class Receiver:
             return read_events(items, region=self._region)
         return await asyncio.to_thread(read_events, items, region=self._region)
 
-    async def _proven_body(self, request: Request) -> bytes:
+    async def _proven_body(self, request: Request, allowed: frozenset[str]) -> bytes:
+        places = self._bodies.setdefault(allowed, Places(self._limits.proven_at_once))
         try:
-            async with asyncio.timeout(self._limits.read_seconds):
+            async with places.one(self._limits.read_seconds):
                 return await _body(request, self._limits.max_body_bytes)
         except TimeoutError:
             raise Refused(408, TOO_SLOW, closes=True) from None
@@ -187,9 +190,8 @@ class Receiver:
         read_at = self._secrets_read_at
         return read_at is not None and self._clock() < read_at + seconds
 
-    def _rate(self, organization_id: str) -> Rate:
-        # Only organizations with a secret come here, so there are no more of these than of them.
-        return self._rates.setdefault(organization_id, Rate(self._limits.events_per_second, self._clock))
+    def _rate(self, named: frozenset[str]) -> Rate:
+        return self._rates.setdefault(named, Rate(len(named) * self._limits.events_per_second, self._clock))
 
     def _answer(self, refused: Refused) -> Response:
         self._count(f"refused {refused.status}")
