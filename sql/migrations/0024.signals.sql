@@ -69,7 +69,7 @@ create table sync.signal (
     ),
     constraint signal_has_a_time_of_this_world check (event_at between '2000-01-01' and '2200-01-01')
 );
-create index signal_waiting on sync.signal (signal_id) where taken_at is null;
+create index signal_waiting on sync.signal (organization_id, signal_id) where taken_at is null;
 create index signal_followed on sync.signal (organization_id, identity_kind, identity_value) where is_followed and evaluated_at is null;
 create index signal_customer on sync.signal (organization_id, customer_id) where customer_id is not null;
 create index signal_received_at on sync.signal using brin (received_at);

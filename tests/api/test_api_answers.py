@@ -13,11 +13,13 @@ from syrve.api.errors import (
     AuthenticationFailed,
     ConfigurationError,
     LoyaltyNotConfigured,
+    MalformedAnswer,
     NotFound,
     OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     Rejected,
+    ServiceUnavailable,
     SyrveError,
     UnreadableAnswer,
 )
@@ -156,6 +158,21 @@ def test_refusal_carries_the_code_and_the_correlation_id_for_support() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\xfa", b"NaN", b"Infinity", b"[" * 100_000, b'{"id": 1} x'])
 def test_200_that_is_not_json_is_unreadable(body: bytes) -> None:
     assert type(interpret(CUSTOMER_INFO, 200, body)) is UnreadableAnswer
+
+
+@pytest.mark.parametrize("status", [200, 400, 404])
+def test_answer_that_says_two_things_under_one_key_is_malformed(status: int) -> None:
+    error = interpret(CUSTOMER_INFO, status, b'{"code": "Transport_WrongCustomerNumber", "code": "Other_Code"}')
+
+    assert type(error) is MalformedAnswer
+    assert "Code" not in str(error)
+
+
+def test_key_twice_hides_neither_an_outage_nor_a_refused_token() -> None:
+    body = b'{"message": "a", "message": "b"}'
+
+    assert type(interpret(CUSTOMER_INFO, 500, body)) is ServiceUnavailable
+    assert isinstance(interpret(CUSTOMER_INFO, 401, body), NeedsNewToken)
 
 
 # whatever comes back

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fixtures.answers import EMPTY
 from syrve.api import decode
 from syrve.api.fields import BadField
 from syrve.api.models import Customer
@@ -19,7 +20,7 @@ CUSTOMER_ID = "5f4e0001-0000-4000-8000-000000000001"
 WALLETS = [f"5f4e0001-0000-4000-8000-00000000001{n}" for n in range(3)]
 SERIES_ID = "5f4e0001-0000-4000-8000-000000000061"
 
-REFERENCE: dict[str, Any] = {
+REFERENCE: dict[str, Any] = EMPTY | {
     "id": CUSTOMER_ID,
     "name": "Ivan",
     "birthday": "1990-05-15",
@@ -32,7 +33,7 @@ REFERENCE: dict[str, Any] = {
     "personalDataProcessingConsentFrom": "2025-01-09T10:00:00",
     "personalDataProcessingConsentTo": None,
 }
-CLOUD: dict[str, Any] = {
+CLOUD: dict[str, Any] = EMPTY | {
     "id": CUSTOMER_ID.upper(),
     "name": "Ivan",
     "surname": "",
@@ -110,9 +111,29 @@ def test_unknown_fields_are_kept_by_their_names_and_are_no_problem() -> None:
     assert read.problems == ()
 
 
-def test_missing_fields_are_none_and_missing_lists_named() -> None:
+def test_empty_fields_are_none_and_missing_lists_named() -> None:
     lists = ("walletBalances", "cards", "categories")
-    assert customer({"id": CUSTOMER_ID}) == Customer(customer_id=CUSTOMER_ID, absent=lists)
+    assert customer(EMPTY | {"id": CUSTOMER_ID}) == Customer(customer_id=CUSTOMER_ID, absent=lists)
+
+
+@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.parametrize("dialect", [REFERENCE, CLOUD], ids=["reference", "cloud"])
+def test_record_that_lacks_a_key_is_refused_by_its_name(dialect: dict[str, Any], name: str) -> None:
+    lacking = {each: value for each, value in dialect.items() if each != name}
+
+    with pytest.raises(BadField, match=f"^{name} is missing$"):
+        customer(lacking)
+
+
+def test_record_of_an_id_alone_is_refused() -> None:
+    with pytest.raises(BadField, match=r"^name, surname, .* are missing$"):
+        customer({"id": CUSTOMER_ID})
+
+
+def test_deleted_customer_need_have_no_more_than_an_id() -> None:
+    assert customer({"id": CUSTOMER_ID, "isDeleted": True}).is_deleted
+    with pytest.raises(BadField, match="are missing"):
+        customer({"id": CUSTOMER_ID, "isDeleted": False})
 
 
 def test_order_of_children_in_the_answer_does_not_matter() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixtures.answers import EMPTY
 from syrve.api.config import SyrveConfig
 from syrve.api.decode import customer, tolerant_customer
 from syrve.api.decode_clean import clean_customer
@@ -152,7 +153,7 @@ def test_record_with_any_one_field_odd_is_read_alike(answers: list[dict[str, Any
 def test_child_with_any_one_field_odd_is_read_alike(name: str, field: str) -> None:
     for value in ODD_ONES:
         child = {"id": OTHER_ID, "balance": 1} | {field: value}
-        assert_read_alike({"id": ID, name: [child, {"id": ID, "balance": 2}]})
+        assert_read_alike(EMPTY | {"id": ID, name: [child, {"id": ID, "balance": 2}]})
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", 7, {}, {"id": None}, [{"id": ID}]])
@@ -175,12 +176,12 @@ def test_answer_that_is_no_record_is_read_alike(answer: Any) -> None:
     ],
 )
 def test_record_that_has_to_be_put_right_is_not_clean(field: str, value: Any) -> None:
-    assert clean_customer({"id": OTHER_ID, field: value}, MOSCOW) is None
+    assert clean_customer(EMPTY | {"id": OTHER_ID, field: value}, MOSCOW) is None
 
 
 @pytest.mark.parametrize("empty", [None, ""])
 def test_empty_fields_are_clean(empty: Any) -> None:
-    answer = {
+    answer = EMPTY | {
         "id": ID,
         "name": empty,
         "birthday": empty,
@@ -189,4 +190,4 @@ def test_empty_fields_are_clean(empty: Any) -> None:
         "personalDataConsentTo": empty,
     }
 
-    assert clean_customer(answer, MOSCOW) == clean_customer({"id": ID}, MOSCOW) is not None
+    assert clean_customer(answer, MOSCOW) == clean_customer(EMPTY | {"id": ID}, MOSCOW) is not None

@@ -1,5 +1,6 @@
 """What the transports do with HTTP itself; each case with a service that answers just that."""
 
+import json
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,7 @@ import pytest
 
 from api.conftest import Ask
 from api.scripted_service import INFO_PATH, TOKEN_PATH, Reply, ScriptedService
+from fixtures.answers import EMPTY
 from syrve.api.bulk import BulkLookup
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
@@ -18,9 +20,9 @@ from syrve.api.models import Customer, CustomerChange, Lookup
 
 ORGANIZATION_ID = "7bc05553-4b68-44e8-b7bc-37be63c6d9e9"
 CUSTOMER_ID = "5f4e0001-0000-4000-8000-000000000001"
-CUSTOMER = {"id": CUSTOMER_ID}
+CUSTOMER = EMPTY | {"id": CUSTOMER_ID}
 BARE = Customer(customer_id=CUSTOMER_ID, absent=("walletBalances", "cards", "categories"))
-"""A customer of whom the answer says nothing but the id: its lists are not known to be empty."""
+"""A customer of whom the answer says nothing: its lists are not known to be empty."""
 LOOKUP = Lookup(ORGANIZATION_ID, "id", CUSTOMER_ID)
 MakeConfig = Callable[..., SyrveConfig]
 
@@ -105,7 +107,7 @@ def test_answer_beyond_measure_is_given_up_and_not_asked_for_again(
 
 @pytest.mark.usefixtures("small_limits")
 def test_answer_just_within_the_limit_is_read(ask: Ask, service: ScriptedService, config_for: MakeConfig) -> None:
-    service.will_answer(INFO_PATH, Reply(body=b'{"id":"%s"}' % CUSTOMER_ID.encode() + b" " * 199_000))
+    service.will_answer(INFO_PATH, Reply(body=json.dumps(CUSTOMER).encode() + b" " * 199_000))
 
     assert ask(config_for(service.url), [LOOKUP]) == [BARE]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from syrve.api.decode import parse_json
+from syrve.api.decode import RepeatedKey, parse_json
 
 
 def as_defined(body: bytes) -> Any:
@@ -26,12 +26,24 @@ def as_defined(body: bytes) -> Any:
     def refuse(_: str) -> Any:
         raise ValueError("not a JSON number")
 
-    return json.loads(body, parse_int=or_text(int), parse_float=or_text(Decimal), parse_constant=refuse)
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if found.setdefault(key, value) != value:
+                raise RepeatedKey
+            found[key] = value
+        return found
+
+    return json.loads(
+        body, parse_int=or_text(int), parse_float=or_text(Decimal), parse_constant=refuse, object_pairs_hook=once
+    )
 
 
 def outcome(parse: Any, body: bytes) -> str:
     try:
         return repr(parse(body))  # tells 1 from 1.0 and from Decimal("1.00"), and -0.0 from 0
+    except RepeatedKey:
+        return "two things under one key"
     except ValueError:
         return "not JSON"
 
@@ -85,6 +97,8 @@ def bodies(draw: st.DrawFn) -> bytes:
 @example(body=b'"\\ud83d"')
 @example(body=b'"\xed\xa0\x80"')
 @example(body=b'{"a": 1, "b": 2, "a": 3}')
+@example(body=b'{"a": 1, "b": 2, "a": 1}')
+@example(body=b'{"a": NaN, "a": 1}')
 @example(body=b"18446744073709551616")
 @example(body=b"-0")
 @example(body=b"-0.0")
@@ -95,6 +109,29 @@ def bodies(draw: st.DrawFn) -> bytes:
 @example(body=b"01")
 def test_any_body_whatever_is_the_value_or_the_refusal_that_is_promised(body: bytes) -> None:
     assert outcome(parse_json, body) == outcome(as_defined, body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"isDeleted": false, "isDeleted": true}',
+        '{"phone": "+79001234567", "name": "a", "phone": "+79001234568"}',
+        '{"id": 1, "\\u0069d": 2}',
+        '[{"a": {"b": [{"c": 1, "c": null}]}}]',
+        '{"name": "\\u0022", "\\u0022": "\\u0022", "a": 0, "a": 1}',
+        '{"name": "\\u0022\\u0022", "a": 0, "a": 1}',
+        '{"": 0, "": 1}',
+        '{"a": 1.5, "a": 2.5, "b": "1.5"}',
+    ],
+)
+def test_key_with_two_values_is_refused_however_it_is_written(body: str) -> None:
+    with pytest.raises(RepeatedKey):
+        parse_json(body.encode())
+
+
+@pytest.mark.parametrize("body", ['{"a": 1, "a": 1}', '{"name": "\\u0022", "a": 1}', '{"\\"": "\\"", "b": "c"}'])
+def test_key_that_says_the_same_twice_is_no_problem(body: str) -> None:
+    assert parse_json(body.encode()) == json.loads(body)
 
 
 @pytest.mark.parametrize("depth", [1, 100, 500])

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from crm.test_push_identity import blocked, desired_states, rejects, rounds, take
+from fixtures.answers import EMPTY
 from fixtures.pushes import NEW_PHONES, Pushing, agreed_on, received
 from syrve_simulator.control import RawAnswer
 
@@ -24,7 +25,7 @@ def delete_in_syrve(pushing: Pushing, person: Any) -> None:
 
 def answer_with(pushing: Pushing, person: Any, phones: Sequence[str]) -> None:
     """Look-ups under these phones are answered with somebody who has another."""
-    record = {"id": person["customer_id"], "phone": person["phone"], "name": "Другой", "walletBalances": []}
+    record = EMPTY | {"id": person["customer_id"], "phone": person["phone"], "name": "Другой", "walletBalances": []}
     body = json.dumps(record).encode()
     answers = [RawAnswer(pushing.organization_id, phone, body, 200, "customer_info") for phone in phones]
     pushing.simulator.control.put_raw_answers(answers)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.answers import EMPTY
 from fixtures.pulls import Syncing
 from syrve.customers.holding import CustomersHeldBack
 from syrve.warehouse.breaker import take_unalerted
@@ -205,7 +206,9 @@ def test_share_and_least_number_are_settings(mirrored: Syncing) -> None:
 def test_other_ways_to_be_gone_are_held_back_too(mirrored: Syncing, shown: str) -> None:
     other = ids(mirrored, 90)[-1]
     body = (
-        (lambda each: {"id": each, "isDeleted": True}) if shown == "deleted" else {"id": other, "phone": "+79750009999"}
+        (lambda each: {"id": each, "isDeleted": True})
+        if shown == "deleted"
+        else EMPTY | {"id": other, "phone": "+79750009999"}
     )
     answers(mirrored, body, ids(mirrored, 60))
     names = mirrored.rows("select customer_id, name from syrve.customer where customer_id <> %s order by 1", other)
@@ -228,7 +231,9 @@ def test_phones_that_all_lead_to_others_are_held_back(syncing: Syncing) -> None:
     mirror = "select customer_id, phone, name, surname from syrve.customer order by 1"
     before = syncing.rows(mirror)
     slipped = {each["phone"]: following for each, following in zip(guests, [*guests[1:], guests[0]], strict=True)}
-    bodies = {phone: {"id": each["customer_id"], "name": "Чужой", "phone": phone} for phone, each in slipped.items()}
+    bodies = {
+        phone: EMPTY | {"id": each["customer_id"], "name": "Чужой", "phone": phone} for phone, each in slipped.items()
+    }
     syncing.simulator.control.put_raw_answers(
         [
             RawAnswer(syncing.organization_id, phone, json.dumps(body).encode(), 200, "customer_info")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.answers import EMPTY
 from fixtures.pulls import Syncing
 from syrve.warehouse.limits import BreakerSettings
 from syrve_simulator.control import RawAnswer
@@ -16,7 +17,7 @@ PHONE = "+79759980001"
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    plain = {
+    plain = EMPTY | {
         "id": CUSTOMER_ID,
         "name": "Глафира",
         "phone": PHONE,
@@ -260,7 +261,7 @@ def test_list_that_an_answer_lacks_is_not_an_empty_one(syncing: Syncing, shape: 
     before = children()
     lists = dict.fromkeys(LISTS) if shape == "null" else {}
     for each in guests:
-        body = json.dumps({"id": each["customer_id"], "phone": each["phone"], "name": "Новое"} | lists).encode()
+        body = json.dumps(EMPTY | {"id": each["customer_id"], "phone": each["phone"], "name": "Новое"} | lists).encode()
         syncing.simulator.control.put_raw_answers([RawAnswer(syncing.organization_id, each["customer_id"], body)])
 
     for _ in range(2):
@@ -287,7 +288,7 @@ def test_empty_list_of_an_answer_removes_what_was_there(syncing: Syncing) -> Non
     syncing.add(id=[each["customer_id"] for each in guests])
     syncing.pull()
     for each in guests:
-        body = json.dumps({"id": each["customer_id"]} | dict.fromkeys(LISTS, ())).encode()
+        body = json.dumps(EMPTY | {"id": each["customer_id"], "name": "Новое"} | dict.fromkeys(LISTS, ())).encode()
         syncing.simulator.control.put_raw_answers([RawAnswer(syncing.organization_id, each["customer_id"], body)])
     syncing.make_due()
 

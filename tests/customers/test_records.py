@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from fixtures.answers import EMPTY
 from syrve.api import decode
 from syrve.api.models import Card, Category, Customer, WalletBalance
 from syrve.customers.records import (
@@ -80,7 +81,7 @@ def digest(customer: Customer, region: str = "RU") -> bytes:
 
 
 def read(answer: dict[str, Any]) -> Customer:
-    return decode.customer(decode.parse_json(json.dumps(answer).encode()), time_zone=ZoneInfo("Europe/Moscow"))
+    return decode.customer(decode.parse_json(json.dumps(EMPTY | answer).encode()), time_zone=ZoneInfo("Europe/Moscow"))
 
 
 @given(one=customers, data=st.data())

@@ -117,7 +117,7 @@ def test_missed_intervals_are_not_caught_up(dag: DAG) -> None:
 def test_backfill_starts_as_a_dry_run_and_leaves_slots_to_scheduled_work(dagbag: DagBag) -> None:
     dag = dagbag.dags["syrve_backfill"]
 
-    assert dag.params["dry_run"] is True
+    assert dag.params["dry_run"] == "Preview"
     assert argument_of(dag.get_task("pull"), "max_active_tis_per_dag") == 2
     assert dag.get_task("pull").weight_rule == "absolute"
     assert dagbag.dags["syrve_customers"].get_task("pull").weight_rule == "downstream", "leaves the queue first"

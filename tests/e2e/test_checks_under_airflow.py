@@ -7,7 +7,7 @@ from devstack import names
 
 def test_planted_fault_fails_the_task_of_its_check_only(airflow: Any) -> None:
     [customer] = airflow.fresh(customers=1)
-    airflow.rows("truncate wallet.operation, wallet.operation_event, sync.check_result")
+    airflow.rows("truncate wallet.operation, wallet.operation_look, wallet.operation_event, sync.check_result")
     outcome, _ = airflow.run(names.CUSTOMERS_DAG)
     assert outcome == "success"
     outcome, run = airflow.run(names.CHECKS_DAG)

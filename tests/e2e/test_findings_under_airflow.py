@@ -14,8 +14,8 @@ from fixtures.channels import Webhook, open_webhook
 
 HOLD = "5f4e0005-0000-4000-8000-0000000000{:02d}"
 EMPTY = """
-    truncate wallet.operation, wallet.operation_event, wallet.hold, wallet.unsettled_operation, wallet.finding, wallet.finding_version,
-        wallet.finding_evaluation, wallet.finding_count, wallet.finding_told, wallet.notification
+    truncate wallet.operation, wallet.operation_look, wallet.operation_event, wallet.hold, wallet.unsettled_operation,
+        wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count, wallet.finding_told, wallet.notification
 """
 
 

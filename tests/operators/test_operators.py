@@ -47,6 +47,7 @@ SETTINGS_IN_RENDERED_FIELDS = {
     "force",
     "give_up",
     "given_as_of",
+    "has_report",
     "hold_id",
     "is_dry_run",
     "is_to_be_asked",

@@ -1,12 +1,15 @@
 """Forgetting a person: what is left, and what brings nobody back."""
 
 import json
+from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
 import pandas as pd
+import psycopg2
 import pytest
 
 from fixtures.persons import ERASURE, SURNAME, Persons
@@ -193,6 +196,29 @@ def test_signal_about_an_erased_person_is_not_kept(persons: Persons) -> None:
         persons.organization_id,
     )
     assert persons.rows(waiting) == [(1,)], "that of another person is"
+
+
+def test_receivers_login_sees_by_a_repeat_who_was_erased(
+    persons: Persons, warehouse_dsn: str, make_login: Callable[[str], str]
+) -> None:
+    persons.known_in_every_way()
+    persons.erase()
+    add = (
+        "insert into sync.signal (content_key, organization_id, kind, event_type, channel, customer_id) "
+        "values (sha256(%s), %s, 'balance', 'balance', 'webhook', %s) on conflict do nothing"
+    )
+    log_in = warehouse_dsn.replace("postgres@", f"{make_login('syrve_receiver')}@")
+
+    def rows_of_a_repeat(customer_id: str) -> list[int]:
+        with closing(psycopg2.connect(log_in)) as connection, connection, connection.cursor() as cursor:
+            counts = []
+            for _ in range(2):
+                cursor.execute(add, (customer_id.encode(), persons.organization_id, customer_id))
+                counts.append(cursor.rowcount)
+            return counts
+
+    assert rows_of_a_repeat(str(uuid4())) == [1, 0]
+    assert rows_of_a_repeat(persons.customer_id) == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,24 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 import uvicorn
+from starlette.testclient import TestClient
 
 from signals.conftest import SECRETS, RunningReceiver
-from signals.shapes import ONE, balance_notification, order_event
+from signals.shapes import ONE, TWO, balance_notification, order_event
 from syrve.signals import http_limits
 from syrve.signals.errors import Refused
+from syrve.signals.events import Event, Item, read_events
 from syrve.signals.http_limits import BoundedProtocol
+from syrve.signals.keeping import Received
 from syrve.signals.limits import AtOnce, Places, ReceiverLimits
+from syrve.signals.receiver import Receiver, create_app
+from syrve.signals.secrets import hash_of
 
 UNFINISHED = b"POST /events HTTP/1.1\r\nHost: receiver\r\nContent-Length: 60000\r\n\r\n{"
 
@@ -34,6 +39,23 @@ def test_slow_strangers_take_no_place_of_proven_senders(
             receiver.post([order_event()], SECRETS[ONE]).status_code,
             receiver.post(balance_notification(password=SECRETS[ONE])).status_code,
         ]
+
+    assert answers == [200, 200]
+    assert query("select count(*) from sync.signal") == [(2,)]
+
+
+def test_slow_bodies_of_one_organization_take_no_place_of_another(
+    receiver: RunningReceiver, query: Callable[..., list[tuple[Any, ...]]]
+) -> None:
+    host, _, port = receiver.url.split("/")[2].partition(":")
+    unfinished = UNFINISHED.replace(b"\r\n\r\n", f"\r\nAuthorization: {SECRETS[ONE]}\r\n\r\n".encode())
+    with ExitStack() as open_ones:
+        for _ in range(ReceiverLimits().requests_at_once + 50):
+            slow = open_ones.enter_context(socket.create_connection((host, int(port)), timeout=10))
+            slow.sendall(unfinished)
+        receiver.post([{"eventType": "Odd", "organizationId": ONE, "eventInfo": {}}], "a guess")
+
+        answers = [receiver.post([order_event(each)], SECRETS[each]).status_code for each in (TWO, ONE)]
 
     assert answers == [200, 200]
     assert query("select count(*) from sync.signal") == [(2,)]
@@ -120,3 +142,28 @@ async def test_idle_connection_gives_its_place_to_a_new_one(monkeypatch: pytest.
             each.close()
     assert answer.startswith(b"HTTP/1.1 200")
     assert http_limits.BoundedProtocol._without_request == {}
+
+
+def test_too_many_events_of_one_organization_are_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Store:
+        async def keep(self, events: Received) -> None: ...
+
+        async def secrets(self) -> list[tuple[str, bytes]]:
+            return [(each, hash_of(secret)) for each, secret in SECRETS.items()]
+
+    reads: list[int] = []
+
+    def read(items: Sequence[Item], *, region: str) -> list[Event]:
+        reads.append(len(items))
+        return read_events(items, region=region)
+
+    monkeypatch.setattr("syrve.signals.receiver.read_events", read)
+    client = TestClient(create_app(Receiver(Store(), region="RU", clock=lambda: 100.0)))
+
+    def post(organization_id: str) -> int:
+        return client.post(
+            "/events", json=[{"eventType": "Odd"}] * 1_000, headers={"Authorization": SECRETS[organization_id]}
+        ).status_code
+
+    assert [post(ONE), post(ONE), post(ONE), post(TWO)] == [200, 200, 429, 200]
+    assert reads == [1_000] * 3

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from fixtures.pulls import Syncing
 from signals.shapes import ONE, ORDER, TWO
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
+from syrve.api.decode_cloud import order_page
 from syrve.api.errors import Rejected, UnsupportedByDialect
 from syrve.api.models import OrderPage
 from syrve.organizations import write_organizations
@@ -305,3 +307,14 @@ def test_order_of_another_organization_is_not_kept(warehouse: Warehouse) -> None
     with warehouse.transaction("test") as cursor:
         cursor.execute("select organization_id::text from sync.signal")
         assert cursor.fetchall() == [(ONE,)]
+
+
+@pytest.mark.parametrize("revision", [2**63, -1, Decimal("1.5"), "1e30", "NaN", None])
+def test_what_can_be_no_revision_keeps_no_order_away(revision: object) -> None:
+    answer = {
+        "maxRevision": revision,
+        "ordersByOrganizations": [{"organizationId": ONE, "orders": [{"id": ORDER}]}],
+    }
+
+    assert order_page(answer) == OrderPage(None, ((ONE, {"id": ORDER}),))
+    assert order_page(answer | {"maxRevision": 2**63 - 1}).max_revision == 2**63 - 1

@@ -1,6 +1,7 @@
 """The receiver over HTTP, as a process of its own on a real Postgres, with the rights of syrve_receiver."""
 
 import json
+import socket
 from collections.abc import Callable
 from contextlib import closing
 from decimal import Decimal
@@ -237,6 +238,31 @@ def test_log_of_the_receiver_names_nobody(receiver: RunningReceiver) -> None:
     log = receiver.log.read_text()
     for value in (SECRET, "wrong-secret", PHONE, CUSTOMER, "anary", ORDER):
         assert value not in log
+
+
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /events?secret=canary-in-an-address HTTP/1.1\r\nHost: receiver\r\n" + UPGRADE + b"\r\n",
+        b"POST /events?secret=canary-in-an-address HTTP/1.1\r\nHost: receiver\r\nContent-Length: none\r\n\r\n",
+    ],
+    ids=["a WebSocket", "no HTTP"],
+)
+def test_what_a_stranger_sends_adds_nothing_to_the_log(receiver: RunningReceiver, request_bytes: bytes) -> None:
+    def logged() -> list[str]:
+        return [line for line in receiver.log.read_text().splitlines() if "Signals since the start" not in line]
+
+    before = logged()
+    host, _, port = receiver.url.split("/")[2].partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as stranger:
+        stranger.sendall(request_bytes)
+        assert stranger.recv(100).startswith(b"HTTP/1.1 4")
+    assert receiver.post([order_event()]).status_code == 401
+
+    assert logged() == before
 
 
 def test_receiver_reads_no_signal_and_no_table_else(receiver_dsn: str, with_secrets: Warehouse) -> None:

@@ -8,9 +8,14 @@ from typing import Any
 import psycopg2
 import psycopg2.errors
 import pytest
+from starlette.testclient import TestClient
 
-from signals.shapes import ONE, TWO
+from signals.conftest import SECRETS
+from signals.shapes import ONE, TWO, balance_notification
 from syrve.signals.__main__ import main
+from syrve.signals.keeping import Received
+from syrve.signals.limits import ReceiverLimits
+from syrve.signals.receiver import Receiver, create_app
 from syrve.signals.secret_book import add_secret, hashes_of, retire_secrets
 from syrve.signals.secrets import hash_of
 from syrve.warehouse.database import Warehouse
@@ -103,3 +108,40 @@ def test_secret_that_no_header_carries_is_refused(
 
     assert "no space" in capsys.readouterr().err
     assert hashes_of(warehouse, ONE) == frozenset()
+
+
+class Book:
+    """Secrets that may change, and how often they were read."""
+
+    def __init__(self) -> None:
+        self.known: list[tuple[str, bytes]] = []
+        self.reads = 0
+        self.kept = 0
+
+    async def keep(self, events: Received) -> None:
+        self.kept += len(events)
+
+    async def secrets(self) -> list[tuple[str, bytes]]:
+        self.reads += 1
+        return list(self.known)
+
+
+@pytest.mark.parametrize("in_body", [False, True], ids=["header", "body"])
+def test_new_secret_counts_within_a_second(in_body: bool) -> None:
+    book, now = Book(), [100.0]
+    client = TestClient(create_app(Receiver(book, region="RU", clock=lambda: now[0])))
+
+    def post(secret: str) -> int:
+        body = balance_notification(password=secret if in_body else None)
+        return client.post("/events", json=body, headers={} if in_body else {"Authorization": secret}).status_code
+
+    assert {post(f"guess-{number}") for number in range(20)} == {401}
+    assert book.reads == 1, "strangers do not have it read more often"
+    book.known.append((ONE, hash_of(SECRETS[ONE])))
+    now[0] += ReceiverLimits().new_secrets_seconds
+    assert post(SECRETS[ONE]) == 200
+    assert (book.reads, book.kept) == (2, 1)
+
+    book.known.clear()
+    now[0] += ReceiverLimits().secrets_seconds
+    assert post(SECRETS[ONE]) == 401

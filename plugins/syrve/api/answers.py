@@ -14,6 +14,7 @@ from syrve.api.errors import (
     AuthenticationFailed,
     ConfigurationError,
     LoyaltyNotConfigured,
+    MalformedAnswer,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -50,6 +51,8 @@ def interpret(endpoint: Endpoint, status: int, body: bytes) -> Any | SyrveError 
     if endpoint.safety is Safety.MONEY:
         return read_money_answer(endpoint, reading)
     if 200 <= status < 300:
+        if reading.repeats_key:
+            return _ambiguous(endpoint, status)
         if reading.body is NOT_JSON:
             return UnreadableAnswer("the answer is not JSON", operation=endpoint.operation, status=status)
         if not _is_error_inside_200(reading.body):
@@ -108,9 +111,17 @@ def _refused_access(endpoint: Endpoint, status: int, reading: Reading) -> SyrveE
     return NeedsNewToken()
 
 
+def _ambiguous(endpoint: Endpoint, status: int) -> MalformedAnswer:
+    return MalformedAnswer(
+        "the answer names a field twice, with different values", operation=endpoint.operation, status=status
+    )
+
+
 def _refusal(endpoint: Endpoint, status: int, reading: Reading) -> SyrveError:
     operation, correlation, codes = endpoint.operation, reading.correlation_id, reading.codes
     code = codes[0] if codes else None
+    if reading.repeats_key:
+        return _ambiguous(endpoint, status)
     if status == 404 and not isinstance(reading.body, Mapping):
         return ConfigurationError(
             "Syrve does not know this path; check the host and path_segment of the connection",

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
-from syrve.api.fields import MAX_TEXT_LENGTH, calendar_day, exact_number, is_no_date, utc_moment
+from syrve.api.fields import MAX_TEXT_LENGTH, BadField, calendar_day, exact_number, is_no_date, utc_moment
 from syrve.api.models import Card, Category, Customer, Sex, WalletBalance
 from syrve.identifiers import UUID_PATTERN
 from syrve.values import storable_json, storable_text
@@ -76,6 +76,11 @@ class _Record(msgspec.Struct, rename="camel", gc=False):
 
 _MODELLED = frozenset(_Record.__struct_encode_fields__) | {"correlationId"}
 CHILD_LISTS = ("walletBalances", "cards", "categories")
+ALWAYS_GIVEN = (
+    "name", "surname", "middleName", "phone", "email", "birthday", "sex", "referrerId", "shouldReceivePromoActionsInfo",
+)  # fmt: skip
+"""Keys that every answer about a customer has in either dialect, null where there is nothing."""
+_ALWAYS_GIVEN = frozenset(ALWAYS_GIVEN)
 _SEXES: dict[str, Sex] = {
     "male": "male",
     "1": "male",
@@ -107,6 +112,17 @@ def unmodelled(record: Mapping[str, Any]) -> dict[str, Any]:
     return storable_json({key: value for key, value in record.items() if key not in _MODELLED})  # type: ignore[no-any-return]
 
 
+def require_keys(record: Mapping[str, Any]) -> None:
+    """Raise `BadField` if a record lacks a key that every answer has: what it does not speak of is not known to be empty.
+
+    Of a deleted customer nothing but the id need be said: no answer about one is documented.
+    """
+    if record.keys() >= _ALWAYS_GIVEN or record.get("isDeleted") is True:
+        return
+    lacking = [name for name in ALWAYS_GIVEN if name not in record]
+    raise BadField(f"{', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} missing")
+
+
 def absent_lists(record: Mapping[str, Any]) -> tuple[str, ...]:
     """Name the lists of children that a record does not have, or has as null."""
     return tuple([name for name in CHILD_LISTS if record.get(name) is None])
@@ -122,6 +138,7 @@ def last_order(record: Mapping[str, Any], time_zone: tzinfo) -> datetime | None:
 
 
 def _customer(read: _Record, record: Mapping[str, Any], time_zone: tzinfo) -> Customer:
+    require_keys(record)
     order_status = read.should_receive_order_status_notifications
     if "shouldReceiveOrderStatusNotifications" not in record:
         order_status = read.should_receive_order_status_info

@@ -146,14 +146,15 @@ def customers_changed(answer: Any, name: str) -> CustomersChanged:
 
 
 def order_page(answer: Any) -> OrderPage:
-    """Read a page of the order feed: the orders as they came, each with its organization, and the newest revision."""
+    """Read a page of the order feed: the orders as they came, each with its organization, and the newest revision, if it can be one."""
     reader = reader_of(answer)
     orders = []
     for each in listed(answer, "ordersByOrganizations"):
         organization_id = each.required_uuid("organizationId")
         orders += [(organization_id, order) for order in each.objects("orders")]
     revision = reader.optional_number("maxRevision")
-    return OrderPage(None if revision is None else int(revision), tuple(orders))
+    is_one = revision is not None and 0 <= revision < 2**63 and revision == revision.to_integral_value()
+    return OrderPage(int(revision) if revision is not None and is_one else None, tuple(orders))
 
 
 def webhook_settings(answer: Any) -> WebhookSettings:

@@ -167,7 +167,9 @@ def _says(reading: Reading, *statuses: int) -> bool:
 
 
 def _contradicts_itself(reading: Reading) -> bool:
-    """Whether a body names an error's status beside another status, or beside the id of what was made in a 2xx."""
+    """Whether a body names a field twice, an error's status beside another status, or beside the id of what was made in a 2xx."""
+    if reading.repeats_key:
+        return True
     statuses = set(reading.own_statuses)
     if not any(_is_refusing(status) for status in statuses):
         return False

@@ -14,7 +14,7 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from syrve.api.decode import parse_json
+from syrve.api.decode import RepeatedKey, parse_json
 from syrve.identifiers import UUID_PATTERN
 
 _SAFE_CODE = re.compile(r"(?=.{3,60}$)[A-Z][A-Za-z]*(?:_[A-Za-z]+)+")
@@ -44,11 +44,15 @@ NOT_JSON = _NotJson()
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An answer as it was read: the HTTP status, the parsed JSON (`NOT_JSON` if there is none), and whether it is a web page."""
+    """An answer as it was read: the HTTP status, the parsed JSON (`NOT_JSON` if there is none), and whether it is a web page.
+
+    `repeats_key` tells that it is JSON, but says two things under one key, and so nothing.
+    """
 
     http_status: int
     body: Any
     is_page: bool
+    repeats_key: bool = False
 
     @property
     def own_status(self) -> int | None:
@@ -106,6 +110,8 @@ def read(http_status: int, body: bytes) -> Reading:
     """Read an answer; never fails."""
     try:
         return Reading(http_status, parse_json(body), is_page=False)
+    except RepeatedKey:
+        return Reading(http_status, NOT_JSON, is_page=False, repeats_key=True)
     except ValueError:
         return Reading(http_status, NOT_JSON, is_page=_PAGE.match(body) is not None)
 

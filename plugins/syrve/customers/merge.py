@@ -20,6 +20,7 @@ from syrve.customers.children import (
     stage_children,
     tables_of,
 )
+from syrve.customers.emptied import doubt_emptied
 from syrve.customers.erased import leave_erased_out
 from syrve.customers.holding import hold_back, note_changed_fields
 from syrve.customers.pull_settings import PullSettings
@@ -92,6 +93,7 @@ def merge_batch(
     Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
     leave_erased_out(cursor, batch, region=region)
+    doubt_emptied(cursor, batch, key)
     copy_lines(cursor, "staging_lookup", LOOKUP_COLUMNS, _lookup_lines(batch))
     hold_back(cursor, batch, key, settings.breaker)
     differing = merge_customers(cursor, batch, region=region)

@@ -50,7 +50,7 @@ def is_valid_e164(number: str) -> bool:
         return False
 
 
-def _possible(text: str, region: str) -> phonenumbers.PhoneNumber | None:
+def _possible(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -64,7 +64,18 @@ def _is_valid(number: phonenumbers.PhoneNumber | None) -> bool:
 
 
 def _formatted(number: phonenumbers.PhoneNumber | None) -> str | None:
-    return None if number is None else str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    """Format the number; None if its text would be read as another number, of which a prefix is cut off once more."""
+    if number is None:
+        return None
+    text = _e164(number)
+    if _SHAPED_AS_E164.fullmatch(text) and _is_e164(text):
+        return text
+    again = _possible(text, None)
+    return text if again is not None and _e164(again) == text else None
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str:
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 class _Numbering(NamedTuple):

@@ -97,7 +97,9 @@ def items_of(body: bytes) -> list[Item]:
     try:
         parsed = parse_json(body)
     except ValueError:
-        raise UnreadableBody("the body is not JSON, or nested too deeply") from None
+        raise UnreadableBody(
+            "the body is not JSON, gives a key twice with different values, or is nested too deeply"
+        ) from None
     items = parsed if isinstance(parsed, list) else [parsed]
     if len(items) > MAX_EVENTS:
         raise UnreadableBody(f"the body holds more than {MAX_EVENTS} events")

@@ -13,9 +13,9 @@ from syrve.signals.errors import Refused
 
 @dataclass(frozen=True, slots=True)
 class ReceiverLimits:
-    """Sizes are bytes. `events_per_second` is that of one organization; `requests_at_once` counts those of proven senders.
+    """Sizes are bytes. `events_per_second` is that of one organization; `requests_at_once` counts proven ones whose body has come.
 
-    `secrets_seconds` is how soon a secret that was made or retired counts.
+    `secrets_seconds` is how soon a retired secret is refused, `new_secrets_seconds` how soon a new one is known.
     """
 
     max_body_bytes: int = 1_000_000
@@ -25,9 +25,13 @@ class ReceiverLimits:
     unproven_read_seconds: float = 5.0
     events_per_second: float = 2_000.0
     requests_at_once: int = 500
+    proven_at_once: int = 200
+    """Bodies under way of senders who speak for the same organizations: beyond it the newest takes the place of the slowest."""
     unproven_at_once: int = 200
     """Bodies under way of senders who are not proven yet: beyond it the newest takes the place of the slowest."""
     secrets_seconds: float = 30.0
+    new_secrets_seconds: float = 1.0
+    """However many unknown secrets come, they are looked for no more often."""
 
 
 class Rate:

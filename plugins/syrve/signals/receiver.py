@@ -56,8 +56,11 @@ class Receiver:
         self._asking = asyncio.Lock()
         self._asked_until = -math.inf
         self._is_healthy = False
-        self._rates: dict[str, Rate] = {}
+        # Only those whose secret is known come into these two, so there are no more of them than secrets were in force.
+        self._rates: dict[frozenset[str], Rate] = {}
+        self._bodies: dict[frozenset[str], Places] = {}
         self._finding_out = AtOnce(self._limits.requests_at_once)
+        self._looking_again = AtOnce(self._limits.requests_at_once)
         self._proven = AtOnce(self._limits.requests_at_once)
         self._places = Places(self._limits.unproven_at_once)
         self.counts: Counter[str] = Counter()
@@ -99,13 +102,21 @@ class Receiver:
             secrets = await self._known_secrets()
         allowed = secrets.organizations_of(secret)
         if secret is not None and not allowed:
-            raise Refused(401, "the secret is unknown", closes=True)
+            allowed = (await self._newest_secrets()).organizations_of(secret)
+            if not allowed:
+                raise Refused(401, "the secret is unknown", closes=True)
         if allowed:
+            items = self._items(await self._proven_body(request, allowed), is_proven=True)
             with self._proven.one():
-                items = self._items(await self._proven_body(request), is_proven=True)
                 return await self._keep(items, [allowed] * len(items))
         items = self._items(await self._unproven_body(request), is_proven=False)
-        speaks_for = [secrets.organizations_of(password_of(each)) for each in items]
+        passwords = [password_of(each) for each in items]
+        if not all(passwords):
+            raise Refused(401, NO_SECRET, closes=True)
+        speaks_for = [secrets.organizations_of(each) for each in passwords]
+        if not all(speaks_for):
+            secrets = await self._newest_secrets()
+            speaks_for = [secrets.organizations_of(each) for each in passwords]
         if not all(speaks_for):
             raise Refused(401, NO_SECRET, closes=True)
         with self._proven.one():
@@ -120,14 +131,14 @@ class Receiver:
 
     async def _keep(self, items: list[Item], speaks_for: list[frozenset[str]]) -> int:
         """Keep events of proven senders; to read a thousand phones takes seconds, so nothing of an event is read before."""
+        for named, count in Counter(speaks_for).items():
+            if not self._rate(named).takes(count):
+                raise Refused(429, "too many events of this organization")
         try:
             events = await self._read(items)
         except UnreadableBody as problem:
             raise Refused(400, str(problem)) from None
         received = [(_organization(each, named), each) for each, named in zip(events, speaks_for, strict=True)]
-        for organization_id, count in Counter(organization_id for organization_id, _ in received).items():
-            if not self._rate(organization_id).takes(count):
-                raise Refused(429, "too many events of this organization")
         await self._store.keep(received)
         return len(received)
 
@@ -136,9 +147,10 @@ class Receiver:
             return read_events(items, region=self._region)
         return await asyncio.to_thread(read_events, items, region=self._region)
 
-    async def _proven_body(self, request: Request) -> bytes:
+    async def _proven_body(self, request: Request, allowed: frozenset[str]) -> bytes:
+        places = self._bodies.setdefault(allowed, Places(self._limits.proven_at_once))
         try:
-            async with asyncio.timeout(self._limits.read_seconds):
+            async with places.one(self._limits.read_seconds):
                 return await _body(request, self._limits.max_body_bytes)
         except TimeoutError:
             raise Refused(408, TOO_SLOW, closes=True) from None
@@ -152,10 +164,18 @@ class Receiver:
 
     async def _known_secrets(self) -> Secrets:
         """Return the secrets in force; while the warehouse is away, those that were known last."""
-        if self._are_fresh():
+        return await self._secrets_of_the_last(self._limits.secrets_seconds)
+
+    async def _newest_secrets(self) -> Secrets:
+        """Return them as they were within a second: a secret that is not known may be new, and a sender need not repeat after a 401."""
+        with self._looking_again.one():
+            return await self._secrets_of_the_last(self._limits.new_secrets_seconds)
+
+    async def _secrets_of_the_last(self, seconds: float) -> Secrets:
+        if self._are_fresh(seconds):
             return self._secrets
         async with self._reading_secrets:
-            if not self._are_fresh():
+            if not self._are_fresh(seconds):
                 try:
                     self._secrets = Secrets(await self._store.secrets())
                     self._secrets_read_at = self._clock()
@@ -166,13 +186,12 @@ class Receiver:
                     self._secrets_read_at = self._clock()
         return self._secrets
 
-    def _are_fresh(self) -> bool:
+    def _are_fresh(self, seconds: float) -> bool:
         read_at = self._secrets_read_at
-        return read_at is not None and self._clock() < read_at + self._limits.secrets_seconds
+        return read_at is not None and self._clock() < read_at + seconds
 
-    def _rate(self, organization_id: str) -> Rate:
-        # Only organizations with a secret come here, so there are no more of these than of them.
-        return self._rates.setdefault(organization_id, Rate(self._limits.events_per_second, self._clock))
+    def _rate(self, named: frozenset[str]) -> Rate:
+        return self._rates.setdefault(named, Rate(len(named) * self._limits.events_per_second, self._clock))
 
     def _answer(self, refused: Refused) -> Response:
         self._count(f"refused {refused.status}")

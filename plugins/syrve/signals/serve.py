@@ -27,6 +27,9 @@ async def _serve(warehouse: Warehouse, host: str, port: int, region: str) -> Non
         http=BoundedProtocol,
         access_log=False,
         log_config=None,
+        # Of what strangers send nothing is logged: uvicorn would name the address of a WebSocket, and warn of each request that is no HTTP.
+        log_level="error",
+        ws="none",
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=75,

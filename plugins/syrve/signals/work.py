@@ -19,6 +19,9 @@ LEAST_SHARE = 0.02
 FULL_WORTH = 0.2
 """A kind of which one in five leads to a change is followed always; one below that, in proportion."""
 
+MANY_A_DAY = 5_000
+"""Of a kind in an organization; beyond it the share of one that is worth little falls, so that a storm without end costs few look-ups."""
+
 _BEFORE_ORDERS = ("find_persons", "choose", "add", "make_due", "movements")
 
 
@@ -100,6 +103,7 @@ class SignalWork:
             "batch_signals": self._batch_signals,
             "least_share": LEAST_SHARE,
             "full_worth": FULL_WORTH,
+            "many_a_day": MANY_A_DAY,
         }
         run = partial(_run, cursor, values)
         run("claim")
