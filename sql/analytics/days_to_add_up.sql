@@ -19,6 +19,6 @@ cross join
             )
         ) as day
     ) as first
-cross join lateral generate_series(first.day, present.today, interval '1 day') as coming (day)
+cross join lateral generate_series(first.day::timestamp, present.today::timestamp, interval '1 day') as coming (day)
 order by organization.organization_id, coming.day
 limit %(at_most)s;

@@ -64,7 +64,10 @@ from (
     from syrve.organization as listed
 ) as organization
 cross join syrve.wallet_type as known
-cross join lateral generate_series(organization.first_day - 400, organization.first_day - 1, interval '1 day') as unseen (day);
+cross join
+    lateral generate_series(
+        (organization.first_day - 400)::timestamp, (organization.first_day - 1)::timestamp, interval '1 day'
+    ) as unseen (day);
 comment on view analytics.daily_balance is
 'Balances at the end of each day. What was before the first pull is unknown and not 0: those days (400 of them) have is_observed = false and no figures. '
 'While the first pull lasts, the figures cover whom it has reached. Organizations of one network share wallets: do not add those up. '
@@ -119,8 +122,11 @@ select
     evaluated.evaluated_at is not null as is_evaluated
 from syrve.organization as organization
 cross join
+    -- Of dates it would give moments in the zone of the session.
     lateral generate_series(
-        (now() at time zone organization.time_zone)::date - 400, (now() at time zone organization.time_zone)::date, interval '1 day'
+        date_trunc('day', now() at time zone organization.time_zone) - interval '400 days',
+        date_trunc('day', now() at time zone organization.time_zone),
+        interval '1 day'
     ) as seen (day)
 cross join
     lateral (

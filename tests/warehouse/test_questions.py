@@ -169,6 +169,20 @@ def test_frozen_money_counts_a_hold_once_now_and_by_day(analyst: Warehouse) -> N
             assert (row["dangling_holds"], row["dangling_amount"]) == (1, 40), row
 
 
+@pytest.mark.parametrize("session_zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_days_of_holds_end_in_the_organizations_zone(analyst: Warehouse, session_zone: str) -> None:
+    query = (
+        f"select day, as_of from analytics.dangling_by_day where organization_id = '{ONE}' and day < current_date - 1"
+    )
+    with analyst.transaction("ask") as cursor:
+        cursor.execute("select set_config('timezone', %s, true)", (session_zone,))
+        cursor.execute(query)
+        found = cursor.fetchall()
+
+    assert len(found) > 390
+    assert [as_of for _, as_of in found] == [end_of(day, MOSCOW) - timedelta(microseconds=1) for day, _ in found]
+
+
 def test_open_hold_is_one_row_with_its_gravest_severity(analyst: Warehouse) -> None:
     found = ask(analyst, "select amount, rules, severity from analytics.open_hold order by amount")
 
