@@ -14,7 +14,7 @@ from syrve.findings.rules import all_rules, parse_rule
 from syrve.findings.thresholds import Limits, Thresholds
 
 FORGET = "truncate wallet.finding, wallet.finding_version, wallet.finding_evaluation, wallet.finding_count, wallet.finding_told"
-EMPTY = f"{FORGET}, wallet.operation, wallet.operation_event, wallet.hold, wallet.unsettled_operation, "
+EMPTY = f"{FORGET}, wallet.operation, wallet.operation_look, wallet.operation_event, wallet.hold, wallet.unsettled_operation, "
 EMPTY += "wallet.payment_order, wallet.payment_order_version"
 DAYS = [after(days=day) for day in range(1, 6)]
 
