@@ -57,8 +57,8 @@ def test_owner_with_createrole_alone_sets_everything_up(place: Rented) -> None:
 
     assert "none is pending" in told
     assert [line for line in told if line.startswith("missing")] == [
-        "missing  everybody may take advisory locks, and so keep the DAGs waiting; a superuser runs: python -m syrve.warehouse grants",
-        "missing  everybody may make large objects and write to the WAL; a superuser runs: python -m syrve.warehouse grants",
+        "missing  every login may take advisory locks, and so keep the DAGs waiting; a superuser runs: python -m syrve.warehouse grants",
+        "missing  every login may create large objects and write to the WAL; a superuser runs: python -m syrve.warehouse grants",
     ]
     assert command(place, "grants").splitlines()[0] == "nothing to do: every right is as stated"
     with closing(psycopg2.connect(place.server.dsn(DATABASE))) as admin, admin.cursor() as cursor:
