@@ -19,6 +19,7 @@ from syrve.sources.columns import Columns
 from syrve.sources.errors import BadRow, UnusableSource
 from syrve.sources.file_format import FileFormat
 from syrve.sources.files import FileSource
+from syrve.sources.formulas import as_it_was
 from syrve.sources.row import Row
 from syrve.sources.values import clean_text
 
@@ -26,7 +27,7 @@ COLUMNS = Columns(("name", "card_track", "amount", "birthday", "occurred_at"), a
 HEADINGS = ["name", "card_track", "amount", "birthday", "occurred_at"]
 
 TEXTS = st.text(max_size=20) | st.sampled_from(
-    ["", "NULL", "\\N", "NA", 'a"b', '"', "a;b", "a,b", "a\nb", "'x", '="7"', "1.0", "1E+15"]
+    ["", "NULL", "\\N", "NA", 'a"b', '"', "a;b", "a,b", "a\nb", "'x", '="7"', "1.0", "1E+15", "'="]
 )
 TABLES = st.lists(
     st.tuples(
@@ -89,9 +90,11 @@ def cleaned_or_none(text: str) -> str | None:
 
 
 def unwrapped(column: str, value: Any) -> Any:
-    """The two spellings of a spreadsheet that are documented as its text."""
+    """The spellings of a spreadsheet, and of our own files for it, that are documented as its text."""
     if isinstance(value, str) and len(value) > 3 and value.startswith('="') and value.endswith('"'):
         return value[2:-1]
+    if isinstance(value, str) and as_it_was(value) != value:
+        return cleaned_or_none(as_it_was(value))
     return value.removeprefix("'") if isinstance(value, str) and column == "card_track" else value
 
 
