@@ -1,4 +1,4 @@
-"""Does not believe at once that a customer of whom several things were known has lost them all: a later run must be told the same."""
+"""Does not believe at once that a customer of whom several things were known has lost them all: a later run must get the same answer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from syrve.warehouse.sql_files import sql
 if TYPE_CHECKING:
     from syrve.customers.merge import Batch
 
-EMPTIED = (
-    "every personal field is empty, of a customer who had several; the mirror stays until a later run is told the same"
-)
+EMPTIED = "every personal field is empty, of a customer who had several; the mirror stays until a later run gets the same answer"
 
 
 def doubt_emptied(cursor: Cursor, batch: Batch, key: TaskKey) -> None:
     """Turn look-ups that would empty a known customer's profile into rejects, before the batch is staged.
 
-    A deleted or anonymized customer is believed to have nothing, and so is one of whom an earlier run was told the same.
+    A deleted or anonymized customer is believed to have nothing, and so is one of whom an earlier run got the same answer.
     """
     empty = {each for each, record in batch.customers.items() if _says_nothing(record.customer)}
     asked = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -97,19 +98,17 @@ def _url_from_json(text: str) -> URL:
 
 
 def _is_libpq_option(name: str) -> bool:
+    """Tell whether an extra goes to libpq; False if it is for others. Raises `WarehouseConfigError` if libpq does not know it."""
     if name in _OF_AIRFLOWS_HOOK | _IN_FIELDS:
         return False
-    try:
-        if (
-            not name.isidentifier() or name == "database"
-        ):  # which psycopg2 would take for several options, or for `dbname`
-            raise psycopg2.ProgrammingError
-        make_dsn(**{name: "0"})
-    except psycopg2.Error:
-        raise WarehouseConfigError(
-            f"the warehouse connection has an option {name!r}, which Postgres does not know: correct its name or remove it"
-        ) from None
-    return True
+    # psycopg2 would take the first for several options, and the second for `dbname`.
+    if name.isidentifier() and name != "database":
+        with suppress(psycopg2.Error):
+            make_dsn(**{name: "0"})
+            return True
+    raise WarehouseConfigError(
+        f"the warehouse connection has an option {name!r}, which Postgres does not know: correct its name or remove it"
+    )
 
 
 def _port(value: object) -> int | None:
