@@ -29,6 +29,7 @@ from syrve.api.models import (
     Sex,
     WalletBalance,
 )
+from syrve.errors import SyrveProviderError
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ _AGAIN = msgspec.json.Encoder(decimal_format="number")
 _ESCAPED_QUOTE = b"\\u0022"
 
 
-class RepeatedKey(ValueError):
+class RepeatedKey(SyrveProviderError, ValueError):
     """An object names a field twice, with different values: no parser's choice between them is what the sender meant."""
 
 
