@@ -55,7 +55,7 @@ class HeldBack:
         what, let_through, dropped = _MEANINGS[self.kind]
         field = f" (`{self.field}`)" if self.field else ""
         return (
-            f"{self.organization_name}: {self.held} {what}{field}, of {self.looked} when it tripped; {self.allowed} need no question. "
+            f"`{self.organization_name.replace('`', ' ')}`: {self.held} {what}{field}, of {self.looked} when it tripped; {self.allowed} need no question. "
             f"Held since {self.tripped_at:%Y-%m-%d %H:%M}. {let_through if self.decision == 'let_through' else dropped}"
         )
 
