@@ -71,7 +71,12 @@ def test_xcom_sends_no_task_to_another_connection(mapped_tasks: list[MappedTask]
                 rendered(dag, task, dict.fromkeys(mappable(task), "x") | {name: "elsewhere"})
 
 
-FOREIGN = {"email": "me@example.com", "params": {"as_of": "2100-01-01"}, "pool": "other", "default_args": {"email": "me"}}
+FOREIGN = {
+    "email": "me@example.com",
+    "params": {"as_of": "2100-01-01"},
+    "pool": "other",
+    "default_args": {"email": "me"},
+}
 
 
 @pytest.mark.parametrize("name", FOREIGN)

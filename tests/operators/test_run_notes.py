@@ -19,7 +19,14 @@ from sqlalchemy.orm import Session
 
 from fixtures.airflow import SetConnection, postgres_fields, task_context
 from syrve.operators.run_words import leave_run_words
-from syrve.reports.run_words import RUN_WORDS_KEY, as_sentence, format_failure, format_result, format_run_counts, plain_words
+from syrve.reports.run_words import (
+    RUN_WORDS_KEY,
+    as_sentence,
+    format_failure,
+    format_result,
+    format_run_counts,
+    plain_words,
+)
 from syrve.ui.run_notes import on_dag_run_failed, on_dag_run_success
 
 RUN_ID = "scheduled__2026-11-28T10:17:00+00:00"
@@ -99,7 +106,9 @@ def test_own_words_are_plain() -> None:
 
     for text in (planned, *(format_run_counts(dag_id, counts) for dag_id in ("syrve_crm_push", "syrve_customers"))):
         assert plain_words(text) == text
-    assert plain_words(format_result({"partitions_added": 3, "deleted_files": 1})) == "3 partitions added, 1 deleted files"
+    assert (
+        plain_words(format_result({"partitions_added": 3, "deleted_files": 1})) == "3 partitions added, 1 deleted files"
+    )
 
 
 def test_failure_names_three_tasks_and_counts_the_rest() -> None:
