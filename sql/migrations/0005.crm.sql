@@ -157,7 +157,9 @@ begin
         having count(*) > most
         limit 1;
         if found then
-            raise check_violation using message = format('row %s of crm.customer would have more than %s memberships', crowded, most);
+            raise check_violation using
+                message = format('row %s of crm.customer would have more than %s memberships', crowded, most),
+                constraint = 'customer_memberships_bounded';
         end if;
     end if;
     return null;
