@@ -16,7 +16,15 @@ def lint_compose(text: str, directory: Path) -> subprocess.CompletedProcess[str]
     """Run compose-lint with the reasons that the repository gives, and nothing that lies beside the file."""
     path = directory / "docker-compose.yml"
     path.write_text(text, encoding="utf-8")
-    command = [str(BINARIES / "compose-lint"), "check", "--fail-on", "low", "--quiet", "--no-env", "--no-merge-overrides"]
+    command = [
+        str(BINARIES / "compose-lint"),
+        "check",
+        "--fail-on",
+        "low",
+        "--quiet",
+        "--no-env",
+        "--no-merge-overrides",
+    ]
     command += ["--strict-config", "--config", str(ROOT / ".compose-lint.yml"), str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

@@ -151,7 +151,13 @@ SPOILT: list[tuple[Rule, str, str, str, str]] = [
     ),
     (compose_rules.check_hardening, "compose_text", "user: redis", "user: root", "redis runs as root"),
     (compose_rules.check_hardening, "compose_text", "    user: postgres\n", "", "metadata-db runs as root"),
-    (compose_rules.check_hardening, "compose_text", "    profiles: [demo]", "    cap_add: [CHOWN]", "simulator: cap_add is set"),
+    (
+        compose_rules.check_hardening,
+        "compose_text",
+        "    profiles: [demo]",
+        "    cap_add: [CHOWN]",
+        "simulator: cap_add is set",
+    ),
     (compose_rules.check_hardening, "compose_text", "    mem_limit: 256m\n", "", "redis: no mem_limit"),
     (compose_rules.check_hardening, "compose_text", "max-size: 10m, ", "", "scheduler: its logs grow"),
     (

@@ -27,6 +27,8 @@ def killed(self, *args, **kwargs):
 setattr(PostgresqlBackend, name, killed)
 runpy.run_module("syrve.warehouse", run_name="__main__")
 """
+
+
 def run_killed(dsn: str, *arguments: str) -> None:
     """Run `python -m syrve.warehouse` until it is killed at the call of a method."""
     done = subprocess.run(
@@ -39,9 +41,7 @@ def run_killed(dsn: str, *arguments: str) -> None:
     assert done.returncode == -9, f"it was to be killed: {done.stdout} {done.stderr}"
 
 
-@pytest.mark.parametrize(
-    ("step", "moment"), [("log_migration", "before"), ("mark_one", "before"), ("mark_one", "after"), ("commit", "after")]
-)
+@pytest.mark.parametrize(("step", "moment"), [("mark_one", "before"), ("commit", "after")])
 def test_migrate_goes_on_after_a_kill_at_any_step(empty_database_dsn: str, step: str, moment: str) -> None:
     run_killed(empty_database_dsn, step, moment, "5", "migrate")
     url = url_from_text(empty_database_dsn)
@@ -51,12 +51,12 @@ def test_migrate_goes_on_after_a_kill_at_any_step(empty_database_dsn: str, step:
     assert state(url).pending == ()
 
 
-@pytest.mark.parametrize(("step", "moment"), [("unmark_one", "before"), ("unmark_one", "after"), ("commit", "after")])
-def test_rollback_goes_on_after_a_kill_at_any_step(empty_database_dsn: str, step: str, moment: str) -> None:
-    url = url_from_text(empty_database_dsn)
-    names = migrate(url)
-    run_killed(empty_database_dsn, step, moment, "2", "rollback", "--to", names[-5])
+@pytest.mark.parametrize(("step", "moment"), [("unmark_one", "before"), ("commit", "after")])
+def test_rollback_goes_on_after_a_kill_at_any_step(warehouse_dsn: str, step: str, moment: str) -> None:
+    url = url_from_text(warehouse_dsn)
+    names = state(url).applied
+    run_killed(warehouse_dsn, step, moment, "2", "rollback", "--to", names[-5])
 
     roll_back(url, to=names[-5])
-    assert state(url).applied == tuple(names[:-4])
-    assert migrate(url) == names[-4:]
+    assert state(url).applied == names[:-4]
+    assert migrate(url) == list(names[-4:])

@@ -1,8 +1,8 @@
 """Applies the numbered SQL of `sql/migrations/` with yoyo, one process at a time.
 
 yoyo's own lock is a row that a killed process leaves behind; an advisory lock goes with its connection, so that is what keeps two
-starts apart here. yoyo commits a migration before it notes that it is applied; a process killed in between would leave a warehouse that can be
-migrated neither way, so here both are one transaction.
+starts apart here. yoyo commits a migration before it notes that it is applied; a process killed in between would leave a warehouse
+that can be migrated neither way, so here both are one transaction.
 """
 
 from __future__ import annotations
