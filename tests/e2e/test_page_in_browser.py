@@ -141,9 +141,9 @@ def test_hold_is_released_by_two_people_on_the_page(airflow: Any, page: Browser,
     page.open("inbox")
     assert "12.34" in page.text()
     page.shoot("inbox-with-a-question")
-    option = page.driver.find_element(By.XPATH, f"//fieldset//label[contains(., {hold_id!r})]/input")
-    option.click()
-    page.leave(option.find_element(By.XPATH, "./ancestor::form//button"))
+    label = f"//fieldset//label[contains(., {hold_id!r})]"
+    page.driver.find_element(By.XPATH, f"{label}/input").click()
+    page.leave(f"{label}/ancestor::form//button")
     last_run(airflow, names.RELEASE_HOLDS_DAG)
 
     assert releasing.finding(hold_id) == ("released", True)
