@@ -119,7 +119,10 @@ def test_preview_tells_both_decisions_and_decides_nothing(run: Run, caplog: pyte
 
     assert run.show("Preview")["decision"] is None
 
-    assert f"{HELD} customer(s) of whom Syrve says that they are gone, of 100 when it tripped" in caplog.text
+    assert (
+        f"{HELD} customer(s) of whom Syrve says that they are gone or have lost what was known of them, of 100 when it tripped"
+        in caplog.text
+    )
     assert "Let through: " in caplog.text
     assert "Drop: " in caplog.text
     for step in (run.ask, run.decide):
