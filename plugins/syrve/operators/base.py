@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_UNSEEN = 20
+"""Organizations beyond these are not named: any row of the CRM may name one."""
+
 
 def with_connections(operator: type[BaseOperator]) -> tuple[str, ...]:
     """Return the template fields of an operator with every parameter that names a connection."""
@@ -144,6 +147,14 @@ def organization_name(warehouse_conn_id: str, organization_id: str) -> str | Non
         log.info("The index of this task shows an id: %s", error)
         return None
     return str(row[0]) if row and row[0] else None
+
+
+def warn_of_unseen(what: str, organization_ids: Sequence[str]) -> None:
+    """Warn of organizations that are named and that the api login does not see, of some of them if there are many."""
+    for organization_id in organization_ids[:MOST_UNSEEN]:
+        log.warning("%s of %s, which the api login does not see; they are left alone", what, organization_id)
+    if len(organization_ids) > MOST_UNSEEN:
+        log.warning("%s of more such organizations", what)
 
 
 def task_key(context: Context) -> TaskKey:
