@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -122,6 +123,7 @@ class SignalSender:
     def _run(self) -> None:
         session = requests.Session()
         session.trust_env = False  # a proxy has no business between this process and loopback
+        session.verify = os.environ.get("SSL_CERT_FILE") or True
         while True:
             with self._changed:
                 while not self._waiting or self._waiting[0][0] > time.monotonic():

@@ -20,7 +20,7 @@ import pytest
 from devstack import environments, names
 from devstack.cli import REPOSITORY
 from devstack.components import airflow_command, wait_for_airflow
-from devstack.dag_runs import start_run, wait_until_parsed
+from devstack.dag_runs import follow, start_run, wait_until_parsed
 from devstack.environments import StackPaths
 from devstack.errors import StackError
 from devstack.postgres import PORT, SUPERUSER, PostgresServer
@@ -29,7 +29,9 @@ from devstack.purposes import DEMO
 from devstack.stack import Stack
 from devstack.state import StackState
 from e2e_support import wait_until
+from fixtures.listeners import accepting
 from fixtures.postgres import DurableServer, running_server
+from fixtures.tls_fronts import TlsFront
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
 from syrve.signals.secret_book import add_secret
@@ -38,7 +40,7 @@ from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
 from syrve_simulator.process import SimulatorProcess, start_simulator
 
-SIGNALS_DAG = "syrve_signals"
+SIGNALS_DAG, WEBHOOKS_DAG = "syrve_signals", "syrve_webhooks"
 SECRET = "secret-of-the-live-service-000001"
 ON_DEMAND = replace(DEMO, uses_own_connections=True, shows_live_service=False)
 
@@ -52,6 +54,20 @@ class Live:
     service: SimulatorProcess
     server: PostgresServer
     organization_id: str
+    front: TlsFront
+
+    @property
+    def address(self) -> str:
+        """Where webhooks may go."""
+        return f"{self.front.url}/syrve-signals/events"
+
+    def run(self, dag_id: str, **conf: Any) -> tuple[str, str]:
+        """Run a DAG to its end; returns its state, and the logs of its tasks."""
+        api = self.stack.api(self.state)
+        run = start_run(api, dag_id, conf)
+        outcome = follow(api, run, self.state.components, lambda tasks: None, 150.0)
+        folder = self.stack.paths.airflow_home / "logs" / f"dag_id={dag_id}" / f"run_id={run.run_id}"
+        return outcome, "\n".join(file.read_text() for file in sorted(folder.rglob("*.log")))
 
     @property
     def receiver(self) -> str:
@@ -76,8 +92,19 @@ class Live:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[SimulatorProcess]:
-    with start_simulator(customers=30, organizations=1, seed=16, dialect="cloud") as process:
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsFront]:
+    """What has the certificate before the receiver."""
+    made = TlsFront(tmp_path_factory.mktemp("front"))
+    with accepting(made.listening, made.serve):
+        yield made
+
+
+@pytest.fixture(scope="module")
+def service(front: TlsFront) -> Iterator[SimulatorProcess]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(front.certificate))
+        process = start_simulator(customers=30, organizations=1, seed=16, dialect="cloud")
+    with process:
         yield process
 
 
@@ -94,7 +121,7 @@ def server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="module")
-def live(service: SimulatorProcess, server: PostgresServer) -> Iterator[Live]:
+def live(service: SimulatorProcess, server: PostgresServer, front: TlsFront) -> Iterator[Live]:
     home = Path(tempfile.mkdtemp(prefix="syrve-e2e-signals-"))
     home.chmod(0o711)
     extra = {"dialect": "cloud", "default_region": "RU", "budgets": names.SIMULATOR_BUDGETS_PER_MINUTE}
@@ -105,12 +132,14 @@ def live(service: SimulatorProcess, server: PostgresServer) -> Iterator[Live]:
             server.socket_directory, SUPERUSER, PORT
         ),
         "SYRVE_SIGNALS_LISTEN_SECONDS": "45",
+        "SYRVE_SIGNALS_ADDRESSES": f"{front.url}/syrve-signals/events",
     }
     stack = Stack(StackPaths(REPOSITORY, home / "stack", REPOSITORY / "dags"), environ, print)
     state = stack.bring_up(ON_DEMAND)
     try:
         organization_id = service.control.organizations()[0]["organization_id"]
-        found = Live(stack, state, service, server, organization_id)
+        found = Live(stack, state, service, server, organization_id, front)
+        front.target = ("127.0.0.1", int(state.api_url.rpartition(":")[2]))
         add_secret(warehouse_of(server), organization_id, SECRET)
         config = SyrveConfig(base_url=service.url, api_login=names.API_LOGIN, dialect="cloud")
         with SyrveClient(config) as client:
@@ -209,3 +238,36 @@ def test_kill_of_postgres_under_the_mounted_receiver(live: Live) -> None:
     check_that_nothing_is_lost(live, kill)
 
     assert live.rows("select count(*) from sync.signal where event_type = 'Odd'") == [(0,)]
+
+
+def test_webhooks_that_the_dag_sets_up_bring_a_guest(live: Live) -> None:
+    api = live.stack.api(live.state)
+    wait_until_parsed(api, live.stack.paths.dags, WEBHOOKS_DAG, not_before=0.0)
+    for dag_id in (WEBHOOKS_DAG, SIGNALS_DAG):
+        api.set_paused(dag_id, paused=False)
+    config = SyrveConfig(base_url=live.service.url, api_login=names.API_LOGIN, dialect="cloud")
+    theirs = {"stopListUpdateFilter": {"updates": True}}
+    with SyrveClient(config) as client:
+        client.update_webhook_settings(live.organization_id, "https://other.example.com/hook", "their-token", theirs)
+
+        taken, log = live.run(WEBHOOKS_DAG, url=live.address, dry_run=False)
+        assert (taken, "webhooks of this organization go to other.example.com already" in log) == ("failed", True)
+        passed_over = "select stage from sync.reject where entity = 'organization' and resolved_at is null"
+        assert live.rows(passed_over) == [("webhooks",)]
+        assert live.run(WEBHOOKS_DAG, url=live.address, may_move=True)[0] == "success"
+        assert client.webhook_settings(live.organization_id).uri == "https://other.example.com/hook", "a preview"
+
+        done, log = live.run(WEBHOOKS_DAG, url=live.address, may_move=True, dry_run=False)
+
+        present = client.webhook_settings(live.organization_id)
+    assert (done, present.uri, present.filter["stopListUpdateFilter"]) == ("success", live.address, {"updates": True})
+    assert live.rows(passed_over) == []
+    assert present.token
+    assert present.token not in log
+    guest = live.service.control.customers_page(live.organization_id, limit=2)[1]
+    run = start_run(api, SIGNALS_DAG, {})
+    order_id = live.put_order(customer_id=guest["customer_id"])
+    seen = "select count(*) from syrve.customer where customer_id = %s"
+    wait_until(lambda: live.rows(seen, guest["customer_id"]) == [(1,)], "the guest is in the mirror", 150)
+    assert live.rows("select channel from sync.signal where order_id = %s", order_id) == [("webhook",)]
+    api.call("PATCH", f"/dags/{SIGNALS_DAG}/dagRuns/{run.run_id}", "end the run", body={"state": "success"})
