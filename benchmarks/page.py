@@ -106,7 +106,9 @@ def _inbox(read: Reading, _: Cursor) -> None:
 
 def _rejects(read: Reading, _: Cursor) -> None:
     read.rows("rejects_by_reason", most=20_000)
-    read.rows("rejects", entity=None, stage=None, run_id=None, most=200, clear=False)
+    read.rows(
+        "rejects", entity=None, stage=None, run_id=None, reason_key=None, most=200, most_searched=20_000, clear=False
+    )
     read.rows("organizations")
 
 

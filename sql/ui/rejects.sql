@@ -1,4 +1,5 @@
--- Open rejects, the newest first; of the identity its end only unless it is asked for in clear.
+-- Open rejects, the newest first; of the identity its end only unless it is asked for in clear. Those of one reason are looked for among as many as are
+-- counted by reason.
 select
     reject_id,
     entity,
@@ -16,11 +17,17 @@ select
     first_seen_at,
     last_seen_at,
     run_id
-from sync.reject
-where
-    resolved_at is null
-    and (%(entity)s::text is null or entity = %(entity)s)
-    and (%(stage)s::text is null or stage = %(stage)s)
-    and (%(run_id)s::text is null or run_id = %(run_id)s)
+from (
+    select *
+    from sync.reject
+    where
+        resolved_at is null
+        and (%(entity)s::text is null or entity = %(entity)s)
+        and (%(stage)s::text is null or stage = %(stage)s)
+        and (%(run_id)s::text is null or run_id = %(run_id)s)
+    order by reject_id desc
+    limit %(most_searched)s
+) as open_reject
+where %(reason_key)s::text is null or left(encode(sha256(convert_to(reason, 'UTF8')), 'hex'), 16) = %(reason_key)s
 order by reject_id desc
 limit %(most)s;

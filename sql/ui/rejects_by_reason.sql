@@ -1,8 +1,9 @@
--- The newest open rejects, counted by reason.
+-- The newest open rejects, counted by reason. `reason_key` stands for the reason in addresses.
 select
     entity,
     stage,
     reason,
+    left(encode(sha256(convert_to(reason, 'UTF8')), 'hex'), 16) as reason_key,
     count(*) as rejects,
     sum(occurrences) as occurrences,
     count(distinct run_id) as runs,

@@ -111,14 +111,55 @@ def test_key_that_cannot_be_read_is_not_repeated(site: Site) -> None:
     assert "Canary" not in refused.text
 
 
+def plan_of_four(site: Site) -> str:
+    """A preview that would change four customers, the newest plan; returns its number."""
+    columns = "considered, creates, updates, memberships, conflicts, asking, refused, waiting, agreed, fields"
+    [(plan_id,)] = query(
+        site,
+        f"insert into crm.push_plan_summary (plan_id, run_id, is_dry_run, planned_at, {columns}) select "
+        "coalesce(max(plan_id), 0) + 1, 'r', true, clock_timestamp(), 4, 1, 2, 1, 0, 0, 0, 0, 0, '{}' "
+        "from crm.push_plan_summary returning plan_id",
+    )
+    return str(plan_id)
+
+
 def test_send_is_refused_with_another_number(site: Site) -> None:
     before = query(site, "select count(*) from sync.audit")
 
-    refused = press(site, "Admin", "/push/start", choice="send", number="3", planned="4")
+    refused = press(site, "Admin", "/push/start", choice="send", number="3", plan_id=plan_of_four(site))
 
     assert refused.status_code == 400
-    assert "Nothing was sent" in refused.text
+    assert "Nothing was sent. Type 4" in refused.text
     assert query(site, "select count(*) from sync.audit") == before
+
+
+def test_plan_of_a_window_left_open_is_not_sent(site: Site) -> None:
+    shown = plan_of_four(site)
+    plan_of_four(site)
+
+    refused = press(site, "Admin", "/push/start", choice="send", number="4", plan_id=shown)
+
+    assert refused.status_code == 409
+    assert "This is not the newest plan" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("/push/start", {"choice": "preview"}),
+        ("/backfill/start", {"choice": "preview"}),
+        ("/holds/evaluate", {"first_day": "2026-05-01", "last_day": "2026-05-02"}),
+    ],
+)
+def test_form_sent_twice_starts_one_run(site: Site, path: str, values: dict[str, str]) -> None:
+    data = values | {"form_token": form_token(site, "Admin")}
+
+    first, second = (ask(site, "Admin", "POST", path, data=data, allow_redirects=False) for _ in range(2))
+    reloaded = press(site, "Admin", path, **values)
+
+    assert (first.status_code, second.status_code) == (303, 303), second.text[:2000]
+    assert first.headers["location"] == second.headers["location"]
+    assert reloaded.headers["location"] != first.headers["location"]
 
 
 def test_preview_starts_the_dag_as_the_person(site: Site) -> None:

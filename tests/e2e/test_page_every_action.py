@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from e2e.test_page_actions import press, query
+from e2e.test_page_actions import plan_of_four, press, query
 from e2e.test_page_rights import EDITORS, READ, RIGHTS, ask, audit_rows
 from fixtures.api_servers import Site
 
@@ -78,6 +78,10 @@ def backfill_run(site: Site) -> Values:
     return {"run_id": run_of(started.headers["location"])}
 
 
+def newest_plan(site: Site) -> Values:
+    return {"plan_id": plan_of_four(site)}
+
+
 def run_of(location: str) -> str:
     """The run that an address names as started here."""
     asked = parse_qs(urlsplit(location).query)
@@ -100,7 +104,7 @@ ACTIONS = [
     Action("POST /rejects/import-roster", FILE, "start an import: preview", "syrve_roster_import", FILE_CONF),
     Action("POST /rejects/import-crm", FILE, "start an import: preview", "syrve_crm_import", FILE_CONF),
     Action("POST /push/start", {"choice": "preview"}, "start a push: preview", "syrve_crm_push", {"dry_run": True}),
-    Action("POST /push/start", {"choice": "send", "number": "4", "planned": "4"}, "start a push: send", "syrve_crm_push", PUSHED),
+    Action("POST /push/start", {"choice": "send", "number": "4"}, "start a push: send", "syrve_crm_push", PUSHED, newest_plan),
     Action("POST /holds/decide", {f"finding:{FINDING}": "release"}, "ask for a release", "syrve_release_holds", RELEASED),
     Action("POST /holds/evaluate", {"first_day": "2026-05-01", "last_day": "2026-05-01"}, "evaluate days", "syrve_reconcile_holds",
            {"as_of": "2026-05-02T00:00:00Z"}),

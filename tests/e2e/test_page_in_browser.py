@@ -70,6 +70,62 @@ def test_three_bad_guests_are_found_and_explained_in_one_click(airflow: Any, pag
     assert len(page.driver.find_elements(By.NAME, "reject_ids")) == 2
 
 
+@pytest.fixture
+def many_rejects(airflow: Any) -> Iterator[None]:
+    """Three hundred rejects of one reason, of the longest texts that an import keeps, and two of another."""
+    airflow.rows("truncate sync.reject")
+    columns = "run_id, entity, stage, identity, reason, payload"
+    airflow.rows(
+        f"insert into sync.reject ({columns}) select 'manual__' || repeat('r', 240), 'roster', 'import', repeat('i', 200) || number, %s,"
+        " jsonb_build_object('received', jsonb_build_object('line', number, 'place', repeat('p', 200) || '.csv'))"
+        " from generate_series(1, 300) as number",
+        "phone has letters. " + "Correct it where it was typed" * 30,
+    )
+    airflow.rows(
+        f"insert into sync.reject ({columns}) select 'r', 'roster', 'import', 'k' || number, 'column phone is empty', '{{}}'"
+        " from generate_series(1, 2) as number"
+    )
+    yield
+    airflow.rows("truncate sync.reject")
+
+
+@pytest.mark.usefixtures("many_rejects")
+def test_rejects_of_one_reason_are_shown_and_resolved_alone(airflow: Any, page: Browser) -> None:
+    page.open("rejects")
+    assert len(page.driver.find_elements(By.NAME, "reject_ids")) == 200
+    assert "more are in the CSV" in page.text()
+
+    page.follow("column phone is empty")
+
+    assert "Only: column phone is empty" in page.text()
+    assert len(page.driver.find_elements(By.NAME, "reject_ids")) == 2
+    assert "phone" not in page.driver.current_url
+    listed = page.driver.find_element(By.LINK_TEXT, "CSV").get_attribute("href")
+    assert listed
+    assert "reason_key=" in listed
+    page.shoot("rejects-of-one-reason")
+    for box in page.driver.find_elements(By.NAME, "reject_ids"):
+        box.click()
+    of_the_reason = page.driver.current_url
+    page.press("Resolve what is ticked")
+    open_ones = "select count(*) from sync.reject where resolved_at is null"
+    assert airflow.rows(open_ones) == [(300,)]
+    page.driver.get(of_the_reason)
+    assert "None of these is open any more" in page.text()
+    page.shoot("rejects-none-of-a-reason")
+
+
+@pytest.mark.usefixtures("many_rejects")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_long_list_of_long_texts_fits(page: Browser, width: int) -> None:
+    page.look(width, dark=False)
+    page.open("rejects")
+    page.shoot(f"rejects-long-{width}")
+
+    assert page.width_beyond_the_window() == 0
+    assert page.barriers() == []
+
+
 def test_twenty_guests_are_pulled_again_by_a_file(airflow: Any, page: Browser) -> None:
     guests_file(airflow, "again.csv", 20)
     page.open("backfill")

@@ -152,6 +152,8 @@ def values_of(cursor: Any) -> dict[str, Any]:
         "entity": None,
         "stage": None,
         "run_id": None,
+        "reason_key": None,
+        "most_searched": 1_000,
         "state": None,
         "field": "name",
         "plan_id": 1000,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -33,7 +35,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks: the login, and what it may do."""
+    """Who asks: the login, and what it may do. `form_key` is that of the form that was sent: the same one sent twice has the same key."""
 
     user_id: str
     name: str
@@ -42,6 +44,7 @@ class Person:
     may_edit: bool
     may_see_clear: bool
     user: BaseUser
+    form_key: str = ""
 
 
 async def reader(request: Request, user: Annotated[BaseUser, Depends(get_user)]) -> Person:
@@ -54,7 +57,7 @@ async def reader(request: Request, user: Annotated[BaseUser, Depends(get_user)])
         user_id=user_id,
         name=user.get_name(),
         bearer=authorization[7:] if authorization[:7].lower() == "bearer " else _session(request),
-        form_token=_tokens().dumps(user_id),
+        form_token=_tokens().dumps([user_id, secrets.token_urlsafe(12)]),
         may_edit=await run_in_threadpool(_may, user, READ_DAG, "POST"),
         may_see_clear=await run_in_threadpool(may_see_clear, user),
         user=user,
@@ -83,15 +86,21 @@ def own_form(request: Request, person: PersonDep, form_token: Annotated[str, For
     """Return the person where the request comes from a form of this page that was made for them; raise `PageError` otherwise."""
     if _is_from_elsewhere(request):
         raise PageError(403, "This request came from another site", "Open the page in Airflow and use its own form.")
-    try:
-        owner = str(_tokens().loads(form_token, max_age=TOKEN_SECONDS))
-    except BadSignature:
-        owner = ""
+    owner = _owner_of(form_token)
     if not hmac.compare_digest(owner.encode(), person.user_id.encode()):
         raise PageError(
             403, "The form is out of date", "Nothing was changed. Go back, reload the page and send it again."
         )
-    return person
+    return replace(person, form_key=hashlib.sha256(form_token.encode()).hexdigest())
+
+
+def _owner_of(form_token: str) -> str:
+    """Return the user whom a form was made for; an empty text if another server or an older version made it, or it is too old."""
+    try:
+        content = _tokens().loads(form_token, max_age=TOKEN_SECONDS)
+    except BadSignature:
+        return ""
+    return str(content[0]) if isinstance(content, list) and content else ""
 
 
 def editor(dag_id: str = READ_DAG) -> Callable[[Person], Person]:

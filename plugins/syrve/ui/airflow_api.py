@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -10,6 +13,7 @@ from starlette.requests import Request
 
 from syrve.ui.access import Person
 from syrve.ui.errors import AirflowRefused
+from syrve.ui.inbox_files import is_dropped
 from syrve.ui.plugin import AIRFLOW_APP
 
 TIMEOUT_SECONDS = 20.0
@@ -24,6 +28,7 @@ class AirflowApi:
     def __init__(self, request: Request, person: Person) -> None:
         app = request.scope[AIRFLOW_APP]
         self._transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self._form_key = person.form_key
         self._headers = {"Authorization": f"Bearer {person.bearer}"}
 
     async def call(self, method: str, path: str, doing: str, *, body: Any = None, **params: Any) -> dict[str, Any]:
@@ -42,10 +47,23 @@ class AirflowApi:
         )
 
     async def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Start a run with these form values and return its id."""
-        body = {"logical_date": None, "conf": conf}
-        run = await self.call("POST", f"/dags/{dag_id}/dagRuns", f"start {dag_id}", body=body)
+        """Start a run with these form values and return its id; the same form sent again leads to the run that it started."""
+        run_id = _run_id(self._form_key, dag_id, conf)
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        try:
+            run = await self.call("POST", f"/dags/{dag_id}/dagRuns", f"start {dag_id}", body=body)
+        except AirflowRefused as refusal:
+            if refusal.status != HTTPStatus.CONFLICT:
+                raise
+            run = await self.call("GET", f"/dags/{dag_id}/dagRuns/{segment(run_id)}", "show the run")
         return str(run["dag_run_id"])
+
+
+def _run_id(form_key: str, dag_id: str, conf: dict[str, Any]) -> str:
+    """Return the id of the run of a form: Airflow has one run of an id. A dropped file is kept under a new name each time."""
+    values = {name: value for name, value in conf.items() if not is_dropped(value)}
+    content = json.dumps([form_key, dag_id, values], sort_keys=True)
+    return f"page__{hashlib.sha256(content.encode()).hexdigest()[:24]}"
 
 
 def segment(run_id: str) -> str:

@@ -39,6 +39,11 @@ def looks_like_a_phone(name: str) -> bool:
     return len(_DIGITS.findall(name)) >= 10
 
 
+def is_dropped(name: object) -> bool:
+    """Return whether this is the name under which a dropped file was kept."""
+    return isinstance(name, str) and name.startswith(_DROPPED)
+
+
 def inbox_files() -> list[str]:
     """Return the names of files in the inbox's own folders, the newest first; none of a bucket, or of what the api-server cannot read."""
     found: dict[str, float] = {}

@@ -78,21 +78,34 @@ async def start(
     person: Annotated[Person, Depends(editor(PUSH_DAG))],
     choice: Annotated[Literal["preview", "send"], Form()],
     number: Annotated[int, Form(ge=0, le=1_000_000)] = 0,
-    planned: Annotated[int, Form(ge=0)] = 0,
+    plan_id: Annotated[int, Form(ge=0, lt=2**63)] = 0,
 ) -> Response:
-    """Start the DAG: Preview, or Send for at most the number that was typed, which must be the one that the plan shows."""
+    """Start the DAG: Preview, or Send for at most the number that was typed, which must be that of the newest plan."""
     conf: dict[str, Any] = {"dry_run": True}
     if choice == "send":
-        if number != planned or not number:
-            raise PageError(
-                400,
-                "The number is not the one of the plan",
-                f"Nothing was sent. Type {planned:,}, or make a preview first.",
-            )
+        await run_in_threadpool(_refuse_other_plan, plan_id, number)
         conf = {"dry_run": False, "limit": number}
     await run_in_threadpool(note, person, f"start a push: {choice}", {"limit": number if choice == "send" else None})
     started = await AirflowApi(request, person).trigger(PUSH_DAG, conf)
     return show_started(request, "push", started)
+
+
+def _refuse_other_plan(plan_id: int, number: int) -> None:
+    """Raise `PageError` if the person saw another plan than the newest, as in a window that was left open, or typed another number."""
+    with reading("read the newest plan") as read:
+        newest = next(iter(read.rows("plans")), None)
+    if newest is None or newest["plan_id"] != plan_id or not newest["is_dry_run"]:
+        raise PageError(
+            409,
+            "This is not the newest plan",
+            "Nothing was sent. Open Push again, make a preview if the newest plan is none, and look at it first.",
+        )
+    if number != newest["customers"] or not number:
+        raise PageError(
+            400,
+            "The number is not the one of the plan",
+            f"Nothing was sent. Type {newest['customers']:,}, or make a preview first.",
+        )
 
 
 def _change(field: str, change: Row, clear: bool, policies: dict[str, str]) -> dict[str, str]:

@@ -45,6 +45,8 @@ CSV_COLUMNS = (
 )
 Entity = Annotated[str, Query(max_length=100)]
 RunId = Annotated[str, Query(max_length=250)]
+ReasonKey = Annotated[str, Query(pattern="^([0-9a-f]{16})?$")]
+"""Stands for a reason: an address has no text of a row."""
 RejectId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
@@ -55,13 +57,14 @@ async def rejects(
     entity: Entity = "",
     stage: Entity = "",
     run_id: RunId = "",
+    reason_key: ReasonKey = "",
     clear: bool = False,
     started: str = "",
     dag_id: Literal["syrve_roster_import", "syrve_crm_import"] = "syrve_roster_import",
 ) -> HTMLResponse:
     """Show the open rejects, grouped by reason and one by one; with `clear` and the right for it, in clear."""
     shown_clear = clear and person.may_see_clear
-    wanted = {"entity": entity or None, "stage": stage or None, "run_id": run_id or None}
+    wanted = _wanted(entity, stage, run_id, reason_key)
     if shown_clear:
         await run_in_threadpool(note, person, "see rejects in clear", wanted | {"run_id": run_id_only(run_id)})
     known, run = await asyncio.gather(
@@ -69,27 +72,35 @@ async def rejects(
     )
     return page(
         request, person, "rejects", **known, wanted=wanted, clear=shown_clear, most_shown=MOST_SHOWN,
-        most_grouped=MOST_GROUPED, run=run,
+        most_grouped=MOST_GROUPED, run=run, chosen={name: value for name, value in wanted.items() if value},
     )  # fmt: skip
+
+
+def _wanted(entity: str, stage: str, run_id: str, reason_key: str) -> dict[str, str | None]:
+    return {
+        "entity": entity or None,
+        "stage": stage or None,
+        "run_id": run_id or None,
+        "reason_key": reason_key or None,
+    }
 
 
 def _read(wanted: dict[str, str | None], clear: bool) -> dict[str, Any]:
     with reading("read the rejects") as read:
         return {
             "groups": read.rows("rejects_by_reason", most=MOST_GROUPED),
-            "rows": read.rows("rejects", **wanted, most=MOST_SHOWN, clear=clear),
+            "rows": read.rows("rejects", **wanted, most=MOST_SHOWN, most_searched=MOST_GROUPED, clear=clear),
             "names": {row["organization_id"]: row["name"] for row in read.rows("organizations")},
             "files": inbox_files(),
         }
 
 
 @router.get("/rejects.csv")
-def rejects_csv(entity: Entity = "", stage: Entity = "", run_id: RunId = "") -> Response:
+def rejects_csv(entity: Entity = "", stage: Entity = "", run_id: RunId = "", reason_key: ReasonKey = "") -> Response:
     """Return the open rejects as a CSV; identities are masked."""
     with reading("read the rejects") as read:
-        rows = read.rows(
-            "rejects", entity=entity or None, stage=stage or None, run_id=run_id or None, most=MOST_IN_CSV, clear=False
-        )
+        wanted = _wanted(entity, stage, run_id, reason_key)
+        rows = read.rows("rejects", **wanted, most=MOST_IN_CSV, most_searched=MOST_IN_CSV, clear=False)
     headers = {"Content-Disposition": 'attachment; filename="rejects.csv"'}
     return Response(_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
