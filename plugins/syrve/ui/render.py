@@ -81,6 +81,7 @@ def templates() -> jinja2.Environment:
     )
     environment.filters |= {
         "count": count,
+        "rate": rate,
         "money": money_or_zero,
         "when": when,
         "iso": iso,
@@ -94,6 +95,11 @@ def count(number: Any, most: int | None = None) -> str:
     """Write a number grouped by thousands; `most` is where counting stopped."""
     value = int(number or 0)
     return f"{most:,}+" if most is not None and value > most else f"{value:,}"
+
+
+def rate(number: float) -> str:
+    """Write a rate with a tenth, if it has any."""
+    return f"{number:,.1f}".removesuffix(".0")
 
 
 def money_or_zero(amount: Any) -> str:
