@@ -175,7 +175,7 @@ class LiedTo:
         return first
 
     def _note(self, act: Act) -> None:
-        """Write down by how much the service changed the balance that it shows."""
+        """Record by how much the service changed the balance that it shows."""
         of_holds = act.kind in ("hold", "cancel_hold")
         if act.way in LIES or act.way == "by hand" or (of_holds and self.world.switches["balance_shows_held_money"]):
             return

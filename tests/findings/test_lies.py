@@ -1,7 +1,7 @@
 """Days of operations of ours at a service that lies or repeats calls: the rules about it find each, and nothing else (dialect `cloud`).
 
-What has to be found is written down when it happens (`lies`), by what the simulator was made to do, never by our ledger; a failure prints
-the seed.
+What has to be found is recorded when it happens (`lies`), by what the simulator was made to do, never by our ledger; a failure prints the
+seed.
 """
 
 import heapq

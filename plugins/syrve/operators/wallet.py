@@ -282,7 +282,7 @@ def _task_instance(context: Context) -> str:
     ti = context["ti"]
     if ti.map_index is not None and ti.map_index >= 0:
         raise UnusableOperation(
-            "a mapped task needs a key of its own for each row, such as the order's id: after a clear the same index may be another row"
+            "a mapped task needs a key for each row, such as the order's id: after a clear the same index may be another row"
         )
     return f"{ti.dag_id}.{ti.task_id}[-1]:{context['run_id']}"
 
