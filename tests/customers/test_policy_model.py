@@ -163,6 +163,26 @@ def test_statement_does_to_every_history_what_the_model_does(chain: Chain) -> No
         assert learned.interval_days == pytest.approx(expected.interval_days, rel=2e-3), each
 
 
+@pytest.mark.parametrize("silent_days", [0, 1e-9, 30, 1e5])
+@pytest.mark.parametrize("b", [1e-3, 60, 300])
+@pytest.mark.parametrize("a", [0.15, 1 - 1e-9, 1, 1 + 1e-12, 1.5, 5_000])
+def test_odds_of_stopping_are_a_number_in_every_case(chain: Chain, a: float, b: float, silent_days: float) -> None:
+    odds = chain.value("select sync.odds_of_stopping(%s, %s, %s)", a, b, silent_days)
+
+    assert 0 <= odds < 1e22
+    if silent_days <= 1e-9:
+        assert odds < 1e-6
+
+
+def test_who_came_often_is_given_up_sooner_than_who_came_seldom(chain: Chain) -> None:
+    often, seldom = chain.rows(
+        "select sync.odds_of_stopping(26, 240, 60) union all select sync.odds_of_stopping(2, 240, 60) order by 1 desc"
+    )
+
+    assert often[0] > 5
+    assert seldom[0] < 0.2
+
+
 def test_interval_of_the_model_is_that_of_the_fit() -> None:
     fit = Fit(SHAPE, MEAN)
     cell = Cell(4, 1, 1.0, 40.0, 1.0)
