@@ -83,8 +83,8 @@ def odds_of_stopping(a: float, b: float, silent_days: float) -> float:
     silent = min(watched(silent_days), 0.99 * b)
     steps = 2_000
     before = b - silent
-    sums = sum((before + silent * (step + 0.5) / steps) ** -a for step in range(steps))
-    return min(1e6, sums * silent / steps / 700 * b**a)
+    sums = sum(math.pow(before + silent * (step + 0.5) / steps, -a) for step in range(steps))
+    return min(1e6, sums * silent / steps / 700 * math.pow(b, a))
 
 
 def watched(days: float) -> float:
