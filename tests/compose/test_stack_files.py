@@ -154,19 +154,12 @@ SPOILT: list[tuple[Rule, str, str, str, str]] = [
     (
         compose_rules.check_hardening,
         "compose_text",
-        "read_only: true",
-        "read_only: false",
-        "worker: read_only is not True",
+        "    profiles: [demo]",
+        "    cap_add: [CHOWN]",
+        "simulator: cap_add is set",
     ),
     (compose_rules.check_hardening, "compose_text", "    mem_limit: 256m\n", "", "redis: no mem_limit"),
     (compose_rules.check_hardening, "compose_text", "max-size: 10m, ", "", "scheduler: its logs grow"),
-    (
-        compose_rules.check_hardening,
-        "compose_text",
-        "    profiles: [demo]",
-        "    privileged: true",
-        "simulator: privileged is set",
-    ),
     (
         compose_rules.check_publishing,
         "compose_text",

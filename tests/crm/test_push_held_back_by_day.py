@@ -111,10 +111,14 @@ def test_what_the_crm_takes_back_does_not_begin_the_day_anew(many: Pushing) -> N
 @pytest.mark.parametrize("consent", [True, False])
 def test_no_to_messages_waits_for_no_other_question(many: Pushing, consent: bool) -> None:
     many.push_settings = replace(IMPATIENT_PUSH, breaker=BreakerSettings(share=1.0))
+    for (customer_id,) in many.rows("select customer_id::text from crm.customer"):
+        many.change_in_syrve({"customer_id": customer_id}, shouldReceivePromoActionsInfo=not consent)
+    many.look_up()
     many.execute("update crm.customer set receives_promo = %s", not consent)
     for _ in range(2):
         many.push()
         many.look_up()
+    assert many.rows("select distinct receives_promo from syrve.customer") == [(not consent,)]
     many.execute("update crm.push_plan set finished_at = finished_at - interval '25 hours'")
     many.push_settings = replace(IMPATIENT_PUSH, breaker=BreakerSettings(share=0.5, at_least=1))
     many.simulator.control.reset_calls()

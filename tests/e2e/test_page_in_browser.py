@@ -42,7 +42,7 @@ def last_run(airflow: Any, dag_id: str) -> Any:
 def guests_file(airflow: Any, name: str, number: int, *bad: str) -> list[Any]:
     """Put a file of customers and bad phones into the inbox, with an empty warehouse behind it."""
     people: list[Any] = airflow.fresh(customers=number)
-    airflow.rows("truncate sync.roster")
+    airflow.rows("truncate sync.roster, sync.held_back")
     lines = [f"{each['organization_id']},{each['phone']}" for each in people]
     lines += [f"{people[0]['organization_id']},{each}" for each in bad]
     (airflow.stack.paths.inbox / name).write_text("organization_id,phone\n" + "\n".join(lines) + "\n")
@@ -141,9 +141,9 @@ def test_hold_is_released_by_two_people_on_the_page(airflow: Any, page: Browser,
     page.open("inbox")
     assert "12.34" in page.text()
     page.shoot("inbox-with-a-question")
-    option = page.driver.find_element(By.XPATH, f"//fieldset//label[contains(., {hold_id!r})]/input")
-    option.click()
-    page.leave(option.find_element(By.XPATH, "./ancestor::form//button"))
+    label = f"//fieldset//label[contains(., {hold_id!r})]"
+    page.driver.find_element(By.XPATH, f"{label}/input").click()
+    page.leave(f"{label}/ancestor::form//button")
     last_run(airflow, names.RELEASE_HOLDS_DAG)
 
     assert releasing.finding(hold_id) == ("released", True)

@@ -20,9 +20,7 @@ from fixtures.releases import Releasing
 
 def started_told(page: Browser, words: str) -> None:  # noqa: F811
     """Wait until the page says so of the run that was started, without being loaded again by anybody."""
-    wait_until(
-        lambda: words in page.driver.find_element(By.ID, "run").text, f"the page says {words!r}", timeout_seconds=180
-    )
+    wait_until(lambda: words in page.text("//*[@id='run']"), f"the page says {words!r}", timeout_seconds=180)
 
 
 def newest_state(airflow: Any, dag_id: str) -> str:
@@ -63,7 +61,7 @@ def test_dropped_file_is_previewed_started_stopped_and_continued(
     dropped_files: Collection[Path],
 ) -> None:
     people = airflow.fresh(customers=20)
-    airflow.rows("truncate sync.roster")
+    airflow.rows("truncate sync.roster, sync.held_back")
     mine = tmp_path / "mine.csv"
     mine.write_text(
         "organization_id,phone\n" + "".join(f"{each['organization_id']},{each['phone']}\n" for each in people)
@@ -111,9 +109,9 @@ def test_own_approval_is_said_not_to_count(airflow: Any, page: Browser, releasin
     try:
         page.open("inbox")
         assert "You started this run: another person has to approve it" in page.text()
-        option = page.driver.find_element(By.XPATH, f"//fieldset//label[contains(., {hold_id!r})]/input")
-        option.click()
-        page.leave(option.find_element(By.XPATH, "./ancestor::form//button"))
+        label = f"//fieldset//label[contains(., {hold_id!r})]"
+        page.driver.find_element(By.XPATH, f"{label}/input").click()
+        page.leave(f"{label}/ancestor::form//button")
         assert "Your answer was sent." in page.text()
 
         def comes_back() -> bool:

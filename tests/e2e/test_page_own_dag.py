@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver.common.by import By
 
 from devstack import names
 from devstack.cli import REPOSITORY
@@ -30,7 +29,7 @@ def own_dag(airflow: Any) -> Iterator[Path]:
 
 
 def row_of(page: Browser) -> str:  # noqa: F811
-    return str(page.driver.find_element(By.XPATH, f"//tr[th[contains(., {DAG_ID!r})]]").text)
+    return page.text(f"//tr[th[contains(., {DAG_ID!r})]]")
 
 
 @pytest.mark.usefixtures("own_dag")

@@ -1,7 +1,8 @@
 """Applies the numbered SQL of `sql/migrations/` with yoyo, one process at a time.
 
 yoyo's own lock is a row that a killed process leaves behind; an advisory lock goes with its connection, so that is what keeps two
-starts apart here.
+starts apart here. yoyo commits a migration before it notes that it is applied; a process killed in between would leave a warehouse
+that can be migrated neither way, so here both are one transaction.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def migrate(url: URL) -> list[str]:
     with _alone(url, "migrate") as backend:
         pending = backend.to_apply(_migrations())
         names = [migration.id for migration in pending]
-        backend.apply_migrations(pending)
+        for migration in pending:
+            _process(backend, migration, "apply")
         _grant(url)
         return names
 
@@ -89,8 +91,22 @@ def roll_back(url: URL, *, to: str | None, loses_data: bool = False) -> list[str
         with Warehouse(url, application_name="syrve migrate").transaction("note what stays") as cursor:
             # Before: a process that dies in the middle leaves no claim of too much.
             note_newest(cursor, set(_applied(backend)) - set(names))
-        backend.rollback_migrations(undone)
+        for migration in undone:
+            _process(backend, migration, "rollback")
         return names
+
+
+def _process(backend: yoyo.backends.DatabaseBackend, migration: yoyo.migrations.Migration, direction: str) -> None:
+    """Apply a migration or take it back, and note that, in one transaction."""
+    log.info("%s %s", direction, migration.id)
+    backend.ensure_internal_schema_updated()
+    with backend.copy() as own, own.transaction():
+        migration.process_steps(own, direction)
+        own.log_migration(migration, direction)
+        if direction == "apply":
+            own.mark_one(migration, log=False)
+        else:
+            own.unmark_one(migration, log=False)
 
 
 def _refuse_to_lose(url: URL, names: list[str]) -> None:

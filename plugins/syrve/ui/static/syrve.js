@@ -73,7 +73,8 @@
       var fresh = new DOMParser().parseFromString(text, "text/html");
       parts.forEach(function (part) {
         var other = fresh.getElementById(part.id);
-        if (other && !part.contains(document.activeElement)) { part.replaceWith(document.importNode(other, true)); }
+        var isInUse = part.contains(document.activeElement) || part.querySelector(":active");  // a click on what is replaced would be lost
+        if (other && !isInUse) { part.replaceWith(document.importNode(other, true)); }
       });
     }).catch(function () { /* asked for again */ });
   }
