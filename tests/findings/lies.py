@@ -17,7 +17,18 @@ from syrve.wallet.operations import Kind, Operation, OperationState
 
 NOT_SHOWN, MOVED_TWICE = "operation_not_shown", "operation_moved_twice"
 Way = Literal[
-    "true", "slow", "lied", "by hand", "late", "rejected", "twice", "copied", "denied", "denied twice", "lost"
+    "true",
+    "slow",
+    "lied",
+    "by hand",
+    "late",
+    "rejected",
+    "twice",
+    "copied",
+    "denied",
+    "denied twice",
+    "denied slow",
+    "lost",
 ]
 MONEY: tuple[Kind, ...] = ("topup", "chargeoff")
 WAYS: dict[Way, tuple[Kind, ...]] = {

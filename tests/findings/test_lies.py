@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import psycopg2
 import pytest
@@ -50,7 +51,7 @@ def kept_connections(emptied_warehouse_dsn: str, time: VirtualTime) -> Iterator[
     warehouse.close()
 
 
-def switches(rng: Random) -> dict[str, object]:
+def switches(rng: Random) -> dict[str, Any]:
     """Some setting of what the report shows, and when."""
     return {
         "balance_shows_held_money": rng.random() < 0.3,
