@@ -2,8 +2,8 @@
 insert into wallet.transaction_bookmark as bookmark (organization_id, customer_id, revision, read_at, looked_again_until)
 values (%(organization_id)s, %(customer_id)s, 0, null, %(until)s)
 on conflict (organization_id, customer_id) do update
-set
-    looked_again_until = case
-        when bookmark.looked_again_until <= clock_timestamp() then greatest(excluded.looked_again_until, bookmark.looked_again_until)
-        else excluded.looked_again_until
-    end;
+    set
+        looked_again_until = case
+            when bookmark.looked_again_until <= clock_timestamp() then greatest(excluded.looked_again_until, bookmark.looked_again_until)
+            else excluded.looked_again_until
+        end;
