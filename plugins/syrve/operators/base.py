@@ -189,13 +189,13 @@ def format_counts(counts: Counts) -> str:
 
 @contextmanager
 def organization_served(warehouse: Warehouse, organization_id: str, *, operation: str, key: TaskKey) -> Iterator[None]:
-    """Skip the task where loyalty is not set up for the organization, leaving a finding; close the finding where it is served."""
+    """Skip the task where loyalty is not set up for the organization, leaving a reject; close the reject where it is served."""
     from syrve.api.errors import LoyaltyNotConfigured
-    from syrve.organizations import note_served, note_without_loyalty
+    from syrve.organizations import note_passed_over, note_served
 
     try:
         yield
     except LoyaltyNotConfigured as error:
-        note_without_loyalty(warehouse, organization_id, error, key=key)
+        note_passed_over(warehouse, organization_id, error.message, operation=operation, key=key)
         raise AirflowSkipException(f"{organization_id} is passed over: {error.message}; see sync.reject") from None
     note_served(warehouse, organization_id, operation=operation)
