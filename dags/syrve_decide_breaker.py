@@ -1,8 +1,9 @@
 """
 ### Let what a breaker held back through, or drop it
 
-A breaker holds back a change of too many customers at once: customers of whom Syrve says that they are gone (`customers_gone`), or one
-field that the CRM would change (`push`). The alert, the page's inbox and `sync.breaker` give its number.
+A breaker holds back a change of too many customers at once: customers of whom Syrve says that they are gone or have
+nothing any more (`customers_gone`), or one field that the CRM would change (`push`). The alert, the page's inbox and `sync.breaker` give
+its number.
 
 **Preview** (the default) says how many customers it holds and what each decision does; it decides nothing.
 **Let through**: another person than the one who started this run must approve it. **Drop** needs no second person: both sides stay as they

@@ -10,6 +10,7 @@ analytics.coupon_series_usage, analytics.shared_phone, analytics.signal_quality
 to syrve_analyst;
 grant execute on function
 sync.change_band(text, double precision, double precision),
+sync.odds_of_stopping(double precision, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision),

@@ -1,4 +1,4 @@
--- How many of the known customers of the batch that differ have another value in each field; the names are those of syrve.customer.
+-- How many of the known customers of the batch that differ have another value in each field (the names are those of syrve.customer), or lost their last card.
 with compared as (
     select
         (staged.phone_raw is distinct from mirrored.phone_raw) as phone,
@@ -12,7 +12,24 @@ with compared as (
         (staged.receives_order_status is distinct from mirrored.receives_order_status) as receives_order_status,
         (staged.receives_promo is distinct from mirrored.receives_promo) as receives_promo,
         (staged.consent_from is distinct from mirrored.consent_from) as consent_from,
-        (staged.consent_to is distinct from mirrored.consent_to) as consent_to
+        (staged.consent_to is distinct from mirrored.consent_to) as consent_to,
+        (
+            not exists (
+                select
+                from staging_card as kept
+                where kept.organization_id = staged.organization_id and kept.customer_id = staged.customer_id
+            )
+            and not exists (
+                select
+                from staging_absent as absent
+                where absent.organization_id = staged.organization_id and absent.customer_id = staged.customer_id and absent.list = 'cards'
+            )
+            and exists (
+                select
+                from syrve.card as card
+                where card.organization_id = staged.organization_id and card.customer_id = staged.customer_id
+            )
+        ) as cards
     from staging_customer as staged
     inner join syrve.customer as mirrored
         on staged.organization_id = mirrored.organization_id and staged.customer_id = mirrored.customer_id

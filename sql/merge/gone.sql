@@ -1,5 +1,6 @@
 -- Which look-ups of the batch say that a customer whom the mirror has is gone: an identity that last led to a customer and is not known any more
--- or leads to another customer, or a customer who has become deleted. Healthy answers are told apart without reading anything else.
+-- or leads to another customer, a customer who has become deleted, or one whose answer is doubted (customers/doubts.py). Healthy answers are told apart
+-- without reading anything else.
 insert into staging_gone (organization_id, identity_kind, identity_value, customer_id, answer)
 select
     looked.organization_id,
@@ -51,4 +52,18 @@ where
     looked.outcome = 'found'
     and looked.customer_id = any(%(deleted_ids)s::uuid[])
     and not mirrored.is_deleted
-    and mirrored.fetched_at < looked.checked_at;
+    and mirrored.fetched_at < looked.checked_at
+union all
+select
+    looked.organization_id,
+    looked.identity_kind,
+    looked.identity_value,
+    looked.customer_id,
+    doubted.answer
+from
+    unnest(%(doubted_organization_ids)s::uuid[], %(doubted_ids)s::uuid[], %(doubted_answers)s::text[]) as doubted (
+        organization_id, customer_id, answer
+    )
+inner join staging_lookup as looked
+    on doubted.organization_id = looked.organization_id and doubted.customer_id = looked.customer_id
+where looked.outcome = 'found';

@@ -4,7 +4,7 @@ with held as (
     insert into sync.held_back as known (
         organization_id, identity_kind, identity_value, breaker_id, customer_id, answer
     )
-    select
+    select distinct on (gone.organization_id, gone.identity_kind, gone.identity_value)
         gone.organization_id,
         gone.identity_kind,
         gone.identity_value,
@@ -21,7 +21,8 @@ with held as (
         limit 1
     ) as already on true
     where already.breaker_id is not null or %(breaker_id)s::bigint is not null
-    order by gone.organization_id, gone.identity_kind, gone.identity_value
+    -- An identity may have left one customer for another who is gone too.
+    order by gone.organization_id asc, gone.identity_kind asc, gone.identity_value asc, (gone.answer = 'other_customer') desc
     on conflict (organization_id, identity_kind, identity_value) do update
         set
             breaker_id = excluded.breaker_id,

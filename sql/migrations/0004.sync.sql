@@ -435,7 +435,7 @@ create unique index breaker_landed on sync.breaker (organization_id, kind, field
 comment on table sync.breaker is 'Changes of too many customers at once: what was held back until a person decides, and what landed and was told of.';
 comment on column sync.breaker.breaker_id is 'Number to decide by: sync.let_through(breaker_id) or sync.drop_held_back(breaker_id).';
 comment on column sync.breaker.organization_id is 'Organization concerned.';
-comment on column sync.breaker.kind is 'Kind of change: customers_gone (newly deleted or not found), field_changed (by a pull), or push.';
+comment on column sync.breaker.kind is 'Kind of change: customers_gone (newly deleted, not found, emptied or damaged), field_changed (by a pull), or push.';
 comment on column sync.breaker.field is 'Field that changed; empty where the kind has none.';
 comment on column sync.breaker.run_id is 'Run that tripped it first.';
 comment on column sync.breaker.looked is 'Customers looked at in that run when it tripped.';
@@ -454,11 +454,13 @@ create table sync.held_back (
     identity_value text not null,
     breaker_id bigint not null references sync.breaker (breaker_id) on delete cascade,
     customer_id uuid not null,
-    answer text not null check (answer in ('not_found', 'other_customer', 'deleted')),
+    answer text not null check (answer in ('not_found', 'other_customer', 'deleted', 'emptied', 'damaged', 'no_wallets')),
     held_at timestamptz not null default now(),
     last_seen_at timestamptz not null default now(),
     let_through_at timestamptz,
-    primary key (organization_id, identity_kind, identity_value)
+    primary key (organization_id, identity_kind, identity_value),
+    -- What is taken off the roster is not looked up any more, and nothing would end its question.
+    foreign key (organization_id, identity_kind, identity_value) references sync.roster on delete cascade
 );
 create index held_back_breaker on sync.held_back (breaker_id);
 create index held_back_customer on sync.held_back (organization_id, customer_id);
@@ -469,7 +471,9 @@ comment on column sync.held_back.identity_kind is 'As in sync.roster.';
 comment on column sync.held_back.identity_value is 'As in sync.roster.';
 comment on column sync.held_back.breaker_id is 'Breaker that holds it.';
 comment on column sync.held_back.customer_id is 'Customer whom the mirror has under this identity.';
-comment on column sync.held_back.answer is 'What Syrve answered: not_found, other_customer (the identity leads to another customer), or deleted.';
+comment on column sync.held_back.answer is
+'What Syrve answered: not_found, other_customer (the identity leads to another customer), deleted, emptied (no personal field any more), damaged (letters of
+a text were lost), or no_wallets (none any more).';
 comment on column sync.held_back.held_at is 'When this breaker began to hold it: a decision counts for what it held when the person was asked.';
 comment on column sync.held_back.last_seen_at is 'When Syrve last answered so.';
 comment on column sync.held_back.let_through_at is 'When a person let it through: such answers are believed until the look-up by id says what became of the customer.';

@@ -139,15 +139,19 @@ cross join
     ) as seen (day)
 cross join
     lateral (
-        select least((seen.day + interval '1 day') at time zone organization.time_zone - interval '1 microsecond', now()) as as_of
+        select
+            least(ends.at - interval '1 microsecond', now()) as as_of,
+            ends.at
+        from (select (seen.day + interval '1 day') at time zone organization.time_zone as at) as ends
     ) as ended
 left join lateral (
     select max(evaluation.as_of) as evaluated_at
     from wallet.finding_evaluation as evaluation
     where
         evaluation.organization_id = organization.organization_id
+        -- As of midnight is as of the end of the day before.
         and evaluation.as_of > seen.day at time zone organization.time_zone
-        and evaluation.as_of <= ended.as_of
+        and evaluation.as_of <= ended.at
 ) as evaluated on true
 cross join lateral (
     select
@@ -165,7 +169,7 @@ cross join lateral (
                     lateral (
                         select version.status
                         from wallet.finding_version as version
-                        where version.finding_id = finding.finding_id and version.as_of <= ended.as_of
+                        where version.finding_id = finding.finding_id and version.as_of <= ended.at
                         order by version.as_of desc, version.version desc
                         limit 1
                     ) as latest

@@ -107,6 +107,7 @@ NOW = datetime(2026, 1, 9, 12, 0, 0, tzinfo=UTC)
         ("Fri, 09 Jan 2026 12:00:30 -0000", 30.0),
         ("Fri, 09 Jan 2026 15:00:30 +0300", 30.0),
         ("Fri, 09 Jan 2026 11:00:00 GMT", 0.0),
+        ("Fri, 09 Jan 2099 11:00:00 GMT", None),
         ("Fri, 32 Jan 2026 11:00:00 GMT", None),
         ("Fri, 09 Jan 99999999999999999999 11:00:00 GMT", None),
     ],
@@ -115,8 +116,25 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(text: str, seconds: float |
     assert retry_after_seconds({"retry-after": text}, NOW) == seconds
 
 
-@given(text=st.text())
-def test_no_retry_after_whatever_breaks_its_reader(text: str) -> None:
-    seconds = retry_after_seconds({"retry-after": text})
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Sat, 10 Jan 2026 12:00:00 GMT", 30.0),
+        ("Thu, 08 Jan 2026 12:00:00 GMT", 30.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("not a date", 86430.0),
+        ("", 86430.0),
+    ],
+)
+def test_date_to_retry_after_is_of_the_service_clock(date: str, seconds: float | None) -> None:
+    """A service whose clock is a day off asks for half a minute, not for a day; one that says 1970 asks for nothing that makes sense."""
+    asked = "Thu, 08 Jan 2026 12:00:30 GMT" if date.startswith("Thu, 08") else "Sat, 10 Jan 2026 12:00:30 GMT"
+
+    assert retry_after_seconds({"retry-after": asked, "date": date}, NOW) == seconds
+
+
+@given(text=st.text(), date=st.text())
+def test_no_retry_after_whatever_breaks_its_reader(text: str, date: str) -> None:
+    seconds = retry_after_seconds({"retry-after": text, "date": date})
 
     assert seconds is None or seconds >= 0

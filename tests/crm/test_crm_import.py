@@ -134,6 +134,35 @@ def test_contradiction_is_seen_across_parts_of_a_source(pushing: Pushing) -> Non
     assert desired_states(pushing, "name") == [("Борис",)], "a later import is a new word"
 
 
+def test_lines_far_apart_contradict_each_other_as_neighbours_do(pushing: Pushing) -> None:
+    """Whatever the size of the parts: a phone and memberships too."""
+    (person,) = pushing.people(1)
+    said = {"customer_id": person["customer_id"]}
+    lines = [
+        said | {"phone": next(NEW_PHONES), "category_id": CATEGORY, "wanted": "да"},
+        said | {"card_track": "7700771", "wanted": "да"},
+        said | {"category_id": CATEGORY, "wanted": "нет"},
+        said | {"card_track": "7700771", "wanted": "нет"},
+        said | {"phone": next(NEW_PHONES)},
+        said | {"category_id": CATEGORY, "wanted": "да"},
+    ]
+
+    counts = []
+    for parts in ([lines], [[line] for line in lines]):
+        pushing.execute("delete from crm.customer")
+        job = CrmImport(
+            pushing.warehouse, key=pushing.key("import"), region="RU", organization_id=pushing.organization_id
+        )
+        done = job.run([pd.DataFrame(part, dtype="object") for part in parts])
+        counts.append((done.found, done.rejected))
+
+    assert counts == [(3, 3), (3, 3)]
+    assert pushing.rows("select wanted from crm.customer_category union all select wanted from crm.customer_card") == [
+        (True,),
+        (True,),
+    ]
+
+
 def test_membership_is_taken_away_and_a_field_emptied_by_words(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
     take(pushing, {"phone": phone, "email": "a@example.com", "category_id": CATEGORY})

@@ -7,7 +7,7 @@ import pytest
 
 from fixtures.answers import EMPTY
 from fixtures.pulls import Syncing
-from syrve.customers.emptied import EMPTIED
+from syrve.customers.doubts import EMPTIED
 from syrve_simulator.control import RawAnswer
 
 CUSTOMER_ID = "5f4e0002-0000-4000-8000-000000000071"

@@ -151,7 +151,7 @@ class LiveAirflow:
     def fresh(self, organizations: int = 1, customers: int = 300) -> list[Any]:
         """Empty the warehouse and put customers of the simulator into the roster; returns them."""
         tables = (
-            "sync.roster, sync.run, sync.reject, sync.backfill, sync.coupon_watch, syrve.organization, syrve.customer, "
+            "sync.roster, sync.held_back, sync.run, sync.reject, sync.backfill, sync.coupon_watch, syrve.organization, syrve.customer, "
             "syrve.daily_balance"
         )
         versions = (

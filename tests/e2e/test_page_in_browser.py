@@ -42,7 +42,7 @@ def last_run(airflow: Any, dag_id: str) -> Any:
 def guests_file(airflow: Any, name: str, number: int, *bad: str) -> list[Any]:
     """Put a file of customers and bad phones into the inbox, with an empty warehouse behind it."""
     people: list[Any] = airflow.fresh(customers=number)
-    airflow.rows("truncate sync.roster")
+    airflow.rows("truncate sync.roster, sync.held_back")
     lines = [f"{each['organization_id']},{each['phone']}" for each in people]
     lines += [f"{people[0]['organization_id']},{each}" for each in bad]
     (airflow.stack.paths.inbox / name).write_text("organization_id,phone\n" + "\n".join(lines) + "\n")

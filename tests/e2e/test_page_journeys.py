@@ -61,7 +61,7 @@ def test_dropped_file_is_previewed_started_stopped_and_continued(
     dropped_files: Collection[Path],
 ) -> None:
     people = airflow.fresh(customers=20)
-    airflow.rows("truncate sync.roster")
+    airflow.rows("truncate sync.roster, sync.held_back")
     mine = tmp_path / "mine.csv"
     mine.write_text(
         "organization_id,phone\n" + "".join(f"{each['organization_id']},{each['phone']}\n" for each in people)

@@ -33,7 +33,10 @@ def test_tripped_breakers_are_told_once_in_one_message(
 
     (message,) = webhook.taken
     assert message["title"] == "Syrve: changes held back until a person decides"
-    assert "2041 of 2041 customers newly not found or deleted (up to 40 go without a question)" in message["message"]
+    assert (
+        "2041 of 2041 customers newly not found, deleted or emptied (up to 40 go without a question)"
+        in message["message"]
+    )
     assert "900 of 1000 customers whose surname a pull changed" in message["message"]
     assert "sync.let_through(breaker_id)" in message["message"]
     assert "run-0" not in message["message"], "nobody has to know what is over"

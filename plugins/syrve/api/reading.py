@@ -34,6 +34,9 @@ _ERROR_KEY = re.compile(
 )
 _SUCCESS_KEY = re.compile(r"(?:is_?)?(?:success\w*|succeeded|ok|result|status|state|outcome)", re.IGNORECASE)
 
+LONGEST_WAIT_SECONDS = 1e6
+"""A longer wait (eleven days) was not meant."""
+
 
 class _NotJson:
     """Stands for a body that is not JSON; `None` is JSON."""
@@ -147,17 +150,25 @@ def _status_code(value: Any) -> int | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Read `Retry-After` as seconds (a number or an HTTP date); None if it is absent or makes no sense."""
+    """Read `Retry-After` as seconds (a number or an HTTP date); None if it is absent or makes no sense.
+
+    A date is of the service's clock, so the answer's own `Date` is what it counts from; `now` if there is none.
+    """
     text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
     try:
-        return max(0.0, float(text)) if float(text) < 1e6 else None
+        seconds = float(text)
     except ValueError:
-        pass
+        moment = _http_date(text)
+        if moment is None:
+            return None
+        sent_at = _http_date(headers.get("date", "")) or now or datetime.now(UTC)
+        seconds = (moment - sent_at).total_seconds()
+    return max(0.0, seconds) if seconds < LONGEST_WAIT_SECONDS else None
+
+
+def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # "-0000" is read as naive, and means UTC
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # "-0000" is read as naive, and means UTC

@@ -17,8 +17,8 @@ Decision = Literal["let_through", "dropped"]
 _NOT_APPROVED, _NOT_UNDECIDED = "SY003", "P0002"
 _MEANINGS = {
     "customers_gone": (
-        "customer(s) of whom Syrve says that they are gone",
-        "They are looked up again, and what Syrve then answers is believed: those who are gone are deleted in the mirror.",
+        "customer(s) of whom Syrve says that they are gone or have lost what was known of them",
+        "They are looked up again, and what Syrve then answers is believed: who is gone is deleted in the mirror, who is empty is emptied.",
         "The mirror keeps them. They are looked up again and counted from zero.",
     ),
     "push": (
@@ -54,8 +54,9 @@ class HeldBack:
         """Say what it holds, and what the decision does."""
         what, let_through, dropped = _MEANINGS[self.kind]
         field = f" (`{self.field}`)" if self.field else ""
+        named = self.organization_name.replace("`", " ")  # by Syrve, and Airflow shows a question as Markdown
         return (
-            f"{self.organization_name}: {self.held} {what}{field}, of {self.looked} when it tripped; {self.allowed} need no question. "
+            f"`{named}`: {self.held} {what}{field}, of {self.looked} when it tripped; {self.allowed} need no question. "
             f"Held since {self.tripped_at:%Y-%m-%d %H:%M}. {let_through if self.decision == 'let_through' else dropped}"
         )
 

@@ -1,4 +1,4 @@
-"""Holds back what a pull must not believe: that many customers of an organization are gone, or others than they were, at once."""
+"""Holds back what a pull must not believe: that many customers of an organization are gone, others than they were, or emptied, at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from syrve.api.errors import SyrveError
+from syrve.customers.doubts import DAMAGED, EMPTIED, Doubts
 from syrve.warehouse import breaker
 from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.limits import BreakerSettings
@@ -17,17 +18,23 @@ if TYPE_CHECKING:
 
 
 class CustomersHeldBack(SyrveError):
-    """Syrve says of more customers than is plausible that they are gone, or others: the mirror keeps them until a person decides."""
+    """Syrve says of more customers than is plausible that they are gone, others, or empty: the mirror keeps them until a person decides."""
 
 
-def hold_back(cursor: Cursor, batch: Batch, key: TaskKey, settings: BreakerSettings) -> None:
+def hold_back(cursor: Cursor, batch: Batch, key: TaskKey, settings: BreakerSettings, doubts: Doubts) -> None:
     """Take out of a staged batch what a breaker holds back, and count it in `held_back`; needs `staging_lookup` filled.
 
     What is held back is in `sync.held_back`; such look-ups count as failed in the roster, so they are made again.
     """
     deleted = [record.customer.customer_id for record in batch.customers.values() if record.customer.is_deleted]
-    cursor.execute(sql("merge/gone.sql"), {"deleted_ids": deleted})
-    cursor.execute(sql("merge/gone_known.sql"))
+    values = {
+        "deleted_ids": deleted,
+        "doubted_organization_ids": [organization_id for organization_id, _ in doubts],
+        "doubted_ids": [customer_id for _, customer_id in doubts],
+        "doubted_answers": [doubt.answer for doubt in doubts.values()],
+    }
+    cursor.execute(sql("merge/gone.sql"), values)
+    cursor.execute(sql("merge/gone_known.sql"), {"doubt_reasons": [EMPTIED, DAMAGED]})
     gone: int = fetch_one(cursor)[0]
     organizations = Counter(lookup.organization_id for lookup, *_ in batch.lookups)
     for organization_id in organizations:  # a batch of a pull has one

@@ -20,7 +20,7 @@ from syrve.customers.children import (
     stage_children,
     tables_of,
 )
-from syrve.customers.emptied import doubt_emptied
+from syrve.customers.doubts import find_doubts, reject_doubted
 from syrve.customers.erased import leave_erased_out
 from syrve.customers.holding import hold_back, note_changed_fields
 from syrve.customers.pull_settings import PullSettings
@@ -93,9 +93,10 @@ def merge_batch(
     Needs the staging tables on the cursor's connection. Raises `WarehouseError` or the driver's own error.
     """
     leave_erased_out(cursor, batch, region=region)
-    doubt_emptied(cursor, batch, key)
+    doubts = find_doubts(cursor, batch)
     copy_lines(cursor, "staging_lookup", LOOKUP_COLUMNS, _lookup_lines(batch))
-    hold_back(cursor, batch, key, settings.breaker)
+    hold_back(cursor, batch, key, settings.breaker, doubts)
+    reject_doubted(cursor, batch, key, doubts)
     differing = merge_customers(cursor, batch, region=region)
     # First of these: an id that a phone has just left may itself have been looked up in this batch, and its miss must count.
     cursor.execute(sql("roster/moved.sql"))

@@ -11,6 +11,8 @@ import phonenumbers
 _SHAPED_AS_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _LETTER_AFTER_A_DIGIT = re.compile(r"\d.*[A-Za-z\uff21-\uff3a\uff41-\uff5a]", re.DOTALL)
 """The library would read the letter as the digit of its key: `OOO` for zeros as 666."""
+_BLANK = re.compile(r"[^\S\r\n]")
+"""The library knows a plain and a no-break space, but no thin or narrow one."""
 _DIGITS_AND_SIGNS = re.compile(r"[\d\s().\-\u2010-\u2015\u00ad/]+")
 
 
@@ -26,6 +28,7 @@ def to_e164(text: str, region: str) -> str | None:
         return text
     if _LETTER_AFTER_A_DIGIT.search(text):
         return None
+    text = _BLANK.sub(" ", text)
     national = _possible(text, region)
     if "+" in text or "\uff0b" in text or not _DIGITS_AND_SIGNS.fullmatch(text):
         return _formatted(national)

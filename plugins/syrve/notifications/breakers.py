@@ -12,7 +12,7 @@ from syrve.warehouse.database import Warehouse
 log = logging.getLogger(__name__)
 
 _WHAT = {
-    "customers_gone": "customers newly not found or deleted",
+    "customers_gone": "customers newly not found, deleted or emptied",
     "field_changed": "customers whose {field} a pull changed",
     "push": "customers whose {field} a push would change",
 }

@@ -6,7 +6,6 @@ White space and invisible characters have one treatment for every source (`clean
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -42,8 +41,9 @@ _PAIRS = "".join(bytes([each]).decode("cp1251", "ignore") for each in range(0x80
 _PAIRS_1252 = "".join(bytes([each]).decode("cp1252", "ignore") for each in range(0x80, 0xC0)) + "".join(
     map(chr, range(0x80, 0xA0))
 )
-_DECODED_TWICE = re.compile(f"(?:[РС][{re.escape(_PAIRS)}]){{2}}|(?:[ÐÑ][{re.escape(_PAIRS_1252)}]){{2}}")
+_DECODED_TWICE = f"(?:[РС][{re.escape(_PAIRS)}]){{2}}|(?:[ÐÑ][{re.escape(_PAIRS_1252)}]){{2}}"
 """Two letters of Russian in UTF-8 that were read as windows-1251 or windows-1252."""
+_DAMAGED = re.compile(f"[\ufffd\ud800-\udfff]|{_DECODED_TWICE}")
 _JOINERS = "\u200c\u200d"
 _UNTYPED = re.compile(
     r"[^\S ]|[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f]"
@@ -61,22 +61,25 @@ def clean_text(text: str) -> str:
     joiners inside of a word. U+FFFD and lone surrogates are what is left of a text that was decoded wrongly: the row is refused.
     """
     text = text.strip()
-    if text.isascii() and text.isprintable():
-        if text[:2] == "??" and not text.strip("? .,-"):
-            raise BadRow(_LOST)
-        return text
-    if _DECODED_TWICE.search(text):
+    if is_damaged(text):
         raise BadRow(_LOST)
+    if text.isascii() and text.isprintable():
+        return text
     if not _UNTYPED.search(text):
         return text.strip(_JOINERS).strip()
     return "".join(_treated(character) for character in text).strip().strip(_JOINERS).strip()
 
 
+def is_damaged(text: str) -> bool:
+    """Whether letters were lost when a text was decoded earlier: it has U+FFFD, lone surrogates, mojibake, or question marks alone."""
+    if text.isascii():
+        return text[:2] == "??" and not text.strip("? .,-")
+    return _DAMAGED.search(text) is not None
+
+
 def _treated(character: str) -> str:
     if character in _JOINERS or not _UNTYPED.match(character):
         return character
-    if character == "\ufffd" or unicodedata.category(character) == "Cs":
-        raise BadRow(_LOST)
     return " " if character.isspace() else ""
 
 

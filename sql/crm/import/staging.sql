@@ -20,11 +20,12 @@ create temporary table if not exists staging_crm (
     program_id uuid,
     wanted boolean not null,
     is_by_phone boolean not null default false,
+    is_new boolean not null default false,
     reason text
 ) on commit delete rows;
 
--- What the lines of the run have said so far, by the names of the fields.
-create temporary table if not exists staging_crm_said (crm_id bigint primary key, fields text[] not null);
+-- What the lines of the run have said so far.
+create temporary table if not exists staging_crm_said (crm_id bigint primary key, fields jsonb not null);
 truncate staging_crm_said;
 
 create temporary table if not exists staging_received_phone (crm_id bigint primary key, received text not null, phone text) on commit delete rows;

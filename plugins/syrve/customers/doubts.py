@@ -1,0 +1,102 @@
+"""Doubts answers that would take from the mirror what it knows of a customer: all personal fields, letters, or every wallet.
+
+Such an answer counts for the breaker like a deletion. One that passes it, and would empty or damage the profile, is believed when a later
+run gets the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from syrve.api.models import Customer
+from syrve.customers.records import CustomerRecord
+from syrve.sources.values import is_damaged
+from syrve.warehouse.database import Cursor
+from syrve.warehouse.runs import Reject, TaskKey
+from syrve.warehouse.sql_files import sql
+
+if TYPE_CHECKING:
+    from syrve.customers.merge import Batch
+
+EMPTIED = "every personal field is empty, of a customer who had several; the mirror stays until a later run gets the same answer"
+DAMAGED = "text came damaged where the mirror has it whole; the mirror stays until a later run gets the same answer"
+_TEXTS = ("name", "surname", "middle_name", "email")
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What an answer would take, as in `sync.held_back.answer`; `reason` of the reject if even one such answer is not believed at once."""
+
+    answer: str
+    reason: str | None = None
+
+
+Doubts = dict[tuple[str, str], Doubt]
+"""By organization and customer."""
+
+
+def find_doubts(cursor: Cursor, batch: Batch) -> Doubts:
+    """Return what the answers of a batch would take from known customers; few answers look so, and the mirror is read for those only."""
+    suspects = [record for record in batch.customers.values() if _is_suspect(record.customer)]
+    if not suspects:
+        return {}
+    cursor.execute(sql("merge/suspects.sql"), _arrays(suspects))
+    found = ((row[:2], _doubt(batch.customers[row[0], row[1]].customer, *row[2:])) for row in cursor.fetchall())
+    return {key: doubt for key, doubt in found if doubt is not None}
+
+
+def reject_doubted(cursor: Cursor, batch: Batch, key: TaskKey, doubts: Doubts) -> None:
+    """Turn staged look-ups into rejects whose answer no earlier run got; not those that a person let through, or that are held back."""
+    doubted = [(*each, doubt.reason) for each, doubt in doubts.items() if doubt.reason is not None]
+    if not doubted:
+        return
+    organization_ids, customer_ids, reasons = map(list, zip(*doubted, strict=True))
+    values = {"organization_ids": organization_ids, "customer_ids": customer_ids, "reasons": reasons}
+    cursor.execute(sql("merge/doubted.sql"), values | {"run_id": key.run_id})
+    for organization_id, customer_id, identity, reason in cursor.fetchall():
+        batch.customers.pop((organization_id, customer_id), None)
+        batch.rejects.append(Reject("customer", organization_id, identity, "look_up", reason))
+        batch.counts.found -= 1
+        batch.counts.rejected += 1
+
+
+def _arrays(suspects: list[CustomerRecord]) -> dict[str, Any]:
+    return {
+        "organization_ids": [each.organization_id for each in suspects],
+        "customer_ids": [each.customer.customer_id for each in suspects],
+        "digests": [each.digest.hex() for each in suspects],
+        "moments": [each.fetched_at for each in suspects],
+    }
+
+
+def _is_suspect(customer: Customer) -> bool:
+    """Whether an answer may have lost something; cheap, for it is asked of every customer."""
+    if customer.is_deleted:
+        return False
+    texts = f"{customer.name} {customer.surname} {customer.middle_name} {customer.email}"
+    return not customer.wallets or is_damaged(texts) or "??" in texts or _says_nothing(customer)
+
+
+def _doubt(customer: Customer, fields: int, has_wallets: bool, *texts: str | None) -> Doubt | None:
+    if fields and _says_nothing(customer):
+        is_explained = fields == 1 or customer.extra.get("anonymized") is True
+        return Doubt("emptied", None if is_explained else EMPTIED)
+    for name, known in zip(_TEXTS, texts, strict=True):
+        text = getattr(customer, name)
+        if known and text and is_damaged(text) and not is_damaged(known):
+            return Doubt("damaged", DAMAGED)
+    if has_wallets and not customer.wallets and "walletBalances" not in customer.absent:
+        return Doubt("no_wallets")
+    return None
+
+
+def _says_nothing(customer: Customer) -> bool:
+    return (
+        customer.phone is None
+        and customer.name is None
+        and customer.surname is None
+        and customer.middle_name is None
+        and customer.email is None
+        and customer.birthday is None
+    )
