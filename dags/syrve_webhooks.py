@@ -9,6 +9,8 @@ each repeat makes another one: Syrve has the last, and the former ones stay good
 
 **When it fails** with `UnlistedAddress`, the address is not in `SYRVE_SIGNALS_ADDRESSES`: webhooks go only where the settings say. With
 `WebhooksTaken`, the webhooks go to another address, of which an organization has only one: let that receiver pass them on, or move them.
+With `SomeLeftOut`, the organizations that it names were refused, or others have set what cannot be added to: nothing of theirs was
+changed, and the others are done. The reasons are in `sync.reject` too, and go from there once the organization is set up.
 Balance notifications are set up in Syrve's back office, see docs/signals.md.
 """
 

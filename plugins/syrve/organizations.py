@@ -43,15 +43,20 @@ def chosen(visible: Sequence[str], wanted: Sequence[str]) -> list[str]:
 def note_without_loyalty(
     warehouse: Warehouse, organization_id: str, error: LoyaltyNotConfigured, *, key: TaskKey
 ) -> None:
-    """Open a finding that an organization was passed over because loyalty is not set up for it."""
-    reject = Reject("organization", organization_id, organization_id, error.operation, error.message)
+    """Open a reject that an organization was passed over because loyalty is not set up for it."""
+    note_passed_over(warehouse, organization_id, error.message, operation=error.operation, key=key)
+
+
+def note_passed_over(warehouse: Warehouse, organization_id: str, reason: str, *, operation: str, key: TaskKey) -> None:
+    """Open a reject that an organization was passed over; `note_served` closes it."""
+    reject = Reject("organization", organization_id, organization_id, operation, reason)
     with warehouse.connect() as connection:
         prepare_staging(connection)
-        with transaction(connection, "note an organization without loyalty") as cursor:
+        with transaction(connection, "note an organization that was passed over") as cursor:
             add_rejects(cursor, key.run_id, [reject])
 
 
 def note_served(warehouse: Warehouse, organization_id: str, *, operation: str) -> None:
-    """Close that finding once the organization has been served."""
-    with warehouse.transaction("close findings about an organization") as cursor:
+    """Close that reject once the organization has been served."""
+    with warehouse.transaction("close rejects about an organization") as cursor:
         cursor.execute(sql("merge/organization_usable.sql"), {"organization_id": organization_id, "stage": operation})

@@ -25,6 +25,7 @@ grant select, insert, update on sync.refresh_fit to syrve_loader;
 grant select, insert, delete on sync.refresh_evidence to syrve_loader;
 grant execute on function
 sync.change_band(text, double precision, double precision),
+sync.odds_of_stopping(double precision, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision)
@@ -54,7 +55,7 @@ crm.push_state, crm.push_plan, crm.push_plan_summary, crm.push_held_back, crm.pu
 to syrve_loader;
 grant select on crm.push to syrve_loader;
 grant usage on all sequences in schema crm to syrve_loader;
-grant execute on function crm.prune_push(integer, integer, integer), crm.written_text(text) to syrve_loader;
+grant execute on function crm.prune_push(integer, integer, integer), crm.written_text(text), crm.free_number() to syrve_loader;
 
 grant select on wallet.payment, wallet.payment_event, wallet.operation, wallet.operation_event, wallet.contested_ending to syrve_loader;
 grant select on wallet.payment_state, wallet.operation_state, wallet.hold, wallet.open_hold, wallet.unsettled_operation, wallet.charge to syrve_loader;
@@ -154,7 +155,9 @@ privacy.digest_of(text, text),
 privacy.erase(uuid),
 privacy.receipt(uuid),
 privacy.remember(jsonb),
-privacy.erase_returned(),
+privacy.returned(),
+privacy.forget_returned_texts(),
+privacy.erase_returned(uuid, uuid, text),
 privacy.renew_statistics(),
 privacy.prune_unanswered(integer),
 sync.prune_backfills(integer, integer),

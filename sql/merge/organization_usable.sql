@@ -1,4 +1,4 @@
--- Closes the findings about an organization that has now been served.
+-- Closes the rejects about an organization that has now been served.
 update sync.reject
 set resolved_at = now()
 where

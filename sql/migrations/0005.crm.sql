@@ -16,11 +16,18 @@ create table crm.customer (
     receives_promo boolean,
     edited_at timestamptz not null default now(),
     clear text[] not null default '{}' constraint customer_clear_known_fields check (clear <@ array['name', 'surname', 'middle_name', 'email']),
-    memberships_edited_at timestamptz
+    memberships_edited_at timestamptz,
+    constraint customer_crm_id_above_zero check (crm_id > 0), -- below zero stand those who were erased
+    constraint customer_phone_length check (char_length(phone) <= 200),
+    constraint customer_texts_length check (
+        greatest(char_length(name), char_length(surname), char_length(middle_name), char_length(email)) <= 10000
+    )
 );
 create index customer_identity on crm.customer (organization_id, phone);
 create index customer_known on crm.customer (organization_id, customer_id) where customer_id is not null;
 create index customer_edited_at on crm.customer (edited_at);
+comment on constraint customer_texts_length on crm.customer is
+'One row that is too large for a plan would stop the plans of all rows. A text of more than 1,000 characters is refused when it is planned, with the reason.';
 comment on table crm.customer is 'State that the CRM wants for its customers, written by the CRM; a null field is not managed by it.';
 comment on column crm.customer.crm_id is 'The CRM''s own number of the customer.';
 comment on column crm.customer.organization_id is 'Organization in which the customer is kept.';
@@ -38,6 +45,22 @@ comment on column crm.customer.edited_at is 'When the row was last written with 
 comment on column crm.customer.clear is
 'Fields to empty in Syrve, by name: name, surname, middle_name, email. Their own columns must be null. Live service only.';
 comment on column crm.customer.memberships_edited_at is 'When a category, card or programme of the row last changed; kept by triggers.';
+
+create function crm.free_number() returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    number bigint;
+begin
+    loop
+        number := nextval(pg_get_serial_sequence('crm.customer', 'crm_id'));
+        exit when not exists (select 1 from crm.customer as taken where taken.crm_id = number);
+    end loop;
+    return number;
+end
+$$;
+comment on function crm.free_number() is 'A crm_id that no row has: the CRM may have given numbers of its own, which the sequence does not know.';
 
 create function crm.note_edit() returns trigger
 language plpgsql
@@ -78,8 +101,8 @@ comment on column crm.customer_category.wanted is 'True: in the category. False:
 
 create table crm.customer_card (
     crm_id bigint not null references crm.customer (crm_id) on delete cascade,
-    track text not null,
-    number text,
+    track text not null constraint customer_card_track_length check (char_length(track) between 1 and 200),
+    number text constraint customer_card_number_length check (char_length(number) <= 200),
     wanted boolean not null default true,
     primary key (crm_id, track)
 );
@@ -99,19 +122,51 @@ comment on column crm.customer_program.crm_id is 'The CRM''s number of the custo
 comment on column crm.customer_program.program_id is 'Syrve''s id of the programme.';
 
 -- As the owner, because the CRM may write memberships, and not the time at which it did.
+-- The row of crm.customer is locked by then, so that of two sessions that add memberships the second counts those of the first.
 create function crm.note_membership_edit() returns trigger
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    most constant integer := 1000;
+    crowded bigint;
 begin
-    update crm.customer
-    set memberships_edited_at = clock_timestamp()
-    where crm_id in (select edited.crm_id from edited);
+    if tg_op = 'UPDATE' then
+        update crm.customer
+        set memberships_edited_at = clock_timestamp()
+        where crm_id in (select edited.crm_id from edited union select before.crm_id from before);
+    else
+        update crm.customer
+        set memberships_edited_at = clock_timestamp()
+        where crm_id in (select edited.crm_id from edited);
+    end if;
+    if tg_op <> 'DELETE' then
+        select membership.crm_id into crowded
+        from (
+            select category.crm_id from crm.customer_category as category
+            where category.crm_id in (select edited.crm_id from edited)
+            union all
+            select card.crm_id from crm.customer_card as card
+            where card.crm_id in (select edited.crm_id from edited)
+            union all
+            select program.crm_id from crm.customer_program as program
+            where program.crm_id in (select edited.crm_id from edited)
+        ) as membership
+        group by membership.crm_id
+        having count(*) > most
+        limit 1;
+        if found then
+            raise check_violation using
+                message = format('row %s of crm.customer would have more than %s memberships', crowded, most),
+                constraint = 'customer_memberships_bounded';
+        end if;
+    end if;
     return null;
 end
 $$;
-comment on function crm.note_membership_edit() is 'Moves memberships_edited_at of the customers whose memberships a statement changed.';
+comment on function crm.note_membership_edit() is
+'Moves memberships_edited_at of the customers whose memberships a statement changed, and bounds how many memberships a customer has.';
 
 do $$
 declare
@@ -123,7 +178,7 @@ begin
             'for each statement execute function crm.note_membership_edit()', table_name
         );
         execute format(
-            'create trigger note_update after update on crm.%I referencing new table as edited '
+            'create trigger note_update after update on crm.%I referencing old table as before new table as edited '
             'for each statement execute function crm.note_membership_edit()', table_name
         );
         execute format(

@@ -184,21 +184,21 @@ comment on column sync.signal_day.delay_seconds is 'Sum of the times from the si
 
 create table sync.signal_flow (
     organization_id uuid not null,
-    sort text not null check (sort in ('balance', 'order')),
+    sort text not null check (sort in ('balance', 'order', 'feed')),
     last_at timestamptz not null,
     unreported double precision not null default 0,
     stopped_at timestamptz,
     is_told boolean not null default true,
     primary key (organization_id, sort)
 );
-comment on table sync.signal_flow is 'Whether webhooks still come, for each organization and sort that has sent any.';
+comment on table sync.signal_flow is 'Whether webhooks still come, for each organization and sort that has sent any, and whether the order feed still has orders.';
 comment on column sync.signal_flow.organization_id is 'Organization.';
-comment on column sync.signal_flow.sort is 'balance: notifications of balances; order: order events.';
-comment on column sync.signal_flow.last_at is 'When the last one came.';
+comment on column sync.signal_flow.sort is 'balance: notifications of balances; order: order events; feed: orders that the order feed said had changed.';
+comment on column sync.signal_flow.last_at is 'When the last one came; of a feed that never had any, when it was first read.';
 comment on column sync.signal_flow.unreported is
-'What happened since without one: orders of the feed that are later than that, or changes that look-ups found.';
+'What happened since without one: orders of the feed that are later than that, or changes that look-ups found; of feed: those, and deliveries by webhook.';
 comment on column sync.signal_flow.stopped_at is
-'Since when they count as stopped: from then on no look-up is left out for their sake. Null while they come.';
+'Since when they count as stopped: from then on no look-up is left out for their sake (of feed: only where no webhooks come). Null while they come.';
 comment on column sync.signal_flow.is_told is 'Whether the channels were told of the last change, stopped or back.';
 
 create table sync.order_bookmark (

@@ -1,5 +1,5 @@
 -- Takes the evidence of the batches since the last fit, added up by organization and band. Changes that were found without a signal may mean that signals
--- have stopped (signals/stopped.sql).
+-- have stopped, or that the order feed keeps orders to itself (signals/stopped.sql).
 with taken as materialized (
     delete from sync.refresh_evidence
     where organization_id = any(%(organization_ids)s::uuid[])
@@ -31,7 +31,7 @@ unreported as (
     update sync.signal_flow as flow
     set unreported = flow.unreported + signalled.amount
     from signalled
-    where flow.organization_id = signalled.organization_id and flow.sort = 'balance' and signalled.place = 3 and signalled.amount > 0
+    where flow.organization_id = signalled.organization_id and flow.sort in ('balance', 'feed') and signalled.place = 3 and signalled.amount > 0
     returning 1
 )
 

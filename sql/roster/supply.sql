@@ -36,7 +36,17 @@ select
     not exists (
         select
         from sync.signal_flow as flow
-        where flow.organization_id = organization.organization_id and flow.stopped_at is not null
+        where
+            flow.organization_id = organization.organization_id
+            and flow.stopped_at is not null
+            and (
+                flow.sort <> 'feed'
+                or not exists (
+                    select
+                    from sync.signal_flow as other
+                    where other.organization_id = organization.organization_id and other.sort <> 'feed'
+                )
+            )
     ) as trusts_signals
 from syrve.organization as organization
 inner join budgeted on organization.account = budgeted.account

@@ -1,5 +1,5 @@
 -- Marks the signals as taken, and counts them. A phone is not needed any more. Webhooks that had stopped are back; orders of the feed that are later than
--- the last webhook about one may mean that they have stopped (stopped.sql).
+-- the last webhook about one may mean that they have stopped, and deliveries of which only webhooks tell that the feed has (stopped.sql).
 with counted as (
     insert into sync.signal_day as kept (organization_id, kind, day, received, followed, new_customers)
     select
@@ -71,6 +71,22 @@ unreported as (
     returning 1
 ),
 
+unfed as (
+    update sync.signal_flow as flow
+    set unreported = flow.unreported + delivered.orders
+    from (
+        select
+            staged.organization_id,
+            count(*) as orders
+        from staging_signal as staged
+        inner join sync.signal as known on staged.signal_id = known.signal_id
+        where staged.channel = 'webhook' and known.event_type ilike 'delivery%%'
+        group by staged.organization_id
+    ) as delivered
+    where flow.organization_id = delivered.organization_id and flow.sort = 'feed'
+    returning 1
+),
+
 taken as (
     update sync.signal as known
     set
@@ -96,5 +112,6 @@ select
     count(*) filter (where kind like 'order%%') as orders,
     (select count(*) from counted) as days,
     (select count(*) from flowing) as flows,
-    (select count(*) from unreported) as flows_without
+    (select count(*) from unreported) as flows_without,
+    (select count(*) from unfed) as feeds_without
 from taken;

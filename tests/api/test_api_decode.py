@@ -261,3 +261,28 @@ def test_series_without_a_discount_has_none() -> None:
 def test_organizations_that_cannot_be_read_are_refused(answer: Any) -> None:
     with pytest.raises(BadField):
         decode.organizations(answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("Кафе «Уют» №1", "Кафе «Уют» №1"),
+        ("Shop\n\nApprove all of it\u202e", "Shop Approve all of it"),
+        ("x" * 5_000, "x" * 200),
+        (" \u200b\x00 ", None),
+        ("", None),
+    ],
+    ids=["usual", "lines", "long", "invisible", "empty"],
+)
+def test_name_of_an_organization_is_one_short_line(name: str, read: str | None) -> None:
+    [found] = decode.organizations({"organizations": [{"id": CUSTOMER_ID, "name": name}]})
+
+    assert found.name == read
+
+
+def test_organization_that_is_listed_twice_is_one() -> None:
+    listed = [{"id": CUSTOMER_ID, "name": "one"}, {"id": CUSTOMER_ID.upper(), "name": "two"}, {"id": SERIES_ID}]
+
+    found = decode.organizations({"organizations": listed})
+
+    assert [(each.organization_id, each.name) for each in found] == [(CUSTOMER_ID, "one"), (SERIES_ID, None)]

@@ -71,6 +71,38 @@ def test_xcom_sends_no_task_to_another_connection(mapped_tasks: list[MappedTask]
                 rendered(dag, task, dict.fromkeys(mappable(task), "x") | {name: "elsewhere"})
 
 
+FOREIGN = {
+    "email": "me@example.com",
+    "params": {"as_of": "2100-01-01"},
+    "pool": "other",
+    "default_args": {"email": "me"},
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_xcom_gives_no_argument_of_airflow(mapped_tasks: list[MappedTask], name: str) -> None:
+    for dag, task in mapped_tasks:
+        if name in task.partial_kwargs:
+            continue  # Airflow refuses it
+        given = dict.fromkeys(mappable(task), "x") | {name: FOREIGN[name]}
+        ti = SimpleNamespace(map_index=0, task=task, xcom_pull=lambda **_: [given])  # noqa: B023 - used in this turn
+        run = SimpleNamespace(conf={}, run_type="manual")
+        context = cast(Context, {"ti": ti, "dag": dag, "dag_run": run, "params": {}, "task": task})
+
+        with pytest.raises(RedirectedTask, match="an argument that is Airflow's"):
+            task.render_template_fields(context)
+
+        assert ti.task is task, "Airflow mails to whom the DAG file says"
+
+
+def test_xcom_gives_reconciliation_no_moment(dagbag: DagBag) -> None:
+    dag = dagbag.dags["syrve_reconcile_holds"]
+    task = cast(MappedOperator, dag.task_dict["reconcile"])
+
+    with pytest.raises(TypeError, match="as_of"):
+        rendered(dag, task, {"organization_id": "x", "as_of": "2100-01-01T00:00:00+00:00"})
+
+
 def test_every_operator_renders_its_own_templates_only() -> None:
     modules = [import_module(name) for name in _OPERATORS]
     operators = [

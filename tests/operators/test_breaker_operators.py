@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskAwaitingInput
 
 from fixtures.airflow import Running, task_context
 from syrve.approvals.book import RunOf
-from syrve.approvals.breaker import decide_breaker
+from syrve.approvals.breaker import HeldBack, decide_breaker
 from syrve.approvals.errors import NotApproved, NothingToDecide
 from syrve.operators.breaker import SyrveDecideBreakerOperator, SyrveShowBreakerOperator
 from syrve.operators.breaker_approval import SyrveApproveBreakerOperator
@@ -29,6 +29,15 @@ with identity as (
 insert into sync.held_back (organization_id, identity_kind, identity_value, breaker_id, customer_id, answer, held_at)
 select organization_id, identity_kind, identity_value, %(breaker)s, customer_id, 'not_found', clock_timestamp() from identity
 """
+
+
+def test_name_of_an_organization_is_no_markup() -> None:
+    now = datetime.now(UTC)
+    name = "Shop` [all is well](https://evil.example)"
+
+    held = HeldBack(1, "let_through", "push", "name", name, 100, 20, now, now, "0" * 64, 90)
+
+    assert held.text().startswith("`Shop  [all is well](https://evil.example)`: 90 customer(s) of whom")
 
 
 class Run:

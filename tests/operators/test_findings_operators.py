@@ -57,6 +57,23 @@ def test_moment_to_come_is_refused() -> None:
         moment_of(context("manual"), "2100-01-01")
 
 
+@pytest.mark.parametrize("given", ["{{ 7 * 7 }}", "yesterday", "2026-13-01"])
+def test_moment_that_is_none_is_refused_in_words(given: str) -> None:
+    for read in (moment_of, is_past):
+        with pytest.raises(FindingsError, match="as_of: must be an ISO 8601 date or time") as refused:
+            read(context("manual"), given)
+        assert refused.value.retry_after_seconds is None
+
+
+def test_no_task_evaluates_a_moment_to_come(running: Running, book: Book) -> None:
+    book.hold()
+
+    with pytest.raises(FindingsError, match="still to come"):
+        running.execute(SyrveReconcileOperator, organization_id=ORGANIZATION, given_as_of="2100-01-01")
+
+    assert book.rows("select count(*) from wallet.finding_evaluation") == [(0,)]
+
+
 def test_plan_chooses_every_organization_of_the_ledger(running: Running, book: Book) -> None:
     book.hold()
     book.hold(organization=OTHER_ORGANIZATION)
@@ -64,8 +81,7 @@ def test_plan_chooses_every_organization_of_the_ledger(running: Running, book: B
 
     planned = running.execute(SyrvePlanReconcileOperator, as_of="2026-03-05")
 
-    moment = "2026-03-05T00:00:00+00:00"
-    assert planned == [{"organization_id": each, "as_of": moment} for each in (ORGANIZATION, OTHER_ORGANIZATION)]
+    assert planned == [{"organization_id": each} for each in (ORGANIZATION, OTHER_ORGANIZATION)]
     assert (
         running.execute(SyrvePlanReconcileOperator, as_of="2026-03-05", organization_ids=[ORGANIZATION.upper()])
         == planned[:1]
@@ -84,10 +100,10 @@ def test_reconciling_returns_counts_and_makes_customers_with_open_holds_active(r
         "values (%s, 'id', %s, 'test', %s, now() + interval '9 days')",
         (ORGANIZATION, GUEST, GUEST),
     )
-    job: dict[str, Any] = {"organization_id": ORGANIZATION, "as_of": after(days=1).isoformat()}
+    job: dict[str, Any] = {"organization_id": ORGANIZATION}
     active = "select active_until > now() + interval '1 day', due_at <= now() from sync.roster"
 
-    told = running.execute(SyrveReconcileOperator, **job, given_as_of=job["as_of"])
+    told = running.execute(SyrveReconcileOperator, **job, given_as_of=after(days=1).isoformat())
 
     assert told == {
         "open": {"stale_hold": 1, "hold_without_order": 1},
@@ -97,7 +113,7 @@ def test_reconciling_returns_counts_and_makes_customers_with_open_holds_active(r
     }
     assert book.rows(active) == [(None, False)], "a past moment"
 
-    thresholds = {ORGANIZATION: {"hold_ttl_seconds": 90000, "rules_off": ["hold_without_order"]}}
+    thresholds = {ORGANIZATION: {"rules_off": ["hold_without_order", "stale_hold"]}}
     told = running.execute(SyrveReconcileOperator, **job, thresholds=thresholds)
 
     assert (told["open"], told["closed"]) == ({}, {"stale_hold": 1, "hold_without_order": 1})

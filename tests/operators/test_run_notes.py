@@ -19,7 +19,14 @@ from sqlalchemy.orm import Session
 
 from fixtures.airflow import SetConnection, postgres_fields, task_context
 from syrve.operators.run_words import leave_run_words
-from syrve.reports.run_words import RUN_WORDS_KEY, as_sentence, format_failure, format_result, format_run_counts
+from syrve.reports.run_words import (
+    RUN_WORDS_KEY,
+    as_sentence,
+    format_failure,
+    format_result,
+    format_run_counts,
+    plain_words,
+)
 from syrve.ui.run_notes import on_dag_run_failed, on_dag_run_success
 
 RUN_ID = "scheduled__2026-11-28T10:17:00+00:00"
@@ -93,6 +100,17 @@ def test_each_dag_has_its_own_words() -> None:
     assert format_result(json.loads('["a", 1]')) == ""
 
 
+def test_own_words_are_plain() -> None:
+    counts = dict.fromkeys(("requested", "changed", "not_found", "rejected", "failed", "held_back"), 1_234)
+    planned = "dry run, nothing was written: 2,052 look-ups in 1 organization(s), at least 1 day, 0:01:00 at 60 a minute; longer later"
+
+    for text in (planned, *(format_run_counts(dag_id, counts) for dag_id in ("syrve_crm_push", "syrve_customers"))):
+        assert plain_words(text) == text
+    assert (
+        plain_words(format_result({"partitions_added": 3, "deleted_files": 1})) == "3 partitions added, 1 deleted files"
+    )
+
+
 def test_failure_names_three_tasks_and_counts_the_rest() -> None:
     assert format_failure({"pull": 2}, "5 looked up") == "Failed at pull (2 tasks), see the log; 5 looked up."
     assert format_failure(dict.fromkeys("abcde", 1), "") == "Failed at a, b, c and 2 more, see the log."
@@ -137,6 +155,29 @@ def test_end_of_a_run_writes_its_words_and_a_link(metadata: Session) -> None:
     on_dag_run_success(run, "success")
 
     assert written(metadata, run) == "Result: 2,052 looked up, 3 rejected. [See the rejects](/syrve/rejects)"
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        {"text": "[approve it](https://evil.example)"},
+        {"text": "see https://evil.example", "rejected": 0},
+        {"text": "1 changed\n\nResult: all is well"},
+        {"text": "1 changed\u202e"},
+        {"text": {"a": 1}},
+        {"text": "1 changed, " * 1_000},
+        '{"__classname__": "builtins.tuple", "__version__": 1, "__data__": [1]}',
+        '{"text": "1 changed"}',
+        [1],
+    ],
+    ids=["link", "address", "lines", "direction", "no text", "long", "class", "text of JSON", "list"],
+)
+def test_words_that_others_wrote_are_left_out(metadata: Session, left: Any) -> None:
+    run = ended_run(metadata, words=left)
+
+    on_dag_run_success(run, "success")
+
+    assert written(metadata, run) == "Result: Done; its log says what it did."
 
 
 def test_failed_run_says_where_and_what_it_had_done(metadata: Session) -> None:

@@ -13,9 +13,11 @@ import httpx
 import psycopg2
 import pytest
 
+from signals.feeding import Feeding
 from signals.shapes import ONE, TWO
 from syrve.signals.secret_book import add_secret
 from syrve.warehouse.database import Warehouse
+from syrve_simulator.process import SimulatorProcess, start_simulator
 
 SECRETS = {ONE: "secret-of-organization-one-0001", TWO: "secret-of-organization-two-0002"}
 
@@ -91,3 +93,14 @@ def query(warehouse_dsn: str) -> Callable[..., list[tuple[Any, ...]]]:
             return cursor.fetchall() if cursor.description else []
 
     return run
+
+
+@pytest.fixture(scope="module")
+def live_service() -> Iterator[SimulatorProcess]:
+    with start_simulator(customers=40, seed=7, dialect="cloud", record_requests=True) as process:
+        yield process
+
+
+@pytest.fixture
+def feeding(live_service: SimulatorProcess, warehouse: Warehouse) -> Feeding:
+    return Feeding(live_service, warehouse)

@@ -1,14 +1,12 @@
-"""The order feed and the webhook settings against the simulator's live-service dialect."""
+"""The order feed against the simulator's live-service dialect."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from fixtures.pulls import Syncing
+from signals.feeding import Feeding
 from signals.shapes import ONE, ORDER, TWO
 from syrve.api.client import SyrveClient
 from syrve.api.config import SyrveConfig
@@ -16,62 +14,9 @@ from syrve.api.decode_cloud import order_page
 from syrve.api.errors import Rejected, UnsupportedByDialect
 from syrve.api.models import OrderPage
 from syrve.organizations import write_organizations
-from syrve.signals.errors import SignalError, UnlistedAddress
-from syrve.signals.feed import GUARANTEED, PAD, FeedRead, OrderFeed
-from syrve.signals.secret_book import hashes_of
-from syrve.signals.secrets import hash_of
-from syrve.signals.set_webhooks import set_webhooks
-from syrve.signals.webhooks import WANTED, WebhooksTaken, merged_filter
+from syrve.signals.feed import GUARANTEED, PAD, OrderFeed
 from syrve.signals.work import SignalWork
 from syrve.warehouse.database import Warehouse
-from syrve_simulator.process import SimulatorProcess, start_simulator
-
-URL = "https://receiver.example.com/syrve-signals/events"
-
-
-@pytest.fixture(scope="module")
-def live_service() -> Iterator[SimulatorProcess]:
-    with start_simulator(customers=40, seed=7, dialect="cloud", record_requests=True) as process:
-        yield process
-
-
-class Feeding:
-    """Places orders at the simulated tills and reads them."""
-
-    def __init__(self, service: SimulatorProcess, warehouse: Warehouse) -> None:
-        self.control = service.control
-        self.syncing = Syncing(
-            service, warehouse, SyrveConfig(base_url=service.url, api_login="demo-login", dialect="cloud")
-        )
-        self.organization_id = self.syncing.organization_id
-        self.control.clear_faults()
-        self.control.reset_calls()
-        self.control.reset_clock()
-
-    def client(self) -> SyrveClient:
-        return self.syncing.client()
-
-    def read(self) -> FeedRead:
-        with self.client() as client:
-            return OrderFeed(self.syncing.warehouse, client, region="RU", time_zone="Europe/Moscow").read(
-                self.organization_id
-            )
-
-    def place(self, **order: Any) -> dict[str, Any]:
-        customer = self.syncing.customers(1)[0]
-        return self.control.put_order(self.organization_id, customer_id=customer["customer_id"], **order)
-
-    def calls(self, operation: str) -> int:
-        calls = self.control.calls()["operations"]
-        return calls[operation]["received"] if operation in calls else 0
-
-    def age_bookmark(self, age: timedelta) -> None:
-        self.syncing.execute("update sync.order_bookmark set read_at = now() - %s", age)
-
-
-@pytest.fixture
-def feeding(live_service: SimulatorProcess, warehouse: Warehouse) -> Feeding:
-    return Feeding(live_service, warehouse)
 
 
 def test_first_reading_goes_by_date_and_the_next_by_revision(feeding: Feeding) -> None:
@@ -155,80 +100,6 @@ def test_feed_and_webhook_tell_the_same_state_once(feeding: Feeding) -> None:
 
     count = "select count(*) from wallet.payment_order_version where order_id = %s"
     assert feeding.syncing.value(count, order["id"]) == 1
-
-
-def test_webhooks_are_added_and_nothing_is_taken_away(feeding: Feeding) -> None:
-    theirs = {
-        "stopListUpdateFilter": {"updates": True},
-        "deliveryOrderFilter": {"orderStatuses": ["Odd"], "itemStatuses": ["Added"]},
-    }
-    with feeding.client() as client:
-        client.update_webhook_settings(feeding.organization_id, URL, None, theirs)
-        warehouse, ours = feeding.syncing.warehouse, feeding.organization_id
-        preview = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=True)
-        assert client.webhook_settings(feeding.organization_id).filter == theirs
-        sent = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
-        again = set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
-        present = client.webhook_settings(feeding.organization_id)
-
-    assert (preview["sent"], sent["sent"], again["sent"]) == (False, True, False)
-    assert present.filter["stopListUpdateFilter"] == {"updates": True}
-    assert {"Odd", "Closed"} <= set(present.filter["deliveryOrderFilter"]["orderStatuses"])
-    assert present.filter["deliveryOrderFilter"]["itemStatuses"] == ["Added"]
-    assert present.token is not None
-    assert hashes_of(feeding.syncing.warehouse, feeding.organization_id) == {hash_of(present.token)}
-    assert present.token not in str((preview, sent, again))
-
-
-def test_webhooks_of_another_are_moved_only_when_told_to(feeding: Feeding) -> None:
-    with feeding.client() as client:
-        client.update_webhook_settings(feeding.organization_id, "https://other.example.com/hook", "their-token", {})
-        warehouse, ours = feeding.syncing.warehouse, feeding.organization_id
-        with pytest.raises(WebhooksTaken, match=r"other\.example\.com"):
-            set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False)
-        assert set_webhooks(warehouse, client, ours, URL, addresses=[URL], is_dry_run=False, may_move=True)["sent"]
-
-
-@pytest.mark.parametrize(
-    "url", ["http://a.example.com/x", "https://a.example.com/x?secret=1", "https://u:p@a.example.com/x", "nothing"]
-)
-def test_address_that_could_leak_is_refused(feeding: Feeding, url: str) -> None:
-    with feeding.client() as client, pytest.raises(SignalError, match="https address"):
-        set_webhooks(
-            feeding.syncing.warehouse,
-            client,
-            feeding.organization_id,
-            url,
-            addresses=[url],
-            is_dry_run=True,
-            may_move=True,
-        )
-
-
-@pytest.mark.parametrize("is_dry_run", [True, False])
-def test_webhooks_go_nowhere_that_the_settings_do_not_list(feeding: Feeding, is_dry_run: bool) -> None:
-    with feeding.client() as client:
-        before = client.webhook_settings(feeding.organization_id)
-        for addresses in ([], [URL]):
-            with pytest.raises(UnlistedAddress, match="SYRVE_SIGNALS_ADDRESSES"):
-                set_webhooks(
-                    feeding.syncing.warehouse,
-                    client,
-                    feeding.organization_id,
-                    f"{URL}.evil.example",
-                    addresses=addresses,
-                    is_dry_run=is_dry_run,
-                    may_move=True,
-                )
-        assert client.webhook_settings(feeding.organization_id) == before
-    assert hashes_of(feeding.syncing.warehouse, feeding.organization_id) == set()
-
-
-def test_filter_of_odd_shape_is_completed() -> None:
-    merged = merged_filter({"tableOrderFilter": None, "x": 1})
-
-    assert merged == {"x": 1, **WANTED}
-    assert merged["tableOrderFilter"] == {"orderStatuses": ["New", "Bill", "Closed", "Deleted"], "errors": True}
 
 
 def test_moment_of_an_order_is_that_of_its_last_change(feeding: Feeding) -> None:

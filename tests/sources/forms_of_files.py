@@ -128,6 +128,11 @@ FORMS: dict[str, Form] = {
         as_csv("cp1251"), stated={"encoding": "utf-8"}, refused="line 2 of the file is not utf-8"
     ),
     "unknown encoding stated": Form(as_csv(), stated={"encoding": "utf-9"}, refused="encoding is none that is known"),
+    "unicode_escape stated": Form(
+        as_csv(), stated={"encoding": "unicode_escape"}, refused="encoding is none that is known"
+    ),
+    "punycode stated": Form(as_csv(), stated={"encoding": "punycode"}, refused="encoding is none that is known"),
+    "idna stated": Form(as_csv(), stated={"encoding": "idna"}, refused="encoding is none that is known"),
     "UTF-8 with a cut character": Form(lambda table: as_csv()(table)[:-3], refused="is damaged UTF-8"),
     # separators and lines
     "commas": Form(as_csv(separator=",")),

@@ -33,6 +33,8 @@ from syrve.errors import SyrveProviderError
 
 T = TypeVar("T")
 
+MAX_NAME_LENGTH = 200
+
 
 def _refuse_constant(_: str) -> Any:
     raise ValueError("NaN and Infinity are not JSON numbers")
@@ -104,13 +106,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def organizations(answer: Any) -> list[Organization]:
-    """Read the organizations of the login; raise `BadField` if the answer has no list of them."""
+    """Read the organizations of the login, each once; raise `BadField` if the answer has no list of them."""
     reader = _reader(answer, [])
-    found = []
+    found: dict[str, Organization] = {}
     for index, item in enumerate(reader.objects("organizations")):
         each = FieldReader(item, path=f"organizations[{index}]", problems=[])
-        found.append(Organization(each.required_uuid("id"), each.text("name")))
-    return found
+        organization_id = each.required_uuid("id")
+        found.setdefault(organization_id, Organization(organization_id, one_line(each.text("name"))))
+    return list(found.values())
+
+
+def one_line(name: str | None) -> str | None:
+    """Return the name of an organization for logs, questions and Airflow's index of a mapped task, which holds 250 characters."""
+    visible = "".join(each if each.isprintable() else " " for each in (name or "")[: 2 * MAX_NAME_LENGTH])
+    return " ".join(visible.split())[:MAX_NAME_LENGTH].rstrip() or None
 
 
 def customer(answer: Any, *, time_zone: tzinfo) -> Customer:

@@ -158,9 +158,21 @@ def order_page(answer: Any) -> OrderPage:
 
 
 def webhook_settings(answer: Any) -> WebhookSettings:
-    """Read the webhook settings of an organization; the token is a secret."""
-    reader = reader_of(answer)
-    found = reader.record.get("webHooksFilter")
-    return WebhookSettings(
-        reader.text("webHooksUri"), dict(found) if isinstance(found, Mapping) else {}, reader.text("authToken")
-    )
+    """Read the webhook settings of an organization; the token is a secret.
+
+    Raises `BadField` if what others have set cannot be read: taken for nothing, it would be overwritten.
+    """
+    record = reader_of(answer).record
+    if not any(name in record for name in ("webHooksUri", "webHooksFilter", "authToken")):
+        raise BadField("the answer has neither webHooksUri nor webHooksFilter, so it is not known what is set")
+    found = record.get("webHooksFilter")
+    if found is not None and not isinstance(found, Mapping):
+        raise BadField("webHooksFilter is not an object, and what others have set in it would be lost")
+    return WebhookSettings(_text_or_none(record, "webHooksUri"), dict(found or {}), _text_or_none(record, "authToken"))
+
+
+def _text_or_none(record: Mapping[str, Any], name: str) -> str | None:
+    value = record.get(name)
+    if value is not None and not isinstance(value, str):
+        raise BadField(f"{name} is not text, so it is not known what is set")
+    return value or None

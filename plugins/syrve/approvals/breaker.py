@@ -54,8 +54,9 @@ class HeldBack:
         """Say what it holds, and what the decision does."""
         what, let_through, dropped = _MEANINGS[self.kind]
         field = f" (`{self.field}`)" if self.field else ""
+        named = self.organization_name.replace("`", " ")  # by Syrve, and Airflow shows a question as Markdown
         return (
-            f"{self.organization_name}: {self.held} {what}{field}, of {self.looked} when it tripped; {self.allowed} need no question. "
+            f"`{named}`: {self.held} {what}{field}, of {self.looked} when it tripped; {self.allowed} need no question. "
             f"Held since {self.tripped_at:%Y-%m-%d %H:%M}. {let_through if self.decision == 'let_through' else dropped}"
         )
 

@@ -17,6 +17,7 @@ from syrve.sources.row import Row
 from syrve.sources.source import Chunk, as_source
 from syrve.warehouse.copy_text import copy_line, copy_lines
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
+from syrve.warehouse.errors import WarehouseUnavailable
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
 from syrve.warehouse.sql_files import sql
 from syrve.warehouse.staging import prepare_staging
@@ -84,7 +85,11 @@ class CrmImport:
             self._rejects.prepare(cursor)
             staged = self._stage(cursor, chunk)
             cursor.execute(sql("crm/import/merge.sql"))
-            changed, created = fetch_one(cursor)
+            changed, created, to_create = fetch_one(cursor)
+            if created < to_create:
+                raise WarehouseUnavailable(
+                    "import desired states: the CRM gave the number of a new row to another; this chunk is imported by the next try"
+                )
             cursor.execute(sql("crm/import/memberships.sql"))
             memberships: int = fetch_one(cursor)[0]
             rejected = self._rejects.write(cursor)
@@ -115,7 +120,7 @@ class CrmImport:
         cursor.execute("select pg_advisory_xact_lock(%s)", (IMPORT_LOCK_KEY,))
         copy_lines(cursor, "staging_crm", ("line", *NAMES), lines)
         cursor.execute("analyze staging_crm")
-        for step in ("unknown", "erased", "identify", "contradicting"):
+        for step in ("unknown", "erased", "identify", "crowded", "contradicting"):
             cursor.execute(sql(f"crm/import/{step}.sql"), {"region": self._region})
             for line, reason in cursor.fetchall():
                 row = staged.pop(line)

@@ -239,8 +239,8 @@ def customers_of_plan(cursor: Cursor, plan_id: int) -> dict[str, int]:
     return {organization_id: int(count) for organization_id, count in cursor.fetchall()}
 
 
-def organizations_unseen(warehouse: Warehouse, visible: Sequence[str]) -> list[str]:
-    """Return the organizations that rows of `crm.customer` name and the api login does not see."""
+def organizations_unseen(warehouse: Warehouse, visible: Sequence[str], *, most: int) -> list[str]:
+    """Return the first `most` organizations that rows of `crm.customer` name and the api login does not see."""
     with warehouse.transaction("list the organizations of the CRM") as cursor:
-        cursor.execute(sql("crm/plan/organizations_unseen.sql"), {"organization_ids": list(visible)})
+        cursor.execute(sql("crm/plan/organizations_unseen.sql"), {"organization_ids": list(visible), "most": most})
         return [organization_id for (organization_id,) in cursor.fetchall()]

@@ -116,7 +116,7 @@ def _parsed(text: object) -> object:
         return None
     try:
         return json.loads(str(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return _UNREADABLE
 
 

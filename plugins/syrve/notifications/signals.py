@@ -1,4 +1,7 @@
-"""Tells the channels that webhooks have stopped while orders go on, and that they are back: each change once."""
+"""Tells the channels that webhooks have stopped while orders go on, that the order feed stays empty, and that they are back.
+
+Each change is told once.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,12 @@ from syrve.warehouse.database import Warehouse
 
 log = logging.getLogger(__name__)
 
-_WHAT = {"balance": "balance notifications", "order": "order events"}
-_WITHOUT = {"balance": "changes found by look-ups", "order": "order states read from the feed"}
+_WHAT = {"balance": "balance notifications", "order": "order events", "feed": "orders in the order feed"}
+_WITHOUT = {
+    "balance": "changes found by look-ups",
+    "order": "order states read from the feed",
+    "feed": "deliveries by webhook or changes found by look-ups",
+}
 
 
 def tell_of_signals(warehouse: Warehouse, *, conn_id: str) -> None:
@@ -31,14 +38,24 @@ def tell_of_signals(warehouse: Warehouse, *, conn_id: str) -> None:
 
 def worded(changes: Sequence[FlowChange]) -> tuple[str, str]:
     """Word title and body; they name organizations and counts, and no customer."""
-    stopped = any(each.has_stopped for each in changes)
+    stopped = {each.sort for each in changes if each.has_stopped}
     lines = [_line(each) for each in changes]
-    if stopped:
+    if stopped - {"feed"}:
         lines.append(
             "Look at the receiver's /health and log, and at what syrve_webhooks shows. Until they are back, "
             "customers are looked up as if there were no signals."
         )
-    return "Syrve: signals have stopped" if stopped else "Syrve: signals are back", "\n".join(lines)
+    if "feed" in stopped:
+        lines.append(
+            "Until the order feed has orders again, it is read by date once an hour too. An organization that delivers nothing has none: "
+            "then nothing is wrong. Otherwise check the login's right \"Orders: receiving by revision\", and ask Syrve's support."
+        )
+    title = "Syrve: signals have stopped"
+    if not stopped:
+        title = "Syrve: signals are back"
+    elif stopped == {"feed"}:
+        title = "Syrve: the order feed stays empty"
+    return title, "\n".join(lines)
 
 
 def _line(each: FlowChange) -> str:

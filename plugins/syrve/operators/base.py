@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_UNSEEN = 20
+"""Organizations beyond these are not named: any row of the CRM may name one."""
+
 
 def with_connections(operator: type[BaseOperator]) -> tuple[str, ...]:
     """Return the template fields of an operator with every parameter that names a connection."""
@@ -146,6 +149,14 @@ def organization_name(warehouse_conn_id: str, organization_id: str) -> str | Non
     return str(row[0]) if row and row[0] else None
 
 
+def warn_of_unseen(what: str, organization_ids: Sequence[str]) -> None:
+    """Warn of organizations that are named and that the api login does not see, of some of them if there are many."""
+    for organization_id in organization_ids[:MOST_UNSEEN]:
+        log.warning("%s of %s, which the api login does not see; they are left alone", what, organization_id)
+    if len(organization_ids) > MOST_UNSEEN:
+        log.warning("%s of more such organizations", what)
+
+
 def task_key(context: Context) -> TaskKey:
     """Return the key of the running task in `sync.run`."""
     from syrve.warehouse.runs import TaskKey
@@ -178,13 +189,13 @@ def format_counts(counts: Counts) -> str:
 
 @contextmanager
 def organization_served(warehouse: Warehouse, organization_id: str, *, operation: str, key: TaskKey) -> Iterator[None]:
-    """Skip the task where loyalty is not set up for the organization, leaving a finding; close the finding where it is served."""
+    """Skip the task where loyalty is not set up for the organization, leaving a reject; close the reject where it is served."""
     from syrve.api.errors import LoyaltyNotConfigured
-    from syrve.organizations import note_served, note_without_loyalty
+    from syrve.organizations import note_passed_over, note_served
 
     try:
         yield
     except LoyaltyNotConfigured as error:
-        note_without_loyalty(warehouse, organization_id, error, key=key)
+        note_passed_over(warehouse, organization_id, error.message, operation=operation, key=key)
         raise AirflowSkipException(f"{organization_id} is passed over: {error.message}; see sync.reject") from None
     note_served(warehouse, organization_id, operation=operation)

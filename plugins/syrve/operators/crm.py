@@ -10,7 +10,16 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, WarehouseOperator, format_counts, organization_served, run_of, task_key
+from syrve.operators.base import (
+    MOST_UNSEEN,
+    SyrveOperator,
+    WarehouseOperator,
+    format_counts,
+    organization_served,
+    run_of,
+    task_key,
+    warn_of_unseen,
+)
 from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_flag, as_number, as_texts
 from syrve.operators.source_base import ImportOperator
@@ -94,7 +103,8 @@ class SyrvePlanPushOperator(SyrveOperator):
                 release_blocked=as_flag(self.release_blocked),
             )
         )
-        _tell(plan, [] if wanted else organizations_unseen(warehouse, visible), only_look)
+        unseen = [] if wanted else organizations_unseen(warehouse, visible, most=MOST_UNSEEN + 1)
+        _tell(plan, unseen, only_look)
         return [] if only_look else shards_of(plan, shard_size=int(self.shard_size), max_shards=int(self.max_shards))
 
 
@@ -122,10 +132,7 @@ def _tell(plan: PushPlan, unseen: Sequence[str], only_look: bool) -> None:
         )
     if plan.asking:
         log.warning("%d field(s) wait for a person's decision in crm.conflict", plan.asking)
-    for organization_id in unseen:
-        log.warning(
-            "crm.customer has rows of %s, which the api login does not see; they are left alone", organization_id
-        )
+    warn_of_unseen("crm.customer has rows", unseen)
 
 
 class SyrveApplyPushOperator(SyrveOperator):

@@ -11,7 +11,14 @@ from syrve.customers.pull_settings import BATCH_SIZE
 from syrve.hooks.run_note import DEFAULT_AIRFLOW_API_CONN_ID, RunNote
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, WarehouseOperator, format_counts, organization_served, task_key
+from syrve.operators.base import (
+    SyrveOperator,
+    WarehouseOperator,
+    format_counts,
+    organization_served,
+    task_key,
+    warn_of_unseen,
+)
 from syrve.operators.metrics import Meter
 from syrve.operators.progress import BackfillNote, ProgressLog
 from syrve.operators.rendered import as_flag, as_number, as_texts
@@ -78,11 +85,7 @@ class SyrvePlanPullOperator(SyrveOperator):
         )
         if self.tier != "active":
             keep_freshness(warehouse)
-        for organization_id in plan.not_visible:
-            log.warning(
-                "The roster has identities of %s, which the api login does not see; they are left alone",
-                organization_id,
-            )
+        warn_of_unseen("The roster has identities", plan.not_visible)
         log.info(
             "%d identities or more are due in %d organization(s): %d shard(s)",
             plan.due,

@@ -27,8 +27,8 @@ CLOCK_SKEW = timedelta(minutes=5)
 class SyrvePlanReconcileOperator(WarehouseOperator):
     """Chooses the moment and the organizations: those that the ledger or open findings know. Asks the warehouse only.
 
-    Returns a list of `{"organization_id", "as_of"}`, one per mapped task. The moment is the end of the data interval; of a manual run, when
-    it was started, or the form's `as_of`.
+    Returns a list of `{"organization_id"}`, one per mapped task. The moment is the end of the data interval; of a manual run, when it was
+    started, or the form's `as_of`; each mapped task finds it by itself, since other users can change an XCom.
     """
 
     template_fields: Sequence[str] = ("as_of", "organization_ids", "thresholds")
@@ -60,7 +60,7 @@ class SyrvePlanReconcileOperator(WarehouseOperator):
                 cursor.execute(sql("reconcile/organizations.sql"))
                 chosen = [organization_id for (organization_id,) in cursor.fetchall()]
         log.info("Findings of %d organization(s) as of %s", len(chosen), moment.isoformat())
-        return [{"organization_id": each, "as_of": moment.isoformat()} for each in chosen]
+        return [{"organization_id": each} for each in chosen]
 
 
 class SyrveSettleOperator(WalletOperator):
@@ -116,9 +116,9 @@ class SyrveSettleOperator(WalletOperator):
 
 
 class SyrveReconcileOperator(WarehouseOperator):
-    """Evaluates the rules for one organization as of a moment; returns counts by rule.
+    """Evaluates the rules for one organization as of the run's moment; returns counts by rule.
 
-    Unless that moment is past, customers with open holds are looked at often from then on.
+    `given_as_of` is the moment of the form, if any. Unless the moment is past, customers with open holds are looked at often from then on.
     """
 
     template_fields: Sequence[str] = ("given_as_of", "thresholds")
@@ -135,14 +135,12 @@ class SyrveReconcileOperator(WarehouseOperator):
         self,
         *,
         organization_id: str,
-        as_of: str,
         given_as_of: str | None = None,
         thresholds: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.organization_id = organization_id
-        self.as_of = as_of
         self.given_as_of = given_as_of
         self.thresholds = thresholds
 
@@ -153,7 +151,7 @@ class SyrveReconcileOperator(WarehouseOperator):
         from syrve.findings.thresholds import Thresholds
 
         warehouse = self.warehouse()
-        moment = datetime.fromisoformat(self.as_of)
+        moment = moment_of(context, self.given_as_of)
         result = reconcile(
             warehouse,
             as_of=moment,
@@ -186,7 +184,7 @@ def moment_of(context: Context, given: object) -> datetime:
     """
     from syrve.findings.errors import FindingsError
 
-    moment = as_moment(given)
+    moment = _given_moment(given)
     if moment is None and _run_type(context) != "manual":
         moment = context.get("data_interval_end")
     if moment is None:
@@ -198,7 +196,17 @@ def moment_of(context: Context, given: object) -> datetime:
 
 def is_past(context: Context, given: object) -> bool:
     """Tell whether a run looks back on purpose: a backfill, or a moment of the form."""
-    return as_moment(given) is not None or _run_type(context) == "backfill"
+    return _given_moment(given) is not None or _run_type(context) == "backfill"
+
+
+def _given_moment(given: object) -> datetime | None:
+    """Read the moment of the form; raise `FindingsError`, which no task retries, for what is none."""
+    from syrve.findings.errors import FindingsError
+
+    try:
+        return as_moment(given)
+    except ValueError as problem:
+        raise FindingsError(f"as_of: {problem}") from None
 
 
 def _run_type(context: Context) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.hooks.warehouse import open_budget
 from syrve.operators import assets, settings
-from syrve.operators.base import SyrveOperator, format_counts, task_key
+from syrve.operators.base import SyrveOperator, format_counts, organization_served, task_key
 from syrve.operators.coupons import SyrveOrganizationsOperator
 from syrve.operators.customers import with_breaker
 from syrve.operators.metrics import Meter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from syrve.api.config import SyrveConfig
+    from syrve.signals.set_webhooks import SetUp
     from syrve.warehouse.database import Warehouse
     from syrve.warehouse.runs import Counts, TaskKey
 
@@ -67,10 +69,11 @@ class SyrveReadOrdersOperator(SyrveOperator):
         config = hook.config()
         refuse_without_orders(config)
         days = as_number(self.days)
-        with open_budget(warehouse, config, bulk=True) as budget, hook.get_conn(budget) as client:
+        served = organization_served(warehouse, self.organization_id, operation="orders", key=task_key(context))
+        with open_budget(warehouse, config, bulk=True) as budget, hook.get_conn(budget) as client, served:
             feed = OrderFeed(warehouse, client, region=config.default_region, time_zone=config.time_zone)
             done = feed.backfill(self.organization_id, days=int(days)) if days else feed.read(self.organization_id)
-        if done.fell_back and not days:
+        if done.fell_back and not done.is_doubted and not days:
             log.warning("The revision was missing or too old, so orders were read by date, %d page(s)", done.pages)
         if done.unreadable:
             log.warning("%d order(s) could not be read and were left out", done.unreadable)
@@ -190,6 +193,8 @@ class SyrveFollowSignalsOperator(SyrveOperator):
 class SyrveWebhooksOperator(SyrveOperator):
     """Shows where webhooks of organizations go, and with `is_dry_run` false has ours added; returns what was found by organization.
 
+    One organization that is gone, refused or has odd settings stops no other: it is noted in `sync.reject`, and the task fails in the end.
+    One without a loyalty programme is only noted.
     What others have set stays: events are added to the filter, and webhooks that go to another address are moved only with `may_move`.
     Only `addresses` are set: webhooks hold orders with their guests, and who may start a run does not choose who gets them.
     A secret that is made goes to Syrve, and its hash to the warehouse; no person sees it.
@@ -219,28 +224,42 @@ class SyrveWebhooksOperator(SyrveOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Show, or set."""
         from syrve.organizations import chosen
-        from syrve.signals.set_webhooks import set_webhooks
+        from syrve.signals.set_webhooks import set_up_each, set_webhooks
 
         hook, warehouse = self.syrve(), self.warehouse()
         config = hook.config()
         refuse_without_orders(config)
         visible = [each.organization_id for each in self.refreshed_organizations(context)]
-        url = as_text(self.url) or ""
-        found = {}
+        wanted = chosen(visible, as_texts(self.organization_ids))
         with open_budget(warehouse, config, bulk=False) as budget, hook.get_conn(budget) as client:
-            for organization_id in chosen(visible, as_texts(self.organization_ids)):
-                found[organization_id] = set_webhooks(
-                    warehouse,
-                    client,
-                    organization_id,
-                    url,
-                    addresses=self.addresses,
-                    is_dry_run=as_flag(self.is_dry_run),
-                    may_move=as_flag(self.may_move),
-                    renew=as_flag(self.renew),
-                )
-                log.info("%s: %s", organization_id, found[organization_id])
-        return found
+            set_up = partial(
+                set_webhooks,
+                warehouse,
+                client,
+                url=as_text(self.url) or "",
+                addresses=self.addresses,
+                is_dry_run=as_flag(self.is_dry_run),
+                may_move=as_flag(self.may_move),
+                renew=as_flag(self.renew),
+            )
+            done = set_up_each(wanted, set_up)
+        for organization_id, shown in done.found.items():
+            log.info("%s: %s", organization_id, shown)
+        done.refuse_if_any(left_out=self._note(warehouse, done, task_key(context)))
+        return done.found
+
+    @staticmethod
+    def _note(warehouse: Warehouse, done: SetUp, key: TaskKey) -> set[str]:
+        """Note each organization with a problem, close what was noted of the others; returns those without loyalty."""
+        from syrve.api.errors import LoyaltyNotConfigured
+        from syrve.organizations import note_passed_over, note_served
+
+        for organization_id in done.found:
+            note_served(warehouse, organization_id, operation="webhooks")
+        for organization_id, problem in done.problems.items():
+            log.warning("%s is passed over: %s", organization_id, problem)
+            note_passed_over(warehouse, organization_id, str(problem), operation="webhooks", key=key)
+        return {each for each, problem in done.problems.items() if isinstance(problem, LoyaltyNotConfigured)}
 
 
 def _nothing(_organization_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether webhooks still come: notices that they have stopped while orders go on, and that they are back."""
+"""Whether webhooks come and the order feed has orders: notices that they have stopped while others say otherwise, and are back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from syrve.warehouse.sql_files import sql
 
 @dataclass(frozen=True, slots=True)
 class FlowChange:
-    """Webhooks of an organization and sort (`balance`, `order`) have stopped, or are back; `unreported` is what happened without one."""
+    """Signals of an organization and sort (`balance`, `order`, `feed`) have stopped, or are back.
+
+    `unreported` is what happened without one.
+    """
 
     organization_id: str
     sort: str

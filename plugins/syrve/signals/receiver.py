@@ -97,7 +97,7 @@ class Receiver:
 
     async def _take_in(self, request: Request) -> int:
         """Keep the events of a request and return how many; nothing of one who is not proven counts among those who are."""
-        secret = secret_in_header(request.headers.get("authorization"))
+        secret = _secret_of(request)
         with self._finding_out.one():
             secrets = await self._known_secrets()
         allowed = secrets.organizations_of(secret)
@@ -106,6 +106,7 @@ class Receiver:
             if not allowed:
                 raise Refused(401, "the secret is unknown", closes=True)
         if allowed:
+            _refuse_packed(request)
             items = self._items(await self._proven_body(request, allowed), is_proven=True)
             with self._proven.one():
                 return await self._keep(items, [allowed] * len(items))
@@ -206,6 +207,21 @@ class Receiver:
             )
 
 
+def _secret_of(request: Request) -> str | None:
+    """Return the secret of the head. Two different ones are none: a proxy may have looked at the other."""
+    given = {secret_in_header(each) for each in request.headers.getlist("authorization")} - {None}
+    if len(given) > 1:
+        raise Refused(401, "there are several secrets", closes=True)
+    return next(iter(given), None)
+
+
+def _refuse_packed(request: Request) -> None:
+    """A body that is packed could unpack to any size."""
+    packing = request.headers.get("content-encoding", "identity").strip().lower()
+    if packing not in ("", "identity"):
+        raise Refused(415, "the body is packed: send it without Content-Encoding", closes=True)
+
+
 async def _body(request: Request, most: int) -> bytes:
     announced = request.headers.get("content-length", "0")
     if not announced.isdecimal() or len(announced) > 18 or int(announced) > most:
@@ -239,8 +255,12 @@ def _refusal(refused: Refused) -> Response:
 
 
 def create_app(receiver: Receiver) -> FastAPI:
-    """Return the app: `POST /events` and `GET /health`."""
-    app = FastAPI(title="Syrve signals", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_api_route(PATH, receiver.receive, methods=["POST"], response_model=None)
+    """Return the app: `POST /events` and `GET /health`.
+
+    An address with a slash at its end is the same, and not answered by leading there: behind a proxy that would be without TLS.
+    """
+    app = FastAPI(title="Syrve signals", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    for path in (PATH, f"{PATH}/"):
+        app.add_api_route(path, receiver.receive, methods=["POST"], response_model=None)
     app.add_api_route("/health", receiver.health, methods=["GET"], response_model=None)
     return app

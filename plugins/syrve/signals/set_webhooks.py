@@ -1,17 +1,23 @@
-"""Reads the webhook settings of an organization and adds ours on request."""
+"""Reads the webhook settings of organizations and adds ours on request."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from syrve.api.errors import MalformedAnswer, Rejected, ServiceUnavailable
 from syrve.api.models import WebhookSettings
-from syrve.signals.errors import UnlistedAddress
+from syrve.errors import SyrveProviderError
+from syrve.signals.errors import OrganizationLeftOut, SomeLeftOut, UnlistedAddress, WebhooksNotShown
 from syrve.signals.secret_book import add_secret, hashes_of
-from syrve.signals.secrets import new_secret
-from syrve.signals.webhooks import plan_webhooks
+from syrve.signals.secrets import hash_of, new_secret
+from syrve.signals.webhooks import WebhookPlan, lacks, plan_webhooks
 from syrve.warehouse.database import Warehouse
+
+OF_ONE_ORGANIZATION = (Rejected, MalformedAnswer, ServiceUnavailable, OrganizationLeftOut)
+"""What says nothing about other organizations: those are set up all the same."""
 
 
 class SetsWebhooks(Protocol):
@@ -26,6 +32,38 @@ class SetsWebhooks(Protocol):
     ) -> None:
         """Set where webhooks of an organization go, and which."""
         ...
+
+
+@dataclass(slots=True)
+class SetUp:
+    """What was found or set, and what went wrong, each by organization."""
+
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: dict[str, SyrveProviderError] = field(default_factory=dict)
+
+    def refuse_if_any(self, left_out: Collection[str]) -> None:
+        """Raise what went wrong with organizations that are not `left_out`: what may pass by itself, else `SomeLeftOut`."""
+        grave = {each: problem for each, problem in self.problems.items() if each not in left_out}
+        for problem in grave.values():
+            if problem.retry_after_seconds is not None:
+                raise problem
+        if grave:
+            listed = "; ".join(f"{organization_id}: {problem}" for organization_id, problem in sorted(grave.items()))
+            raise SomeLeftOut(
+                f"{len(grave)} of {len(self.found) + len(self.problems)} organizations could not be read or set up, "
+                f"the others are done: {listed}"
+            )
+
+
+def set_up_each(organization_ids: Iterable[str], set_up: Callable[[str], dict[str, Any]]) -> SetUp:
+    """Set up one organization after the other; one that is gone, odd or refused stops no other. Raises what concerns them all."""
+    done = SetUp()
+    for organization_id in organization_ids:
+        try:
+            done.found[organization_id] = set_up(organization_id)
+        except OF_ONE_ORGANIZATION as problem:
+            done.problems[organization_id] = problem
+    return done
 
 
 def set_webhooks(
@@ -43,7 +81,8 @@ def set_webhooks(
 
     Only one of `addresses` is set, because webhooks hold orders with their guests. The result holds hosts and names of filters, and no
     secret. The hash of a new secret is stored before Syrve gets the secret, so that no webhook with it is refused. Raises
-    `UnlistedAddress` before Syrve is asked, `SignalError`, `SyrveError` or `WarehouseError`.
+    `UnlistedAddress` before Syrve is asked, `WebhooksNotShown` if Syrve accepts settings that it does not show then, `SignalError`,
+    `SyrveError` or `WarehouseError`.
     """
     if url and url.rstrip("/") not in {each.rstrip("/") for each in addresses}:
         raise UnlistedAddress(
@@ -66,4 +105,23 @@ def set_webhooks(
         secret = new_secret()
         add_secret(warehouse, organization_id, secret)
     client.update_webhook_settings(organization_id, plan.url, secret, plan.filter)
+    _refuse_other_settings(client.webhook_settings(organization_id), plan, secret)
     return shown | {"sent": True}
+
+
+def _refuse_other_settings(shown: WebhookSettings, plan: WebhookPlan, secret: str | None) -> None:
+    """That a call was accepted does not show that the settings are in force, or that those of others are still there."""
+    lacking = [
+        name
+        for name, is_other in {
+            "the address": (shown.uri or "").rstrip("/") != plan.url.rstrip("/"),
+            "the filter": lacks(shown.filter, plan.filter),
+            "the secret": shown.token is not None and secret is not None and hash_of(shown.token) != hash_of(secret),
+        }.items()
+        if is_other
+    ]
+    if lacking:
+        raise WebhooksNotShown(
+            f"Syrve accepted the webhooks, but then shows {' and '.join(lacking)} otherwise than sent; run the preview, and look in "
+            "Syrve's back office who else sets them"
+        )

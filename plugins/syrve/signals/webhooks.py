@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from syrve.api.models import WebhookSettings
-from syrve.signals.errors import SignalError
+from syrve.signals.errors import ForeignSettings, SignalError, WebhooksTaken
 from syrve.signals.secrets import hash_of
 
 DELIVERY_STATUSES = (
@@ -31,10 +31,6 @@ WANTED: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class WebhooksTaken(SignalError):
-    """The webhooks of an organization go to another address, and an organization has one address only."""
-
-
 @dataclass(frozen=True, slots=True)
 class WebhookPlan:
     """What would be set: `filter` as a whole, `added` what it has beyond the present one, `needs_secret` whether a new secret is sent."""
@@ -54,7 +50,11 @@ class WebhookPlan:
 def plan_webhooks(
     present: WebhookSettings, url: str, *, known_hashes: Set[bytes], may_move: bool = False, renew: bool = False
 ) -> WebhookPlan:
-    """Plan to have webhooks sent to `url`. Raises `WebhooksTaken` if they go elsewhere and stay there, `SignalError` for a bad URL."""
+    """Plan to have webhooks sent to `url`.
+
+    Raises `WebhooksTaken` if they go elsewhere and stay there, `ForeignSettings` if nothing can be added to them, `SignalError` for a
+    bad URL.
+    """
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.username or parts.fragment:
         raise SignalError(
@@ -72,23 +72,44 @@ def plan_webhooks(
 
 
 def merged_filter(present: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a filter with everything of the present one and what we need."""
+    """Return a filter with everything of the present one and what we need. Raises `ForeignSettings`."""
     merged = dict(present)
     for name, wanted in WANTED.items():
         own = merged.get(name)
-        merged[name] = _merged(own if isinstance(own, Mapping) else {}, wanted)
+        if own is not None and not isinstance(own, Mapping):
+            raise _foreign(name, "an object")
+        merged[name] = _merged(name, own or {}, wanted)
     return merged
 
 
-def _merged(own: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def lacks(shown: Any, sent: Any) -> bool:
+    """Tell whether settings that Syrve shows lack anything of those that were sent; what they have beyond is no matter."""
+    if isinstance(sent, Mapping):
+        return not isinstance(shown, Mapping) or any(lacks(shown.get(name), value) for name, value in sent.items())
+    if isinstance(sent, list):
+        return not isinstance(shown, list) or any(each not in shown for each in sent)
+    return bool(shown != sent)
+
+
+def _merged(filter_name: str, own: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(own)
     for name, value in wanted.items():
+        present = own.get(name)
+        if present is not None and not isinstance(present, type(value)):
+            raise _foreign(f"{filter_name}.{name}", "a list" if isinstance(value, list) else "true or false")
         if isinstance(value, list):
-            kept = own.get(name) if isinstance(own.get(name), list) else []
-            result[name] = list(dict.fromkeys([*(kept or []), *value]))
+            kept = present or []
+            result[name] = [*kept, *(each for each in value if each not in kept)]
         else:
             result[name] = value
     return result
+
+
+def _foreign(name: str, shape: str) -> ForeignSettings:
+    return ForeignSettings(
+        f"webHooksFilter.{name} of this organization is not {shape}: it could only be overwritten, so nothing was set; "
+        "correct it where it was set, or ask who set it"
+    )
 
 
 def _added(present: Mapping[str, Any], merged: Mapping[str, Any]) -> tuple[str, ...]:

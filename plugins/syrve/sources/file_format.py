@@ -11,6 +11,10 @@ from syrve.sources.errors import UnusableSource
 
 SEPARATORS = {",": ",", ";": ";", "|": "|", "\t": "\t", "tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
 DECIMAL_MARKS = {".": ".", ",": ",", "point": ".", "comma": ","}
+_NO_CHARACTER_SETS = frozenset(
+    {"charmap", "idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+)
+"""Python takes these for encodings of text too; they make signs out of words, or take ever longer for a long file."""
 FIELDS = ("encoding", "separator", "header_row", "sheet", "decimal_mark", "null_words", "columns")
 
 
@@ -57,7 +61,11 @@ def _codec(value: Any) -> str:
         "".encode(found.name)
     except (LookupError, TypeError, ValueError):
         found = None
-    if found is None or not getattr(found, "_is_text_encoding", True):
+    if (
+        found is None
+        or found.name.replace("_", "-") in _NO_CHARACTER_SETS
+        or not getattr(found, "_is_text_encoding", True)
+    ):
         raise UnusableSource("encoding is none that is known; write utf-8, utf-16, windows-1251, koi8-r or another")
     return found.name
 

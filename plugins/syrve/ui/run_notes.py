@@ -40,14 +40,14 @@ def write_note(dag_run: DagRun, *, has_failed: bool) -> None:
     from sqlalchemy.orm import object_session
 
     from syrve.hooks.run_note import has_progress, with_result
-    from syrve.reports.run_words import as_sentence, format_failure
+    from syrve.reports.run_words import as_sentence, format_failure, plain_words
 
     session = object_session(dag_run)
     if session is None:
         return
     with session.no_autoflush:
         left = _words(session, dag_run)
-        done = str(left.get("text") or "")
+        done = plain_words(left.get("text"))
         if not left and not dag_run.dag_id.startswith(OWN_DAGS):
             return
         note = dag_run.note or ""
@@ -63,14 +63,20 @@ def write_note(dag_run: DagRun, *, has_failed: bool) -> None:
 
 
 def _words(session: Session, dag_run: DagRun) -> Mapping[str, Any]:
+    """Return what the newest task left. Other users can write an XCom: a long one is not read, and none is made an object of a class."""
     from airflow.models.xcom import XComModel
-    from sqlalchemy import select
+    from sqlalchemy import Text, cast, func, select
 
-    from syrve.reports.run_words import RUN_WORDS_KEY
+    from syrve.reports.run_words import MAX_WORDS_LENGTH, RUN_WORDS_KEY
 
-    query = select(XComModel).where(XComModel.dag_run_id == dag_run.id, XComModel.key == RUN_WORDS_KEY)
-    newest = session.scalars(query.order_by(XComModel.timestamp.desc()).limit(1)).first()
-    value = XComModel.deserialize_value(newest) if newest else None
+    query = (
+        select(XComModel.value)
+        .where(XComModel.dag_run_id == dag_run.id, XComModel.key == RUN_WORDS_KEY)
+        .where(func.length(cast(XComModel.value, Text)) < 2 * MAX_WORDS_LENGTH)
+        .order_by(XComModel.timestamp.desc())
+        .limit(1)
+    )
+    value = session.scalar(query)
     return value if isinstance(value, dict) else {}
 
 

@@ -142,12 +142,12 @@ where
     and staged.phone = named.phone;
 
 update staging_crm as staged
-set crm_id = numbered.crm_id
+set crm_id = numbered.crm_id, is_new = true
 from (
     select
         organization_id,
         coalesce(customer_id::text, phone) as identity,
-        nextval(pg_get_serial_sequence('crm.customer', 'crm_id')) as crm_id
+        crm.free_number() as crm_id
     from staging_crm
     where crm_id is null and reason is null
     group by organization_id, coalesce(customer_id::text, phone)

@@ -1,6 +1,6 @@
--- Writes a chunk of desired states into crm.customer, and gives how many rows it changed, and how many of these it made. What a line leaves empty stays as
--- it is; several lines about one customer agree with each other (contradicting.sql); a row that has a customer keeps it. The rows are locked in the
--- order of their key, for the memberships as well.
+-- Writes a chunk of desired states into crm.customer, and gives how many rows it changed, how many of these it made, and how many it had to make.
+-- What a line leaves empty stays as it is; several lines about one customer agree with each other (contradicting.sql); a row that has a customer
+-- keeps it. The rows are locked in the order of their key, for the memberships as well.
 select count(*)
 from (
     select 1
@@ -95,7 +95,8 @@ written as (
             receives_promo = excluded.receives_promo,
             clear = excluded.clear
         where
-        (
+        desired.crm_id not in (select staged.crm_id from staging_crm as staged where staged.is_new) -- the CRM has taken the number in between
+        and (
             desired.customer_id, desired.phone, desired.name, desired.surname, desired.middle_name, desired.email, desired.birthday, desired.sex,
             desired.receives_order_status, desired.receives_promo, desired.clear
         )
@@ -108,5 +109,6 @@ written as (
 
 select
     count(*) as changed,
-    count(*) filter (where is_new) as created
+    count(*) filter (where is_new) as created,
+    (select count(distinct staged.crm_id) from staging_crm as staged where staged.is_new) as to_create
 from written;

@@ -20,6 +20,7 @@ create temporary table if not exists staging_crm (
     program_id uuid,
     wanted boolean not null,
     is_by_phone boolean not null default false,
+    is_new boolean not null default false,
     reason text
 ) on commit delete rows;
 

@@ -72,6 +72,22 @@ where
     )
 group by joined.kept_id;
 
+-- A row has at most 1,000 memberships, however many rows are joined to it: beyond that it takes over no more.
+with crowded as (
+    select taken.kept_id
+    from staging_taken as taken
+    inner join crm.desired_state as kept on taken.kept_id = kept.crm_id
+    cross join lateral jsonb_object_keys(kept.fields || taken.fields) as had (key)
+    where strpos(had.key, ':') > 0
+    group by taken.kept_id
+    having count(*) > 1000
+)
+
+update staging_taken as taken
+set fields = coalesce((select jsonb_object_agg(said.key, said.value) from jsonb_each(taken.fields) as said where strpos(said.key, ':') = 0), '{}')
+from crowded
+where taken.kept_id = crowded.kept_id;
+
 update crm.push_state as known
 set
     joined_to = joined.kept_id,

@@ -2,4 +2,5 @@
 select distinct organization_id::text
 from crm.customer
 where organization_id <> all(%(organization_ids)s::uuid[])
-order by organization_id::text;
+order by organization_id::text
+limit %(most)s;
