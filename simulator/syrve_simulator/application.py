@@ -22,6 +22,7 @@ from syrve_simulator.faults import (
     StallFault,
     StatusFault,
     TruncateFault,
+    TwiceFault,
 )
 from syrve_simulator.http_message import HTML_TYPE, Ending, Reply, Request
 from syrve_simulator.jsontext import NotJsonError, decode_object, decode_object_in_text, encode
@@ -160,12 +161,14 @@ class Simulator:
             return Reply(
                 answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds + fault.stall_seconds
             )
-        if isinstance(fault, TruncateFault | ResetAfterFault) or (
+        if isinstance(fault, TruncateFault | ResetAfterFault | TwiceFault) or (
             isinstance(fault, StatusFault | NotJsonFault | ErrorInBodyFault) and fault.applied
         ):
             answer = self._carry_out(operation, request)
         else:
             answer = Answer(500, b"")
+        if isinstance(fault, TwiceFault):
+            self._carry_out(operation, request)
         match fault:
             case StatusFault():
                 body = _fault_body(fault.body, fault.status, "The service failed")
@@ -185,6 +188,8 @@ class Simulator:
             case ErrorInBodyFault():
                 body = error_in_body(fault.own_status, fault.error_code)
                 return Reply(200, body, name, delay_seconds=delay_seconds)
+            case TwiceFault():
+                return Reply(answer.status, answer.body, name, answer.lookup, delay_seconds=delay_seconds)
             case TruncateFault():
                 return Reply(answer.status, answer.body, name, delay_seconds=delay_seconds, ending=Ending.TRUNCATED)
             case ResetBeforeFault() | ResetAfterFault():

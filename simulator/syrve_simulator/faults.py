@@ -90,6 +90,10 @@ class ResetAfterFault(FaultRule, frozen=True, tag="reset_after"):
     """Carries the call out, then resets the connection instead of answering."""
 
 
+class TwiceFault(FaultRule, frozen=True, tag="twice"):
+    """Carries the call out twice, as behind a proxy that repeats it, and sends the first answer."""
+
+
 class TruncateFault(FaultRule, frozen=True, tag="truncate"):
     """Carries the call out, sends half of the body that Content-Length announces, and closes the connection."""
 
@@ -150,6 +154,7 @@ AnyCallFault = (
     | StallFault
     | ResetBeforeFault
     | ResetAfterFault
+    | TwiceFault
     | TruncateFault
     | NotJsonFault
     | MaintenanceFault

@@ -15,20 +15,12 @@ from (
         count(*) as operations,
         sum(case operation.kind when 'topup' then operation.amount else -operation.amount end) as effect,
         min(operation.requested_at) as first_at,
-        max(event.occurred_at) as last_at
-    from wallet.operation as operation
-    inner join lateral (
-        select
-            one.state,
-            one.basis,
-            one.occurred_at
-        from wallet.operation_event as one
-        where one.operation_id = operation.operation_id
-        order by one.sequence desc
-        limit 1
-    ) as event on event.state = 'confirmed' and event.basis = 'answer'
+        max(operation.state_at) as last_at
+    from wallet.operation_state as operation
     where
         operation.kind in ('topup', 'chargeoff')
+        and operation.state = 'confirmed'
+        and operation.basis = 'answer'
         and not operation.consumes_hold
         and operation.requested_at > now() - interval '8 days'
     group by operation.organization_id, operation.customer_id, operation.wallet_id
@@ -53,18 +45,8 @@ union all
 select
     array[operation.organization_id::text, operation.customer_id::text, operation.wallet_id::text] as subject,
     concat('the cancellation of a hold of ', operation.amount, ' does not show') as detail
-from wallet.operation as operation
+from wallet.operation_state as operation
 inner join wallet.operation_event as sent on operation.operation_id = sent.operation_id and sent.sequence = 2 and sent.state = 'sent'
-inner join lateral (
-    select
-        one.state,
-        one.basis,
-        one.occurred_at
-    from wallet.operation_event as one
-    where one.operation_id = operation.operation_id
-    order by one.sequence desc
-    limit 1
-) as event on event.state = 'confirmed' and event.basis = 'answer'
 inner join syrve.wallet_balance as wallet
     on
         operation.organization_id = wallet.organization_id
@@ -72,6 +54,8 @@ inner join syrve.wallet_balance as wallet
         and operation.wallet_id = wallet.wallet_id
 where
     operation.kind = 'cancel_hold'
+    and operation.state = 'confirmed'
+    and operation.basis = 'answer'
     and operation.requested_at > now() - interval '8 days'
     and wallet.balance = (sent.evidence ->> 'balance_before')::numeric
     -- Nothing else of ours moved the wallet since.
@@ -89,6 +73,6 @@ where
         where
             roster.organization_id = operation.organization_id
             and roster.customer_id = operation.customer_id
-            and roster.confirmed_at > event.occurred_at + interval '10 minutes'
+            and roster.confirmed_at > operation.state_at + interval '10 minutes'
     )
     and wallet.hold_had_lowered_balance(operation.operation_id)

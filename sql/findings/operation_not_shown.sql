@@ -1,12 +1,12 @@
 -- rule: operation_not_shown
 -- meaning: Syrve answered that it had carried out a top-up, a charge or a cancellation of ours, or others told that they had cancelled a hold of ours, and
---   an hour later or more Syrve's transactions report has no movement that could be it, though the report accounts for the present balance: nothing moved.
+--   an hour later or more Syrve's transactions report has no movement that could be it, though its rows lead to the present balance without a gap: nothing moved.
 --   So a charge was not taken, a top-up not credited, or held money not given back: it is still held, or a till consumed it.
 -- severity: high
 -- what to do: Look at the wallet's movements in the back office. If nothing moved, tell the ledger: the operation is rejected, by a person; then what
 --   follows from it (an unpaid order, an open hold) is found by its own rule. If it did move, acknowledge the finding.
 -- blind to: Everything under reference, which has no such report. Wallets where another movement was of the same sum and direction since, or of which
---   the report lacks a movement. The end of a hold whose beginning did not lower the balance, and holds of which the report has no row.
+--   the report lacks a movement for a week. The end of a hold whose beginning did not lower the balance, and holds of which the report has no row.
 select
     'operation:' || operation.operation_id as subject,
     operation.organization_id,
@@ -57,4 +57,4 @@ left join lateral (
     order by (hold.hold_id = operation.hold_id) desc
     limit 1
 ) as held on true
-where not looked.is_shown and latest.state = 'confirmed' and latest.basis in ('answer', 'report');
+where looked.is_shown is false and latest.state = 'confirmed' and latest.basis in ('answer', 'report');

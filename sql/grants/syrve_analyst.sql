@@ -10,8 +10,9 @@ analytics.coupon_series_usage, analytics.shared_phone, analytics.signal_quality
 to syrve_analyst;
 grant execute on function
 sync.change_band(text, double precision, double precision),
+sync.odds_of_stopping(double precision, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision),
-analytics.order_balance_of(uuid, text)
+analytics.order_balance_of(uuid, text, text)
 to syrve_analyst;

@@ -25,6 +25,7 @@ grant select, insert, update on sync.refresh_fit to syrve_loader;
 grant select, insert, delete on sync.refresh_evidence to syrve_loader;
 grant execute on function
 sync.change_band(text, double precision, double precision),
+sync.odds_of_stopping(double precision, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision)
@@ -154,7 +155,9 @@ privacy.digest_of(text, text),
 privacy.erase(uuid),
 privacy.receipt(uuid),
 privacy.remember(jsonb),
-privacy.erase_returned(),
+privacy.returned(),
+privacy.forget_returned_texts(),
+privacy.erase_returned(uuid, uuid, text),
 privacy.renew_statistics(),
 privacy.prune_unanswered(integer),
 sync.prune_backfills(integer, integer),

@@ -25,6 +25,7 @@ grant select on sync.refresh_fit, sync.refresh_evidence to syrve_ops;
 grant execute on function
 sync.explain_due(uuid, text),
 sync.change_band(text, double precision, double precision),
+sync.odds_of_stopping(double precision, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision)

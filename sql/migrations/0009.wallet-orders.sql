@@ -183,19 +183,20 @@ comment on column wallet.transaction_bookmark.looked_again_until is
 create table wallet.operation_look (
     organization_id uuid not null,
     operation_id uuid not null references wallet.operation,
-    is_shown boolean not null,
+    is_shown boolean,
     balance numeric,
     looked_at timestamptz not null default clock_timestamp(),
     primary key (operation_id, looked_at)
 );
 create index operation_look_organization on wallet.operation_look (organization_id, operation_id, looked_at);
 comment on table wallet.operation_look is
-'Looks at Syrve''s report for operations of ours that it had answered with yes, where the report and the balance show that nothing moved, and later looks that '
-'do show it. Append-only; what is shown at the first look has no row.';
+'Looks at Syrve''s report for operations of ours that it had answered with yes: those that did not find the operation, and a later one that did. Append-only; '
+'an operation that the first look finds has no row.';
 comment on column wallet.operation_look.organization_id is 'Organization concerned.';
 comment on column wallet.operation_look.operation_id is 'Top-up, charge or cancellation that was looked for.';
-comment on column wallet.operation_look.is_shown is 'Whether a movement was found that can be the operation.';
-comment on column wallet.operation_look.balance is 'Balance at that time: that of the newest row of the report, so that no movement lacks there.';
+comment on column wallet.operation_look.is_shown is
+'Whether a movement was found that can be the operation. Null: none was, and it is not known whether the report has all movements; it is looked for again.';
+comment on column wallet.operation_look.balance is 'Balance at that time. Where is_shown is false it is that of the newest row of the report, so that no movement lacks there.';
 comment on column wallet.operation_look.looked_at is 'When it was looked for.';
 
 create function wallet.hold_had_lowered_balance(cancellation_id uuid) returns boolean

@@ -5,5 +5,6 @@ drop function sync.refresh_days(double precision, double precision, double preci
 drop function sync.refresh_days(double precision, double precision, double precision, double precision, double precision);
 drop function sync.change_rate(double precision, double precision, double precision, double precision, double precision);
 drop function sync.change_band(text, double precision, double precision);
+drop function sync.odds_of_stopping(double precision, double precision, double precision);
 drop table sync.refresh_evidence;
 drop table sync.refresh_fit;

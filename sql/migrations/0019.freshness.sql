@@ -5,7 +5,7 @@ create table sync.refresh_fit (
     organization_id uuid primary key,
     shape double precision not null check (shape > 0),
     mean_per_day double precision not null check (mean_per_day > 0),
-    calibration real[] not null check (cardinality(calibration) = 16),
+    calibration real[] not null check (cardinality(calibration) = 31),
     theta double precision not null check (theta > 0),
     max_interval_days double precision not null check (max_interval_days > 0),
     observed double precision[] not null,
@@ -50,7 +50,19 @@ comment on column sync.refresh_evidence.observed is 'Look-ups that found a chang
 comment on column sync.refresh_evidence.expected is 'How many were expected to, by band.';
 comment on column sync.refresh_evidence.signal_evidence is 'Look-ups after a signal that found a change, and changes due in the same time; others that found one, and expected.';
 
-create function sync.change_band(outcome text, changes double precision, missed double precision) returns integer
+-- Who changes with a rate of gamma shape a and b days, and may stop for good at 1 / 700 a day at any moment: the integral of the likelihoods of having
+-- stopped, over that of the silence without it. The days of the silence are among b.
+create function sync.odds_of_stopping(a double precision, b double precision, silent_days double precision) returns double precision
+language sql immutable parallel safe
+return b / 700
+* coalesce(
+    (exp(least(50, (a - 1) * -ln(greatest(0.01, 1 - (1 - exp(-0.0046209812037 * silent_days)) / 0.0046209812037 / b)))) - 1) / nullif(a - 1, 0),
+    -ln(greatest(0.01, 1 - (1 - exp(-0.0046209812037 * silent_days)) / 0.0046209812037 / b))
+);
+comment on function sync.odds_of_stopping(double precision, double precision, double precision) is
+'Odds that a customer has stopped coming: grows with the changes that were due by their own rate and did not come.';
+
+create function sync.change_band(outcome text, changes double precision, odds_of_stopping double precision) returns integer
 language sql immutable parallel safe
 return case
     when outcome in ('not_found', 'rejected') then 1
@@ -62,11 +74,11 @@ return case
             when changes < 4 then 5
             else 6
         end
-        + case when missed < 1 then 0 when missed < 2.5 then 5 else 10 end
+        + 5 * width_bucket(odds_of_stopping, '{0.15,0.5,1.5,5,20}'::double precision[])
 end;
 comment on function sync.change_band(text, double precision, double precision) is
-'Band of an identity, 1 to 16: nothing known under it; five by the changes seen, fewer or more; those again where 1, and 2.5, changes that were due by '
-'their own rate did not come (missed). Each has its own correction: so it shows whether customers stop coming.';
+'Band of an identity, 1 to 31: nothing known under it; five by the changes seen, fewer or more; those again for each of six by the odds of stopping. '
+'Each has its own correction: so it shows whether customers stop coming.';
 
 create function sync.change_rate(
     changes double precision, exposure_days double precision, shape double precision, mean_per_day double precision, calibration double precision
@@ -128,6 +140,7 @@ select
     roster.exposure_days,
     learned.rate_per_day,
     learned.weight,
+    1 / (1 + stopped.odds) as still_comes,
     sync.refresh_days(
         learned.weight,
         learned.rate_per_day,
@@ -147,19 +160,20 @@ cross join
                 coalesce(roster.changes, 0), coalesce(roster.exposure_days, 0), coalesce(fit.shape, 1), coalesce(fit.mean_per_day, 1 / 60.0), 1
             ) as per_day
     ) as own
+cross join
+    lateral (
+        select
+            sync.odds_of_stopping(
+                coalesce(roster.changes, 0) + coalesce(fit.shape, 1),
+                coalesce(roster.exposure_days, 0) + coalesce(fit.shape, 1) / coalesce(fit.mean_per_day, 1 / 60.0),
+                coalesce(extract(epoch from roster.checked_at - roster.changed_at) / 86400, 0)::double precision
+            ) as odds
+    ) as stopped
 cross join lateral (
     select
         own.per_day
-        * coalesce(
-            fit.calibration[
-                sync.change_band(
-                    roster.outcome,
-                    coalesce(roster.changes, 0),
-                    coalesce(own.per_day * extract(epoch from roster.checked_at - roster.changed_at) / 86400, 0)::double precision
-                )
-            ],
-            1
-        ) as rate_per_day,
+        / (1 + stopped.odds)
+        * coalesce(fit.calibration[sync.change_band(roster.outcome, coalesce(roster.changes, 0), stopped.odds)], 1) as rate_per_day,
         coalesce(roster.weight, 1) * power(2.0::double precision, greatest(-4, least(4, roster.priority::integer))) as weight
 ) as learned;
 comment on view sync.refresh_interval is 'Each identity of the roster with its rate, its weight and the interval that follows for it now.';
@@ -175,6 +189,7 @@ comment on column sync.refresh_interval.changes is 'Changes that look-ups have f
 comment on column sync.refresh_interval.exposure_days is 'Days that look-ups have watched, older ones counting less.';
 comment on column sync.refresh_interval.rate_per_day is 'Expected changes per day.';
 comment on column sync.refresh_interval.weight is 'How much a day of delay counts.';
+comment on column sync.refresh_interval.still_comes is 'Probability that they have not stopped coming.';
 comment on column sync.refresh_interval.interval_days is 'Days between look-ups that the present budget gives it.';
 comment on column sync.refresh_interval.signalled_share is 'Share of its changes that signals are expected to report.';
 
@@ -234,6 +249,10 @@ as $$
                     round(coalesce(spent.exposure_days, 0)::numeric, 1),
                     round(coalesce(fit.mean_per_day, 1 / 60.0)::numeric, 4)
                 )
+            end,
+            case
+                when spent.still_comes < 0.5 and spent.outcome = 'found'
+                    then format('changes that were due did not come: still comes with a probability of %s %%', round(100 * spent.still_comes::numeric))
             end,
             case when spent.outcome in ('not_found', 'rejected') then 'nothing usable is known under it: counts less' end,
             case when spent.due_at <= now() then format('due since %s', date_trunc('second', now() - spent.due_at)) end,

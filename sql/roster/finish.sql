@@ -2,9 +2,9 @@
 -- rate), see sync.refresh_fit. A look-up says "changed since the last one" or "not", so the gamma distribution that stands for the rate is updated by the
 -- likelihood of just that: unchanged adds the days watched; changed gives the distribution with the same mean and variance as the exact one. An answer
 -- that says when the last order was says more, however many came before it: one change, and none in the days since. What is
--- old counts less, a half every 150 days. Who has stopped coming shows sooner: by the changes that were due by their own rate and did not come, which is one
--- of the things that bands go by (sync.change_band), each with the correction that look-ups of the organization have shown. An organization's own settings
--- (sync.refresh_policy) come before the project's.
+-- old counts less, a half every 150 days. Who has stopped coming shows sooner: by the changes that were due by their own rate and did not come
+-- (sync.odds_of_stopping), which is also one of the things that bands go by (sync.change_band), each with the correction that look-ups of the organization
+-- have shown. An organization's own settings (sync.refresh_policy) come before the project's.
 -- A look-up after a signal did not come at any odd time: it says that a change happened then, and the others say only what signals miss. By both it is
 -- learned which share of an organization's changes signals report (sync.refresh_fit.signalled_share).
 -- If the lease was lost since, the answer counts all the same if it is the newest, but
@@ -128,22 +128,27 @@ expected as materialized (
         looked.outcome <> 'failed' and looked.is_newest as counts,
         own.a,
         own.b,
-        sync.change_band(
-            looked.last_outcome,
-            coalesce(looked.known_changes, 0),
-            looked.days_since_change
-            * sync.change_rate(coalesce(looked.known_changes, 0), coalesce(looked.known_exposure_days, 0), looked.shape, looked.mean_per_day, 1)
-        ) as band,
+        sync.change_band(looked.last_outcome, coalesce(looked.known_changes, 0), stopped.odds) as band,
+        1 / (1 + stopped.odds) as still_comes,
         own.b / own.all_days as shrink,
         power(own.b / own.all_days, own.a) as unchanged,
         own.a * ln(own.all_days / (own.all_days - looked.watched_days)) as due
     from looked
+    cross join
+        lateral (
+            select
+                looked.changes + looked.shape as a,
+                looked.exposure_days + looked.shape / looked.mean_per_day + looked.signalled_share * looked.watched_days as b,
+                looked.exposure_days + looked.shape / looked.mean_per_day + looked.watched_days as all_days
+        ) as own
     cross join lateral (
         select
-            looked.changes + looked.shape as a,
-            looked.exposure_days + looked.shape / looked.mean_per_day + looked.signalled_share * looked.watched_days as b,
-            looked.exposure_days + looked.shape / looked.mean_per_day + looked.watched_days as all_days
-    ) as own
+            sync.odds_of_stopping(
+                coalesce(looked.known_changes, 0) + looked.shape,
+                coalesce(looked.known_exposure_days, 0) + looked.shape / looked.mean_per_day,
+                looked.days_since_change
+            ) as odds
+    ) as stopped
 ),
 
 moments as materialized (
@@ -226,18 +231,23 @@ scheduled as materialized (
             select
                 sync.change_rate(learned.next_changes, learned.next_exposure_days, learned.shape, learned.mean_per_day, 1) as per_day
         ) as own
+    cross join
+        lateral (
+            select
+                sync.odds_of_stopping(
+                    learned.next_changes + learned.shape,
+                    learned.next_exposure_days + learned.shape / learned.mean_per_day,
+                    learned.next_days_since_change
+                ) as odds
+        ) as stopped
     cross join lateral (
         select
             sync.refresh_days(
                 coalesce(learned.next_weight, 1)
                 * power(2.0::double precision, greatest(-4, least(4, learned.priority::integer))),
                 own.per_day
-                * coalesce(
-                    learned.calibration[
-                        sync.change_band(learned.outcome, learned.next_changes, own.per_day * learned.next_days_since_change)
-                    ],
-                    1
-                ),
+                / (1 + stopped.odds)
+                * coalesce(learned.calibration[sync.change_band(learned.outcome, learned.next_changes, stopped.odds)], 1),
                 learned.theta,
                 learned.min_days,
                 learned.max_days,
@@ -252,13 +262,11 @@ banded as materialized (
         band,
         -- Before signals have proven themselves the look-ups after them say nothing about the rates.
         count(*) filter (where has_changed and (signalled_share > 0 or not is_signalled)) as observed,
-        sum(signalled_share * due + case when is_signalled then 0 else 1 - unchanged end) as expected,
-        array[
-            count(*) filter (where has_changed and is_signalled),
-            sum(due),
-            count(*) filter (where has_changed and not is_signalled),
-            coalesce(sum((1 - unchanged) / (1 - signalled_share)) filter (where not is_signalled), 0)
-        ] as signal_evidence
+        sum(still_comes * (signalled_share * due + case when is_signalled then 0 else 1 - unchanged end)) as expected,
+        count(*) filter (where has_changed and is_signalled) as reported,
+        sum(still_comes * due) as due,
+        count(*) filter (where has_changed and not is_signalled) as missed,
+        coalesce(sum(still_comes * (1 - unchanged) / (1 - signalled_share)) filter (where not is_signalled), 0) as missed_expected
     from scheduled
     where counts and not is_first
     group by organization_id, band
@@ -267,14 +275,15 @@ banded as materialized (
 noted as (
     insert into sync.refresh_evidence (organization_id, noted_at, observed, expected, signal_evidence)
     select
-        banded.organization_id,
+        concerned.organization_id,
         now() as noted_at,
-        array_agg(case when banded.band = each.band then banded.observed else 0 end order by each.band) as observed,
-        array_agg(case when banded.band = each.band then banded.expected else 0 end order by each.band) as expected,
-        banded.signal_evidence
-    from banded
-    cross join generate_series(1, 16) as each (band)
-    group by banded.organization_id, banded.band, banded.signal_evidence
+        array_agg(coalesce(banded.observed, 0) order by each.band) as observed,
+        array_agg(coalesce(banded.expected, 0) order by each.band) as expected,
+        array[sum(banded.reported), sum(banded.due), sum(banded.missed), sum(banded.missed_expected)] as signal_evidence
+    from (select distinct organization_id from scheduled where counts and not is_first) as concerned
+    cross join generate_series(1, 31) as each (band)
+    left join banded on concerned.organization_id = banded.organization_id and each.band = banded.band
+    group by concerned.organization_id
 )
 
 update sync.roster as roster

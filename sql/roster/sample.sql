@@ -7,16 +7,13 @@ select
     count(*) * %(scale)s::double precision as identities,
     avg(changes) as changes,
     avg(exposure_days) as exposure_days,
+    avg(1 / (1 + odds)) as still_comes,
     count(*) filter (where is_overdue) * %(scale)s::double precision as overdue
 from (
     select
         known.organization_id,
-        sync.change_band(
-            known.outcome,
-            known.changes,
-            coalesce(extract(epoch from known.checked_at - known.changed_at) / 86400, 0)::double precision
-            * sync.change_rate(known.changes, known.exposure_days, coalesce(fit.shape, 1), coalesce(fit.mean_per_day, 1 / 60.0), 1)
-        ) as band,
+        sync.change_band(known.outcome, known.changes, stopped.odds) as band,
+        stopped.odds,
         known.weight,
         known.changes,
         known.exposure_days,
@@ -35,6 +32,15 @@ from (
         where (active_until is null or active_until < now()) and due_at < 'infinity'
     ) as known
     left join sync.refresh_fit as fit on known.organization_id = fit.organization_id
+    cross join
+        lateral (
+            select
+                sync.odds_of_stopping(
+                    known.changes + coalesce(fit.shape, 1),
+                    known.exposure_days + coalesce(fit.shape, 1) / coalesce(fit.mean_per_day, 1 / 60.0),
+                    coalesce(extract(epoch from known.checked_at - known.changed_at) / 86400, 0)::double precision
+                ) as odds
+        ) as stopped
 ) as identity
 group by organization_id, band, weight, round(3 * ln(changes + 0.05)), round(3 * ln(exposure_days + 1))
 order by organization_id;

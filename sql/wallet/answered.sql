@@ -1,5 +1,5 @@
--- Which of some operations, or of the ends of these holds that others told of, are believed because of an answer or such a report, each with what it takes
--- to tell whether Syrve's own report shows them, and whether it did not at the last look.
+-- Which of some operations, and of the ends of these holds that others reported, are believed because of an answer or such a record only, to have moved money
+-- (is_done) or not. Each with what is needed to look for it in Syrve's own report, and with what the last look saw.
 with concerned as (
     select asked.operation_id
     from unnest(%(operation_ids)s::uuid[]) as asked (operation_id)
@@ -20,20 +20,16 @@ select
     coalesce(sent.occurred_at, held.opened_at) as sent_at,
     least(sent.occurred_at, held.opened_at) as since,
     (sent.evidence ->> 'balance_before')::numeric as balance_before,
-    coalesce(not looked.is_shown, false) as was_missing
+    operation.state = 'confirmed' as is_done,
+    case
+        when looked.operation_id is null then null
+        when looked.is_shown is null then 'undecided'
+        when looked.is_shown then 'shown'
+        else 'missing'
+    end as seen
 from concerned
-inner join wallet.operation as operation on concerned.operation_id = operation.operation_id
+inner join wallet.operation_state as operation on concerned.operation_id = operation.operation_id
 left join wallet.operation_event as sent on operation.operation_id = sent.operation_id and sent.sequence = 2 and sent.state = 'sent'
-cross join
-    lateral (
-        select
-            event.state,
-            event.basis
-        from wallet.operation_event as event
-        where event.operation_id = operation.operation_id
-        order by event.sequence desc
-        limit 1
-    ) as latest
 left join lateral (
     select
         hold.hold_id,
@@ -47,17 +43,23 @@ left join lateral (
     limit 1
 ) as held on true
 left join lateral (
-    select look.is_shown
+    select
+        look.operation_id,
+        look.is_shown
     from wallet.operation_look as look
     where look.operation_id = operation.operation_id
     order by look.looked_at desc
     limit 1
 ) as looked on true
 where
-    operation.kind in ('topup', 'chargeoff', 'cancel_hold')
-    and latest.state = 'confirmed'
-    and (operation.kind <> 'cancel_hold' or held.hold_id is not null)
-    and (
-        (latest.basis = 'answer' and sent.operation_id is not null)
-        or (latest.basis = 'report' and operation.kind = 'cancel_hold' and starts_with(operation.source, 'import:'))
-    );
+    (operation.kind <> 'cancel_hold' or held.hold_id is not null)
+    and case operation.state
+        when 'confirmed'
+            then
+                (operation.kind <> 'hold' and operation.basis = 'answer' and sent.operation_id is not null)
+                or (operation.kind = 'cancel_hold' and operation.basis = 'report' and starts_with(operation.source, 'import:'))
+        when 'rejected'
+            -- The end of a hold does not tell which cancellation ended it.
+            then operation.kind <> 'cancel_hold' and operation.basis in ('answer', 'balance') and sent.operation_id is not null
+        else false
+    end;

@@ -1,5 +1,5 @@
 -- Customers with operations that we sent some time ago and that were not looked for in Syrve's report since, each with these operations: those of which
--- an answer was lost first, of these the oldest. Last come those of which the report did not show what Syrve had said that it did: it may be late.
+-- an answer was lost first, of these the oldest. Last come those which an earlier look did not find there: the report may be late.
 select
     sent.organization_id::text,
     sent.customer_id::text,
@@ -15,7 +15,7 @@ from (
         event.occurred_at as sent_at,
         -- The end of a hold is told from its beginning.
         least(event.occurred_at, ended.opened_at) as since,
-        false as was_missing
+        false as was_not_found
     from wallet.operation_event as event
     inner join wallet.operation as operation on event.operation_id = operation.operation_id
     left join wallet.transaction_bookmark as bookmark
@@ -31,7 +31,8 @@ from (
         and event.sequence = 2
         and event.occurred_at > clock_timestamp() - make_interval(days => %(days)s)
         and event.occurred_at <= clock_timestamp() - make_interval(secs => %(least_age_seconds)s)
-        and event.occurred_at > coalesce(bookmark.looked_again_until, '-infinity')
+        -- A bookmark ahead of the clock was set while the clock ran ahead.
+        and event.occurred_at > case when bookmark.looked_again_until <= clock_timestamp() then bookmark.looked_again_until else '-infinity' end
         and operation.customer_id is not null
         and operation.organization_id = any(%(organization_ids)s::uuid[])
     union all
@@ -41,7 +42,7 @@ from (
         coalesce(operation.customer_id, ended.customer_id) as customer_id,
         coalesce(call.occurred_at, ended.opened_at) as sent_at,
         least(call.occurred_at, ended.opened_at) as since,
-        true as was_missing
+        true as was_not_found
     from (
         select distinct on (look.operation_id)
             look.operation_id,
@@ -50,7 +51,7 @@ from (
         where look.organization_id = any(%(organization_ids)s::uuid[])
         order by look.operation_id asc, look.looked_at desc
     ) as looked
-    inner join wallet.operation as operation on looked.operation_id = operation.operation_id
+    inner join wallet.operation_state as operation on looked.operation_id = operation.operation_id
     left join wallet.operation_event as call on looked.operation_id = call.operation_id and call.sequence = 2 and call.state = 'sent'
     left join lateral (
         select
@@ -62,18 +63,18 @@ from (
         limit 1
     ) as ended on true
     where
-        not looked.is_shown
+        looked.is_shown is not true
         and coalesce(call.occurred_at, ended.opened_at) > clock_timestamp() - make_interval(days => %(days)s)
-        -- A person has not looked yet.
-        and not exists (
-            select
-            from wallet.operation_event as corrected
-            where corrected.operation_id = looked.operation_id and corrected.sequence > case when call.operation_id is null then 1 else 3 end
-        )
+        -- What evidence or a person decided since is over.
+        and case operation.state
+            when 'confirmed' then operation.basis = case when call.operation_id is null then 'report' else 'answer' end
+            when 'rejected' then operation.basis in ('answer', 'balance') and looked.is_shown is null
+            else false
+        end
 ) as sent
 group by sent.organization_id, sent.customer_id
 order by
-    bool_and(sent.was_missing) asc,
+    bool_and(sent.was_not_found) asc,
     bool_or(
         exists (
             select

@@ -124,6 +124,10 @@ def test_expected_delay_and_age_are_those_of_the_present_intervals(counted: Chai
         ("due_at = checked_at", "made due"),
         ("changes = 3, exposure_days = 30", "3.00 changes seen in 30.0 days watched"),
         ("outcome = 'not_found'", "counts less"),
+        (
+            "changes = 25, exposure_days = 180, changed_at = checked_at - interval '60 days'",
+            "still comes with a probability of",
+        ),
         ("due_at = now() - interval '2 hours'", "due since 02:00:00"),
     ],
 )

@@ -27,7 +27,7 @@ FIT = """
 insert into sync.refresh_fit (
     organization_id, shape, mean_per_day, calibration, theta, max_interval_days, observed, expected, identities, lookups_per_day,
     keeps_max_age, fitted_at
-) values (%s, %s, %s, %s, %s, %s, array_fill(0, array[16]), array_fill(0, array[16]), 1, 1, true, now())
+) values (%s, %s, %s, %s, %s, %s, array_fill(0, array[31]), array_fill(0, array[31]), 1, 1, true, now())
 """
 
 
@@ -73,9 +73,18 @@ def random_history(rng: random.Random) -> History:
     )
 
 
-def band(changes: float, missed: float) -> int:
+def band(changes: float, odds: float) -> int:
     seen = 2 + sum(changes >= bound for bound in (0.05, 0.5, 1.5, 4))
-    return seen + 5 * sum(missed >= bound for bound in (1, 2.5))
+    return seen + 5 * sum(odds >= bound for bound in (0.15, 0.5, 1.5, 5, 20))
+
+
+def odds_of_stopping(a: float, b: float, silent_days: float) -> float:
+    """Return the odds by summing the likelihood of each time of stopping up, over that of a silence without it."""
+    silent = min(watched(silent_days), 0.99 * b)
+    steps = 2_000
+    before = b - silent
+    sums = sum(math.pow(before + silent * (step + 0.5) / steps, -a) for step in range(steps))
+    return min(1e6, sums * silent / steps / 700 * math.pow(b, a))
 
 
 def watched(days: float) -> float:
@@ -106,9 +115,10 @@ def model(each: History, calibration: list[float]) -> Learned:
     changes, days = counted(each)
     own = (changes + SHAPE) / (days + SHAPE / MEAN)
     is_new = each.checked is None or each.has_changed
-    place = band(changes, 0.0 if is_new else own * each.changed)
+    odds = odds_of_stopping(changes + SHAPE, days + SHAPE / MEAN, 0.0 if is_new else each.changed)
+    place = band(changes, odds)
     weight = (1.0 if is_new or each.weight is None else each.weight) * 2.0**each.priority
-    rate = calibration[place - 1] * own
+    rate = calibration[place - 1] * own / (1 + odds)
     return Learned(changes, days, Share(1, weight, rate, 15 / 1440, LONGEST).interval(THETA))
 
 
@@ -131,7 +141,7 @@ def fill(cursor: Cursor, histories: list[History], at: datetime) -> None:
 
 def test_statement_does_to_every_history_what_the_model_does(chain: Chain) -> None:
     rng = random.Random(11)
-    calibration = [round(rng.uniform(0.3, 2), 3) for _ in range(16)]
+    calibration = [round(rng.uniform(0.3, 2), 3) for _ in range(31)]
     histories = list({each.customer_id: each for each in (random_history(rng) for _ in range(HISTORIES))}.values())
     with chain.warehouse.connect() as connection:
         prepare_staging(connection)
@@ -151,6 +161,26 @@ def test_statement_does_to_every_history_what_the_model_does(chain: Chain) -> No
         assert learned.changes == pytest.approx(expected.changes, rel=1e-3, abs=1e-3), each
         assert learned.exposure_days == pytest.approx(expected.exposure_days, rel=1e-3, abs=1e-2), each
         assert learned.interval_days == pytest.approx(expected.interval_days, rel=2e-3), each
+
+
+@pytest.mark.parametrize("silent_days", [0, 1e-9, 30, 1e5])
+@pytest.mark.parametrize("b", [1e-3, 60, 300])
+@pytest.mark.parametrize("a", [0.15, 1 - 1e-9, 1, 1 + 1e-12, 1.5, 5_000])
+def test_odds_of_stopping_are_a_number_in_every_case(chain: Chain, a: float, b: float, silent_days: float) -> None:
+    odds = chain.value("select sync.odds_of_stopping(%s, %s, %s)", a, b, silent_days)
+
+    assert 0 <= odds < 1e22
+    if silent_days <= 1e-9:
+        assert odds < 1e-6
+
+
+def test_who_came_often_is_given_up_sooner_than_who_came_seldom(chain: Chain) -> None:
+    often, seldom = chain.rows(
+        "select sync.odds_of_stopping(26, 240, 60) union all select sync.odds_of_stopping(2, 240, 60) order by 1 desc"
+    )
+
+    assert often[0] > 5
+    assert seldom[0] < 0.2
 
 
 def test_interval_of_the_model_is_that_of_the_fit() -> None:

@@ -54,7 +54,7 @@ def test_other_work_and_its_backlog_come_first(listed: Chain) -> None:
 
 def test_evidence_is_used_once(listed: Chain) -> None:
     listed.execute(
-        "insert into sync.refresh_evidence values (%s, now(), array_fill(0, array[16]), array_fill(0, array[16])); "
+        "insert into sync.refresh_evidence values (%s, now(), array_fill(0, array[31]), array_fill(0, array[31])); "
         "update sync.refresh_evidence set observed[2] = 60, expected[2] = 10",
         ORGANIZATION,
     )

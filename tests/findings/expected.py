@@ -188,7 +188,7 @@ RULES: Mapping[str, Expectation] = {
 }
 
 NOT_PLAYED = frozenset({"operation_moved_twice", "operation_not_shown"})
-"""No service of the simulation carries one call out twice, so that none of these may ever be found there."""
+"""No service of this simulation lies or repeats a call, so that none of these may ever be found there; `test_lies` plays them."""
 
 
 def dangling(book: Book, history: History, limits: Limits, moment: datetime) -> dict[str, BookHold]:

@@ -29,6 +29,7 @@ from findings.simulator_server import (
     work_out,
 )
 from findings.virtual_time import KeptConnections, VirtualTime, virtual_warehouse
+from findings.world import FIRST_SEED
 from syrve.findings.rules import all_rules
 from syrve.warehouse.database import Warehouse
 
@@ -93,7 +94,7 @@ def judge(simulations: Sequence[Simulation], servers: Sequence[SimulatorServer],
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
+@pytest.mark.parametrize("first", range(FIRST_SEED, FIRST_SEED + SEEDS, BATCH))
 def test_every_dangling_hold_is_flagged_and_nothing_else(
     first: int, time: VirtualTime, kept_connections: Warehouse, warehouse: Warehouse
 ) -> None:
@@ -108,7 +109,7 @@ def test_every_dangling_hold_is_flagged_and_nothing_else(
     assert set(wanted) == set(RULES), "these seeds give every rule something to find"
 
 
-@pytest.mark.parametrize("first", range(SEEDS, SEEDS + SERVED_SEEDS, SERVED_BATCH))
+@pytest.mark.parametrize("first", range(FIRST_SEED + SEEDS, FIRST_SEED + SEEDS + SERVED_SEEDS, SERVED_BATCH))
 def test_every_dangling_hold_is_flagged_over_real_http_and_connections_too(
     first: int, time: VirtualTime, warehouse: Warehouse, served_over_http: list[SimulatorServer]
 ) -> None:
@@ -129,7 +130,7 @@ def test_every_dangling_hold_is_flagged_over_real_http_and_connections_too(
     judge(simulations, served_over_http, warehouse)
 
 
-@pytest.mark.parametrize("first", [1000])
+@pytest.mark.parametrize("first", [FIRST_SEED + 1000])
 def test_what_syrve_reports_is_believed_and_closes_what_it_explains(
     first: int, time: VirtualTime, kept_connections: Warehouse, warehouse: Warehouse
 ) -> None:

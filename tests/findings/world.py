@@ -1,5 +1,6 @@
 """What the actors of a simulation share: an organization of a simulator, a warehouse, the virtual time, and the history of it all."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from syrve.wallet.money_settings import WalletSettings
 from syrve.warehouse.database import Warehouse
 from syrve_simulator.control import CustomerState, SimulatorControl
 
+FIRST_SEED = int(os.environ.get("FIRST_SEED", "0"))
+"""The seeds of all simulations count from here: CONTRIBUTING says how to run others."""
 AT_ONCE = WalletSettings(quiet_seconds=0.0)
 """What moved is visible at once in the simulator."""
 FAULTS: list[dict[str, object]] = [

@@ -35,7 +35,7 @@ BUDGET = f"""
         organization_id, shape, mean_per_day, calibration, theta, max_interval_days, observed, expected, identities,
         lookups_per_day, keeps_max_age, fitted_at
     )
-    values ('{ORGANIZATION}', 1, 1, array_fill(1, array[16]), 1, 30, '{{}}', '{{}}', 9, 1440, false, now())
+    values ('{ORGANIZATION}', 1, 1, array_fill(1, array[31]), 1, 30, '{{}}', '{{}}', 9, 1440, false, now())
 """
 REFUSED = (
     "insert into sync.run (run_id, task, map_index, calls, rate_limited) "

@@ -89,13 +89,14 @@ def test_operators_move_money_once_a_task_instance(purse: Purse, run: Any) -> No
     assert set(purse.received.values()) == {1}
 
 
-def test_mapped_tasks_and_keys_are_different_operations(purse: Purse, run: Any) -> None:
-    for number in range(2):
-        run(SyrveTopupOperator, task_id="topup", map_index=number, **whose(purse))
-    for task_id in ("a", "b"):
-        run(SyrveTopupOperator, task_id=task_id, key="the same operation", **whose(purse))
+def test_mapped_rows_move_once_by_key_at_any_index(purse: Purse, run: Any) -> None:
+    with pytest.raises(UnusableOperation, match="a mapped task needs a key"):
+        run(SyrveTopupOperator, map_index=2, **whose(purse))
+    for task_id, number in (("a", 1), ("a", 2), ("b", -1)):  # the list changed before a clear
+        run(SyrveTopupOperator, task_id=task_id, map_index=number, key="order-7", **whose(purse))
+    run(SyrveTopupOperator, map_index=1, key="order-8", **whose(purse))
 
-    assert purse.balance == Decimal("130.00")
+    assert (purse.balance, purse.received["wallet_topup"]) == (Decimal("120.00"), 2)
 
 
 def test_refusal_fails_without_retry_and_moves_nothing(purse: Purse, run: Any) -> None:

@@ -55,7 +55,7 @@ def test_script_that_is_no_list_of_rules_is_refused(script: Any) -> None:
 
 
 def test_every_fault_can_be_written_with_its_fault_alone() -> None:
-    faults = ["status", "rate_limit", "stall", "reset_before", "reset_after", "truncate", "not_json"]
+    faults = ["status", "rate_limit", "stall", "reset_before", "reset_after", "twice", "truncate", "not_json"]
 
     assert [rule.name for rule in read(*({"operation": "*", "fault": one} for one in faults))] == faults
 

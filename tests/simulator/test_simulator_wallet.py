@@ -163,6 +163,19 @@ def test_every_fault_strikes_money_calls_and_shows_how_often_they_came(
     assert balance_of(either_api, organization_id, state) == (after if applied else 100)
 
 
+@pytest.mark.parametrize(("path", "after"), [("topup", 114), ("chargeoff", 86)])
+def test_call_that_is_carried_out_twice_is_answered_once(
+    either: Any, either_api: Any, organization_id: Any, new_customer: Any, path: str, after: int
+) -> None:
+    state = new_customer("100")
+    either.control.set_faults([{"operation": f"wallet_{path}", "fault": "twice", "count": 1}])
+
+    assert either_api.money(path, organization_id, state, 7).status_code == 200
+
+    assert either.control.calls()["operations"][f"wallet_{path}"]["received"] == 1
+    assert balance_of(either_api, organization_id, state) == after
+
+
 def test_fault_on_cancel_hold_after_applying_leaves_the_money_free(
     either: Any, either_api: Any, organization_id: Any, new_customer: Any
 ) -> None:

@@ -92,6 +92,42 @@ def test_refused_call_that_moved_nothing_stays_refused(cloud_purse: Purse, kind:
     assert cloud_purse.ledger.state(operation.operation_id).state == "rejected"
 
 
+def test_refusal_is_looked_for_until_the_report_is_complete(cloud_purse: Purse) -> None:
+    purse = cloud_purse
+    refuse(purse, "topup", applied=False)
+    operation = purse.do("topup", "20.00")
+    purse.set_balance("120.00")  # it was carried out, and its row is late
+    assert look(purse).changed == 0
+    purse.set_balance("100.00")
+    move_again(purse, operation.operation_id, "20", type=REFILL)
+
+    assert look(purse).changed == 1
+
+    assert purse.ledger.state(operation.operation_id).basis == "report"
+    assert look(purse).requested == 0
+
+
+def test_true_refusal_is_looked_for_until_the_report_is_complete(cloud_purse: Purse) -> None:
+    refuse(cloud_purse, "topup", applied=False)
+    cloud_purse.do("topup", "20.00")
+    cloud_purse.set_balance("55.00")
+    assert look(cloud_purse).requested == 1
+    cloud_purse.set_balance("100.00")
+
+    assert [look(cloud_purse).requested for _ in range(2)] == [1, 0]
+
+
+def test_bookmark_ahead_of_the_clock_hides_nothing(cloud_purse: Purse) -> None:
+    """The warehouse's clock ran ahead for a while, and was set back."""
+    purse = cloud_purse
+    purse.do("topup", "20.00")
+    look(purse)
+    purse.execute("update wallet.transaction_bookmark set looked_again_until = now() + interval '30 days'")
+    purse.do("topup", "1.00")
+
+    assert [look(purse).requested for _ in range(2)] == [1, 0]
+
+
 @pytest.mark.parametrize("applied", [True, False])
 def test_call_made_again_after_a_false_429_is_found(cloud_purse: Purse, applied: bool) -> None:
     """A proxy repeats a call that got no answer, is told to slow down, and hands that on: the first one was carried out."""

@@ -1,7 +1,7 @@
 """A yes of the service is a claim: what it did not carry out is found by its own report (dialect `cloud`)."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -78,6 +78,51 @@ def test_row_that_is_late_is_not_missing(cloud_purse: Purse, kind: Kind) -> None
     cloud_purse.do(kind, "20.00", **hold)
 
     assert (look(cloud_purse).changed, missing(cloud_purse)) == (0, [])
+
+
+def test_row_that_is_later_than_the_next_one_is_not_missing(cloud_purse: Purse) -> None:
+    switches = cloud_purse.simulator.control.set_switches
+    switches(transaction_delay_seconds=7200)
+    cloud_purse.do("topup", "20.00")
+    switches(transaction_delay_seconds=0)
+    cloud_purse.do("chargeoff", "5.00")
+
+    assert (look(cloud_purse).changed, missing(cloud_purse)) == (0, [])
+
+
+def test_row_dated_before_the_call_is_not_missing(cloud_purse: Purse) -> None:
+    """Our clock ran ahead then: the report is asked for from an hour after the row on."""
+    control = cloud_purse.simulator.control
+    control.set_clock(datetime.now(UTC) - timedelta(hours=1))
+    try:
+        cloud_purse.do("topup", "20.00")
+    finally:
+        control.reset_clock()
+    cloud_purse.do("chargeoff", "5.00")
+
+    assert (look(cloud_purse).changed, missing(cloud_purse)) == (0, [])
+
+
+def test_lie_is_found_once_the_report_has_what_else_moved(cloud_purse: Purse) -> None:
+    operation = done(cloud_purse, "topup", truly=False)
+    cloud_purse.set_balance("55.00")  # of which there is no row yet
+    assert (look(cloud_purse).changed, missing(cloud_purse)) == (0, [])
+
+    cloud_purse.set_balance("100.00")
+
+    assert look(cloud_purse).changed == 1
+    assert [subject for _, _, subject in missing(cloud_purse)] == [f"operation:{operation.operation_id}"]
+
+
+def test_lie_is_found_though_the_report_was_refused_first(cloud_purse: Purse) -> None:
+    operation = done(cloud_purse, "chargeoff", truly=False)
+    refusal = {"fault": "error_in_body", "own_status": 400, "error_code": "Common_Refused", "count": 1}
+    cloud_purse.simulator.control.set_faults([refusal | {"operation": "transactions_by_date"}])
+    assert look(cloud_purse).rejected == 1
+
+    assert look(cloud_purse).changed == 1
+
+    assert [subject for _, _, subject in missing(cloud_purse)] == [f"operation:{operation.operation_id}"]
 
 
 @pytest.mark.parametrize("kind", ["topup", "cancel_hold"])

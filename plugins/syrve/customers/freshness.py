@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 
-BANDS = 16
+BANDS = 31
 """Bands of customers, each with its own correction: `sync.change_band`."""
 EVIDENCE_HALF_LIFE_DAYS = 120.0
 SIGNAL_HALF_LIFE_DAYS = 14.0
@@ -36,19 +36,20 @@ KEPT_SHARE = 0.93
 """Interval given to those at the maximum age, as a share of it: the rest is for waiting in the queue."""
 PROMISE_SHARE = 0.95
 """A promise is kept if it takes at most this share of the budget."""
-ROUNDS_WITHOUT_PROMISE = 3.0
+ROUNDS_WITHOUT_PROMISE = 2.0
 """Longest interval where the budget can't keep the promise, in rounds of all customers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`count` identities of a band that are alike: the means of their changes and days watched, and their weight."""
+    """`count` identities of a band that are alike: means of their changes, days watched and probability of coming still; their weight."""
 
     band: int
     count: float
     changes: float
     exposure_days: float
     weight: float
+    still_comes: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Fit:
     def rate(self, cell: Cell) -> float:
         """Return the expected changes per day of an identity of a cell."""
         own = (cell.changes + self.shape) / (cell.exposure_days + self.shape / self.mean_per_day)
-        return self.calibration[cell.band - 1] * own
+        return self.calibration[cell.band - 1] * cell.still_comes * own
 
 
 def learn(

@@ -107,8 +107,8 @@ def _cells(cursor: Cursor, sample_identities: int) -> tuple[defaultdict[str, lis
     cells: defaultdict[str, list[Cell]] = defaultdict(list)
     overdue: defaultdict[str, float] = defaultdict(float)
     rows: Iterable[tuple[Any, ...]] = cursor.fetchall()
-    for organization_id, band, weight, count, changes, exposure_days, late in rows:
-        cells[organization_id].append(Cell(band, count, changes, exposure_days, weight))
+    for organization_id, band, weight, count, changes, exposure_days, still_comes, late in rows:
+        cells[organization_id].append(Cell(band, count, changes, exposure_days, weight, still_comes))
         overdue[organization_id] += late
     return cells, overdue
 

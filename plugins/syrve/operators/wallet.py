@@ -54,6 +54,8 @@ class WalletOperator(SyrveOperator):
 class SyrveMoveMoneyOperator(WalletOperator):
     """Moves money from or to one wallet, at most once a `key`; by default the key is the task instance, so clearing it moves nothing again.
 
+    A mapped task needs a `key`: after a clear of the tasks before it, its index may be that of another row.
+
     Returns `{"operation_id", "state", "hold_id"}`. Fails with `PaymentRefused` if Syrve refused, with `PaymentUnsettled` if the
     outcome is unknown, and is retried only if certainly nothing moved. Use one of the subclasses.
     """
@@ -274,9 +276,15 @@ def as_amount(value: Decimal | str | int | None) -> Decimal | None:
 
 
 def _task_instance(context: Context) -> str:
+    """Return the key of a task; raise `UnusableOperation` if it is mapped: a list that changed would move money of one row twice."""
+    from syrve.wallet.errors import UnusableOperation
+
     ti = context["ti"]
-    map_index = ti.map_index if ti.map_index is not None else -1
-    return f"{ti.dag_id}.{ti.task_id}[{map_index}]:{context['run_id']}"
+    if ti.map_index is not None and ti.map_index >= 0:
+        raise UnusableOperation(
+            "a mapped task needs a key for each row, such as the order's id: after a clear the same index may be another row"
+        )
+    return f"{ti.dag_id}.{ti.task_id}[-1]:{context['run_id']}"
 
 
 def _result(done: OperationState) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 An answer says what Syrve believed when it answered. A call that the service or a proxy carried out twice, and one that was refused and
 carried out all the same, show only in the report; so does one that was answered with yes and not carried out. So every operation is looked
 for there once, at the cost of a call or two per customer: rows that repeat an operation are kept for the rule `operation_moved_twice`, a
-refusal that the report refutes is corrected, and what it lacks is noted for the rule `operation_not_shown`, and looked for again.
+refusal that the report refutes is corrected, and what it lacks is noted for the rule `operation_not_shown`. What is lacking, or could not
+be looked for, is looked for again.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
 
 from syrve.api.client import SyrveClient
 from syrve.api.errors import MalformedAnswer, Rejected
@@ -20,7 +23,7 @@ from syrve.api.models import Transaction
 from syrve.wallet.ledger import Ledger
 from syrve.wallet.money import Money
 from syrve.wallet.money_settings import WalletSettings
-from syrve.wallet.not_shown import answered, balance_of_report, is_missing, note
+from syrve.wallet.not_shown import Answered, answered, look_for, note
 from syrve.wallet.operations import OperationState
 from syrve.wallet.report_rows import keep_repeats, markers_of
 from syrve.wallet.reported import evidence_of, shows
@@ -101,7 +104,7 @@ class LookAgain:
         counts.found = len(report)
         try:
             counts.changed = sum(self._compare(each, report) for each in sent.operation_ids)
-            counts.changed += 0 if counts.rejected else self._miss(sent.operation_ids, report)
+            counts.changed += self._look_for_answered(sent.operation_ids, None if counts.rejected else report)
         except WarehouseUnavailable as busy:
             log.info("The operations of customer %s are looked at by the next run: %s", sent.customer_id, busy)
             return counts
@@ -109,12 +112,12 @@ class LookAgain:
             stats = self._client.stats.take()
             counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
         with transaction(connection, "note that operations were looked at again") as cursor:
-            cursor.execute(
-                "insert into wallet.transaction_bookmark (organization_id, customer_id, revision, read_at, looked_again_until) "
-                "values (%s, %s, 0, null, %s) on conflict (organization_id, customer_id) do update "
-                "set looked_again_until = greatest(excluded.looked_again_until, transaction_bookmark.looked_again_until)",
-                (sent.organization_id, sent.customer_id, sent.until),
-            )
+            bookmark = {
+                "organization_id": sent.organization_id,
+                "customer_id": sent.customer_id,
+                "until": sent.until,
+            }
+            cursor.execute(sql("wallet/looked_again.sql"), bookmark)
             counts.seconds = time.monotonic() - started
             add_counts(cursor, self._key, counts)
         return counts
@@ -130,27 +133,31 @@ class LookAgain:
             is_repeated = keep_repeats(cursor, operation, shown)
         return is_corrected or is_repeated
 
-    def _miss(self, operation_ids: Sequence[str], report: Sequence[Transaction]) -> int:
-        """Note what was answered with yes and is not in the report, though its rows account for the balance; returns how many were news."""
+    def _look_for_answered(self, operation_ids: Sequence[str], report: Sequence[Transaction] | None) -> int:
+        """Note where the report does not agree with what was answered; returns how many are found missing now, or no longer are.
+
+        What can't be decided is left for another look, such as everything if the report can't be read (None).
+        """
         with self._warehouse.transaction("read what was answered") as cursor:
             claims = answered(cursor, operation_ids)
-            markers = markers_of(cursor, report)
+            markers = markers_of(cursor, report or ())
         news = 0
+        skew_seconds = self._settings.clock_skew_seconds
         for each in claims:
-            lacks = is_missing(each, report, markers, skew_seconds=self._settings.clock_skew_seconds)
-            if lacks == each.was_missing:
+            seen, balance = look_for(each, report, markers, partial(self._balance, each), skew_seconds=skew_seconds)
+            if seen == (each.seen or each.expected):
                 continue
-            balance = self._money.balance(self._ledger.state(each.operation_id)) if lacks else None
-            if lacks and (balance is None or balance != balance_of_report(each, report)):
-                continue  # something moved of which the report has no row
             with self._warehouse.transaction("note whether an operation is shown") as cursor:
-                note(cursor, each, is_shown=not lacks, balance=balance)
-            if lacks:
+                note(cursor, each, seen, balance=balance)
+            if each.is_done and seen == "missing":
                 log.warning(
                     "Operation %s was answered with yes, and nothing shows that it moved money", each.operation_id
                 )
-            news += 1
+            news += each.is_done and "missing" in (seen, each.seen)
         return news
+
+    def _balance(self, operation: Answered) -> Decimal | None:
+        return self._money.balance(self._ledger.state(operation.operation_id))
 
     def _correct(self, operation_id: str, shown: Sequence[Transaction]) -> bool:
         with self._ledger.alone_with(operation_id, wait_seconds=self._settings.lock_wait_seconds) as (

@@ -1,15 +1,17 @@
-"""Tells whether Syrve's transactions report shows what an answer said was done: an answer is a claim, too.
+"""Decides whether Syrve's transactions report agrees with what was answered: an answer is a claim, too, a yes and a no alike.
 
-That no row names an operation proves nothing by itself: rows may be late, and may lack our comment. So nothing has moved only if no row
-can be the operation, and the rows that there are account for the present balance.
+That no row names an operation proves nothing by itself: rows may be late, may lack our comment, and are asked for by a clock that may have
+been wrong. So an operation is missing only if no row can be it, and the rows lead without a gap from the balance before it to
+the balance that the wallet has now. If they do not, or if the report can't be read, nothing is decided, and it is looked for again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from syrve.api.models import Transaction
 from syrve.values import without_float_noise
@@ -19,12 +21,16 @@ from syrve.wallet.reported import change_of
 from syrve.warehouse.database import Cursor
 from syrve.warehouse.sql_files import sql
 
+Seen = Literal["shown", "missing", "undecided"]
+_IS_SHOWN: dict[Seen, bool | None] = {"shown": True, "missing": False, "undecided": None}
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An operation of ours that Syrve answered with yes; of a cancellation the hold, with its amount and Syrve's id of it.
+    """An operation that an answer, or a record of others, says was carried out (`is_done`) or not.
 
-    `since` is from when on the report has to be read.
+    A cancellation has the amount and the ids of its hold. `since` is from when on the report has to be read, `seen` the result of the look
+    before (None if there was none).
     """
 
     operation_id: str
@@ -37,23 +43,52 @@ class Answered:
     sent_at: datetime
     since: datetime
     balance_before: Decimal | None
-    was_missing: bool
+    is_done: bool
+    seen: Seen | None
+
+    @property
+    def expected(self) -> Seen:
+        """What a look sees if the answer was true."""
+        return "shown" if self.is_done else "missing"
 
 
 def answered(cursor: Cursor, operation_ids: Sequence[str]) -> list[Answered]:
-    """Read which of some operations were answered with yes, and are believed for no other reason."""
+    """Read which of some operations were answered, and are believed for no other reason."""
     cursor.execute(sql("wallet/answered.sql"), {"operation_ids": list(operation_ids)})
     return [Answered(*row) for row in cursor.fetchall()]
 
 
-def is_missing(
-    operation: Answered, report: Sequence[Transaction], markers: Markers, *, skew_seconds: float = 0.0
-) -> bool:
-    """Whether no row of the report can be the operation; for a cancellation, though a row shows that its hold lowered the balance."""
-    rows = [each for each in report if each.wallet_id in (None, operation.wallet_id)]
+def look_for(
+    operation: Answered,
+    report: Sequence[Transaction] | None,
+    markers: Markers,
+    read_balance: Callable[[], Decimal | None],
+    *,
+    skew_seconds: float = 0.0,
+) -> tuple[Seen, Decimal | None]:
+    """Return what the report (None if it can't be read) shows of an operation, and the balance by which that was decided.
+
+    The balance is read only if no row can be the operation. What was missing stays so until a row shows it.
+    """
+    if report is None:
+        return operation.seen or "undecided", None
+    if not is_absent(operation, report, markers, skew_seconds=skew_seconds):
+        return "shown", None
+    if operation.seen == "missing":
+        return "missing", None
+    balance = read_balance()
+    return ("missing" if _leads_to(operation, report, balance) else "undecided"), balance
+
+
+def is_absent(operation: Answered, report: Sequence[Transaction], markers: Markers, *, skew_seconds: float) -> bool:
+    """Whether no row can be the operation; for a cancellation, though a row shows that its hold lowered the balance."""
+    rows = _of_wallet(operation, report)
     if operation.kind != "cancel_hold":
         since = operation.sent_at - timedelta(seconds=skew_seconds)
-        return not any(_can_be(operation, each, markers) for each in rows if _is_since(each, since))
+        rows = [
+            each for each in rows if _is_since(each, since) or operation.operation_id in marked_operations(each.comment)
+        ]
+        return not any(_can_be(operation, each, markers) for each in rows)
     begun = [each for each in rows if _begins(operation, each)]
     if not begun:
         return False
@@ -63,21 +98,31 @@ def is_missing(
     return len([each for each in begun if each.transaction_id == first.transaction_id]) > len(ended)
 
 
-def balance_of_report(operation: Answered, report: Sequence[Transaction]) -> Decimal | None:
-    """Return the balance that a wallet has by its newest row, or had before the operation if there is none; None if it is not known."""
-    rows = [each for each in report if each.wallet_id in (None, operation.wallet_id)]
-    if not rows:
-        return operation.balance_before
-    after = max(rows, key=lambda each: each.revision).balance_after
-    return None if after is None else without_float_noise(after)
-
-
-def note(cursor: Cursor, operation: Answered, *, is_shown: bool, balance: Decimal | None) -> None:
-    """Record what a look at the report has shown of an operation."""
+def note(cursor: Cursor, operation: Answered, seen: Seen, *, balance: Decimal | None = None) -> None:
+    """Record the result of a look."""
     cursor.execute(
         "insert into wallet.operation_look (organization_id, operation_id, is_shown, balance) values (%s, %s, %s, %s)",
-        (operation.organization_id, operation.operation_id, is_shown, balance),
+        (operation.organization_id, operation.operation_id, _IS_SHOWN[seen], balance),
     )
+
+
+def _leads_to(operation: Answered, report: Sequence[Transaction], balance: Decimal | None) -> bool:
+    """Whether the rows lead to a balance without a gap, from the one before the operation as far as that is known."""
+    balances: list[Decimal | None] = []
+    for each in sorted(_of_wallet(operation, report), key=lambda row: row.revision):
+        if each.balance_before is None or each.balance_after is None:
+            return False
+        before, after = without_float_noise(each.balance_before), without_float_noise(each.balance_after)
+        if balances and balances[-1] != before:
+            return False
+        balances += [before, after]
+    balances = balances or [operation.balance_before]
+    begins = operation.balance_before is None or operation.balance_before in balances
+    return begins and balance is not None and balances[-1] == balance
+
+
+def _of_wallet(operation: Answered, report: Sequence[Transaction]) -> list[Transaction]:
+    return [each for each in report if each.wallet_id in (None, operation.wallet_id)]
 
 
 def _begins(operation: Answered, reported: Transaction) -> bool:
@@ -96,7 +141,7 @@ def _can_be(operation: Answered, reported: Transaction, markers: Markers) -> boo
     change = change_of(reported)
     if change is None:
         return reported.amount is None or abs(without_float_noise(reported.amount)) == operation.amount
-    return change == (-operation.amount if operation.kind == "chargeoff" else operation.amount)
+    return change == (-operation.amount if operation.kind in ("hold", "chargeoff") else operation.amount)
 
 
 def _is_since(reported: Transaction, since: datetime) -> bool:

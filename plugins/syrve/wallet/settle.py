@@ -15,7 +15,7 @@ from typing import Any
 from syrve.api.errors import UnsupportedByDialect
 from syrve.api.models import Transaction
 from syrve.wallet.money import Money
-from syrve.wallet.not_shown import answered, is_missing
+from syrve.wallet.not_shown import answered, is_absent
 from syrve.wallet.operations import Basis, OperationState, State
 from syrve.wallet.report_rows import keep_repeats, markers_of
 from syrve.wallet.reported import evidence_of, shows
@@ -134,7 +134,7 @@ class Settler:
                 return False
             with transaction(connection, "look for marked operations") as cursor:
                 markers = markers_of(cursor, report)
-        return is_missing(claim, report, markers, skew_seconds=self._settings.clock_skew_seconds)
+        return is_absent(claim, report, markers, skew_seconds=self._settings.clock_skew_seconds)
 
     def is_too_early(self, reading: BalanceReading) -> bool:
         """Whether the service may still be at it, so that a balance that is as before proves nothing."""
