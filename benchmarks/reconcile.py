@@ -140,16 +140,16 @@ DOUBT = """
     inner join draft on hold.order_id = 'o' || draft.n
     where not draft.is_recent and draft.turn %% 100 = 0
 """
-# One operation in a thousand was looked for in Syrve's report in vain; of those before all were found a day later.
+# One operation in a thousand was looked for in Syrve's report in vain; of those before all were found soon after.
 LOOK = """
     insert into wallet.operation_look (organization_id, operation_id, is_shown, balance, looked_at)
     select
-        operation.organization_id, operation.operation_id, looked.days = 1, case looked.days when 0 then 100 end,
-        operation.requested_at + make_interval(hours => 2, days => looked.days)
+        operation.organization_id, operation.operation_id, looked.number = 2, case looked.number when 1 then 100 end,
+        operation.requested_at + looked.number * interval '10 minutes'
     from wallet.operation as operation
     inner join draft on operation.idempotency_key = draft.n::text
-    cross join generate_series(0, 1) as looked (days)
-    where draft.n %% 1000 = 4 and (looked.days = 0 or not draft.is_recent)
+    cross join generate_series(1, 2) as looked (number)
+    where draft.n %% 1000 = 4 and (looked.number = 1 or not draft.is_recent)
 """
 
 
