@@ -57,6 +57,14 @@ def test_moment_to_come_is_refused() -> None:
         moment_of(context("manual"), "2100-01-01")
 
 
+@pytest.mark.parametrize("given", ["{{ 7 * 7 }}", "yesterday", "2026-13-01"])
+def test_moment_that_is_none_is_refused_in_words(given: str) -> None:
+    for read in (moment_of, is_past):
+        with pytest.raises(FindingsError, match="as_of: must be an ISO 8601 date or time") as refused:
+            read(context("manual"), given)
+        assert refused.value.retry_after_seconds is None
+
+
 def test_no_task_evaluates_a_moment_to_come(running: Running, book: Book) -> None:
     book.hold()
 

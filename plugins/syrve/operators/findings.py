@@ -184,7 +184,7 @@ def moment_of(context: Context, given: object) -> datetime:
     """
     from syrve.findings.errors import FindingsError
 
-    moment = as_moment(given)
+    moment = _given_moment(given)
     if moment is None and _run_type(context) != "manual":
         moment = context.get("data_interval_end")
     if moment is None:
@@ -196,7 +196,17 @@ def moment_of(context: Context, given: object) -> datetime:
 
 def is_past(context: Context, given: object) -> bool:
     """Tell whether a run looks back on purpose: a backfill, or a moment of the form."""
-    return as_moment(given) is not None or _run_type(context) == "backfill"
+    return _given_moment(given) is not None or _run_type(context) == "backfill"
+
+
+def _given_moment(given: object) -> datetime | None:
+    """Read the moment of the form; raise `FindingsError`, which no task retries, for what is none."""
+    from syrve.findings.errors import FindingsError
+
+    try:
+        return as_moment(given)
+    except ValueError as problem:
+        raise FindingsError(f"as_of: {problem}") from None
 
 
 def _run_type(context: Context) -> str:
