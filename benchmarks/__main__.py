@@ -29,7 +29,7 @@ NAMES = (
     "reconcile",
     "questions",
 )
-BY_NAME_ONLY = ("page",)
+BY_NAME_ONLY = ("page", "erasure")
 """Take too long to be among all."""
 LIMIT_MINUTES = 29.0
 

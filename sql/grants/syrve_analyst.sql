@@ -14,5 +14,5 @@ sync.odds_of_stopping(double precision, double precision, double precision),
 sync.change_rate(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision),
 sync.refresh_days(double precision, double precision, double precision, double precision, double precision, double precision),
-analytics.order_balance_of(uuid, text)
+analytics.order_balance_of(uuid, text, text)
 to syrve_analyst;

@@ -39,7 +39,7 @@ select
     person.program_name,
     person.receives_order_status,
     person.receives_promo,
-    person.consent_from <= now() and coalesce(person.consent_to > now(), true) as has_consent,
+    person.consent_from <= coalesce(person.valid_to, now()) and coalesce(person.consent_to > coalesce(person.valid_to, now()), true) as has_consent,
     person.is_deleted,
     case
         when person.is_deleted and person.is_current
@@ -141,7 +141,8 @@ comment on column secret.customer_masked.phone_hash is 'Keyed hash of the phone 
 comment on column secret.customer_masked.email_masked is 'Three stars if there is an e-mail address, else null.';
 comment on column secret.customer_masked.email_hash is 'Keyed hash of the e-mail address in lower case.';
 comment on column secret.customer_masked.age_band is 'Age that is reached this year, in bands of twenty years, so that no change tells a birthday; null without one.';
-comment on column secret.customer_masked.has_consent is 'Whether the consent to process personal data is in force now; null if none is known.';
+comment on column secret.customer_masked.has_consent is
+'Whether the consent to process personal data was in force when the version ended, or is now if the version is current; null if none is known.';
 comment on column secret.customer_masked.deleted_at is 'Answer that first showed the customer deleted, after the last one that did not; null while not deleted.';
 comment on column secret.customer_masked.merged_into is
 'If the customer is deleted and their id or phone now leads to another one: that one. Most likely Syrve merged the two; it does not say so itself.';
@@ -205,6 +206,7 @@ where is_current;
 comment on view analytics.customer is
 'Customers, masked; across organizations the same person has the same phone_hash. One row per customer of an organization. '
 'Key: organization_id, customer_id. Joins: organization (organization_id).';
+comment on column analytics.customer.has_consent is 'Whether the consent to process personal data is in force now; null if none is known.';
 comment on column analytics.customer.profile_changed_at is 'Answer that last changed the profile: wallets, cards and categories do not count.';
 
 create view analytics.customer_history as

@@ -4,7 +4,7 @@ drop view analytics.reject_summary;
 drop view analytics.push_outcome;
 drop view analytics.shared_phone;
 drop view analytics.order_balance;
-drop function analytics.order_balance_of(uuid, text);
+drop function analytics.order_balance_of(uuid, text, text);
 drop view analytics.wallet_movement;
 drop view analytics.wallet_change;
 drop view analytics.dangling_by_day;

@@ -83,7 +83,16 @@ select
     hold.customer_id,
     hold.wallet_id,
     hold.amount,
-    hold.order_id,
+    -- Some tills call an order by the phone or the name of its guest. Here and below such an order has a keyed hash for a name.
+    case
+        when hold.order_id ~ '^[[:xdigit:]]{8}(-[[:xdigit:]]{4}){3}-[[:xdigit:]]{12}$' then hold.order_id
+        when hold.order_id !~ '[^ -?A-~]' and hold.order_id !~ '([0-9][^0-9]*){10}' then hold.order_id
+        else
+            (
+                select 'hidden ' || encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('order:' || hold.order_id, 'UTF8'))), 'hex')
+                from secret.hash_key as hash_key
+            )
+    end as order_id,
     hold.source,
     hold.observed as is_by_others,
     hold.state as outcome,
@@ -235,7 +244,15 @@ select
     end as balance_effect,
     latest.state as outcome,
     latest.basis,
-    operation.order_id,
+    case
+        when operation.order_id ~ '^[[:xdigit:]]{8}(-[[:xdigit:]]{4}){3}-[[:xdigit:]]{12}$' then operation.order_id
+        when operation.order_id !~ '[^ -?A-~]' and operation.order_id !~ '([0-9][^0-9]*){10}' then operation.order_id
+        else
+            (
+                select 'hidden ' || encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('order:' || operation.order_id, 'UTF8'))), 'hex')
+                from secret.hash_key as hash_key
+            )
+    end as order_id,
     operation.hold_id,
     operation.source,
     case
@@ -291,7 +308,15 @@ select
     reported.balance_after - reported.balance_before as balance_effect,
     'confirmed' as outcome,
     'report' as basis,
-    reported.pos_order_id as order_id,
+    case
+        when reported.pos_order_id ~ '^[[:xdigit:]]{8}(-[[:xdigit:]]{4}){3}-[[:xdigit:]]{12}$' then reported.pos_order_id
+        when reported.pos_order_id !~ '[^ -?A-~]' and reported.pos_order_id !~ '([0-9][^0-9]*){10}' then reported.pos_order_id
+        else
+            (
+                select 'hidden ' || encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('order:' || reported.pos_order_id, 'UTF8'))), 'hex')
+                from secret.hash_key as hash_key
+            )
+    end as order_id,
     null as hold_id,
     'transactions' as source,
     coalesce(not repeated.is_second_movement, false) as is_duplicate,
@@ -328,7 +353,7 @@ comment on column analytics.wallet_movement.balance_effect is
 'What it does to the balance once confirmed: a top-up adds, a charge takes; 0 for holds, cancellations and what is not confirmed.';
 comment on column analytics.wallet_movement.outcome is 'planned, sent, confirmed, rejected or unknown: see docs/wallet.md.';
 comment on column analytics.wallet_movement.basis is 'Why the outcome is believed: answer, report, balance or person; null without one.';
-comment on column analytics.wallet_movement.order_id is 'Order that it belongs to; of the source transactions an id of the till.';
+comment on column analytics.wallet_movement.order_id is 'Order that it belongs to; of the source transactions an id of the till. Shown as in order_balance.';
 comment on column analytics.wallet_movement.hold_id is 'Hold that it ends or settles.';
 comment on column analytics.wallet_movement.source is 'Who asked for it: payment, topup:CAMPAIGN, import:NAME, transactions, ...';
 comment on column analytics.wallet_movement.is_duplicate is
@@ -338,7 +363,8 @@ comment on column analytics.wallet_movement.requested_at is 'When it was asked f
 comment on column analytics.wallet_movement.outcome_at is 'When its present outcome came about.';
 
 -- As the owner, because the balance of an order is added up from the ledger by a function, and analysts read nothing of the ledger beside views.
-create function analytics.order_balance_of(organization uuid, named_order text) returns setof wallet.order_balance
+-- Analysts may call it, so it wants a proof that only the view has: else they could ask whether an order is called by a phone that they know.
+create function analytics.order_balance_of(organization uuid, named_order text, proof text) returns setof wallet.order_balance
 language sql
 stable
 security definer
@@ -346,14 +372,29 @@ set search_path = pg_catalog, pg_temp
 as $$
     select known.*
     from wallet.order_balance as known
-    where known.organization_id = organization and known.order_id = named_order
+    where
+        known.organization_id = organization
+        and known.order_id = named_order
+        and proof = (
+            select encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('order balance:' || named_order, 'UTF8'))), 'hex')
+            from secret.hash_key as hash_key
+        )
 $$;
-comment on function analytics.order_balance_of(uuid, text) is 'The row of wallet.order_balance of one order: sums and states, nothing of a person.';
+comment on function analytics.order_balance_of(uuid, text, text) is
+'The row of wallet.order_balance of one order, for the view analytics.order_balance only: without the proof that it gives there is no row.';
 
 create view analytics.order_balance as
 select
-    balance.organization_id,
-    balance.order_id,
+    known.organization_id,
+    case
+        when known.order_id ~ '^[[:xdigit:]]{8}(-[[:xdigit:]]{4}){3}-[[:xdigit:]]{12}$' then known.order_id
+        when known.order_id !~ '[^ -?A-~]' and known.order_id !~ '([0-9][^0-9]*){10}' then known.order_id
+        else
+            (
+                select 'hidden ' || encode(sha256(hash_key.key || sha256(hash_key.key || convert_to('order:' || known.order_id, 'UTF8'))), 'hex')
+                from secret.hash_key as hash_key
+            )
+    end as order_id,
     balance.state,
     balance.state_at,
     balance.expected,
@@ -378,10 +419,20 @@ from (
     from wallet.operation as operation
     where operation.order_id is not null and operation.source <> 'transactions'
 ) as known
-cross join lateral analytics.order_balance_of(known.organization_id, known.order_id) as balance;
+cross join secret.hash_key as proof_key
+cross join lateral analytics.order_balance_of(
+    known.organization_id,
+    known.order_id,
+    encode(sha256(proof_key.key || sha256(proof_key.key || convert_to('order balance:' || known.order_id, 'UTF8'))), 'hex')
+) as balance;
 comment on view analytics.order_balance is
 'What was set aside, taken and given back for each order, all wallets together. Ask for one order or a few: each is added up from the ledger. '
 'One row per order. Key: organization_id, order_id. Joins: organization (organization_id).';
+
+comment on column analytics.order_balance.order_id is
+'The order''s id as its order service or till gives it; hidden and a keyed hash in place of one that may be a phone, an e-mail address or a name: with ten digits '
+'or more, an @, or letters beyond A to Z. Ids in the form of a UUID are always shown.';
+comment on column analytics.open_hold.order_id is 'Order that it was made for, shown as in order_balance.';
 
 create view analytics.shared_phone as
 select
@@ -527,7 +578,7 @@ comment on column analytics.coupon_series_usage.expired_coupons is 'Those whose 
 comment on column analytics.coupon_series_usage.deleted_coupons is 'Those that Syrve deleted.';
 comment on column analytics.coupon_series_usage.used_share is 'used_coupons over coupons, between 0 and 1; null without a watched coupon.';
 comment on column analytics.coupon_series_usage.last_used_at is 'When the latest of them was used.';
-comment on column analytics.coupon_series_usage.oldest_check_at is 'Age of the figures: the oldest look at one of the coupons.';
+comment on column analytics.coupon_series_usage.oldest_check_at is 'How old the figures are: the moment of the oldest look at one of the coupons.';
 
 comment on column analytics.run.rejected is 'Records that could not be imported; reject_summary counts them by reason.';
 comment on column analytics.run.held_back is 'Look-ups whose answer was held back, since too many customers would have been gone at once; people decide about them.';

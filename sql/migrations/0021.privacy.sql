@@ -26,6 +26,7 @@ create table privacy.erasure (
     asked_at timestamptz not null default clock_timestamp(),
     erased_at timestamptz,
     removed jsonb,
+    is_search_due boolean not null default false,
     constraint erasure_names_a_person_until_it_is_done check (
         (erased_at is null) = (customer_id is not null or phone is not null)
     )
@@ -44,6 +45,9 @@ comment on column privacy.erasure.requested_by is 'Airflow''s user who started t
 comment on column privacy.erasure.asked_at is 'When it was asked for.';
 comment on column privacy.erasure.erased_at is 'When it was done; null while it waits for approval, or was not approved.';
 comment on column privacy.erasure.removed is 'Receipt: rows by table that were deleted or put under the pseudonym.';
+
+comment on column privacy.erasure.is_search_due is
+'Whether a receipt brought it back, and no text has been searched for the person since (privacy.forget_returned_texts).';
 
 create table privacy.erased_key (
     key_hash bytea primary key check (octet_length(key_hash) = 32),
@@ -78,17 +82,19 @@ $$;
 comment on function privacy.key_hash(uuid, text, text) is
 'Keyed hash of an identity.';
 
--- As the owner, because the DAGs read no hashes.
+-- As the owner, because the DAGs read no hashes. Here and below the hash is looked up by a scalar subquery: that is a probe of the index for each identity,
+-- however many people were erased; a join would be planned as a scan of all hashes, and a call of key_hash plans its query again each time.
 create function privacy.is_erased(organization_id uuid, identity_kind text, identity_value text) returns boolean
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     select
-        exists (select from privacy.erased_key)
-        and exists (
-            select
-            from privacy.erased_key as erased
-            where erased.allowed_at is null and erased.key_hash = privacy.key_hash($1, $2, $3)
+        coalesce(
+            (
+                select erased.allowed_at is null
+                from privacy.erased_key as erased
+                where erased.key_hash = (select privacy.hash_with(secret.key, $1, $2, $3) from secret.erasure_key as secret)
+            ), false
         )
 $$;
 comment on function privacy.is_erased(uuid, text, text) is
@@ -202,10 +208,15 @@ as $$
         select
         from possible
         cross join concerned
-        cross join secret.erasure_key as secret
-        inner join privacy.erased_key as erased
-            on erased.key_hash = privacy.hash_with(secret.key, concerned.organization_id, possible.kind, possible.value)
-        where erased.allowed_at is null
+        where (
+            select erased.allowed_at is null
+            from privacy.erased_key as erased
+            where
+                erased.key_hash = (
+                    select privacy.hash_with(secret.key, concerned.organization_id, possible.kind, possible.value)
+                    from secret.erasure_key as secret
+                )
+        )
     )
 $$;
 comment on function privacy.names_erased(uuid, text) is
@@ -217,15 +228,32 @@ create function privacy.drop_erased_identities() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    identity record;
 begin
     if exists (select from privacy.erased_key) then
-        delete from sync.roster as known
-        using added
-        where
-            known.organization_id = added.organization_id
-            and known.identity_kind = added.identity_kind
-            and known.identity_value = added.identity_value
-            and privacy.is_erased(added.organization_id, added.identity_kind, added.identity_value);
+        for identity in
+            select
+                added.organization_id,
+                added.identity_kind,
+                added.identity_value
+            from added
+            where (
+                select erased.allowed_at is null
+                from privacy.erased_key as erased
+                where
+                    erased.key_hash = (
+                        select privacy.hash_with(secret.key, added.organization_id, added.identity_kind, added.identity_value)
+                        from secret.erasure_key as secret
+                    )
+            )
+        loop
+            delete from sync.roster as known
+            where
+                known.organization_id = identity.organization_id
+                and known.identity_kind = identity.identity_kind
+                and known.identity_value = identity.identity_value;
+        end loop;
     end if;
     return null;
 end
@@ -259,7 +287,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     if exists (select from privacy.erased_key) and exists (
-        select from added where privacy.is_erased(added.organization_id, 'id', added.customer_id::text)
+        select
+        from added
+        where (
+            select erased.allowed_at is null
+            from privacy.erased_key as erased
+            where
+                erased.key_hash = (
+                    select privacy.hash_with(secret.key, added.organization_id, 'id', added.customer_id::text)
+                    from secret.erasure_key as secret
+                )
+        )
     ) then
         raise exception 'a customer of this batch was erased and can not be written into the mirror again'
             using errcode = 'SY001', hint = 'The batch is looked up again without them; see privacy.erasure.';
@@ -336,7 +374,12 @@ begin
         select done.pseudonym into pseudonym
         from privacy.erased_key as erased
         inner join privacy.erasure as done on erased.erasure_id = done.erasure_id
-        where erased.allowed_at is null and erased.key_hash = privacy.key_hash(new.organization_id, 'id', new.customer_id::text);
+        where
+            erased.allowed_at is null
+            and erased.key_hash = (
+                select privacy.hash_with(secret.key, new.organization_id, 'id', new.customer_id::text)
+                from secret.erasure_key as secret
+            );
         new.customer_id := coalesce(pseudonym, new.customer_id);
     end if;
     return new;
@@ -564,15 +607,26 @@ $$;
 comment on function privacy.hindrances(uuid, uuid) is
 'Why a customer can not be erased now; no row if nothing keeps them.';
 
+-- An erasure asks this once and hands it on: whether another customer has an address or a card is found by reading all customers.
+create function privacy.who_is(organization_id uuid, customer_id uuid, phone text) returns jsonb
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select coalesce(jsonb_agg(to_jsonb(identity)), '[]')
+    from privacy.identities_of($1, $2, $3) as identity
+$$;
+comment on function privacy.who_is(uuid, uuid, text) is
+'The rows of identities_of as one value: [{identity_kind, identity_value}].';
+
 -- names_erased takes its time, so an erasure asks it only about texts that hold a sign of the person. It finds nothing else of them: an id, an e-mail
 -- address or a card stands in the text, or in its small letters; a phone is at least ten digits in their order, and a card may be all digits of a row.
-create function privacy.signs_of(organization_id uuid, customer_id uuid, phone text) returns text[]
+create function privacy.signs_of(identities jsonb) returns text[]
 language sql stable
 set search_path = pg_catalog, pg_temp
 set standard_conforming_strings = on
 as $$
     select coalesce(array_agg(distinct '%' || regexp_replace(sign.value, '([\\%_])', '\\\1', 'g') || '%'), '{}')
-    from privacy.identities_of($1, $2, $3) as identity
+    from jsonb_to_recordset($1) as identity (identity_kind text, identity_value text)
     cross join lateral (
         select
             case identity.identity_kind
@@ -581,8 +635,8 @@ as $$
             end as value
     ) as sign
 $$;
-comment on function privacy.signs_of(uuid, uuid, text) is
-'Patterns of LIKE: a text that names a person holds one of them (may_hold).';
+comment on function privacy.signs_of(jsonb) is
+'Patterns of LIKE for the identities of who_is: a text that names the person holds one of them (may_hold).';
 
 -- With a body of standard SQL, so that it is put into the statements that call it.
 create function privacy.may_hold(plain text, signs text[]) returns boolean
@@ -705,21 +759,26 @@ end
 $$;
 comment on function privacy.forget_mirror(privacy.erasure) is 'The part of privacy.erase for the mirror and its history.';
 
-create function privacy.forget_sync(erasure privacy.erasure, texts jsonb) returns jsonb
+create function privacy.forget_sync(erasure privacy.erasure, identities jsonb, texts jsonb) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     n jsonb := texts;
+    known_values text[] := array(select identity ->> 'identity_value' from jsonb_array_elements(identities) as identity);
     affected bigint;
 begin
     delete from sync.held_back as held
-    using privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
     where
         held.organization_id = erasure.organization_id
         and (
             held.customer_id = erasure.customer_id
-            or (held.identity_kind = mine.identity_kind and held.identity_value = mine.identity_value)
+            or (
+                held.identity_value = any(known_values)
+                and identities @> jsonb_build_array(
+                    jsonb_build_object('identity_kind', held.identity_kind, 'identity_value', held.identity_value)
+                )
+            )
         );
     get diagnostics affected = row_count;
     n := n || jsonb_build_object('sync.held_back', affected);
@@ -740,12 +799,15 @@ begin
             reported.organization_id = erasure.organization_id
             and (
                 reported.customer_id = erasure.customer_id
-                or exists (
-                    select
-                    from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
-                    where
-                        (mine.identity_kind = 'phone' and mine.identity_value = reported.phone)
-                        or (mine.identity_kind = reported.identity_kind and mine.identity_value = reported.identity_value)
+                or (
+                    reported.phone = any(known_values)
+                    and identities @> jsonb_build_array(jsonb_build_object('identity_kind', 'phone', 'identity_value', reported.phone))
+                )
+                or (
+                    reported.identity_value = any(known_values)
+                    and identities @> jsonb_build_array(
+                        jsonb_build_object('identity_kind', reported.identity_kind, 'identity_value', reported.identity_value)
+                    )
                 )
             );
         get diagnostics affected = row_count;
@@ -754,7 +816,7 @@ begin
 
     -- Last: until here it says who the person is.
     delete from sync.roster as known
-    using privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as mine
+    using jsonb_to_recordset(identities) as mine (identity_kind text, identity_value text)
     where
         known.organization_id = erasure.organization_id
         and known.identity_kind = mine.identity_kind
@@ -767,7 +829,7 @@ begin
     return n || jsonb_build_object('sync.roster', affected);
 end
 $$;
-comment on function privacy.forget_sync(privacy.erasure, jsonb) is
+comment on function privacy.forget_sync(privacy.erasure, jsonb, jsonb) is
 'The part of privacy.erase for roster, held back answers, signals and the audit (there the customer becomes a pseudonym); beside what forget_texts did.';
 
 create function privacy.forget_crm(erasure privacy.erasure) returns jsonb
@@ -1051,7 +1113,7 @@ as $$
 declare
     counts jsonb := '{}';
     part text;
-    identities text[];
+    identities jsonb;
     signs text[];
     signs_now text[];
     since xid;
@@ -1061,13 +1123,10 @@ begin
     if erasure.customer_id is not null then
         counts := counts || privacy.rename_money(erasure);
     end if;
-    -- Who returned with a backup may have had identities of which only hashes are left: then every text is searched.
-    if erasure.dag_id <> '' then
-        signs := privacy.signs_of(erasure.organization_id, erasure.customer_id, erasure.phone);
-        -- All that the search does not see was written by a transaction that is not older.
-        since := pg_snapshot_xmin(pg_current_snapshot())::xid;
-        found_rows := privacy.find_texts(erasure.organization_id, signs);
-    end if;
+    signs := privacy.signs_of(privacy.who_is(erasure.organization_id, erasure.customer_id, erasure.phone));
+    -- All that the search does not see was written by a transaction that is not older.
+    since := pg_snapshot_xmin(pg_current_snapshot())::xid;
+    found_rows := privacy.find_texts(erasure.organization_id, signs);
     -- Waits for every transaction that has asked who was erased, and keeps others from asking until this is done.
     lock table privacy.erased_key in access exclusive mode;
     if exists (
@@ -1078,25 +1137,20 @@ begin
         raise exception 'money of this customer moved while they were erased; nothing was erased' using errcode = 'SY004';
     end if;
 
+    identities := privacy.who_is(erasure.organization_id, erasure.customer_id, erasure.phone);
     insert into privacy.erased_key as known (key_hash, erasure_id)
     select
         privacy.key_hash(erasure.organization_id, identity.identity_kind, identity.identity_value),
         erasure.erasure_id
-    from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as identity
+    from jsonb_to_recordset(identities) as identity (identity_kind text, identity_value text)
     on conflict (key_hash) do update
         set erasure_id = excluded.erasure_id, is_original = true, allowed_at = null
         where known.allowed_at is not null;
-    identities := array(
-        select known.identity_value
-        from privacy.identities_of(erasure.organization_id, erasure.customer_id, erasure.phone) as known
-    );
-    if signs is not null then
-        signs_now := privacy.signs_of(erasure.organization_id, erasure.customer_id, erasure.phone);
-        -- The person got another identity since, for which no text was searched.
-        if not signs_now <@ signs then
-            signs := signs_now;
-            found_rows := null;
-        end if;
+    signs_now := privacy.signs_of(identities);
+    -- The person got another identity since, for which no text was searched.
+    if not signs_now <@ signs then
+        signs := signs_now;
+        found_rows := null;
     end if;
     -- What was written between the two. Who writes it from now on is given the pseudonym.
     foreach part in array array['campaign_row', 'transaction', 'notified_movement'] loop
@@ -1105,11 +1159,13 @@ begin
         using erasure.pseudonym, erasure.organization_id, erasure.customer_id;
     end loop;
     counts := counts || privacy.forget_crm(erasure)
-        || privacy.forget_sync(erasure, privacy.forget_texts(erasure.organization_id, signs, found_rows, since));
+        || privacy.forget_sync(erasure, identities, privacy.forget_texts(erasure.organization_id, signs, found_rows, since));
     if erasure.customer_id is not null then
         counts := counts || privacy.forget_mirror(erasure) || privacy.forget_words(erasure);
     end if;
-    counts := counts || privacy.forget_order_ids(erasure, identities);
+    counts := counts || privacy.forget_order_ids(
+        erasure, array(select identity ->> 'identity_value' from jsonb_array_elements(identities) as identity)
+    );
     update privacy.erasure as known
     set erased_at = clock_timestamp(), removed = counts, customer_id = null, phone = null
     where
@@ -1243,11 +1299,11 @@ as $$
 declare
     is_missing integer;
 begin
-    insert into privacy.erasure (erasure_id, dag_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed)
+    insert into privacy.erasure (erasure_id, dag_id, run_id, organization_id, pseudonym, requested_by, asked_at, erased_at, removed, is_search_due)
     select
         (receipt ->> 'erasure_id')::uuid, coalesce(receipt ->> 'dag_id', ''), receipt ->> 'run_id',
         (receipt ->> 'organization_id')::uuid, (receipt ->> 'pseudonym')::uuid,
-        receipt ->> 'requested_by', (receipt ->> 'asked_at')::timestamptz, (receipt ->> 'erased_at')::timestamptz, receipt -> 'removed'
+        receipt ->> 'requested_by', (receipt ->> 'asked_at')::timestamptz, (receipt ->> 'erased_at')::timestamptz, receipt -> 'removed', true
     on conflict do nothing;
     get diagnostics is_missing = row_count;
     -- Only with the receipt: one that was not missing would erase again a person who was allowed since.
@@ -1277,86 +1333,114 @@ as $$
 $$;
 comment on function privacy.is_original(uuid, text, text) is 'Whether a person was erased who had this identity then; called by privacy.erase_returned.';
 
+-- A customer by the id alone: a phone or card may be another person's in an older backup. A phone without a customer is a separate person, unless a
+-- customer has it. As the owner, because the DAGs read no hashes. One pass over each table: each identity is hashed once and compared with all hashes.
+create function privacy.returned() returns table (organization_id uuid, customer_id uuid, phone text)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    with named as (
+        select mirrored.organization_id, mirrored.customer_id, null::text as phone
+        from syrve.customer as mirrored
+        union all
+        select known.organization_id, known.customer_id, null
+        from sync.roster as known
+        where known.customer_id is not null
+        union all
+        select known.organization_id, known.identity_value::uuid, null
+        from sync.roster as known
+        where known.identity_kind = 'id'
+        union all
+        select wanted.organization_id, wanted.customer_id, null
+        from crm.customer as wanted
+        where wanted.customer_id is not null
+        union all
+        select known.organization_id, known.customer_id, null
+        from crm.push_state as known
+        where known.customer_id is not null
+        union all
+        select known.organization_id, null, known.identity_value
+        from sync.roster as known
+        where known.identity_kind = 'phone' and known.customer_id is null
+    )
+
+    select distinct
+        named.organization_id,
+        named.customer_id,
+        named.phone
+    from named
+    cross join secret.erasure_key as secret
+    inner join privacy.erased_key as erased
+        on
+            erased.key_hash = privacy.hash_with(
+                secret.key,
+                named.organization_id,
+                case when named.phone is null then 'id' else 'phone' end,
+                coalesce(named.phone, named.customer_id::text)
+            )
+    where
+        exists (select from privacy.erased_key)
+        and erased.is_original
+        and erased.allowed_at is null
+        and not exists (
+            select
+            from syrve.customer as other
+            where other.organization_id = named.organization_id and other.phone = named.phone and not other.is_deleted
+        )
+$$;
+comment on function privacy.returned() is
+'Customers, and phones without a customer, who are in the warehouse although they were erased, as after a restore.';
+
+-- Of who returned with a backup there may be former identities in texts, of which only hashes are left: every text of their organizations is searched,
+-- once for all of them. No session waits for it: what is written since is refused by the hashes. As the owner, because the DAGs read no hashes.
+create function privacy.forget_returned_texts() returns jsonb
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    concerned uuid;
+    forgotten jsonb := '{}';
+begin
+    for concerned in
+        select back.organization_id from privacy.returned() as back
+        union
+        select done.organization_id from privacy.erasure as done where done.is_search_due
+    loop
+        forgotten := forgotten || jsonb_build_object(concerned, privacy.forget_texts(concerned, null, null, null));
+        update privacy.erasure as done set is_search_due = false
+        where done.organization_id = concerned and done.is_search_due;
+    end loop;
+    return forgotten;
+end
+$$;
+comment on function privacy.forget_returned_texts() is
+'Forgets texts that name an erased person, where a receipt or a person came back; rows by table and organization. To be done before privacy.erase_returned.';
+
 -- As the owner, because the DAGs delete no history by themselves.
-create function privacy.erase_returned() returns bigint
+create function privacy.erase_returned(organization_id uuid, customer_id uuid, phone text) returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set lock_timeout = '60s'
 as $$
 declare
-    person record;
     erasure privacy.erasure;
-    done bigint := 0;
 begin
-    if not exists (select from privacy.erased_key) then
-        return 0;
+    if not privacy.is_original($1, case when $2 is null then 'phone' else 'id' end, coalesce($2::text, $3)) then
+        raise exception 'this person was not erased' using errcode = 'SY002', hint = 'privacy.returned() names those who were and came back.';
     end if;
-    -- A customer by the id alone: a phone or card may be another person's in an older backup. A phone without a customer is a separate person,
-    -- unless a customer has it.
-    for person in
-        select
-            mirrored.organization_id,
-            mirrored.customer_id,
-            null::text as phone
-        from syrve.customer as mirrored
-        where privacy.is_original(mirrored.organization_id, 'id', mirrored.customer_id::text)
-        union
-        select
-            known.organization_id,
-            known.customer_id,
-            null
-        from sync.roster as known
-        where privacy.is_original(known.organization_id, 'id', known.customer_id::text)
-        union
-        select
-            known.organization_id,
-            known.identity_value::uuid,
-            null
-        from sync.roster as known
-        where known.identity_kind = 'id' and privacy.is_original(known.organization_id, 'id', known.identity_value)
-        union
-        select
-            wanted.organization_id,
-            wanted.customer_id,
-            null
-        from crm.customer as wanted
-        where privacy.is_original(wanted.organization_id, 'id', wanted.customer_id::text)
-        union
-        select
-            known.organization_id,
-            known.customer_id,
-            null
-        from crm.push_state as known
-        where privacy.is_original(known.organization_id, 'id', known.customer_id::text)
-        union
-        select
-            known.organization_id,
-            null,
-            known.identity_value
-        from sync.roster as known
-        where
-            known.identity_kind = 'phone'
-            and known.customer_id is null
-            and privacy.is_original(known.organization_id, 'phone', known.identity_value)
-            and not exists (
-                select
-                from syrve.customer as other
-                where other.organization_id = known.organization_id and other.phone = known.identity_value and not other.is_deleted
-            )
-    loop
-        -- Money that is held or unsettled keeps a returned customer, as it keeps every customer; the next run tries again.
-        continue when exists (select from privacy.hindrances(person.organization_id, person.customer_id));
-        insert into privacy.erasure (dag_id, run_id, organization_id, customer_id, phone, requested_by)
-        values ('', 'returned after a restore', person.organization_id, person.customer_id, person.phone, 'receipt')
-        returning * into erasure;
-        perform privacy.carry_out(erasure);
-        done := done + 1;
-    end loop;
-    return done;
+    -- Money that is held or unsettled keeps a returned customer, as it keeps every customer; the next run tries again.
+    if exists (select from privacy.hindrances($1, $2)) then
+        return false;
+    end if;
+    insert into privacy.erasure (dag_id, run_id, organization_id, customer_id, phone, requested_by)
+    values ('', 'returned after a restore', $1, $2, case when $2 is null then $3 end, 'receipt')
+    returning * into erasure;
+    perform privacy.carry_out(erasure);
+    return true;
 end
 $$;
-comment on function privacy.erase_returned() is
-'Erases customers again who came back after an erasure, as after a restore.';
+comment on function privacy.erase_returned(uuid, uuid, text) is
+'Erases one person again whom privacy.returned() names; says whether it did: money that is held keeps them.';
 
 create function privacy.digest_of(dag_id text, run_id text) returns text
 language sql stable

@@ -77,3 +77,30 @@ def test_skew_is_measured_told_and_put_right(
     assert clock.skew_seconds == pytest.approx(ahead_seconds, abs=2)
     assert abs(put_right - datetime.now(UTC)) < timedelta(seconds=4)
     assert bool(caplog.messages) == bool(ahead_seconds)
+
+
+@pytest.mark.parametrize("steps", [(86400.0, 0.0), (-3600.0, 0.0), (600.0, -600.0)])
+def test_clock_that_is_set_while_a_pull_lasts_is_measured_anew(
+    syncing: Syncing, caplog: pytest.LogCaptureFixture, steps: tuple[float, float]
+) -> None:
+    """A worker that was suspended, or whose time service wakes up late: its answers are neither too old nor too new."""
+    seconds = [0.0]
+
+    def stepping() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=seconds[0])
+
+    with caplog.at_level(logging.WARNING), syncing.warehouse.connect() as connection:
+        clock = WarehouseClock(connection, local=stepping)
+        assert clock.skew_seconds == 0
+        for step in steps:
+            answered = [stepping()]
+            seconds[0] = step
+            answered.append(stepping())
+
+            latest = clock.now()
+
+            assert clock.skew_seconds == pytest.approx(step, abs=60)
+            for moment in answered:
+                assert latest - timedelta(seconds=60) < clock.put_right(moment, latest) <= latest
+
+    assert len(caplog.messages) == sum(bool(each) for each in steps)

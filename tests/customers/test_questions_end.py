@@ -51,7 +51,7 @@ def test_what_was_let_through_ends_though_the_id_is_covered(asking: Chain) -> No
     let_through(asking)
     asking.pull_due()
     assert asking.rows(HELD) == [("card", "other_customer", True)]
-    due(asking, by_phone(ANNA), by_id(ANNA))
+    due(asking, by_phone(ANNA), by_phone(BORIS), by_id(ANNA))
 
     asking.now = asking.value("select clock_timestamp()")
     asking.pull_due()

@@ -83,7 +83,7 @@ def test_promise_is_kept_at_the_least_budget_and_not_pretended_below() -> None:
     assert spend([part], enough * 1.001).keeps_max_age
     assert part.longest_days == pytest.approx(KEPT_SHARE * 30)
     assert not spend([part], enough * 0.999).keeps_max_age
-    assert part.longest_days > 30
+    assert part.longest_days == pytest.approx(2 * 3_000 / (enough * 0.999)), "two rounds of all customers"
 
 
 def test_outlook_gets_better_with_the_budget() -> None:

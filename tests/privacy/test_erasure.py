@@ -150,7 +150,7 @@ def test_identity_found_later_erases_nobody_again(persons: Persons) -> None:
     )
     persons.execute("alter table sync.roster enable trigger user")
 
-    assert persons.rows("select privacy.erase_returned()") == [(0,)]
+    assert persons.rows("select count(*) from privacy.returned()") == [(0,)]
     assert persons.rows("select customer_id from sync.roster where identity_value = %s", phone) == [(other,)]
 
 
@@ -288,7 +288,7 @@ def test_identity_of_a_living_customer_is_not_taken_for_erased(persons: Persons)
         persons.execute("select privacy.add_erased_identity(%s, %s, %s, %s)", *whose)
         assert persons.rows("select privacy.is_erased(%s, %s, %s)", persons.organization_id, kind, value) == [(False,)]
 
-    assert persons.rows("select privacy.erase_returned()") == [(0,)]
+    assert persons.rows("select count(*) from privacy.returned()") == [(0,)]
 
 
 def test_identity_of_the_roster_never_becomes_another(persons: Persons) -> None:

@@ -82,7 +82,9 @@ def test_text_that_names_a_person_holds_a_sign(persons: Persons) -> None:
         TRACK,
         NUMBER,
     )
-    ((signs,),) = persons.rows("select privacy.signs_of(%s, %s, null)", persons.organization_id, customer_id)
+    ((signs,),) = persons.rows(
+        "select privacy.signs_of(privacy.who_is(%s, %s, null))", persons.organization_id, customer_id
+    )
     assert len(signs) == 5
     erase(persons, customer_id)
     named: set[str] = set()

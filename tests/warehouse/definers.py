@@ -1,7 +1,7 @@
 """Functions of the warehouse that run as the owner."""
 
 DEFINERS = {
-    "analytics.order_balance_of(uuid,text)",
+    "analytics.order_balance_of(uuid,text,text)",
     "crm.note_membership_edit()",
     "crm.prune_push(integer,integer,integer)",
     "crm.retry_row(bigint)",
@@ -9,7 +9,8 @@ DEFINERS = {
     "privacy.drop_erased_identities()",
     "privacy.drop_erased_signals()",
     "privacy.erase(uuid)",
-    "privacy.erase_returned()",
+    "privacy.erase_returned(uuid,uuid,text)",
+    "privacy.forget_returned_texts()",
     "privacy.is_erased(uuid,text,text)",
     "privacy.names_erased(uuid,text)",
     "privacy.prune_unanswered(integer)",
@@ -19,6 +20,7 @@ DEFINERS = {
     "privacy.refuse_erased_desired_states()",
     "privacy.remember(jsonb)",
     "privacy.renew_statistics()",
+    "privacy.returned()",
     "privacy.scrub_rejects()",
     "sync.decide_breaker(bigint,text,timestamp with time zone,text,text)",
     "sync.drop_held_back(bigint)",

@@ -224,6 +224,31 @@ def test_consent_is_shown_as_in_force_or_not(
     assert rows(analyst, "select has_consent from analytics.customer") == [(expected,)]
 
 
+def test_consent_of_the_past_is_that_of_its_version(syncing: Syncing, analyst: Warehouse) -> None:
+    [customer] = syncing.customers(1)
+    syncing.add(phone=[customer["phone"]])
+    syncing.pull()
+    with syncing.warehouse.transaction("make versions") as cursor:
+        cursor.execute("update syrve.customer set consent_from = now() - interval '9 days', consent_to = null")
+        cursor.execute(
+            """
+            insert into syrve.customer_version (organization_id, customer_id, is_deleted, extra, consent_from, consent_to, valid_from,
+                valid_to)
+            select organization_id, customer_id, false, '{}', now() - begun, now() - ended, now() - since, now() - until
+            from syrve.customer cross join (values
+                (interval '9 days', interval '2 days', interval '8 days', interval '4 days'),
+                (interval '9 days', interval '3 days', interval '4 days', interval '1 day')
+            ) as version (begun, ended, since, until)
+            """
+        )
+
+    assert rows(analyst, "select has_consent from analytics.customer_history order by valid_from") == [
+        (True,),
+        (False,),
+        (True,),
+    ]
+
+
 def test_short_and_missing_values_are_not_given_away_by_their_mask(syncing: Syncing, analyst: Warehouse) -> None:
     [customer] = syncing.customers(1)
     syncing.add(phone=[customer["phone"]])

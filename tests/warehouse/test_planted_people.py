@@ -48,6 +48,13 @@ insert into crm.customer (organization_id, customer_id, phone, name, surname)
 select organization_id, id, phone, name, name from person;
 insert into crm.push (plan_id, crm_id, organization_id, customer_id, step, operation, fields, outcome, run_id, attempted_at)
 select 1, ordinal, organization_id, id, 0, 'card_add', array['name', 'card:' || name], 'acknowledged', 'run', at from person;
+insert into wallet.payment_order (organization_id, order_id, state, state_at)
+select organization_id, case when ordinal %% 4 = 0 then name || '@example.com' else 'call ' || phone end, 'open', at
+from person where ordinal %% 2 = 0;
+insert into wallet.operation (operation_id, kind, organization_id, customer_id, wallet_id, amount, order_id, source, requested_at)
+select id, 'hold', organization_id, id, id, 5, phone, 'payment', at from person where ordinal %% 10 = 0;
+insert into wallet.operation_event (operation_id, sequence, state, occurred_at, basis)
+select operation_id, 1, 'confirmed', requested_at, 'report' from wallet.operation;
 drop table person
 """
 COLUMNS = """
@@ -140,7 +147,25 @@ def test_no_plan_shows_a_phone_or_a_name(analyst: Any) -> None:
 
 @pytest.mark.parametrize(
     "catalogue",
-    ["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_stat_activity", "pg_statistic", "pg_prepared_statements"],
+    [
+        *(
+            "pg_stats",
+            "pg_stats_ext",
+            "pg_stats_ext_exprs",
+            "pg_statistic",
+            "pg_sequences",
+            "pg_description",
+            "pg_partitioned_table",
+        ),
+        *(
+            "pg_stat_activity",
+            "pg_prepared_statements",
+            "pg_largeobject",
+            "pg_stat_progress_analyze",
+            "pg_cursors",
+            "pg_locks",
+        ),
+    ],
 )
 def test_no_statistic_shows_a_phone_or_a_name(analyst: Any, catalogue: str) -> None:
     assert found_in(seen(analyst, f"select row_to_json(row) from {catalogue} as row")) == set()

@@ -36,7 +36,7 @@ KEPT_SHARE = 0.93
 """Interval given to those at the maximum age, as a share of it: the rest is for waiting in the queue."""
 PROMISE_SHARE = 0.95
 """A promise is kept if it takes at most this share of the budget."""
-ROUNDS_WITHOUT_PROMISE = 3.0
+ROUNDS_WITHOUT_PROMISE = 2.0
 """Longest interval where the budget can't keep the promise, in rounds of all customers."""
 
 

@@ -73,6 +73,19 @@ def forget_again(warehouse: Warehouse, folder: Any) -> tuple[int, int, int]:
                 type(problem).__name__,
             )
             unreadable += 1
-    with warehouse.transaction("erase people who came back") as cursor:
-        cursor.execute("select privacy.erase_returned()")
-        return missing, int(fetch_one(cursor)[0]), unreadable
+    return missing, _erase_returned(warehouse), unreadable
+
+
+def _erase_returned(warehouse: Warehouse) -> int:
+    """Erase people who are back in the warehouse, one transaction each, after the texts that name them; returns how many."""
+    with warehouse.transaction("search texts for people who came back") as cursor:
+        cursor.execute("select privacy.forget_returned_texts()")
+    with warehouse.transaction("look for people who came back") as cursor:
+        cursor.execute("select organization_id::text, customer_id::text, phone from privacy.returned()")
+        returned = cursor.fetchall()
+    erased = 0
+    for person in returned:
+        with warehouse.transaction("erase a person who came back") as cursor:
+            cursor.execute("select privacy.erase_returned(%s, %s, %s)", person)
+            erased += bool(fetch_one(cursor)[0])
+    return erased

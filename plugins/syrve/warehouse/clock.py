@@ -15,19 +15,38 @@ NOTABLE_SKEW_SECONDS = 2.0
 
 
 class WarehouseClock:
-    """Translates moments of this worker's clock; the skew between the two is measured when it is made, and told in the log.
+    """Translates moments of this worker's clock; the skew between the two is measured whenever the database's is read, and told in the log.
 
     `skew_seconds` is above zero where the worker is ahead. `local` is the worker's clock, for tests.
     """
 
     def __init__(self, connection: Connection, *, local: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._connection = connection
-        before = local()
-        now = self.now()
-        after = local()
-        skew = before + (after - before) / 2 - now
-        self.skew_seconds = skew.total_seconds()
-        self._skew = skew if abs(self.skew_seconds) > NOTABLE_SKEW_SECONDS else timedelta()
+        self._local = local
+        self._skew = self._former_skew = timedelta()
+        self.now()
+
+    @property
+    def skew_seconds(self) -> float:
+        """By how much the worker's clock is ahead; 0 if it differs by no more than the way to the database may take."""
+        return self._skew.total_seconds()
+
+    def now(self) -> datetime:
+        """Read the database's clock, and whether the worker's was set since the last time."""
+        before = self._local()
+        with transaction(self._connection, "read the clock") as cursor:
+            cursor.execute("select clock_timestamp()")
+            now: datetime = fetch_one(cursor)[0]
+        self._former_skew = self._skew
+        self._measure(before, now, self._local())
+        return now
+
+    def _measure(self, before: datetime, now: datetime, after: datetime) -> None:
+        way = after - before
+        skew = before + way / 2 - now
+        if way < timedelta() or abs(skew - self._skew) <= timedelta(seconds=NOTABLE_SKEW_SECONDS) + way / 2:
+            return
+        self._skew = skew if abs(skew.total_seconds()) > NOTABLE_SKEW_SECONDS else timedelta()
         if self._skew:
             log.warning(
                 "The clock of this worker is %.1f s %s that of the warehouse; times are put right by the latter. Set the clock",
@@ -35,16 +54,13 @@ class WarehouseClock:
                 "ahead of" if self.skew_seconds > 0 else "behind",
             )
 
-    def now(self) -> datetime:
-        """Read the database's clock."""
-        with transaction(self._connection, "read the clock") as cursor:
-            cursor.execute("select clock_timestamp()")
-            now: datetime = fetch_one(cursor)[0]
-            return now
-
     def put_right(self, moment: datetime, latest: datetime) -> datetime:
-        """Return a moment of the worker's clock by the database's, `latest` at most."""
-        return min(moment - self._skew, latest)
+        """Return a moment of the worker's clock by the database's, `latest` at most.
+
+        If the clock was just found to have been set, the moment may be of before or after: it is the later one that is possible.
+        """
+        possible = {moment - self._former_skew, moment - self._skew}
+        return max((each for each in possible if each <= latest), default=latest)
 
 
 def put_times_right(cursor: Cursor) -> None:
