@@ -131,7 +131,7 @@ def _erase(here: BenchServer, dsn: str) -> list[Promise]:
 
 
 class Waiter:
-    """A session that asks again and again who was erased, as all writers do, and keeps its longest wait."""
+    """A session that asks who was erased as all writers do, without a pause, and keeps its longest wait."""
 
     def __init__(self, dsn: str) -> None:
         self.longest = 0.0

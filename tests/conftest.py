@@ -8,11 +8,11 @@ from xdist.scheduler import LoadScopeScheduling
 from fixtures.browser import MISSING
 
 pytest_plugins = [
-    "fixtures.pulls",
+    "fixtures.kept_sessions",
     "fixtures.postgres",
     "fixtures.old_postgres",
     "fixtures.emptied_warehouse",
-    "fixtures.kept_sessions",
+    "fixtures.pulls",
     "fixtures.targets",
     "fixtures.airflow",
     "fixtures.pushes",

@@ -60,7 +60,7 @@ begin
     return number;
 end
 $$;
-comment on function crm.free_number() is 'A crm_id that no row has: the CRM may have given numbers of its own, which the sequence does not know.';
+comment on function crm.free_number() is 'A crm_id that no row has: the CRM may have given its own numbers, which the sequence does not know.';
 
 create function crm.note_edit() returns trigger
 language plpgsql

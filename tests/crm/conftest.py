@@ -1,8 +1,5 @@
 """These tests only write rows, so they share one database."""
 
-import pytest
+from fixtures.kept_warehouse import warehouse, warehouse_dsn
 
-
-@pytest.fixture
-def warehouse_dsn(emptied_warehouse_dsn: str) -> str:
-    return emptied_warehouse_dsn
+__all__ = ["warehouse", "warehouse_dsn"]

@@ -4,14 +4,12 @@ import pytest
 
 from fixtures.backfills import Filling
 from fixtures.chains import Chain
+from fixtures.kept_warehouse import warehouse, warehouse_dsn
 from fixtures.pulls import Syncing
 from fixtures.rosters import Roster
 from syrve.warehouse.database import Warehouse
 
-
-@pytest.fixture
-def warehouse_dsn(emptied_warehouse_dsn: str) -> str:
-    return emptied_warehouse_dsn
+__all__ = ["warehouse", "warehouse_dsn"]
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """A customer who is known under several identities is looked up under one of them, and none of the others is ever lost."""
 
 from collections import Counter
+from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -9,6 +11,7 @@ from syrve.customers.backfill import Backfill, BackfillChoice
 from syrve.customers.pull import PullPoint
 from syrve.warehouse.runs import TaskKey
 from syrve_simulator.control import RawAnswer
+from syrve_simulator.process import SimulatorProcess, start_simulator
 
 GUESTS = 30
 COVERED = "select identity_kind, count(*) from sync.roster where due_at = 'infinity' group by 1 order by 1"
@@ -24,16 +27,28 @@ where
 """
 
 
+FIRST_GUESTS = count(0, GUESTS)
+
+
+@pytest.fixture(scope="module")
+def shared_simulator() -> Iterator[SimulatorProcess]:
+    """One of this module alone: customers change their phones here, get cards and are gone."""
+    with start_simulator(customers=1000, seed=7) as process:
+        yield process
+
+
 @pytest.fixture
 def known(syncing: Syncing) -> Syncing:
-    """Customers under their ids, phones and cards, each of which has been looked up."""
-    guests = [each for each in syncing.customers() if each["phone"]][:GUESTS]
+    """Customers under their ids, phones and cards, each of which has been looked up; each test has others."""
+    first = next(FIRST_GUESTS)
+    guests = syncing.simulator.control.customers_page(syncing.organization_id, offset=first, limit=GUESTS)
+    cards = [f"777{first + number:05}" for number in range(GUESTS)]
     with syncing.client() as client:
-        for number, each in enumerate(guests):
-            client.add_card(syncing.organization_id, each["customer_id"], f"777{number:05}", f"N{number:05}")
+        for each, card in zip(guests, cards, strict=True):
+            client.add_card(syncing.organization_id, each["customer_id"], card, f"N{card}")
     syncing.add(id=[each["customer_id"] for each in guests])
     syncing.add(phone=[each["phone"] for each in guests])
-    syncing.add(card=[f"777{number:05}" for number in range(GUESTS)])
+    syncing.add(card=cards)
     syncing.pull()
     syncing.simulator.control.reset_calls()
     return syncing

@@ -167,12 +167,12 @@ class LiveAirflow:
         for each in self.simulator.organizations()[:organizations]:
             page = self.simulator.customers_page(each["organization_id"], limit=customers)
             found += page
-            for customer in page:
-                self.rows(
-                    "insert into sync.roster (organization_id, identity_kind, identity_value, source) values (%s, 'phone', %s, 'test')",
-                    each["organization_id"],
-                    customer["phone"],
-                )
+            self.rows(
+                "insert into sync.roster (organization_id, identity_kind, identity_value, source) "
+                "select %s::uuid, 'phone', phone, 'test' from unnest(%s) as phone",
+                each["organization_id"],
+                [customer["phone"] for customer in page],
+            )
         return found
 
 

@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 
 from fixtures.airflow import Running, SetConnection
+from fixtures.kept_warehouse import warehouse, warehouse_dsn
 from fixtures.pulls import Syncing
 from syrve.api.extras import DEFAULT_BUDGETS
 
-
-@pytest.fixture
-def warehouse_dsn(emptied_warehouse_dsn: str) -> str:
-    return emptied_warehouse_dsn
+__all__ = ["warehouse", "warehouse_dsn"]
 
 
 @pytest.fixture(autouse=True)

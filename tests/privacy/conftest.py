@@ -4,16 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.kept_warehouse import warehouse, warehouse_dsn
 from fixtures.persons import Persons
 from fixtures.wallet_fixtures import banks, reference_purse
 from fixtures.wallets import Purse
 
-__all__ = ["banks", "reference_purse"]
-
-
-@pytest.fixture
-def warehouse_dsn(emptied_warehouse_dsn: str) -> str:
-    return emptied_warehouse_dsn
+__all__ = ["banks", "reference_purse", "warehouse", "warehouse_dsn"]
 
 
 @pytest.fixture

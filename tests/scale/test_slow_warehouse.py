@@ -1,4 +1,4 @@
-"""A warehouse that is far away: everything takes longer, and nothing is lost or done twice."""
+"""A warehouse that is far away, or on a slow disk: everything takes longer, and nothing is lost or done twice."""
 
 import tempfile
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devstack.postgres import PORT, SOCKET_FILE, SUPERUSER
+from devstack.postgres import PORT, SOCKET_FILE, SUPERUSER, PostgresServer
 from fixtures.payments import CHARGE, pay
 from fixtures.pushes import Pushing
 from fixtures.slow_link import slow_link
@@ -16,6 +16,7 @@ from fixtures.wallets import Purse, open_purse
 from syrve.api.config import SyrveConfig
 from syrve.warehouse.database import Warehouse
 from syrve.warehouse.dsn import url_from_text
+from syrve.warehouse.migrate import migrate
 from syrve_simulator.process import SimulatorProcess, start_simulator
 
 pytestmark = pytest.mark.timeout(900)
@@ -78,3 +79,34 @@ def work(pushing: Pushing) -> float:
 
 def test_far_warehouse_is_slow_and_nothing_else(far: Pushing) -> None:
     print(f"{GUESTS} pulled, {CHANGED} pushed, a top-up and a payment, 100 ms away and back: {work(far):.0f} s")
+
+
+@pytest.fixture
+def slow_disk(tmp_path_factory: pytest.TempPathFactory, service: SimulatorProcess) -> Iterator[Pushing]:
+    """A warehouse whose disk takes a tenth of a second for each commit: Postgres waits so long before it writes one."""
+    home = tmp_path_factory.mktemp("slow-disk")
+    server = PostgresServer(home / "postgres", home / "postgres.log", durable=True)
+    server.start()
+    try:
+        server.create_database(DATABASE)
+        migrate(url_from_text(server.dsn(DATABASE)))
+        warehouse = Warehouse(url_from_text(server.dsn(DATABASE)))
+        with warehouse.connect() as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            for setting in ("commit_delay = 100000", "commit_siblings = 0"):
+                cursor.execute(f"alter system set {setting}")
+            cursor.execute("select pg_reload_conf()")
+        yield on(service, server.dsn(DATABASE))
+    finally:
+        server.stop(grace_seconds=10)
+        server.remove()
+
+
+def test_slow_disk_is_slow_and_nothing_else(slow_disk: Pushing) -> None:
+    began = time.monotonic()
+    for _ in range(5):
+        with slow_disk.warehouse.transaction("test") as cursor:
+            cursor.execute("create table slow (id integer); drop table slow")
+    assert time.monotonic() - began > 0.5, "each commit waits for the disk"
+
+    print(f"{GUESTS} pulled, {CHANGED} pushed, a top-up and a payment on the slow disk: {work(slow_disk):.0f} s")

@@ -66,7 +66,7 @@ def _mapped_task(operator: Any, context: Context) -> Any:
 
 
 def _refuse_arguments_of_airflow(operator: Any, task: Any, context: Context) -> None:
-    """Raise `RedirectedTask` if an XCom gives a mapped task what is no parameter of its own, such as `email` or `params`."""
+    """Raise `RedirectedTask` if an XCom gives a mapped task what is not its own parameter, such as `email` or `params`."""
     if isinstance(task.expand_input.value, Mapping):
         return  # `expand`: the names are those of the DAG file
     given, _ = task.expand_input.resolve(context)

@@ -44,6 +44,8 @@ _PAIRS_1252 = "".join(bytes([each]).decode("cp1252", "ignore") for each in range
 _DECODED_TWICE = f"(?:[РС][{re.escape(_PAIRS)}]){{2}}|(?:[ÐÑ][{re.escape(_PAIRS_1252)}]){{2}}"
 """Two letters of Russian in UTF-8 that were read as windows-1251 or windows-1252."""
 _DAMAGED = re.compile(f"[\ufffd\ud800-\udfff]|{_DECODED_TWICE}")
+_SIGN_OF_DAMAGE = re.compile(f"[\ufffd\ud800-\udfffÐÑ{re.escape(_PAIRS)}]")
+"""Stands in every text that is damaged, and in few others: looking for it takes a fraction of the time."""
 _JOINERS = "\u200c\u200d"
 _UNTYPED = re.compile(
     r"[^\S ]|[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f]"
@@ -74,7 +76,7 @@ def is_damaged(text: str) -> bool:
     """Whether letters were lost when a text was decoded earlier: it has U+FFFD, lone surrogates, mojibake, or question marks alone."""
     if text.isascii():
         return text[:2] == "??" and not text.strip("? .,-")
-    return _DAMAGED.search(text) is not None
+    return _SIGN_OF_DAMAGE.search(text) is not None and _DAMAGED.search(text) is not None
 
 
 def _treated(character: str) -> str:
