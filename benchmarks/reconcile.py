@@ -27,6 +27,7 @@ TABLES = (
     "wallet.payment_order_version",
     "wallet.touched",
     "wallet.order_in_doubt",
+    "wallet.operation_look",
 )
 
 # One row an operation. Of the recent ones two in five are holds, half of them open: their orders are charged without naming the hold,
@@ -139,6 +140,17 @@ DOUBT = """
     inner join draft on hold.order_id = 'o' || draft.n
     where not draft.is_recent and draft.turn %% 100 = 0
 """
+# One operation in a thousand was looked for in Syrve's report in vain; of those before all were found soon after.
+LOOK = """
+    insert into wallet.operation_look (organization_id, operation_id, is_shown, balance, looked_at)
+    select
+        operation.organization_id, operation.operation_id, looked.number = 2, case looked.number when 1 then 100 end,
+        operation.requested_at + looked.number * interval '10 minutes'
+    from wallet.operation as operation
+    inner join draft on operation.idempotency_key = draft.n::text
+    cross join generate_series(1, 2) as looked (number)
+    where draft.n %% 1000 = 4 and (looked.number = 1 or not draft.is_recent)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +219,7 @@ def _filled(here: BenchServer, size: int, *, recent: int) -> Ledger:
             "set maintenance_work_mem = '1GB'; set work_mem = '512MB'; set session_replication_role = replica"
         )
         again = _without_indexes(cursor)
-        for statement in (DRAFT, OPERATION, EVENT, HOLD, ORDER, TOUCHED, DOUBT):
+        for statement in (DRAFT, OPERATION, EVENT, HOLD, ORDER, TOUCHED, DOUBT, LOOK):
             cursor.execute(statement, values)
         for statement in ("drop table draft", *again):
             cursor.execute(statement)

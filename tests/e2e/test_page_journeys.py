@@ -148,14 +148,13 @@ def test_past_days_are_evaluated_from_the_page(airflow: Any, page: Browser, rele
 
 
 def test_alert_and_breaker_wait_on_overview_and_inbox(airflow: Any, page: Browser) -> None:  # noqa: F811
-    people = airflow.fresh(customers=1)
+    airflow.fresh(customers=1)
     airflow.rows(
         "insert into sync.alert (kind, subject, detail) values ('dag_failing', 'syrve_coupons', 'syrve_coupons failed as planted')"
     )
     [(breaker_id,)] = airflow.rows(
         "insert into sync.breaker (organization_id, kind, run_id, looked, affected, allowed)"
-        " values (%s, 'customers_gone', 'r', 100, 90, 20) returning breaker_id",
-        people[0]["organization_id"],
+        " values (gen_random_uuid(), 'customers_gone', 'r', 100, 90, 20) returning breaker_id"
     )
     try:
         page.open("")
