@@ -116,6 +116,14 @@ def test_trigger_without_an_answer_is_sent_again(
     assert [body["dag_run_id"] for _, _, body in script.asked] == ["r1", "r1"]
 
 
+def test_question_without_an_answer_is_asked_again(
+    api: AirflowApi, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devstack.airflow_api.ANSWER_SECONDS", 0.5)
+    script.answers["GET /api/v2/dags/d/dagRuns/r"] = [SILENCE, (200, {"state": "success"})]
+    assert api.run_state("d", "r") == "success"
+
+
 def test_trigger_that_is_never_answered_says_so(
     api: AirflowApi, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:

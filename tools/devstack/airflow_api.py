@@ -188,16 +188,17 @@ class AirflowApi:
     def call(
         self, method: str, path: str, what: str, body: dict[str, Any] | None = None, allowed: tuple[int, ...] = ()
     ) -> requests.Response:
-        """Send one request below `/api/v2` and return the answer; `what` says in the error what it was to do. Raises `StackError`."""
+        """Send one request below `/api/v2` and return the answer; `what` says in the error what it was to do. Raises `StackError`.
+
+        A question that got no answer in time is asked once more: that changes nothing.
+        """
         try:
             if "Authorization" not in self._session.headers:
                 self._authenticate()
-            answer = self._session.request(method, f"{self.base_url}/api/v2{path}", json=body, timeout=ANSWER_SECONDS)
+            answer = self._send(method, path, body)
             if answer.status_code == HTTP_UNAUTHORIZED:
                 self._authenticate()
-                answer = self._session.request(
-                    method, f"{self.base_url}/api/v2{path}", json=body, timeout=ANSWER_SECONDS
-                )
+                answer = self._send(method, path, body)
         except requests.ReadTimeout as error:
             raise AnswerLateError(
                 f"Airflow's api-server did not {what} within {ANSWER_SECONDS} s: look at its log, and at the load of the machine"
@@ -207,6 +208,15 @@ class AirflowApi:
         if not answer.ok and answer.status_code not in allowed:
             raise StackError(f"Airflow would not {what}: HTTP {answer.status_code}, {_detail(answer)}")
         return answer
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
+        url = f"{self.base_url}/api/v2{path}"
+        try:
+            return self._session.request(method, url, json=body, timeout=ANSWER_SECONDS)
+        except requests.ReadTimeout:
+            if method != "GET":
+                raise
+            return self._session.request(method, url, json=body, timeout=ANSWER_SECONDS)
 
     def _authenticate(self) -> None:
         answer = self._session.post(f"{self.base_url}/auth/token", json=self._login, timeout=ANSWER_SECONDS)
