@@ -1,6 +1,6 @@
 """Tells the channels that webhooks have stopped while orders go on, that the order feed stays empty, and that they are back.
 
-Each change is told once.
+Each change is reported once.
 """
 
 from __future__ import annotations
