@@ -76,7 +76,7 @@ grant execute on function
 wallet.open_hold_as_of(timestamptz),
 wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
 wallet.finding_as_of(timestamptz),
-wallet.refusal_to_send(uuid), wallet.lock_holds(uuid[]), wallet.ending_agrees(wallet.operation, wallet.operation), wallet.clock_skew()
+wallet.refusal_to_send(uuid), wallet.refusal_of_holds(uuid), wallet.lock_holds(uuid[]), wallet.ending_agrees(wallet.operation, wallet.operation), wallet.clock_skew()
 to syrve_loader;
 grant select on wallet.order_balance, wallet.order_in_doubt, wallet.hold_ended_again, wallet.released_payment to syrve_loader;
 grant execute on function

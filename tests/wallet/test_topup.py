@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from fixtures.campaigns import GUESTS, Campaign, everybody_got
+from fixtures.waiting import wait_until
+from fixtures.wallets import Purse, start_process, wait_for
 from syrve.approvals.errors import LimitExceeded, NotApproved
 from syrve.approvals.rules import MoneyLimits
 from syrve.sources.errors import UnusableSource
@@ -196,6 +198,35 @@ def test_list_that_changes_while_it_is_sent_stops_it(campaign: Campaign) -> None
         campaign.send(plan, step=change)
 
     assert campaign.purse.received["wallet_topup"] == 1
+
+
+def test_row_taken_off_while_it_waits_for_its_balance_stays(campaign: Campaign) -> None:
+    """The list changes after the sender has looked at it, and before the call."""
+    plan = campaign.plan(campaign.frame(1))
+    campaign.approve(plan)
+    control = campaign.purse.simulator.control
+    before = control.calls()["operations"].get("customer_info", {}).get("received", 0)
+    control.set_faults([{"operation": "customer_info", "fault": "stall", "stall_seconds": 4.0, "count": 1}])
+
+    sender = start_process(lambda: campaign.send(plan, is_approved=False))
+    wait_until(lambda: control.calls()["operations"].get("customer_info", {}).get("received", 0) > before)
+    campaign.plan(give_up=True)
+
+    assert wait_for(sender) == 1, "it stopped"
+    assert campaign.purse.received == {}
+    reasons = "select state, evidence ->> 'reason' from wallet.operation_state"
+    assert campaign.purse.rows(reasons) == [("rejected", "row_is_not_listed")]
+    campaign.send(campaign.plan(campaign.frame()))
+    assert everybody_got(campaign)
+
+
+def test_row_that_no_list_has_can_not_be_sent(purse: Purse) -> None:
+    planned = purse.plan("topup", "5.00", source="topup:spring", key="row:1")
+
+    done = purse.money().execute(planned.operation_id)
+
+    assert (done.state, done.evidence) == ("rejected", {"reason": "row_is_not_listed"})
+    assert purse.received == {}
 
 
 def test_campaign_without_an_approval_of_its_run_is_not_sent(campaign: Campaign) -> None:

@@ -20,7 +20,9 @@ from syrve.warehouse.sql_files import sql
 CREDITED_LATELY_DAYS = 30
 UNNAMED = ("", "unnamed", "none", "campaign")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-_SENDABLE = NOTHING_MOVED_TRY_AGAIN | {"dropped"}
+NOT_LISTED = "row_is_not_listed"
+"""Why the ledger refuses a row that the present list does not have (`wallet.refusal_to_send`)."""
+_SENDABLE = NOTHING_MOVED_TRY_AGAIN | {"dropped", NOT_LISTED}
 
 
 @dataclass(frozen=True, slots=True)

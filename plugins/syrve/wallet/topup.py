@@ -15,6 +15,7 @@ from syrve.approvals.book import ApprovalBook
 from syrve.approvals.errors import LimitExceeded
 from syrve.approvals.rules import MoneyLimits
 from syrve.wallet.campaign import (
+    NOT_LISTED,
     CampaignRow,
     TopupPlan,
     Version,
@@ -41,6 +42,7 @@ __all__ = ["TopupList", "TopupRun", "present_plan"]
 log = logging.getLogger(__name__)
 
 MAX_FAILURES_IN_A_ROW = 3
+_CHANGED_AMID = "the campaign got another list, or was given up, while it was sent; the rest is not sent"
 
 
 class TopupRun:
@@ -129,6 +131,8 @@ class TopupRun:
             done = self._settled(
                 self._money.execute(row.operation_id) if row.is_ready else self._ledger.state(row.operation_id)
             )
+            if row.is_ready and done.evidence.get("reason") == NOT_LISTED:
+                raise PlanChanged(_CHANGED_AMID)
             counts.changed += before != "confirmed" and done.state == "confirmed"
             counts.unchanged += before == "confirmed"
             failures = failures + 1 if row.is_ready and done.may_be_tried_again else 0
@@ -140,9 +144,7 @@ class TopupRun:
     def _check_version(self, version: int) -> None:
         with self._ledger.warehouse.transaction("read a campaign") as cursor:
             if latest_version(cursor, self._campaign).number != version:
-                raise PlanChanged(
-                    "the campaign got another list, or was given up, while it was sent; the rest is not sent"
-                )
+                raise PlanChanged(_CHANGED_AMID)
 
     def _ended(self, counts: Counts, version: int) -> Counts:
         left = self._rows(version)
