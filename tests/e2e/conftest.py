@@ -98,16 +98,20 @@ class LiveAirflow:
         api.answer_required_action(run.dag_id, run.run_id, task_id, *chosen)
         return chosen
 
-    def clear(self, run: DagRun, task_id: str) -> None:
+    def clear(self, run: DagRun, task_id: str, *, only_failed: bool = False) -> None:
         """Clear a task and those after it, as the UI does."""
-        body = {"dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id], "only_failed": False}
+        body = {"dry_run": False, "dag_run_id": run.run_id, "task_ids": [task_id], "only_failed": only_failed}
         body |= {"include_downstream": True, "reset_dag_runs": True}
         self.api.call("POST", f"/dags/{run.dag_id}/clearTaskInstances", "clear tasks", body=body)
 
     def mark_success(self, run: DagRun, task_id: str) -> None:
         """Mark a task as success by hand."""
+        self.mark(run, task_id, "success")
+
+    def mark(self, run: DagRun, task_id: str, state: str) -> None:
+        """Mark a task as `success` or `failed` by hand."""
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task_id}"
-        self.api.call("PATCH", path, "mark a task", body={"new_state": "success"})
+        self.api.call("PATCH", path, "mark a task", body={"new_state": state})
 
     def task_states(self) -> dict[str, str | None]:
         return {task.label: task.state for task in self.last_tasks}

@@ -1,11 +1,6 @@
 """A release is of the holds that were shown: whatever is cleared, marked or answered in a hurry, no other hold is cancelled."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
-
-import pytest
 
 from devstack import names
 from devstack.dag_runs import start_run
@@ -17,50 +12,9 @@ from e2e_support import (
     states,
     wait_until,
 )
-from fixtures.releases import Releasing
-from fixtures.wallets import open_purse
-from syrve.api.client import SyrveClient
-from syrve.api.config import SyrveConfig
-from syrve.warehouse.database import Warehouse
-from syrve.warehouse.dsn import url_from_text
+from fixtures.live_questions import Asking, asking
 
-
-@dataclass
-class Asking:
-    """Questions about the holds of one customer."""
-
-    airflow: Any
-    releasing: Releasing
-
-    def start(self) -> Any:
-        form = {"min_age_minutes": 0, "finding_ids": self.releasing.findings}
-        return self.airflow.start(names.RELEASE_HOLDS_DAG, dry_run=False, **form)
-
-    def ask(self) -> Any:
-        run = self.start()
-        self.airflow.wait_for_question(run, "approve")
-        return run
-
-    def decided(self, run: Any) -> list[tuple[Any, ...]]:
-        """State, hold and who decided, of each hold of the run that somebody decided about."""
-        query = (
-            "select state, hold_id::text, decided_by from wallet.release_state where run_id = %s and decided_by is not null "
-            "order by place"
-        )
-        return list(self.airflow.rows(query, run.run_id))
-
-
-@pytest.fixture
-def asking(airflow: Any) -> Iterator[Asking]:
-    url = str(airflow.state.simulator_url)
-    warehouse = Warehouse(url_from_text(airflow.stack.postgres(durable=False).dsn(names.WAREHOUSE_DATABASE)))
-    simulator: Any = SimpleNamespace(control=airflow.simulator, url=url)
-    config = SyrveConfig(url, names.API_LOGIN)
-    for purse in open_purse(simulator, warehouse, config):
-        yield Asking(airflow, Releasing(purse))
-    with SyrveClient(config) as client:  # whoever comes next gets the customer with all of their money
-        for hold in airflow.simulator.holds(state="open"):
-            client.cancel_hold(hold["organization_id"], hold["transaction_id"])
+__all__ = ["asking"]
 
 
 def test_hold_that_changes_while_it_is_asked_about_stays(airflow: Any, asking: Asking) -> None:
