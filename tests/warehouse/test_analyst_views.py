@@ -305,7 +305,8 @@ ORDER = (
 LEAK = """
     create function public.leak(shown text) returns boolean language plpgsql cost 0.000001
     as $$ begin raise notice 'saw %', shown; return true; end $$;
-    grant usage on schema public to syrve_analyst
+    grant usage on schema public to syrve_analyst;
+    grant execute on function public.leak(text) to syrve_analyst
 """
 
 
@@ -333,11 +334,9 @@ def test_hidden_order_is_shown_to_no_function_of_a_reader(syncing: Syncing) -> N
         cursor.connection.rollback()
 
     assert shown[0] == "A-1"
-    assert all(each.startswith("hidden ") for each in shown[1:]), shown
-    assert len(shown) == 3
+    assert [each[:7] for each in shown[1:]] == ["hidden ", "hidden "]
     assert "saw A-1" in seen
-    assert PERSONAL["phone"] not in seen
-    assert PERSONAL["surname"] not in seen
+    assert not [each for each in ("phone", "surname") if PERSONAL[each] in seen]
 
 
 def test_hidden_order_is_found_by_what_it_is_shown_as(syncing: Syncing, analyst: Warehouse) -> None:
