@@ -1,4 +1,4 @@
--- depends: 0027.clock
+-- depends: 0028.large-warehouses
 -- A row of a campaign is sent only while the campaign's present list has it: asked in the transaction that writes `sent`, because the list may
 -- change, or the campaign be given up, while the sender waits for the wallet or reads its balance.
 
