@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,7 +17,7 @@ import pytest
 from openpyxl.utils import get_column_letter
 
 from syrve.customers.identities import COLUMNS
-from syrve.sources.errors import UnusableSource
+from syrve.sources.errors import BadRow, UnusableSource
 from syrve.sources.excel import open_workbook
 from syrve.sources.files import FileSource
 from syrve.sources.limits import Limits
@@ -126,6 +127,82 @@ def workbook_with(texts: bytes = b"", texts_name: str = "sharedStrings", **parts
         space = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
         target.writestr(f"xl/{texts_name}.xml", b"<sst " + space + b">" + texts + b"</sst>")
     return packed.getvalue()
+
+
+def workbook_of_sheet(sheet: bytes, formats: bytes = b"") -> bytes:
+    """A workbook with the rows of a sheet, whose cells of style 1 have the last of these number formats."""
+    packed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook_with())) as source,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for name in source.namelist():
+            part = source.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                part = re.sub(rb"<sheetData>.*</sheetData>", lambda _: sheet, part, flags=re.DOTALL)
+            if name == "xl/styles.xml":
+                part = re.sub(rb"<numFmts[^>]*/>", formats, part)
+                style = b'<cellXfs count="2"><xf numFmtId="0"/><xf numFmtId="%d"/></cellXfs>' % (200 if formats else 0)
+                part = re.sub(rb"<cellXfs.*</cellXfs>", style, part, flags=re.DOTALL)
+            target.writestr(name, part)
+    return packed.getvalue()
+
+
+def row(number: int, *cells: bytes, formula: bytes = b"") -> bytes:
+    """A row of texts, or of numbers that are the results of a formula."""
+    return b'<row r="%d">%s</row>' % (
+        number,
+        b"".join(
+            b'<c r="%s%d" s="1">%s<v>%s</v></c>' % (get_column_letter(place).encode(), number, formula, cell)
+            if cell.isdigit()
+            else b'<c r="%s%d" t="inlineStr"><is><t>%s</t></is></c>' % (get_column_letter(place).encode(), number, cell)
+            for place, cell in enumerate(cells, start=1)
+        ),
+    )
+
+
+def sheet_of(*rows: bytes) -> bytes:
+    return b"<sheetData>" + row(1, b"phone", b"name") + b"".join(rows) + b"</sheetData>"
+
+
+@pytest.mark.timeout(60)
+def test_many_sheets_of_one_part_are_refused() -> None:
+    content = workbook_with()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            part = source.read(name)
+            if name == "xl/workbook.xml":
+                begin, sheet, end = re.split(rb"(<sheet [^>]*/>)", part)
+                part = begin + b"".join(sheet.replace(b'"Sheet"', b'"s%d"' % each) for each in range(3_000)) + end
+            if name == "xl/worksheets/sheet1.xml":
+                part = re.sub(
+                    rb"<sheetData>.*</sheetData>", b"<sheetData>" + b"<row/>" * 19_000 + b"</sheetData>", part
+                )
+            target.writestr(name, part)
+
+    assert "share one part" in refused(packed.getvalue(), "guests.xlsx")
+
+
+@pytest.mark.timeout(60)
+def test_long_formula_that_many_cells_repeat_is_refused() -> None:
+    first = row(2, b"1", formula=b'<f t="shared" ref="A2:B9999" si="0">A2' + b"+A2" * 30_000 + b"</f>")
+    rows = [row(number, b"1", b"1", formula=b'<f t="shared" si="0"/>') for number in range(3, 1_000)]
+    content = workbook_of_sheet(sheet_of(first, *rows))
+
+    assert "repeats long formulas" in refused(content, "guests.xlsx")
+
+
+@pytest.mark.timeout(60)
+def test_long_number_format_is_not_read_for_each_cell() -> None:
+    styles = b'<numFmts count="1"><numFmt numFmtId="200" formatCode="' + b"0" * 500_000 + b'"/></numFmts>'
+    content = workbook_of_sheet(sheet_of(*(row(number, b"79160000001") for number in range(2, 2_000))), styles)
+
+    [chunk] = FileSource(io.BytesIO(content), "guests.xlsx").chunks(COLUMNS)
+
+    assert len(chunk.rows) == 1_998
+    with pytest.raises(BadRow, match="shown otherwise than it is stored"):
+        chunk.rows[0].code("phone")
 
 
 @pytest.mark.parametrize(

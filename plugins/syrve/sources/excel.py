@@ -36,6 +36,8 @@ UNREADABLE = (
 """What openpyxl raises for a file that is no workbook, or a broken one."""
 _MAX_DIGITS = 15
 _MAX_EMPTY_ROWS = 20_000
+_ROWS_A_LOOK = 10
+"""After so many rows the time is looked at: one row can hold a hundred thousand cells."""
 _TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
 _ROUNDED = BadCell(
     "is a number of more than 15 digits, of which the spreadsheet has lost the last ones; store the column as text"
@@ -100,6 +102,8 @@ class _Book:
 
     def __init__(self, file: IO[bytes], has_formulas: bool, limits: Limits) -> None:
         self._limits = limits
+        self._deadline = Deadline(limits)
+        self._looked_at = 0  # rows of all sheets, the empty ones too
         try:
             self._values = open_workbook(file, limits=limits)
             self._formulas = open_workbook(file, formulas=True, limits=limits) if has_formulas else None
@@ -131,9 +135,12 @@ class _Book:
 
     def rows(self, title: str) -> Iterator[tuple[int, list[Any]]]:
         """Give the rows with their numbers; rows that are not in the file are left out."""
-        deadline, empty = Deadline(self._limits), 0
+        empty = 0
         try:
             for number, cells in self._cells(title):
+                self._looked_at += 1
+                if self._looked_at % _ROWS_A_LOOK == 0:
+                    self._deadline.check(number)
                 if not cells:
                     empty += 1
                     if empty > _MAX_EMPTY_ROWS:
@@ -141,8 +148,6 @@ class _Book:
                             f"the sheet goes on for more than {_MAX_EMPTY_ROWS:,} empty rows; delete them"
                         )
                     continue
-                if number % 1_000 == 0:
-                    deadline.check(number)
                 empty = 0
                 yield number, cells
         except UnusableSource:

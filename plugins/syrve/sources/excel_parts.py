@@ -7,6 +7,7 @@ opened.
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from typing import IO, Any
 from xml.parsers import expat
 
@@ -15,7 +16,11 @@ from syrve.sources.excel_layout import Layout
 from syrve.sources.limits import Limits
 
 TOO_LARGE = "the file unpacks to more than a spreadsheet may hold; save the table as .csv"
+ONE_PART = "sheets of the file share one part, which no spreadsheet writes; save the table as .csv"
+LONG_FORMULAS = "the sheet repeats long formulas too often; paste the values in their place, or save the table as .csv"
 _STEP_BYTES = 1 << 20
+_MOST_OPENED = 8
+"""How often one part is opened: for its size, its headings and its rows, with some to spare."""
 
 
 class BoundedArchive(zipfile.ZipFile):
@@ -25,6 +30,7 @@ class BoundedArchive(zipfile.ZipFile):
         super().__init__(file)
         self._limits = limits
         self._streamed: set[str] = set()
+        self._opened: Counter[str] = Counter()
         self.layouts: dict[str, Layout] = {}
         """What was noted of the sheets that were opened, by the name of the part."""
 
@@ -36,6 +42,9 @@ class BoundedArchive(zipfile.ZipFile):
 
     def open(self, name: Any, *arguments: Any, **options: Any) -> Any:
         """Open a sheet, of which one row is in memory at a time."""
+        self._opened[str(name)] += 1
+        if self._opened[str(name)] > _MOST_OPENED:
+            raise UnusableSource(ONE_PART)
         if str(name) not in self._streamed:
             with super().open(name) as content:
                 self.layouts[str(name)] = _check_sheet(content, self._limits)
@@ -64,10 +73,10 @@ def _check_sheet(content: IO[bytes], limits: Limits) -> Layout:
     Returns what people don't see of its rows.
     """
     layout = Layout()
-    counts = _Counts(limits.max_row_tags, layout)
+    counts = _Counts(limits, layout)
     parser = expat.ParserCreate(namespace_separator="}")
     parser.StartElementHandler, parser.EndElementHandler = counts.start, counts.end
-    parser.EntityDeclHandler = counts.entity
+    parser.EntityDeclHandler, parser.CharacterDataHandler = counts.entity, counts.text
     without_tag = 0
     try:
         while piece := content.read(_STEP_BYTES):
@@ -85,8 +94,12 @@ class _DeclaresEntities(Exception):
 
 
 class _Counts:
-    def __init__(self, most: int, layout: Layout) -> None:
-        self._most = most
+    def __init__(self, limits: Limits, layout: Layout) -> None:
+        self._most = limits.max_row_tags
+        self._most_repeated = limits.max_formula_length
+        self._repeated = 0
+        self._formula: str | None = None  # the key of the shared formula that is open
+        self._lengths: Counter[str] = Counter()
         self._layout = layout
         self._rows_open = 0
         self._in_row = 0
@@ -98,14 +111,24 @@ class _Counts:
             self._layout.note_row(attributes)
         elif self._rows_open:
             self._in_row += 1 + len(attributes)
+            if name.endswith("}f") and attributes.get("t") == "shared":
+                self._formula = attributes.get("si", "")
+                self._repeated += self._lengths[self._formula]
         else:
             self._outside += 1 + len(attributes)
             if name.endswith("}mergeCell"):
                 self._layout.note_merged(attributes)
         if self._in_row > self._most or self._outside > self._most:
             raise UnusableSource(TOO_LARGE)
+        if self._repeated > self._most_repeated:  # openpyxl writes it out for each cell, sign by sign
+            raise UnusableSource(LONG_FORMULAS)
+
+    def text(self, text: str) -> None:
+        if self._formula is not None:
+            self._lengths[self._formula] += len(text)
 
     def end(self, name: str) -> None:
+        self._formula = None
         if name.endswith("}row"):
             self._rows_open -= 1
             if not self._rows_open:

@@ -23,6 +23,8 @@ class Limits:
     max_string_tags: int = 6_000_000
     max_row_tags: int = 500_000
     """Elements and attributes of one row of a sheet, and of what is outside of its rows."""
+    max_formula_length: int = 100_000_000
+    """Characters of the shared formulas of a sheet, counted for each cell that repeats one: about five minutes."""
     max_page_bytes: int = 50_000_000
     """One page of a column of a .parquet, unpacked; and about so much of its texts is in memory at once, however many rows that is."""
     max_rows: int = 5_000_000

@@ -14,6 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _GENERAL = "General"
+_LONGEST = 1_000
+"""A longer format is not read, for each cell would cost as much again; Excel takes 255 characters."""
 _DIGITS = "0#?"
 _CURRENCIES = frozenset({"р", "руб", "rub", "rur", "usd", "eur", "kzt", "тг", "byn", "br", "uah", "грн"})
 _SCANNED = re.compile(
@@ -100,6 +102,8 @@ def seen_text(text: str, number_format: str) -> str | None:
 
 def shows_whole_date(number_format: str) -> bool:
     """Whether a format of dates shows day, month and year: Excel gives `15 May` this year, and shows none."""
+    if len(number_format) > _LONGEST:
+        return False
     shown = re.sub(r'"[^"]*"|\\.|_.|\[[^\]]*\]', "", number_format.partition(";")[0]).lower()
     if not re.search("[dmyhs]", shown):
         return True  # a date that the file stores as one, in no format of dates
@@ -108,7 +112,9 @@ def shows_whole_date(number_format: str) -> bool:
 
 @lru_cache(maxsize=1000)
 def _sections(number_format: str) -> tuple[_Section, ...] | None:
-    """Read a format; None if it has what is not known here."""
+    """Read a format; None if it has what is not known here, or is too long."""
+    if len(number_format) > _LONGEST:
+        return None
     sections: list[_Section] = []
     parts: list[_Part] = []
     condition: tuple[str, Decimal] | None = None
