@@ -8,6 +8,8 @@ ARGS ?=
 SEED ?=
 PYTEST_WORKERS ?= 2
 export PYTHONPATH := tools
+# The tests start hundreds of processes: each would compile all that it imports if the caller's environment forbids bytecode.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 # Handed on through the environment: a quote in CONF is no business of the shell's.
 export DAG CONF ARGS
 
@@ -48,7 +50,7 @@ check: install lint types layers deps sql-lint docs audit-cached ## every check 
 test: check unit ## every check and every test
 
 test-fast: install ## the quick tests: no Airflow, no demo, no long simulation
-	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) -m "not e2e and not slow and not seeded" $(PYTEST_ARGS)
+	$(PYTEST) --numprocesses $(PYTEST_WORKERS) -m "not e2e and not slow and not seeded" $(PYTEST_ARGS)
 
 test-scale: install ## Airflow on Celery, with two schedulers and in pods; lost workers, disk, network; upgrades: root, redis-server, 40 minutes
 	SYRVE_TEST_SCALE=1 $(BIN)/pytest --numprocesses 0 -s tests/scale tests/warehouse/test_managed_postgres.py $(PYTEST_ARGS)
@@ -85,7 +87,7 @@ docs: install ## build the docs site into build/docs; every link must resolve
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/docs
 
 unit: install
-	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
+	$(PYTEST) --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 coverage: install ## branch coverage of the code that moves money, by its own tests
 	$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) --cov --cov-report=term --cov-fail-under=95 tests/wallet tests/release $(PYTEST_ARGS)
