@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from syrve.crm import import_trial
 from syrve.crm.import_rows import NAMES, RowReader
 from syrve.customers.phones import to_e164
 from syrve.sources.bad_rows import BadRows
@@ -93,6 +94,7 @@ class CrmImport:
             cursor.execute(sql("crm/import/memberships.sql"))
             memberships: int = fetch_one(cursor)[0]
             rejected = self._rejects.write(cursor)
+            written = import_trial.take(cursor) if self._dry_run else None
             self.created += created
             counts = Counts(
                 requested=staged + rejected,
@@ -103,6 +105,8 @@ class CrmImport:
                 seconds=time.monotonic() - started,
             )
             add_counts(cursor, self._key, counts)
+        if written is not None:
+            import_trial.keep(connection, written)
         return counts
 
     def _stage(self, cursor: Cursor, chunk: Chunk) -> int:
@@ -120,6 +124,8 @@ class CrmImport:
         cursor.execute("select pg_advisory_xact_lock(%s)", (IMPORT_LOCK_KEY,))
         copy_lines(cursor, "staging_crm", ("line", *NAMES), lines)
         cursor.execute("analyze staging_crm")
+        if self._dry_run:
+            import_trial.put_back(cursor)
         for step in ("unknown", "erased", "identify", "crowded", "contradicting"):
             cursor.execute(sql(f"crm/import/{step}.sql"), {"region": self._region})
             for line, reason in cursor.fetchall():
