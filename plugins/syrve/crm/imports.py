@@ -85,6 +85,11 @@ class CrmImport:
         with transaction_or_trial(connection, "import desired states", is_trial=self._dry_run) as cursor:
             self._rejects.prepare(cursor)
             staged = self._stage(cursor, chunk)
+            cursor.execute(sql("crm/import/lock.sql"), {"region": self._region})
+            if fetch_one(cursor)[0]:
+                raise WarehouseUnavailable(
+                    "import desired states: the CRM gave a row another phone or customer in between; this chunk is imported by the next try"
+                )
             cursor.execute(sql("crm/import/merge.sql"))
             changed, created, to_create = fetch_one(cursor)
             if created < to_create:

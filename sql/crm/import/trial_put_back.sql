@@ -37,22 +37,31 @@ on conflict (crm_id) do update
         receives_promo = excluded.receives_promo,
         clear = excluded.clear;
 
-insert into crm.customer_category as had
-select each.*
+insert into crm.customer_category as had (crm_id, category_id, wanted)
+select
+    each.crm_id,
+    each.category_id,
+    each.wanted
 from staging_crm_put_back as back
 cross join lateral jsonb_populate_recordset(null::crm.customer_category, back.written -> 'categories') as each
 order by each.crm_id, each.category_id
 on conflict (crm_id, category_id) do update set wanted = excluded.wanted;
 
-insert into crm.customer_card as had
-select each.*
+insert into crm.customer_card as had (crm_id, track, number, wanted)
+select
+    each.crm_id,
+    each.track,
+    each.number,
+    each.wanted
 from staging_crm_put_back as back
 cross join lateral jsonb_populate_recordset(null::crm.customer_card, back.written -> 'cards') as each
 order by each.crm_id, each.track
 on conflict (crm_id, track) do update set number = excluded.number, wanted = excluded.wanted;
 
-insert into crm.customer_program as had
-select each.*
+insert into crm.customer_program as had (crm_id, program_id)
+select
+    each.crm_id,
+    each.program_id
 from staging_crm_put_back as back
 cross join lateral jsonb_populate_recordset(null::crm.customer_program, back.written -> 'programs') as each
 order by each.crm_id, each.program_id
