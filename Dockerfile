@@ -13,12 +13,14 @@ RUN python -m venv tools \
     && tools/bin/pip install --require-hashes --requirement docker/pip.txt \
     && python -m venv --without-pip /opt/venv
 
+# Which extras of the package are built in: `all`, or names separated by commas; none for the least.
+ARG EXTRAS=all
 # requirements.txt also locks the tests and the linters. As a constraints file it gives every version and hash, and only what
 # the product and this stack ask for is installed; anything that the lock does not hold fails the build.
 COPY pyproject.toml requirements.txt ./
 COPY docker/requirements.in docker/product_requirements.py docker/
 COPY simulator/pyproject.toml simulator/
-RUN python docker/product_requirements.py pyproject.toml simulator/pyproject.toml > product.in \
+RUN python docker/product_requirements.py "$EXTRAS" pyproject.toml simulator/pyproject.toml > product.in \
     && tools/bin/pip --python /opt/venv install --require-hashes --constraint requirements.txt \
         --requirement product.in --requirement docker/requirements.in \
     && tools/bin/pip install --require-hashes --constraint requirements.txt hatchling

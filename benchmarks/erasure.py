@@ -81,7 +81,7 @@ def run(*, quick: bool) -> list[Promise]:
             extra = 1e6 * (_seconds_per_row(dsn, statement) - before[name])
             print(f"  one {name}: {1e6 * before[name]:.0f} us, and {extra:.0f} us more after erasures", flush=True)
             # A signal holds texts, which are searched.
-            limit = MOST_EXTRA_MICROSECONDS * (20 if name == "signal" else 1)
+            limit = MOST_EXTRA_MICROSECONDS * (5 if name == "signal" else 1)
             promises.append(_at_most(f"erasure: more per written {name} afterwards", extra, limit, " us"))
         return [*promises, _returned(dsn)]
 

@@ -14,7 +14,7 @@ from syrve.warehouse.dsn import url_from_text
 
 BATCH_SIZE = 500  # as a pull task works
 work = json.loads(Path(sys.argv[1]).read_text())
-per_minute = work.get("per_minute", 100_000_000)
+per_minute = work.get("per_minute", 1_000_000)
 config = SyrveConfig(work["url"], "demo-login", dialect="cloud", max_concurrency=64, budgets={"customer": per_minute})
 lookups = [Lookup(work["organization_id"], "phone", phone) for phone in work["phones"]]
 budget = CallBudget(Warehouse(url_from_text(work["dsn"])), account="bench", per_minute=config.budgets, bulk=True)

@@ -30,7 +30,7 @@ def pull(work: dict[str, Any]) -> dict[str, Any]:
         "demo-login",
         dialect="cloud",
         max_concurrency=work["concurrency"],
-        budgets={"customer": 100_000_000},
+        budgets={"customer": 1_000_000},
     )
     warehouse = Warehouse(url_from_text(work["dsn"]))
     total = Counts()

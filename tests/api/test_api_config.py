@@ -97,6 +97,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("budgets", {"guests": 1}, "budgets: unknown family"),
     ("budgets", {"customer": "many"}, "budgets.customer: must be a number"),
     ("budgets", {"customer": 0}, "budgets.customer: must be greater than zero"),
+    ("budgets", {"customer": 1_000_001}, "budgets.customer: must be at most 1,000,000 calls per minute"),
+    ("budgets", {"coupon": "auto:1000001"}, "budgets.coupon: must be at most 1,000,000 calls per minute"),
     ("budgets", {"customer": "auto:"}, 'budgets.customer: must be a number, "auto", or "auto:600"'),
     ("budgets", {"customer": "auto:-5"}, 'budgets.customer: must be a number, "auto", or "auto:600"'),
     ("budgets", {"customer": "automatic"}, 'budgets.customer: must be a number, "auto", or "auto:600"'),

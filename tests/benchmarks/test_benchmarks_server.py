@@ -10,6 +10,7 @@ from benchmarks.bench_server import BenchServer, Writes, bench_server, execute, 
 from benchmarks.measure import CLIENTS, run_client
 
 from benchmarks import population
+from syrve_simulator.process import start_simulator
 
 COUNT = 200
 
@@ -60,3 +61,31 @@ def test_ours_merges_every_row_then_none_then_what_changed(here: Any) -> None:
     told, writes = merge(here, dsn, {"changed": True})
     assert told["changed"] == COUNT // population.CHANGED_ONE_IN
     assert writes.rows_written >= population.changed_rows(COUNT, 5)
+
+
+def test_our_clients_look_up_and_pull_everybody(here: Any) -> None:
+    with start_simulator(customers=COUNT, organizations=1, seed=11, dialect="cloud") as simulator:
+        (organization,) = simulator.control.organizations()
+        customers = list(simulator.control.customers(organization["organization_id"]))
+        found = {each["customer_id"] for each in customers}
+        work = {
+            "url": simulator.url,
+            "dsn": here.fresh_database("clients", migrated=True),
+            "organization_id": organization["organization_id"],
+            "phones": [each["phone"] for each in customers],
+            "scopes": [organization["organization_id"]],
+            "concurrency": 16,
+        }
+        execute(
+            work["dsn"],
+            "insert into sync.roster (organization_id, identity_kind, identity_value, source) values "
+            + ", ".join(f"('{organization['organization_id']}', 'id', '{each}', 'bench')" for each in sorted(found)),
+        )
+        path = here.home / "work.json"
+        path.write_text(json.dumps(work))
+        told = {
+            name: run_client(name, [sys.executable, str(CLIENTS / f"{name}.py"), str(path)])["done"]
+            for name in ("ours_lookups", "ours_pull")
+        }
+
+    assert told == dict.fromkeys(told, len(found))

@@ -59,6 +59,16 @@ def execute(dsn: str, statement: str) -> list[Any]:
         connection.close()
 
 
+def execute_outside_transaction(dsn: str, statement: str) -> None:
+    connection = psycopg2.connect(dsn)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
 def test_owner_is_no_superuser_and_owns_all(made: PostgresServer) -> None:
     attributes = "rolsuper, rolcreatedb, rolreplication, rolbypassrls, rolcanlogin"
 
@@ -100,13 +110,28 @@ def test_owner_runs_no_command_and_reads_no_file(made: PostgresServer, statement
         execute(as_owner(made), statement)
 
 
+def test_postgres_takes_every_shipped_setting(made: PostgresServer) -> None:
+    entrypoint = StackFiles.read().services["warehouse-db"]["entrypoint"][-1]
+    shipped = dict(re.findall(r"-c (\w+)=\"?(?:\$\{\w+:-)?(\w+)", entrypoint))
+    assert {"shared_buffers", "checkpoint_timeout", "max_wal_size", "wal_compression"} < set(shipped)
+
+    # The embedded server is built without lz4; the images of the stack have it.
+    assert shipped.pop("wal_compression") == "lz4"
+    for name, value in shipped.items():
+        # Kept in a file and not applied: the server checks names and values all the same.
+        execute_outside_transaction(made.dsn("warehouse"), f"alter system set {name} = '{value}'")
+    execute_outside_transaction(made.dsn("warehouse"), "alter system reset all")
+    with pytest.raises(psycopg2.errors.InvalidParameterValue):
+        execute_outside_transaction(made.dsn("warehouse"), "alter system set max_wal_size = '8 loads'")
+
+
 def test_superuser_has_no_password(made: PostgresServer) -> None:
     assert execute(made.dsn("warehouse"), "select rolpassword from pg_authid where rolsuper") == [(None,)]
 
 
 def test_log_of_the_warehouse_holds_no_values(made: PostgresServer) -> None:
     entrypoint = StackFiles.read().services["warehouse-db"]["entrypoint"][-1]
-    (shipped,) = re.findall(r"exec docker-entrypoint\.sh postgres (.*)", entrypoint)
+    (shipped,) = re.findall(r"set -- (-c log_min_error_statement.*)", entrypoint)
 
     for options, is_logged in (
         ("-c log_min_error_statement=error -c log_error_verbosity=default", True),

@@ -6,7 +6,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 import pytest
-from docker.product_requirements import requirements
+from docker.product_requirements import read_extras, requirements
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -122,6 +122,26 @@ def test_lock_holds_all_that_the_image_asks_for() -> None:
     added = (ROOT / "docker" / "requirements.in").read_text(encoding="utf-8").splitlines()
 
     assert unmet(requirements_in(*product, *added, "hatchling"), locked_versions()) == []
+
+
+def test_image_holds_the_extras_that_are_asked_for() -> None:
+    product = ROOT / "pyproject.toml"
+    least, some, all_of_them = (
+        set(requirements(product, read_extras(text, product))) for text in ("", "s3, excel", "all")
+    )
+
+    assert {Requirement(each).name for each in some - least} == {"apache-airflow-providers-amazon", "s3fs", "openpyxl"}
+    assert some < all_of_them == set(requirements(product))
+
+
+def test_unknown_extra_fails_the_build_by_its_name() -> None:
+    with pytest.raises(SystemExit, match="unknown exel; there are all, excel"):
+        read_extras("s3,exel", ROOT / "pyproject.toml")
+
+
+def test_both_databases_are_made_as_utf8() -> None:
+    for name in ("metadata-db", "warehouse-db"):
+        assert "--encoding=UTF8" in FILES.services[name]["environment"]["POSTGRES_INITDB_ARGS"]
 
 
 def test_lock_meets_its_source() -> None:

@@ -120,6 +120,32 @@ def test_signal_that_holds_the_phone_in_a_text_goes(persons: Persons) -> None:
     assert persons.rows("select order_number from sync.signal") == [("4711",)]
 
 
+@pytest.mark.parametrize(
+    ("number", "count"), [("site-ER4711X", 0), ("ER4711X", 0), ("er4711x", 1), ("site-1000001", 1)]
+)
+def test_signal_that_names_an_erased_card_is_dropped(persons: Persons, number: str, count: int) -> None:
+    customer_id = add_customer(persons, NUMBER)
+    for track in ("ER4711X", "site-ER4711X"):
+        persons.execute(
+            "insert into syrve.card (organization_id, customer_id, card_id, track, number, changed_at) "
+            "values (%s, %s, gen_random_uuid(), %s, %s, now())",
+            persons.organization_id,
+            customer_id,
+            track,
+            track,
+        )
+    erase(persons, customer_id)
+
+    persons.execute(
+        "insert into sync.signal (content_key, organization_id, kind, event_type, channel, external_number, order_number) "
+        "values (sha256('a'), %s, 'other', 'DeliveryOrderUpdate', 'webhook', %s, '1234567')",
+        persons.organization_id,
+        number,
+    )
+
+    assert persons.rows("select count(*) from sync.signal") == [(count,)]
+
+
 def test_signal_that_names_an_erased_person_in_a_text_is_dropped(persons: Persons) -> None:
     customer_id = add_customer(persons, NUMBER)
     erase(persons, customer_id)

@@ -1,9 +1,11 @@
 """What an analyst sees of people: enough to count and join them, and nobody's name, phone or e-mail address."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -294,3 +296,53 @@ HIDDEN = (
 def test_analyst_gets_at_nothing_behind_the_views(analyst: Warehouse, statement: str) -> None:
     with pytest.raises(WarehouseConfigError, match="42501"):
         rows(analyst, statement)
+
+
+ORDER = (
+    "insert into wallet.payment_order (organization_id, order_id, state, state_at) "
+    "select gen_random_uuid(), called, 'open', now() from unnest(%s::text[]) as called"
+)
+LEAK = """
+    create function public.leak(shown text) returns boolean language plpgsql cost 0.000001
+    as $$ begin raise notice 'saw %', shown; return true; end $$;
+    grant usage on schema public to syrve_analyst;
+    grant execute on function public.leak(text) to syrve_analyst
+"""
+
+
+def test_one_order_is_found_by_an_index(syncing: Syncing, analyst: Warehouse) -> None:
+    with analyst.transaction("explain") as cursor:
+        cursor.execute("set local enable_seqscan = off")
+        cursor.execute(
+            "explain select * from analytics.order_balance where organization_id = %s and order_id = 'A-1'",
+            (uuid4().hex,),
+        )
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert re.search(r"operation_order on .*\n *Index Cond: .*order_id = 'A-1'", plan)
+    assert "operation_order_hidden" in plan
+
+
+def test_hidden_order_is_shown_to_no_function_of_a_reader(syncing: Syncing) -> None:
+    with syncing.warehouse.transaction("attack") as cursor:
+        cursor.execute(ORDER, (["A-1", PERSONAL["phone"], PERSONAL["surname"] + "я"],))
+        cursor.execute(LEAK)
+        cursor.execute("set local role syrve_analyst")
+        cursor.execute("select order_id from analytics.order_balance where public.leak(order_id)")
+        shown = sorted(order_id for (order_id,) in cursor.fetchall())
+        seen = "".join(cursor.connection.notices)
+        cursor.connection.rollback()
+
+    assert shown[0] == "A-1"
+    assert [each[:7] for each in shown[1:]] == ["hidden ", "hidden "]
+    assert "saw A-1" in seen
+    assert not [each for each in ("phone", "surname") if PERSONAL[each] in seen]
+
+
+def test_hidden_order_is_found_by_what_it_is_shown_as(syncing: Syncing, analyst: Warehouse) -> None:
+    with syncing.warehouse.transaction("add orders") as cursor:
+        cursor.execute(ORDER, ([PERSONAL["phone"]],))
+    ((shown,),) = rows(analyst, "select order_id from analytics.order_balance")
+
+    assert rows(analyst, "select state from analytics.order_balance where order_id = %s", shown) == [("open",)]
+    assert rows(analyst, "select 1 from analytics.order_balance where order_id = %s", PERSONAL["phone"]) == []

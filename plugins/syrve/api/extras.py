@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from syrve.api.errors import ConfigurationError
 
+MOST_CALLS_PER_MINUTE = 1_000_000
+"""What a row of `sync.call_budget` holds at most."""
 _AN_ID = re.compile(r"[0-9a-f-]{1,36}")
 _METADATA_KEY = "syrve_extra"
 
@@ -150,12 +152,20 @@ def positive_count(name: str, value: Any) -> int:
     return max(1, int(positive(name, value)))
 
 
+def calls_per_minute(name: str, value: Any) -> int:
+    """Read a budget: at least 1 and at most what the warehouse keeps."""
+    number = positive_count(name, value)
+    if number > MOST_CALLS_PER_MINUTE:
+        raise wrong(name, f"must be at most {MOST_CALLS_PER_MINUTE:,} calls per minute")
+    return number
+
+
 def budgets(name: str, value: Any) -> dict[str, int]:
     """Return calls per minute by family; for a family of `auto_families` the number is the cap of its budget."""
     given = _by_family(name, value, 'calls per minute by family, such as {"customer": 100} or {"customer": "auto"}')
     auto = auto_families(given)
     return DEFAULT_BUDGETS | {
-        family: (_auto_cap if family in auto else positive_count)(f"{name}.{family}", limit)
+        family: (_auto_cap if family in auto else calls_per_minute)(f"{name}.{family}", limit)
         for family, limit in given.items()
     }
 
@@ -178,7 +188,7 @@ def _auto_cap(name: str, value: str) -> int:
     word, colon, cap = value.strip().lower().partition(":")
     if word.strip() != AUTO or (colon and not cap.strip().isdigit()):
         raise wrong(name, 'must be a number, "auto", or "auto:600" for at most 600 a minute')
-    return positive_count(name, cap) if colon else AUTO_CAP_TIMES * DEFAULT_BUDGETS[name.rpartition(".")[2]]
+    return calls_per_minute(name, cap) if colon else AUTO_CAP_TIMES * DEFAULT_BUDGETS[name.rpartition(".")[2]]
 
 
 def _by_family(name: str, value: Any, what: str) -> Mapping[str, Any]:

@@ -32,7 +32,10 @@ class LazyPage:
 
 
 class LazySignals:
-    """The receiver of webhooks, likewise. It asks for no login of Airflow: senders prove themselves by their secrets."""
+    """The receiver of webhooks, likewise. It asks for no login of Airflow: senders prove themselves by their secrets.
+
+    Airflow logs the address of each request once it is answered: what strangers write behind that of the receiver is taken away before.
+    """
 
     _app: ASGIApp | None = None
 
@@ -42,7 +45,10 @@ class LazySignals:
             from syrve.ui.signals import create_mounted_app
 
             self._app = create_mounted_app()
-        await self._app(scope, receive, send)
+        asked = dict(scope)
+        scope["path"] = SIGNALS_PREFIX
+        scope["query_string"] = b""
+        await self._app(asked, receive, send)
 
 
 class SyrvePlugin(AirflowPlugin):
