@@ -20,6 +20,7 @@ select
         from syrve.wallet_balance as wallet
         where wallet.organization_id = asked.organization_id and wallet.customer_id = asked.customer_id
     ) as has_wallets,
+    mirrored.birthday,
     mirrored.name,
     mirrored.surname,
     mirrored.middle_name,
@@ -31,6 +32,7 @@ inner join lateral (
         customer.surname,
         customer.middle_name,
         customer.email,
+        customer.birthday,
         num_nonnulls(
             customer.phone_raw, customer.name, customer.surname, customer.middle_name, customer.email, customer.birthday
         ) as fields

@@ -163,6 +163,44 @@ def test_lines_far_apart_contradict_each_other_as_neighbours_do(pushing: Pushing
     ]
 
 
+def test_preview_judges_lines_far_apart_as_the_import_does(pushing: Pushing) -> None:
+    """New customers, known ones, phones that an earlier line gave, and memberships; and it writes nothing."""
+    (person,) = pushing.people(1)
+    known, new = {"customer_id": person["customer_id"]}, {"phone": next(NEW_PHONES)}
+    moved = next(NEW_PHONES)
+    take(pushing, known | {"name": "Анна"})
+    lines: list[dict[str, Any]] = [
+        new | {"name": "Борис", "category_id": CATEGORY, "wanted": "да"},
+        known | {"name": "Мария", "phone": moved},
+        new | {"name": "Глеб"},
+        new | {"email": "b@example.com", "category_id": CATEGORY, "wanted": "да"},
+        known | {"name": "Жанна"},
+        {"phone": moved, "email": "m@example.com"},
+        new | {"category_id": CATEGORY, "wanted": "нет"},
+    ]
+    before = desired_states(pushing, "phone, name, email")
+
+    done = []
+    for is_trial in (True, False):
+        job = CrmImport(
+            pushing.warehouse,
+            key=pushing.key("import"),
+            region="RU",
+            organization_id=pushing.organization_id,
+            dry_run=is_trial,
+        )
+        counts = job.run([pd.DataFrame([line], dtype="object") for line in lines])
+        done.append((job.created, counts.found, counts.changed, counts.unchanged, counts.rejected))
+        if is_trial:
+            assert desired_states(pushing, "phone, name, email") == before
+            assert rejects(pushing) == []
+
+    assert done[0] == done[1]
+    assert done[1][0] == 1
+    assert done[1][4] == 3
+    assert desired_states(pushing, "name, email") == [("Мария", "m@example.com"), ("Борис", "b@example.com")]
+
+
 def test_membership_is_taken_away_and_a_field_emptied_by_words(pushing: Pushing) -> None:
     phone = next(NEW_PHONES)
     take(pushing, {"phone": phone, "email": "a@example.com", "category_id": CATEGORY})

@@ -57,6 +57,21 @@ def decoded_twice(number: int) -> Answer:
     return whole(number) | {"surname": "Ильина".encode().decode("cp1251", "replace")}
 
 
+def with_more(number: int) -> Answer:
+    """A profile as most people have it, each with a name of their own."""
+    day = f"1990-01-{1 + number % 28:02d} 00:00:00.000"
+    return whole(number) | {"name": f"Имя {number}", "birthday": day, "email": f"guest{number}@example.com"}
+
+
+def of_the_next(number: int) -> Answer:
+    """The right id and phone with all that the next person's answer says."""
+    return with_more(number + 1) | {key: whole(number)[key] for key in ("id", "phone")}
+
+
+def renamed(number: int) -> Answer:
+    return with_more(number) | {"name": f"Новое {number}", "email": f"new{number}@example.com"}
+
+
 def without_wallets(number: int) -> Answer:
     return whole(number) | {"walletBalances": []}
 
@@ -112,6 +127,86 @@ def test_mass_emptying_stops_and_asks(known: Syncing, body: Callable[[int], Answ
     assert known.rows("select answer, count(*) from sync.held_back group by answer") == [(shown, MANY)]
     assert breakers(known) == [("customers_gone", "", None)]
     assert known.rows(OPEN) == []
+
+
+def profiles_of_more(syncing: Syncing) -> list[Any]:
+    return syncing.rows("select customer_id::text, name, birthday, email from syrve.customer order by 1")
+
+
+@pytest.fixture
+def known_well(syncing: Syncing) -> Syncing:
+    """Customers of whom the mirror has name, birthday and e-mail."""
+    answer(syncing, with_more, range(GUESTS))
+    syncing.add(id=[id_of(each) for each in range(GUESTS)])
+    assert syncing.pull().found == GUESTS
+    return syncing
+
+
+def test_profiles_of_the_next_person_for_many_are_held_back(known_well: Syncing) -> None:
+    profiles = profiles_of_more(known_well)
+    answer(known_well, of_the_next, range(MANY))
+    known_well.make_due()
+
+    with pytest.raises(CustomersHeldBack, match="another person"):
+        known_well.pull(batch_size=2 * GUESTS)
+
+    assert profiles_of_more(known_well) == profiles
+    shown = known_well.rows("select answer, count(*) from sync.held_back group by answer")
+    assert shown == [("another_person", MANY)]
+    assert breakers(known_well) == [("customers_gone", "", None)]
+
+
+def test_right_profiles_after_wrong_ones_end_the_question(known_well: Syncing) -> None:
+    answer(known_well, of_the_next, range(MANY))
+    known_well.make_due()
+    with pytest.raises(CustomersHeldBack):
+        known_well.pull(batch_size=2 * GUESTS)
+    answer(known_well, with_more, range(GUESTS))
+
+    assert pull_again(known_well).held_back == 0
+
+    assert breakers(known_well) == [("customers_gone", "", "recovered")]
+
+
+def test_other_persons_that_a_person_lets_through_land(known_well: Syncing) -> None:
+    answer(known_well, of_the_next, range(MANY))
+    known_well.make_due()
+    with pytest.raises(CustomersHeldBack):
+        known_well.pull(batch_size=2 * GUESTS)
+
+    as_role(known_well, "syrve_ops", "select sync.let_through(%s)", the_breaker(known_well))
+    counts = known_well.pull()
+
+    assert (counts.changed, counts.held_back) == (MANY, 0)
+
+
+def test_few_profiles_of_other_persons_are_believed(known_well: Syncing) -> None:
+    answer(known_well, of_the_next, range(FEW))
+
+    counts = pull_again(known_well)
+
+    assert (counts.changed, counts.held_back, counts.rejected) == (FEW, 0, 0)
+
+
+def test_new_names_and_addresses_of_known_birthdays_land(known_well: Syncing) -> None:
+    """One of the three that stays says that the person is the same."""
+    answer(known_well, renamed, range(MANY))
+
+    counts = pull_again(known_well)
+
+    assert (counts.changed, counts.held_back) == (MANY, 0)
+
+
+def test_other_persons_of_whom_little_is_known_are_held_back(syncing: Syncing) -> None:
+    """No birthday anywhere: name and e-mail are all that tells people apart, and both are others now."""
+    answer(syncing, lambda number: with_more(number) | {"birthday": None}, range(GUESTS))
+    syncing.add(id=[id_of(each) for each in range(GUESTS)])
+    syncing.pull()
+    answer(syncing, lambda number: of_the_next(number) | {"birthday": None}, range(MANY))
+    syncing.make_due()
+
+    with pytest.raises(CustomersHeldBack):
+        syncing.pull(batch_size=2 * GUESTS)
 
 
 @pytest.mark.parametrize("body", [empty, unreadable, without_wallets])

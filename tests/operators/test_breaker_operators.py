@@ -120,8 +120,8 @@ def test_preview_tells_both_decisions_and_decides_nothing(run: Run, caplog: pyte
     assert run.show("Preview")["decision"] is None
 
     assert (
-        f"{HELD} customer(s) of whom Syrve says that they are gone or have lost what was known of them, of 100 when it tripped"
-        in caplog.text
+        f"{HELD} customer(s) of whom Syrve says that they are gone, have lost what was known of them, or are another person, "
+        "of 100 when it tripped" in caplog.text
     )
     assert "Let through: " in caplog.text
     assert "Drop: " in caplog.text

@@ -108,6 +108,7 @@ def test_number_of_a_typed_source_is_exact(value: Any, expected: Any) -> None:
         ("", None),
         ("1.23457E+15", REFUSED),
         ("1,23457E+15", REFUSED),
+        ("1,234,567", REFUSED),
         ("4E+15", REFUSED),
         ("4276123456789012.0", REFUSED),
         ("79161234567,00", REFUSED),

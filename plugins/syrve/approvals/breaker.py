@@ -17,8 +17,8 @@ Decision = Literal["let_through", "dropped"]
 _NOT_APPROVED, _NOT_UNDECIDED = "SY003", "P0002"
 _MEANINGS = {
     "customers_gone": (
-        "customer(s) of whom Syrve says that they are gone or have lost what was known of them",
-        "They are looked up again, and what Syrve then answers is believed: who is gone is deleted in the mirror, who is empty is emptied.",
+        "customer(s) of whom Syrve says that they are gone, have lost what was known of them, or are another person",
+        "They are looked up again and believed: the mirror deletes who is gone, empties who is empty, overwrites who is another.",
         "The mirror keeps them. They are looked up again and counted from zero.",
     ),
     "push": (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from syrve.crm import import_trial
 from syrve.crm.import_rows import NAMES, RowReader
 from syrve.customers.phones import to_e164
 from syrve.sources.bad_rows import BadRows
@@ -84,6 +85,11 @@ class CrmImport:
         with transaction_or_trial(connection, "import desired states", is_trial=self._dry_run) as cursor:
             self._rejects.prepare(cursor)
             staged = self._stage(cursor, chunk)
+            cursor.execute(sql("crm/import/lock.sql"), {"region": self._region})
+            if fetch_one(cursor)[0]:
+                raise WarehouseUnavailable(
+                    "import desired states: the CRM gave a row another phone or customer in between; this chunk is imported by the next try"
+                )
             cursor.execute(sql("crm/import/merge.sql"))
             changed, created, to_create = fetch_one(cursor)
             if created < to_create:
@@ -93,6 +99,7 @@ class CrmImport:
             cursor.execute(sql("crm/import/memberships.sql"))
             memberships: int = fetch_one(cursor)[0]
             rejected = self._rejects.write(cursor)
+            written = import_trial.take(cursor) if self._dry_run else None
             self.created += created
             counts = Counts(
                 requested=staged + rejected,
@@ -103,6 +110,8 @@ class CrmImport:
                 seconds=time.monotonic() - started,
             )
             add_counts(cursor, self._key, counts)
+        if written is not None:
+            import_trial.keep(connection, written)
         return counts
 
     def _stage(self, cursor: Cursor, chunk: Chunk) -> int:
@@ -120,6 +129,8 @@ class CrmImport:
         cursor.execute("select pg_advisory_xact_lock(%s)", (IMPORT_LOCK_KEY,))
         copy_lines(cursor, "staging_crm", ("line", *NAMES), lines)
         cursor.execute("analyze staging_crm")
+        if self._dry_run:
+            import_trial.put_back(cursor)
         for step in ("unknown", "erased", "identify", "crowded", "contradicting"):
             cursor.execute(sql(f"crm/import/{step}.sql"), {"region": self._region})
             for line, reason in cursor.fetchall():

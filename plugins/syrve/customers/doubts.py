@@ -1,4 +1,4 @@
-"""Doubts answers that would take from the mirror what it knows of a customer: all personal fields, letters, or every wallet.
+"""Doubts answers that would take from the mirror what it knows of a customer: all personal fields, letters, every wallet, or who they are.
 
 Such an answer counts for the breaker like a deletion. One that passes it, and would empty or damage the profile, is believed when a later
 run gets the same.
@@ -7,6 +7,7 @@ run gets the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from syrve.api.models import Customer
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 EMPTIED = "every personal field is empty, of a customer who had several; the mirror stays until a later run gets the same answer"
 DAMAGED = "text came damaged where the mirror has it whole; the mirror stays until a later run gets the same answer"
+_TRAITS_OF_A_PERSON = 2
+"""Of name, birthday and e-mail: people change one, a wedding or a new address; all that are known change with the person."""
 _TEXTS = ("name", "surname", "middle_name", "email")
 
 
@@ -32,12 +35,14 @@ class Doubt:
     reason: str | None = None
 
 
+Traits = tuple[str | None, date | None, str | None]
+"""Name, birthday and e-mail of one person, in small letters."""
 Doubts = dict[tuple[str, str], Doubt]
 """By organization and customer."""
 
 
 def find_doubts(cursor: Cursor, batch: Batch) -> Doubts:
-    """Return what the answers of a batch would take from known customers; few answers look so, and the mirror is read for those only."""
+    """Return what the answers of a batch would take from known customers; only whom an answer changes is looked at."""
     suspects = [record for record in batch.customers.values() if _is_suspect(record.customer)]
     if not suspects:
         return {}
@@ -71,14 +76,18 @@ def _arrays(suspects: list[CustomerRecord]) -> dict[str, Any]:
 
 
 def _is_suspect(customer: Customer) -> bool:
-    """Whether an answer may have lost something; cheap, for it is asked of every customer."""
+    """Whether an answer may have lost something or be another person's; cheap, for it is asked of every customer."""
     if customer.is_deleted:
         return False
     texts = f"{customer.name} {customer.surname} {customer.middle_name} {customer.email}"
-    return not customer.wallets or is_damaged(texts) or "??" in texts or _says_nothing(customer)
+    if not customer.wallets or is_damaged(texts) or "??" in texts or _says_nothing(customer):
+        return True
+    return sum(trait is not None for trait in _traits(customer)) >= _TRAITS_OF_A_PERSON
 
 
-def _doubt(customer: Customer, fields: int, has_wallets: bool, *texts: str | None) -> Doubt | None:
+def _doubt(
+    customer: Customer, fields: int, has_wallets: bool, birthday: date | None, *texts: str | None
+) -> Doubt | None:
     if fields and _says_nothing(customer):
         is_explained = fields == 1 or customer.extra.get("anonymized") is True
         return Doubt("emptied", None if is_explained else EMPTIED)
@@ -88,7 +97,26 @@ def _doubt(customer: Customer, fields: int, has_wallets: bool, *texts: str | Non
             return Doubt("damaged", DAMAGED)
     if has_wallets and not customer.wallets and "walletBalances" not in customer.absent:
         return Doubt("no_wallets")
-    return None
+    known_traits = (_name(*texts[:3]), birthday, _folded(texts[3]))
+    return Doubt("another_person") if _is_another_person(known_traits, _traits(customer)) else None
+
+
+def _traits(customer: Customer) -> Traits:
+    return _name(customer.name, customer.surname, customer.middle_name), customer.birthday, _folded(customer.email)
+
+
+def _is_another_person(known: Traits, told: Traits) -> bool:
+    """Whether name, birthday and e-mail differ, each that both sides have: the answer is the next customer's, under the right id."""
+    same = [before == now for before, now in zip(known, told, strict=True) if before is not None and now is not None]
+    return len(same) >= _TRAITS_OF_A_PERSON and not any(same)
+
+
+def _name(*parts: str | None) -> str | None:
+    return _folded(" ".join(part for part in parts if part)) or None
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
 
 
 def _says_nothing(customer: Customer) -> bool:

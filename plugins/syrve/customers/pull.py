@@ -196,7 +196,7 @@ class CustomerPull:
         """Fail the run that held answers back; those that wait for a decision since an earlier run are only told in the log."""
         held_back_text = (
             f"{total.held_back} of {total.requested} answers are held back for organization {organization_id}: Syrve says of more "
-            "customers than is plausible that they are gone or empty, or that their phones and cards are others' now. "
+            "customers than is plausible that they are gone or empty, or another person, or that their phones and cards are others' now. "
             f"Look at sync.breaker and sync.held_back, then {HOW_TO_DECIDE}"
         )
         if self._newly_held:

@@ -31,6 +31,7 @@ _PLAIN = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:(?P<group>[ .,'])\d{3})(?:(?P=group)\d{3})*", re.ASCII)
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+", re.ASCII)
 _DECIMAL_TAIL = re.compile(r"\d+[.,]0+", re.ASCII)
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+", re.ASCII)
 _MIDNIGHT = re.compile(r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?)?")
 _ERRORS = re.compile(
     r"#(?:N/A|N/D!?|Н/Д|VALUE!|ЗНАЧ!|ARG!|REF!|ССЫЛКА!|ADR!|(?:DIV|ДЕЛ|DZIEL)/0!|NUM!|ЧИСЛО!|LICZBA!|NAME\?|ИМЯ\?|NAZWA\?|NULL!|ПУСТО!|ZERO!|#+)"
@@ -92,6 +93,10 @@ def code_text(text: str) -> str:
         raise BadRow("was shortened by a spreadsheet (1.2E+15): digits are lost; store the column as text")
     if _DECIMAL_TAIL.fullmatch(text):
         raise BadRow("ends in a decimal part (.0), as spreadsheets add it; store the column as text")
+    if _THOUSANDS.fullmatch(text):
+        raise BadRow(
+            "is written with separators of thousands (1,234,567), as spreadsheets show numbers; store the column as text"
+        )
     return text
 
 

@@ -1,15 +1,6 @@
 -- Writes a chunk of desired states into crm.customer, and gives how many rows it changed, how many of these it made, and how many it had to make.
 -- What a line leaves empty stays as it is; several lines about one customer agree with each other (contradicting.sql); a row that has a customer
--- keeps it. The rows are locked in the order of their key, for the memberships as well.
-select count(*)
-from (
-    select 1
-    from crm.customer as desired
-    where desired.crm_id in (select staged.crm_id from staging_crm as staged)
-    order by desired.crm_id
-    for no key update of desired
-) as locked;
-
+-- keeps it. Needs the rows locked (lock.sql).
 with merged as (
     select
         crm_id,

@@ -29,3 +29,15 @@ create temporary table if not exists staging_crm_said (crm_id bigint primary key
 truncate staging_crm_said;
 
 create temporary table if not exists staging_received_phone (crm_id bigint primary key, received text not null, phone text) on commit delete rows;
+
+-- What the earlier chunks of a dry run have written and taken back.
+create temporary table if not exists staging_crm_trial (
+    crm_id bigint primary key,
+    organization_id uuid not null,
+    customer_id uuid,
+    phone text,
+    written jsonb not null
+);
+create index if not exists staging_crm_trial_phone on staging_crm_trial (organization_id, phone);
+create index if not exists staging_crm_trial_customer on staging_crm_trial (organization_id, customer_id);
+truncate staging_crm_trial;
