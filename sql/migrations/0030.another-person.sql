@@ -1,4 +1,4 @@
--- depends: 0028.large-warehouses
+-- depends: 0029.listed-rows
 -- A breaker also holds answers back that give many customers the profile of another person under their own id.
 
 alter table sync.held_back drop constraint held_back_answer_check;
