@@ -205,11 +205,16 @@ def test_row_taken_off_while_it_waits_for_its_balance_stays(campaign: Campaign) 
     plan = campaign.plan(campaign.frame(1))
     campaign.approve(plan)
     control = campaign.purse.simulator.control
-    before = control.calls()["operations"].get("customer_info", {}).get("received", 0)
+
+    def looked_up() -> int:
+        calls: dict[str, Any] = control.calls()["operations"]
+        return int(calls.get("customer_info", {"received": 0})["received"])
+
+    before = looked_up()
     control.set_faults([{"operation": "customer_info", "fault": "stall", "stall_seconds": 4.0, "count": 1}])
 
     sender = start_process(lambda: campaign.send(plan, is_approved=False))
-    wait_until(lambda: control.calls()["operations"].get("customer_info", {}).get("received", 0) > before)
+    wait_until(lambda: looked_up() > before)
     campaign.plan(give_up=True)
 
     assert wait_for(sender) == 1, "it stopped"
