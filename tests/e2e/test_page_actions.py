@@ -245,3 +245,18 @@ def test_audit_names_only_the_rejects_that_were_closed(site: Site) -> None:
     )
     assert noted == [({"reject_ids": [reject_id]},)]
     assert press(site, "Admin", "/rejects/resolve", reject_ids=[str(reject_id)]).status_code == 404
+
+
+def test_chart_of_look_ups_leaves_out_imported_rows(site: Site) -> None:
+    insert = (
+        "insert into sync.run (run_id, task, map_index, requested, changed, updated_at)"
+        " values (%s, %s, 0, %s, %s, now()) returning 1"
+    )
+    query(site, insert, f"look-ups of {site.kind}", "syrve_customers.pull", 3_141, 271)
+    query(site, insert, f"import of {site.kind}", "syrve_roster_import.import_roster", 70_000, 60_000)
+
+    charts, _, newest = ask(site, "User", "GET", "/runs").text.partition("Newest runs")
+
+    assert [each for each in ("3,141", "271") if each not in charts] == []
+    assert [each for each in ("70,000", "73,141", "60,000", "60,271") if each in charts] == []
+    assert "70,000 read" in newest

@@ -167,6 +167,7 @@ def values_of(cursor: Any) -> dict[str, Any]:
         "operation_id": hold_id,
         "finding_ids": [finding_id],
         "reject_ids": [1],
+        "not_looking_up": ["syrve_roster_import"],
         "run_ids": [f"r{number}" for number in range(16)],
         "max_age_seconds": 86_400,
         "min_interval_seconds": 900,

@@ -28,6 +28,8 @@ _OWN_WORDS: Mapping[str, Mapping[str, str]] = {
     "syrve_crm_push": {"requested": "sent", "changed": "acknowledged", "rejected": "refused"},
     "syrve_coupons": {"requested": "coupons looked up"},
 }
+COUNT_OTHER_THINGS = tuple(_OWN_WORDS)
+"""DAGs whose counts are no look-ups of customers, so that sums of those leave them out."""
 
 
 def format_run_counts(dag_id: str, counts: Mapping[str, Any] | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from syrve.reports.run_words import COUNT_OTHER_THINGS
 from syrve.ui.access import PersonDep
 from syrve.ui.dags import sentence
 from syrve.ui.render import count, page
@@ -29,7 +30,7 @@ CHARTS = (
 def runs(request: Request, person: PersonDep) -> HTMLResponse:
     """Show what runs did."""
     with reading("read the runs") as read:
-        days = read.rows("runs_by_day")
+        days = read.rows("runs_by_day", not_looking_up=list(COUNT_OTHER_THINGS))
         newest = read.rows("runs")
     for run in newest:
         run["sentence"] = sentence(run["dag_id"], "success", run)
