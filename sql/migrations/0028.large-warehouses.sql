@@ -1,7 +1,7 @@
 -- depends: 0027.clock
 -- What large warehouses made slow: how fresh the mirror is, one order of many, cards since yesterday, and signals after an erasure.
 
--- Each step is worked out once per identity: without the offsets the planner puts each expression into all that use it, thousands of times.
+-- Each step is computed once per identity: without the offsets the planner puts each expression into all that use it, thousands of times.
 create or replace view sync.refresh_interval as
 select
     roster.organization_id,
@@ -63,7 +63,7 @@ cross join lateral (
 
 create index card_changed_at on syrve.card (changed_at);
 
--- Orders that are shown as they are called are found by that; those that are not, which are few, have an index of their own. The barrier keeps what
+-- Orders that are shown as they are called are found by that; the few that are not have a separate index. The barrier keeps what
 -- a reader writes into a query away from the names that the mask hides.
 create index operation_order_hidden on wallet.operation (organization_id, order_id)
 where order_id is not null and source <> 'transactions' and not (
