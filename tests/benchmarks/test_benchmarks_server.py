@@ -83,9 +83,9 @@ def test_our_clients_look_up_and_pull_everybody(here: Any) -> None:
         )
         path = here.home / "work.json"
         path.write_text(json.dumps(work))
-        told = {
+        done = {
             name: run_client(name, [sys.executable, str(CLIENTS / f"{name}.py"), str(path)])["done"]
             for name in ("ours_lookups", "ours_pull")
         }
 
-    assert told == dict.fromkeys(told, len(found))
+    assert done == dict.fromkeys(done, len(found))

@@ -105,9 +105,9 @@ def _traits(customer: Customer) -> Traits:
     return _name(customer.name, customer.surname, customer.middle_name), customer.birthday, _folded(customer.email)
 
 
-def _is_another_person(known: Traits, told: Traits) -> bool:
+def _is_another_person(known: Traits, seen: Traits) -> bool:
     """Whether name, birthday and e-mail differ, each that both sides have: the answer is the next customer's, under the right id."""
-    same = [before == now for before, now in zip(known, told, strict=True) if before is not None and now is not None]
+    same = [before == now for before, now in zip(known, seen, strict=True) if before is not None and now is not None]
     return len(same) >= _TRAITS_OF_A_PERSON and not any(same)
 
 
