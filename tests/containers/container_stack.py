@@ -94,23 +94,32 @@ class ContainerStack:
         """What the `.env` holds."""
         return {name: value or "" for name, value in dotenv_values(self.home / ".env").items()}
 
-    def services(self) -> list[str]:
-        """Names of all services, what others need first."""
+    def levels(self) -> list[list[str]]:
+        """Names of all services: first those that need no other, then those that need only these, and so on."""
         services = yaml.safe_load((self.home / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
         needs: dict[str, Any] = {name: list(each.get("depends_on", ())) for name, each in services.items()}
-        needs["init"] = [*needs["init"], "redis", "simulator"]
-        return list(TopologicalSorter(needs).static_order())
+        sorter = TopologicalSorter(needs)
+        sorter.prepare()
+        levels = []
+        while sorter.is_active():
+            levels.append(sorted(sorter.get_ready()))
+            sorter.done(*levels[-1])
+        return levels
 
-    def up(self) -> dict[str, float]:
-        """Start every service in order, each when those before it are healthy; returns the seconds that each took."""
-        took = {}
-        for service in self.services():
-            began = time.monotonic()
-            self.compose("up", "--detach", "--no-build", "--no-deps", service)
-            self.wait_until_ready(service)
-            took[service] = time.monotonic() - began
-            print(f"up: {service} after {took[service]:.0f} s", flush=True)
-        return took
+    @property
+    def services(self) -> list[str]:
+        """Names of the services that last."""
+        return [service for level in self.levels() for service in level if service != "init"]
+
+    def up(self) -> None:
+        """Start every service, each when those that it needs are ready."""
+        began = time.monotonic()
+        for level in self.levels():
+            for service in level:
+                self.compose("up", "--detach", "--no-build", "--no-deps", service)
+            for service in level:
+                self.wait_until_ready(service)
+                print(f"up: {service} ready after {time.monotonic() - began:.0f} s", flush=True)
 
     def wait_until_ready(self, service: str) -> None:
         """Wait until a service is healthy, or has ended well if it is `init`."""

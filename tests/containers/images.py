@@ -16,9 +16,11 @@ EXTRAS = "all"
 
 
 def all_images() -> dict[str, str]:
-    """Make what is missing or has changed; returns image by variable of `.env`. A base named in the environment is taken as it is."""
-    bases = {variable: os.environ.get(variable) or _stand_in(name) for variable, name in BASES.items()}
-    return bases | {variable: _build(service, name, bases) for variable, (service, name) in OWN.items()}
+    """Make what is missing or has changed; returns image by variable of `.env`. One named in the environment is taken as it is."""
+    given = {variable: os.environ[variable] for variable in BASES | OWN if os.environ.get(variable)}
+    bases = {variable: given.get(variable) or _stand_in(name) for variable, name in BASES.items()}
+    own = {variable: given.get(variable) or _build(*names, bases) for variable, names in OWN.items()}
+    return bases | own
 
 
 def _stand_in(name: str) -> str:
@@ -39,20 +41,26 @@ def _make_debian() -> None:
         podman("import", "--quiet", str(archive), DEBIAN)
 
 
+def build_arguments(service: str, python_image: str) -> dict[str, str]:
+    """Return the value of each argument that docker-compose.yml builds a service's image with; raises KeyError for one without."""
+    known = {"EXTRAS": EXTRAS, "PYTHON_IMAGE": python_image}
+    return {name: known[name] for name in StackFiles.read().services[service]["build"]["args"]}
+
+
 def _build(service: str, name: str, bases: dict[str, str]) -> str:
-    """Build a service's image as docker-compose.yml describes it."""
+    """Build a service's image as docker-compose.yml describes it; `BUILD_FLAGS` are further flags, such as volumes for pip."""
     build = StackFiles.read().services[service]["build"]
-    values = {"EXTRAS": EXTRAS, "PYTHON_IMAGE": bases["PYTHON_IMAGE"]}
-    assert set(values) == set(build["args"]), "docker-compose.yml builds with other arguments than this test gives"
-    arguments = [part for name, value in values.items() for part in ("--build-arg", f"{name}={value}")]
+    values = build_arguments(service, bases["PYTHON_IMAGE"])
+    arguments = [part for key, value in values.items() for part in ("--build-arg", f"{key}={value}")]
+    # Only here: certificates that are mounted for pip would keep a stand-in from installing its own.
+    more = shlex.split(os.environ.get("BUILD_FLAGS", ""))
     image = f"localhost/{name}"
-    _buildah(image, *arguments, "--target", build["target"], str(ROOT / build["context"]))
+    _buildah(image, *more, *arguments, "--target", build["target"], str(ROOT / build["context"]))
     return image
 
 
 def _buildah(image: str, *arguments: str) -> None:
-    """Build an image; layers that did not change are kept from the last time. `BUILD_FLAGS` are further flags, such as volumes for pip."""
+    """Build an image; layers that did not change are kept from the last time."""
     print(f"images: {image} ...", flush=True)
-    more = shlex.split(os.environ.get("BUILD_FLAGS", ""))
-    flags = ["--quiet", "--layers", "--isolation", "chroot", "--format", "docker", *more]
+    flags = ["--quiet", "--layers", "--isolation", "chroot", "--format", "docker"]
     run("buildah", "bud", *flags, "--tag", image, *arguments, timeout_seconds=40 * MINUTE)
