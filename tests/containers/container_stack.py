@@ -58,7 +58,9 @@ class ContainerStack:
         env.write_text(with_values(env.read_text(encoding="utf-8"), values), encoding="utf-8")
         # podman-compose would pass on what Debian's podman does not know; health is asked for below, and without systemd no timer does it.
         checked = [name for name, service in StackFiles.read().services.items() if "healthcheck" in service]
-        resets = "".join(f"  {name}:\n    healthcheck: {{start_interval: !reset null}}\n" for name in checked)
+        # A busy machine of two cores takes more than the 15 seconds of compose to start the Python of a check.
+        changed = "{start_interval: !reset null, timeout: 2m}"
+        resets = "".join(f"  {name}:\n    healthcheck: {changed}\n" for name in checked)
         (home / "override.yml").write_text(f"services:\n{resets}", encoding="utf-8")
         stack = cls(home)
         stack._make_docker_command()
@@ -153,7 +155,7 @@ class ContainerStack:
     def is_healthy(self, service: str) -> bool:
         """Run the health check of a service's container now."""
         command = ["podman", *engine_flags(), "healthcheck", "run", self.container(service)]
-        return attempt(*command, timeout_seconds=2 * MINUTE).returncode == 0
+        return attempt(*command, timeout_seconds=3 * MINUTE).returncode == 0
 
     def logs(self, service: str) -> str:
         """Return the last lines of a service's log."""
