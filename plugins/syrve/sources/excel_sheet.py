@@ -201,7 +201,7 @@ class _Reader:
             case "d":
                 from openpyxl.utils.datetime import from_ISO8601
 
-                return from_ISO8601(text), kind
+                return from_ISO8601(text), kind  # type: ignore[no-untyped-call]
         return as_typed(text), "s" if kind == "str" else kind
 
     def _number(self, text: str, style: NumberFormat) -> tuple[Any, str]:
