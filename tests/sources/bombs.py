@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -70,6 +71,7 @@ def with_parts(**more: bytes) -> bytes:
 
 
 NAMED = b'<definedName name="_xlnm.Print_Area" localSheetId="0">' + b"A$1:" * 200 + b"</definedName>"
+RELATIONS: dict[str, Any] = {"workbook.xml.rels": b'<Relationship Id="a" Type="b" Target="c"/>' * 100_000}
 BOMBS: dict[str, Callable[[], bytes]] = {
     "long formula in many cells": lambda: formula(b"A2" + b"+A2" * 2_700, 10_000),
     "long text as a formula in many cells": lambda: formula(b'"' + b"x" * 8_000 + b'"', 10_000),
@@ -92,9 +94,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "defined names": lambda: workbook_with(
         workbook=b"<definedNames>" + NAMED * 20_000 + b"</definedNames>", sheet1=rows_of(b"<c><v>1</v></c>", count=1)
     ),
-    "references to parts": lambda: workbook_with(
-        **{"workbook.xml.rels": b'<Relationship Id="a" Type="b" Target="c"/>' * 100_000}
-    ),
+    "references to parts": lambda: workbook_with(**RELATIONS),
     "elements in elements": lambda: workbook_with(sheet1=b"<a>" * 1_000_000 + b"</a>" * 1_000_000),
     "rows in rows": lambda: workbook_with(sheet1=b"<row>" * 1_000_000 + b"</row>" * 1_000_000),
     "parts that no import needs": lambda: with_parts(
