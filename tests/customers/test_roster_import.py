@@ -204,23 +204,6 @@ def test_invisible_characters_have_one_treatment_in_rows(roster: Roster) -> None
     assert (counts.found, counts.rejected) == (2, 2)
 
 
-def test_preview_counts_identities_of_a_file_once(roster: Roster) -> None:
-    """Chunks far apart name the same person, in other forms too."""
-    roster.take_rows({"phone": "+79750000001"})
-    chunks = [["89750000002", "89750000001"], ["+79750000002", "none"], ["+79750000003", "+7 975 000-00-02"]]
-    frames = [pd.DataFrame({"phone": phones}, dtype="object") for phones in chunks]
-    before = roster.identities
-
-    preview = roster.take(frames, dry_run=True)
-
-    assert (preview.requested, preview.found, preview.changed, preview.rejected) == (6, 5, 2, 1)
-    assert roster.identities == before
-    assert roster.rejects == []
-    done = roster.take(frames)
-    assert (done.requested, done.found, done.changed, done.rejected) == (6, 5, 2, 1)
-    assert len(roster.identities) == 3
-
-
 def test_large_file_is_taken_in_by_chunks_and_counted_once(roster: Roster) -> None:
     rows = 3 * CHUNK_ROWS
     text = "phone;card\n" + "".join(f"8975{n:07d};\n" for n in range(rows))

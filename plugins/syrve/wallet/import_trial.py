@@ -46,11 +46,13 @@ class Trial:
 
 
 def _named(operations: Iterable[Operation], orders: Collection[tuple[str, str]]) -> dict[str, Any]:
-    ids, keys = set(), set()
+    ids: set[str] = set()
+    keys: set[str] = set()
     for one in operations:
         ids.add(one.operation_id or imported_operation_id(one.source, one.key))
-        ids |= {one.hold_id} - {None}
-        keys |= {one.key} - {None}
+        keys.add(one.key)
+        if one.hold_id is not None:
+            ids.add(one.hold_id)
     return {
         "ids": sorted(ids),
         "keys": sorted(keys),
