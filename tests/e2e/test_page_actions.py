@@ -101,6 +101,9 @@ def test_decided_conflict_is_said_and_gone(site: Site) -> None:
 
     assert "Decided. The next push follows it." in page
     assert f'value="{conflict_id}"' not in page
+    stale = press(site, "Admin", "/inbox/conflict", conflict_id=str(conflict_id), decision="syrve")
+    assert stale.status_code == 404
+    assert "another person has already dealt with it" in stale.text
     assert query(site, "select decision from crm.conflict where conflict_id = %s", conflict_id) == [("crm",)]
 
 

@@ -12,10 +12,22 @@ from selenium.webdriver.common.keys import Keys
 from devstack import environments, names
 from e2e.test_release_under_airflow import releasing  # noqa: F401 - a fixture
 from e2e_support import wait_until
+from fixtures import long_values as long_texts
 from fixtures.browser import Browser
 from fixtures.releases import Releasing
 
-VIEWS = ("", "inbox", "rejects", "push", "holds", "backfill", "freshness", "runs", "customer")
+VIEWS = (
+    "",
+    "inbox",
+    "rejects",
+    "push",
+    "holds",
+    f"holds/{long_texts.HELD}",
+    "backfill",
+    "freshness",
+    "runs",
+    "customer",
+)
 LOOKS = [(1280, False), (1280, True), (390, False), (390, True)]
 
 
@@ -274,6 +286,15 @@ def test_phone_that_is_looked_for_stays_in_no_address_and_store(airflow: Any, pa
     assert digits not in page.stored() + page.driver.current_url + " ".join(page.requested())
 
 
+@pytest.fixture
+def long_values(airflow: Any) -> Iterator[None]:
+    """Names, reasons and figures as long as they may be, on every view."""
+    airflow.rows(long_texts.REMOVE + long_texts.PLANT)
+    yield
+    airflow.rows(long_texts.REMOVE)
+
+
+@pytest.mark.usefixtures("long_values")
 @pytest.mark.parametrize(("width", "dark"), LOOKS, ids=["desk", "desk-dark", "phone", "phone-dark"])
 def test_every_view_fits_and_keeps_nobody_out(airflow: Any, page: Browser, width: int, dark: bool) -> None:
     page.requested()
@@ -281,9 +302,10 @@ def test_every_view_fits_and_keeps_nobody_out(airflow: Any, page: Browser, width
     for view in VIEWS:
         page.look(width, dark=dark)
         page.open(view)
-        page.shoot(f"{view or 'overview'}-{width}-{'dark' if dark else 'light'}")
+        page.shoot(f"{(view or 'overview').replace('/', '-')}-{width}-{'dark' if dark else 'light'}")
         if page.width_beyond_the_window():
             problems.append(f"{view} is {page.width_beyond_the_window()} px too wide")
+        problems += [f"{view}: text leaves its box: {each}" for each in page.spilled()]
         shown = page.driver.find_element(By.CSS_SELECTOR, "nav [aria-current=page]")
         if not 0 <= shown.location["x"] - page.driver.execute_script("return arguments[0].scrollLeft", shown) < width:
             problems.append(f"{view}: its entry of the menu is out of sight")
