@@ -172,7 +172,7 @@ def test_editors_test_the_connection_and_are_noted(site: Site, role: str) -> Non
 )
 @pytest.mark.parametrize(
     ("method", "path", "view"),
-    [("GET", "/push", "push"), ("POST", "/push/start", "push"), ("POST", "/test-connection", ""), ("POST", "", "")],
+    [("GET", "/push", "push"), ("POST", "/push/start", "push"), ("POST", "/test-connection", ""), ("POST", "/", "")],
 )
 def test_ended_login_leads_to_the_view_after_a_new_one(
     site: Site, method: str, path: str, view: str, headers: dict[str, str]
