@@ -120,7 +120,8 @@ def _last_runs(dag_ids: list[str]) -> dict[str, Row]:
 
 def dag_names() -> dict[str, str]:
     """Return the name under which Airflow shows each of the provider's DAGs, by id."""
-    wanted = select(DagModel.dag_id, DagModel.dag_display_name).where(DagModel.dag_id.startswith("syrve_"))
+    columns: tuple[Any, ...] = (DagModel.dag_id, DagModel.dag_display_name)
+    wanted = select(*columns).where(DagModel.dag_id.startswith("syrve_"))
     with create_session(scoped=False) as session:
         return {str(dag_id): str(name) for dag_id, name in session.execute(wanted)}
 
