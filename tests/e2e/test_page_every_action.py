@@ -78,6 +78,12 @@ def backfill_run(site: Site) -> Values:
     return {"run_id": run_of(started.headers["location"])}
 
 
+def stopped_backfill_run(site: Site) -> Values:
+    values = backfill_run(site)
+    assert press(site, "Admin", "/backfill/stop", **values).status_code == 303
+    return values
+
+
 def newest_plan(site: Site) -> Values:
     return {"plan_id": plan_of_four(site)}
 
@@ -110,7 +116,7 @@ ACTIONS = [
            {"as_of": "2026-05-02T00:00:00Z"}),
     Action("POST /backfill/start", {"choice": "start"}, "start a backfill: start", "syrve_backfill", {"dry_run": False, "force": False}),
     Action("POST /backfill/stop", {}, "stop a backfill", prepare=backfill_run),
-    Action("POST /backfill/continue", {}, "continue a backfill", prepare=backfill_run),
+    Action("POST /backfill/continue", {}, "continue a backfill", prepare=stopped_backfill_run),
     Action("POST /freshness/policy", {"max_age_days": "14"}, "set what is promised", prepare=organization),
 ]  # fmt: skip
 

@@ -46,9 +46,17 @@ class AirflowApi:
             _detail(answer),
         )
 
-    async def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
-        """Start a run with these form values and return its id; the same form sent again leads to the run that it started."""
-        run_id = _run_id(self._form_key, dag_id, conf)
+    async def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the state of a run as Airflow has it now."""
+        run = await self.call("GET", f"/dags/{dag_id}/dagRuns/{segment(run_id)}", "show the run")
+        return str(run["state"])
+
+    async def trigger(self, dag_id: str, conf: dict[str, Any], *, once_for: str = "") -> str:
+        """Start a run with these form values and return its id; the same form sent again leads to the run that it started.
+
+        With `once_for` so does every other form with that text, in any window and of any person: it names what is to be done once.
+        """
+        run_id = _run_id(once_for or self._form_key, dag_id, conf)
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         try:
             run = await self.call("POST", f"/dags/{dag_id}/dagRuns", f"start {dag_id}", body=body)
@@ -59,10 +67,10 @@ class AirflowApi:
         return str(run["dag_run_id"])
 
 
-def _run_id(form_key: str, dag_id: str, conf: dict[str, Any]) -> str:
-    """Return the id of the run of a form: Airflow has one run of an id. A dropped file is kept under a new name each time."""
+def _run_id(key: str, dag_id: str, conf: dict[str, Any]) -> str:
+    """Return the id of the run that a form starts: Airflow has one run of an id. A dropped file is kept under a new name each time."""
     values = {name: value for name, value in conf.items() if not is_dropped(value)}
-    content = json.dumps([form_key, dag_id, values], sort_keys=True)
+    content = json.dumps([key, dag_id, values], sort_keys=True)
     return f"page__{hashlib.sha256(content.encode()).hexdigest()[:24]}"
 
 

@@ -84,8 +84,15 @@ async def stop(
 ) -> Response:
     """Stop a backfill: its run ends as failed, and what it has not looked up stays due as it was."""
     path = f"/dags/{BACKFILL_DAG}/dagRuns/{segment(run_id)}"
+    api = AirflowApi(request, person)
+    if await api.run_state(BACKFILL_DAG, run_id) not in RUNNING:
+        raise PageError(
+            409,
+            "This backfill has already ended",
+            "Nothing was stopped: it ended, or was stopped in another window. Open Backfill to see how far it came.",
+        )
     await run_in_threadpool(note, person, "stop a backfill", {"run_id": run_id_only(run_id)})
-    await AirflowApi(request, person).call("PATCH", path, "stop the run", body={"state": "failed"})
+    await api.call("PATCH", path, "stop the run", body={"state": "failed"})
     return show_started(request, "backfill", run_id_only(run_id))
 
 
@@ -97,8 +104,15 @@ async def go_on(
 ) -> Response:
     """Let a stopped or failed backfill go on with what is left: what was answered since it began is not looked up again."""
     path = f"/dags/{BACKFILL_DAG}/dagRuns/{segment(run_id)}/clear"
+    api = AirflowApi(request, person)
+    if await api.run_state(BACKFILL_DAG, run_id) != "failed":
+        raise PageError(
+            409,
+            "This backfill is not stopped",
+            "Nothing was started: it already goes on, or it is done. Open Backfill to see how far it is.",
+        )
     await run_in_threadpool(note, person, "continue a backfill", {"run_id": run_id_only(run_id)})
-    await AirflowApi(request, person).call("POST", path, "continue the run", body={"dry_run": False})
+    await api.call("POST", path, "continue the run", body={"dry_run": False})
     return show_started(request, "backfill", run_id_only(run_id))
 
 

@@ -76,12 +76,26 @@ async def answer(
     if dag_id not in ASKING_DAGS:
         raise PageError(400, "This DAG asks no question", "Nothing was changed. Reload the page.")
     path = f"/dags/{dag_id}/dagRuns/{segment(run_id)}/taskInstances/{task_id}/-1/hitlDetails"
+    api = AirflowApi(request, person)
+    if (await api.call("GET", path, "show the question"))["response_received"]:
+        raise _already_answered()
     subject = {"dag_id": dag_id, "run_id": run_id_only(run_id), "chosen": len(options)}
     await run_in_threadpool(note, person, "answer a question", subject)
     body = {"chosen_options": options, "params_input": {}}
-    await AirflowApi(request, person).call("PATCH", path, "take the answer", body=body)
+    try:
+        await api.call("PATCH", path, "take the answer", body=body)
+    except AirflowRefused as refusal:
+        raise (_already_answered() if refusal.status == HTTPStatus.CONFLICT else refusal) from refusal
     answered = quote(run_id_only(run_id), safe="")
     return RedirectResponse(f"{request.scope['root_path']}/inbox?answered={answered}&dag_id={dag_id}", status_code=303)
+
+
+def _already_answered() -> PageError:
+    return PageError(
+        409,
+        "This question is already answered",
+        "Your answer was not taken: another person, or you in another window, answered first. Open the Inbox to see what waits now.",
+    )
 
 
 @router.post("/inbox/conflict")

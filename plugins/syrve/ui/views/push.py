@@ -82,16 +82,20 @@ async def start(
 ) -> Response:
     """Start the DAG: Preview, or Send for at most the number that was typed, which must be that of the newest plan."""
     conf: dict[str, Any] = {"dry_run": True}
+    plan = ""
     if choice == "send":
-        await run_in_threadpool(_refuse_other_plan, plan_id, number)
+        plan = await run_in_threadpool(_plan_to_send, plan_id, number)
         conf = {"dry_run": False, "limit": number}
     await run_in_threadpool(note, person, f"start a push: {choice}", {"limit": number if choice == "send" else None})
-    started = await AirflowApi(request, person).trigger(PUSH_DAG, conf)
+    started = await AirflowApi(request, person).trigger(PUSH_DAG, conf, once_for=plan)
     return show_started(request, "push", started)
 
 
-def _refuse_other_plan(plan_id: int, number: int) -> None:
-    """Raise `PageError` if the person saw another plan than the newest, as in a window that was left open, or typed another number."""
+def _plan_to_send(plan_id: int, number: int) -> str:
+    """Name the newest plan, which is sent once however often its form comes back: the Back button shows it with a new token.
+
+    Raises `PageError` if the person saw another plan, as in a window that was left open, or typed another number.
+    """
     with reading("read the newest plan") as read:
         newest = next(iter(read.rows("plans")), None)
     if newest is None or newest["plan_id"] != plan_id or not newest["is_dry_run"]:
@@ -106,6 +110,8 @@ def _refuse_other_plan(plan_id: int, number: int) -> None:
             "The number is not the one of the plan",
             f"Nothing was sent. Type {newest['customers']:,}, or make a preview first.",
         )
+    # With the moment: an emptied warehouse counts its plans from 1 again, and Airflow still has the runs of the old ones.
+    return f"plan {newest['plan_id']} of {newest['planned_at'].isoformat()}"
 
 
 def _change(field: str, change: Row, clear: bool, policies: dict[str, str]) -> dict[str, str]:
