@@ -1,6 +1,7 @@
 """The Back button, and two windows of the Syrve page: what is done in one leaves the other one stale."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ def other(live_airflow: Any, screenshots: Path, page: Browser) -> Iterator[Brows
         yield window
     finally:
         window.driver.quit()
+
+
+def page_says(window: Browser, words: str) -> bool:
+    return words in window.text()
 
 
 def runs_of(airflow: Any, dag_id: str) -> int:
@@ -80,7 +85,7 @@ def test_stale_stop_leaves_an_ended_backfill_as_it_is(airflow: Any, page: Browse
     for action, words in (("stop", "This backfill has already ended"), ("continue", "This backfill is not stopped")):
         page.open("backfill")
         page.driver.execute_script(stop, run_id, action)
-        wait_until(lambda words=words: words in page.text(), f"the page says {words}", timeout_seconds=60)
+        wait_until(partial(page_says, page, words), f"the page says {words}", timeout_seconds=60)
         assert last_run(airflow, names.BACKFILL_DAG) == run_id
     page.shoot("backfill-stale-window")
 
