@@ -14,7 +14,7 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 export DAG CONF ARGS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up airflow down run check test test-fast lint types layers deps sql-lint docs audit-cached audit sbom release unit coverage mutants bench lock clean
+.PHONY: help install demo up airflow down run check test test-fast test-scale test-compose lint types layers deps sql-lint docs audit-cached audit sbom release unit coverage mutants bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ test-fast: install ## the quick tests: no Airflow, no demo, no long simulation
 
 test-scale: install ## Airflow on Celery, with two schedulers and in pods; lost workers, disk, network; upgrades: root, redis-server, 40 minutes
 	SYRVE_TEST_SCALE=1 $(BIN)/pytest --numprocesses 0 -s tests/scale tests/warehouse/test_managed_postgres.py $(PYTEST_ARGS)
+
+test-compose: install ## the whole stack of docker-compose.yml in containers: root, podman, buildah, debootstrap; CONTRIBUTING.md says more
+	SYRVE_TEST_COMPOSE=1 $(BIN)/pytest --numprocesses 0 -s tests/containers $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 API_SERVER_URL = "http://127.0.0.1:8080/api/v2/monitor/health"
+EXECUTION_API_URL = "http://127.0.0.1:8080/execution/health"
 SCHEDULER_URL = "http://127.0.0.1:8974/health"
 SIMULATOR_URL = "http://127.0.0.1:8080/_control/health"
 TIMEOUT_SECONDS = 10
@@ -26,7 +27,9 @@ class UnhealthyError(Exception):
 
 
 def check_api_server() -> None:
-    """Ask the API for its health, which includes that of the metadata database."""
+    """Ask the API for its health, which includes that of the metadata database, and the API that tasks report to."""
+    # Airflow builds the latter at its first call, which takes longer than a task waits: now, before a worker starts.
+    _get(EXECUTION_API_URL)
     health = _get(API_SERVER_URL)
     if health["metadatabase"]["status"] != "healthy":
         raise UnhealthyError("the metadata database is not reachable")

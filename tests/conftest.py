@@ -1,6 +1,8 @@
 """Fixtures for every test, and how the workers of pytest-xdist share the tests out."""
 
 import logging
+import os
+import sys
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -77,6 +79,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for path, marker in MARKERS.items():
             if item.nodeid.startswith(path):
                 item.add_marker(marker)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name a failed test at once, on standard error: a run that is ended from outside never comes to its summary."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        last = str(report.longrepr).strip().splitlines()[-1:]
+        print(
+            f"\nFAILED {report.nodeid} ({report.when}, {report.duration:.0f} s): {' '.join(last)[:300]}",
+            file=sys.stderr,
+        )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

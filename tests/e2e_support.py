@@ -8,7 +8,7 @@ from typing import Any
 from devstack.errors import StackError
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout_seconds: float = 240.0) -> None:
     """Wait for a condition, looking often; fail by naming it."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
@@ -32,7 +32,7 @@ def answer_until_taken(airflow: Any, run: Any, is_taken: Callable[[], bool], *be
                 return is_taken()  # it was answered a moment ago
         return is_taken()
 
-    wait_until(answered, "the approval is recorded", timeout_seconds=140.0)
+    wait_until(answered, "the approval is recorded", timeout_seconds=400.0)
 
 
 def answer_in_two_browsers(airflow: Any, run: Any, *answers: str) -> int:

@@ -26,7 +26,8 @@ with read as materialized (
 timed as materialized (
     select
         read.*,
-        extract(epoch from read.asked_at - read.stepped_at)::double precision as since_step,
+        -- Not the difference of the two: before Postgres 17 nothing can be subtracted that is infinite, as in a budget that was never used.
+        (extract(epoch from read.asked_at) - extract(epoch from read.stepped_at))::double precision as since_step,
         read.cap_per_minute is not null and read.asked_at >= read.stepped_at + interval '10 seconds' as is_due
     from read
 ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psycopg2
@@ -21,6 +21,7 @@ class Answers(ThreadingHTTPServer):
     """A component's HTTP side: answers every path with what it is told to."""
 
     status = 200
+    status_of: ClassVar[dict[str, int]] = {}
     body = b""
 
     class Handler(BaseHTTPRequestHandler):
@@ -30,7 +31,7 @@ class Answers(ThreadingHTTPServer):
 
         def do_GET(self) -> None:
             """Answer."""
-            self.send_response(self.server.status)
+            self.send_response(self.server.status_of.get(self.path, self.server.status))
             self.end_headers()
             self.wfile.write(self.server.body)
 
@@ -46,11 +47,15 @@ class Answers(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/"
 
 
+URLS = ("API_SERVER_URL", "EXECUTION_API_URL", "SCHEDULER_URL", "SIMULATOR_URL")
+
+
 @pytest.fixture
 def answers(healthcheck: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
     with Answers() as server:
-        for name in ("API_SERVER_URL", "SCHEDULER_URL", "SIMULATOR_URL"):
-            monkeypatch.setattr(healthcheck, name, server.url)
+        for name in URLS:
+            path = urlsplit(getattr(healthcheck, name)).path
+            monkeypatch.setattr(healthcheck, name, server.url.rstrip("/") + path)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -71,6 +76,15 @@ def test_api_server_without_its_database_is_unhealthy(
 
     assert healthcheck.main(["api-server"]) == 1
     assert "metadata database" in capsys.readouterr().out
+
+
+def test_api_server_that_takes_no_tasks_yet_is_unhealthy(
+    healthcheck: ModuleType, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers.body = b'{"metadatabase": {"status": "healthy"}}'
+    monkeypatch.setitem(answers.status_of, "/execution/health", 503)
+
+    assert healthcheck.main(["api-server"]) == 1
 
 
 @pytest.mark.parametrize("component", ["scheduler", "simulator"])
@@ -95,7 +109,7 @@ def test_component_that_does_not_listen_is_unhealthy(
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        for name in ("API_SERVER_URL", "SCHEDULER_URL", "SIMULATOR_URL"):
+        for name in URLS:
             monkeypatch.setattr(healthcheck, name, f"http://127.0.0.1:{port}/")
 
         assert healthcheck.main([component]) == 1

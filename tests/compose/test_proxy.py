@@ -24,12 +24,12 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed on
 
 
 class Upstream(BaseHTTPRequestHandler):
-    """Stands for the api-server: answers 200 with the address that the proxy reports."""
+    """Stands for the api-server: answers 200 with the address and the id of the request that the proxy reports."""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(self.headers["X-Forwarded-For"].encode())
+        self.wfile.write(f"{self.headers['X-Forwarded-For']} {self.headers['X-Request-Id']}".encode())
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -101,6 +101,15 @@ def test_proxy_limits_log_in_attempts(proxy_url: str, path: str) -> None:
     )
 
     assert answers == {200: 6, 429: 14}, "one at once and a burst of five, whatever address the client claims"
+
+
+def test_proxy_passes_no_request_id_of_a_client_on(proxy_url: str) -> None:
+    request = urllib.request.Request(f"{proxy_url}/syrve", headers={"X-Request-Id": "+79757770003"})
+    with urllib.request.urlopen(request, timeout=10, context=ssl._create_unverified_context()) as answer:
+        address, request_id = answer.read().decode().split()
+
+    assert (address, len(request_id)) == ("127.0.0.1", 32)
+    assert int(request_id, 16), "made by the proxy"
 
 
 def test_proxy_limits_no_reader_of_pages(proxy_url: str) -> None:

@@ -28,7 +28,7 @@ from devstack.state import StackState
 from e2e_support import wait_until
 from syrve_simulator.control import SimulatorControl
 
-RUN_TIMEOUT_SECONDS = 150.0
+RUN_TIMEOUT_SECONDS = 450.0
 QUERIED = {"SYRVE_SOURCE_CONNECTIONS": "syrve_warehouse"}
 DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
 """So that a backfill of some days is that many runs."""

@@ -95,4 +95,4 @@ def test_interrupted_demo_stops_everything_it_started(home: Path) -> None:
 
     assert demo.returncode == 128 + signal.SIGINT, output
     assert "interrupted" in output
-    wait_until(lambda: left_running(home) == [], "everything has stopped", timeout_seconds=10)
+    wait_until(lambda: left_running(home) == [], "everything has stopped", timeout_seconds=60)

@@ -65,6 +65,16 @@ def test_refusal_is_no_success_and_the_log_holds_no_address(
     assert "secret-token" not in caplog.text
 
 
+def test_line_breaks_add_no_header_and_no_receiver(mailbox: Mailbox, connecting: Any) -> None:
+    (channel,) = connecting(mailbox.path)
+
+    for end in ("\n", "\r\n", "\r", "\u2028"):
+        assert channel.send(f"Syrve{end}Bcc: thief@example.org{end}{end}text", f"a{end}.{end}Bcc: x", "warning")
+
+    assert [mail["Subject"] for mail in mailbox.mails] == ["Syrve Bcc: thief@example.org text"] * 4
+    assert {(mail["To"], mail["Bcc"]) for mail in mailbox.mails} == {("ops@example.org", None)}
+
+
 def test_refused_mail_is_no_success(mailbox: Mailbox, connecting: Any) -> None:
     mailbox.refuses = True
     (channel,) = connecting(mailbox.path)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 import pytest
 
 from fixtures.persons import SURNAME, Persons, erasure_run
@@ -52,7 +53,22 @@ def test_file_of_bad_rows_names_no_erased_person(forgotten: Persons, kind: Any) 
     assert SURNAME not in text
     assert phone[2:5] not in text
     assert [line for line in lines if "Kept" in line], "what is to be mended of others is there"
-    assert len(lines) == 1 + 2 + (kind is CrmImport), "each bad row has its line and its reason"
+    assert len(lines) == 1 + 3, "each bad row has its line and its reason"
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_roster_import_rejects_erased_people_by_line(forgotten: Persons, dry_run: bool) -> None:
+    """Chunks far apart name the person again; of the others each is counted as new once."""
+    job = RosterImport(forgotten.warehouse, key=TaskKey("again", "import"), source="file", region="RU", dry_run=dry_run)
+    chunks = [[forgotten.phone, "+79758880001"], [forgotten.phone, "+79758880001"], ["+79758880002"]]
+    organization_id = forgotten.organization_id
+
+    counts = job.run(
+        [pd.DataFrame([{"organization_id": organization_id, "phone": one} for one in each]) for each in chunks]
+    )
+
+    assert (counts.requested, counts.found, counts.changed, counts.rejected) == (5, 3, 2, 2)
+    assert forgotten.traces(forgotten.phone) == {}
 
 
 def known_by_id(persons: Persons, **fields: object) -> tuple[Any, str]:

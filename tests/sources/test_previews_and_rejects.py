@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,6 +77,26 @@ def test_dry_run_counts_what_the_import_does_and_writes_nothing(warehouse: Wareh
     assert run(False) == dry
     assert dry[1] > 0
     assert dry[2] > 0
+
+
+def test_preview_counts_identities_of_a_file_once(warehouse: Warehouse) -> None:
+    """Chunks far apart name the same person, in other forms too."""
+    chunks = [["89755550002", "89755550001"], ["+79755550002", "none"], ["+79755550003", "+7 975 555-00-02"]]
+    frames = [pd.DataFrame({"phone": phones}, dtype="object") for phones in chunks]
+
+    def take(*, dry_run: bool) -> tuple[int, int, int, int]:
+        key, organization = TaskKey("r", "i"), ORGANIZATION
+        job = RosterImport(
+            warehouse, key=key, source="file", region="RU", organization_id=organization, dry_run=dry_run
+        )
+        counts = job.run(frames)
+        return counts.requested, counts.found, counts.changed, counts.rejected
+
+    assert take(dry_run=True) == (6, 5, 3, 1)
+    assert rows_of(warehouse, "select count(*) from sync.roster") == [(0,)]
+    assert open_reasons(warehouse) == []
+    assert take(dry_run=False) == (6, 5, 3, 1)
+    assert rows_of(warehouse, "select count(*) from sync.roster") == [(3,)]
 
 
 def test_dry_run_of_the_crm_tells_new_rows_from_changed_ones(warehouse: Warehouse) -> None:

@@ -1,6 +1,7 @@
 """What tills, sites and apps did becomes operations and orders of the ledger; repeating, lateness and bad rows harm nothing."""
 
 import io
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,8 +29,18 @@ class Importing:
         self.warehouse = warehouse
 
     def take(self, *rows: dict[str, Any], source: str = "till") -> Counts:
-        job = WalletImport(self.warehouse, key=TaskKey("run-1", "import"), source=source, organization_id=ORGANIZATION)
-        return job.run([pd.DataFrame(rows, dtype="object")])
+        return self.take_chunks(rows, source=source)[0]
+
+    def take_chunks(
+        self, *chunks: Sequence[dict[str, Any]], source: str = "till", dry_run: bool = False
+    ) -> tuple[Counts, int]:
+        """Import a file of several chunks, or preview it; gives the counts and how many operations are new."""
+        job = self.job(source=source, dry_run=dry_run)
+        return job.run([pd.DataFrame(rows, dtype="object") for rows in chunks]), job.created
+
+    def job(self, *, source: str = "till", dry_run: bool = False) -> WalletImport:
+        key = TaskKey("run-1", "import")
+        return WalletImport(self.warehouse, key=key, source=source, organization_id=ORGANIZATION, dry_run=dry_run)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.warehouse.transaction("test") as cursor:
@@ -108,6 +119,78 @@ def test_repeated_import_changes_nothing(importing: Importing) -> None:
     assert (counts.changed, counts.unchanged, counts.rejected) == (0, 6, 0)
     assert importing.rows("select * from wallet.operation_event") == before[0]
     assert importing.rows("select * from wallet.payment_order") == before[1]
+
+
+ANOTHER_HOLD = "5f4e0007-0000-4000-8000-000000000011"
+FAR_APART: dict[str, list[dict[str, Any]]] = {
+    "same lines": [record("hold"), record("hold"), record("chargeoff", key="c1"), record("chargeoff", key="c1")],
+    "key of other content": [record("topup", key="t1"), record("topup", key="t1", amount="11.00")],
+    "later news": [
+        record("topup", key="t1", state="sent"),
+        record("topup", key="t1", state="unknown"),
+        record("topup", key="t1"),
+        record("topup", key="t1", state="rejected"),
+    ],
+    "end of another amount": [record("hold"), record("cancel_hold", amount="9.00"), record("cancel_hold", key="2")],
+    "end before its hold": [
+        record("cancel_hold", "2026-05-01T12:00:00", amount="9.00"),
+        record("hold"),
+        record("cancel_hold", "2026-05-01T12:00:00", amount="9.00"),
+        record("hold", key="again"),
+    ],
+    "hold by two names": [
+        record("hold", key="one", state="unknown"),
+        record("hold", key="two", state="rejected"),
+        record("hold", key="two", amount="11.00"),
+    ],
+    "order": [
+        record("order", order_id="7", state="open", amount="10.50"),
+        record("order", "2026-05-01T11:00:00", order_id="7", state="completed"),
+        record("order", order_id="7", state="open", amount="10.50"),
+        record("order", "2026-05-01T10:30:00", order_id="7", state="cancelled"),
+        record("order", "2026-05-01T11:00:00", order_id="7", state="completed", amount="10.50"),
+    ],
+    "key of another hold": [
+        record("hold"),
+        record("hold", hold_id=ANOTHER_HOLD, key="h2"),
+        record("chargeoff", key="c1", consumes_hold="yes"),
+        record("chargeoff", key="c1", consumes_hold="yes", hold_id=ANOTHER_HOLD),
+    ],
+}
+
+
+@pytest.mark.parametrize("rows", FAR_APART.values(), ids=FAR_APART)
+def test_preview_judges_records_far_apart_as_the_import_does(importing: Importing, rows: list[dict[str, Any]]) -> None:
+    """Each record is a chunk, then they are all sent once more."""
+    tables = ("operation", "operation_event", "hold", "payment_order", "payment_order_version", "contested_ending")
+
+    def done(*, dry_run: bool) -> tuple[int, ...]:
+        counts, created = importing.take_chunks(*([row] for row in rows), rows, dry_run=dry_run)
+        return created, counts.requested, counts.found, counts.changed, counts.unchanged, counts.rejected
+
+    preview = done(dry_run=True)
+    assert [importing.rows(f"select count(*) from wallet.{table}") for table in tables] == [[(0,)]] * len(tables)
+    assert importing.rejects == []
+
+    assert preview == done(dry_run=False)
+    assert preview[3] > 0
+    assert done(dry_run=True) == done(dry_run=False), "and when all is known"
+
+
+def test_import_of_the_same_records_amid_a_preview_stops_neither(importing: Importing) -> None:
+    """The last chunk of the preview is judged by what the ledger has by then."""
+    news = FAR_APART["later news"]
+
+    def chunks() -> Iterator[pd.DataFrame]:
+        yield pd.DataFrame(news[:1], dtype="object")
+        yield pd.DataFrame(news[1:2], dtype="object")
+        importing.take_chunks(news[3:])
+        yield pd.DataFrame(news[2:3], dtype="object")
+
+    counts = importing.job(dry_run=True).run(chunks())
+
+    assert (counts.requested, counts.changed, counts.rejected) == (3, 2, 1)
+    assert importing.rows("select state from wallet.operation_event order by sequence") == [("rejected",)]
 
 
 def test_hold_told_by_two_sources_is_one_hold(importing: Importing) -> None:

@@ -1,5 +1,6 @@
 """What Syrve's report of transactions shows: what others did, which holds ended, and rows that come late."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -110,3 +111,32 @@ def test_reference_has_no_report(reference_purse: Purse) -> None:
 
     with pytest.raises(UnsupportedByDialect):
         read(reference_purse)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=20), timedelta(days=3 * 365)])
+def test_clock_of_the_service_ahead_of_ours_hides_no_movement(cloud_purse: Purse, ahead: timedelta) -> None:
+    control, whose = (
+        cloud_purse.simulator.control,
+        (cloud_purse.organization_id, cloud_purse.customer_id, cloud_purse.wallet_id),
+    )
+    kept, ended = cloud_purse.do("hold"), cloud_purse.do("hold")
+    before = cloud_purse.value("select clock_timestamp()")
+    control.set_clock(datetime.now(UTC) + ahead)
+    try:
+        control.add_transaction(*whose, "-7", type=8)
+        with SyrveClient(cloud_purse.config) as somebody:
+            somebody.cancel_hold(cloud_purse.organization_id, ended.operation_id)
+        read(cloud_purse)
+    finally:
+        control.reset_clock()
+
+    after = cloud_purse.value("select clock_timestamp()")
+    times = cloud_purse.rows(
+        "select created_at from wallet.transaction where created_at > %s "
+        "union all select requested_at from wallet.operation where source = 'transactions' "
+        "union all select closed_at from wallet.hold where closed_at is not null",
+        before,
+    )
+    assert len(times) == 2 + 2 + 1
+    assert all(before < at <= after for (at,) in times)
+    assert cloud_purse.rows("select hold_id::text from wallet.open_hold") == [(kept.operation_id,)]

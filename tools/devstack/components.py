@@ -21,7 +21,7 @@ AIRFLOW_COMPONENTS: Mapping[str, Sequence[str]] = {
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-AIRFLOW_START_TIMEOUT_SECONDS = 180.0
+AIRFLOW_START_TIMEOUT_SECONDS = 420.0
 # Airflow's own packages with tables in the metadata database: other versions need another `db migrate`.
 SCHEMA_PACKAGES = ("apache-airflow-core", "apache-airflow-providers-fab")
 

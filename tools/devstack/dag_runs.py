@@ -14,7 +14,7 @@ from devstack.errors import StackError
 from devstack.processes import ProcessRecord, raise_if_ended
 from devstack.task_logs import last_lines, task_log_path
 
-PARSE_TIMEOUT_SECONDS = 45.0
+PARSE_TIMEOUT_SECONDS = 90.0
 POLL_SECONDS = 0.3
 
 

@@ -26,7 +26,7 @@ from devstack.state import StackState
 from devstack.visits import Visits, make_secret, send_webhooks
 from syrve_simulator.control import CustomerState, SimulatorControl, SimulatorRefusedError
 
-RUN_TIMEOUT_SECONDS = 240.0
+RUN_TIMEOUT_SECONDS = 450.0
 DAGS = (
     names.ROSTER_IMPORT_DAG,
     names.CUSTOMERS_DAG,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from syrve.customers.identities import ENTITY, SHOWN, Identity, IdentityReader, stage_identities
 from syrve.sources.bad_rows import BadRows
 from syrve.sources.errors import BadRow
 from syrve.sources.rejects import ImportRejects, Place
+from syrve.sources.row import Row
 from syrve.sources.source import CHUNK_ROWS, Chunk, as_source
 from syrve.warehouse.database import Connection, Warehouse, fetch_one, transaction
 from syrve.warehouse.runs import Counts, TaskKey, add_counts
@@ -51,6 +52,9 @@ class RosterImport:
         total = Counts()
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
+            if self._dry_run:
+                with transaction(connection, "prepare a dry run") as cursor:
+                    cursor.execute(sql("roster/trial_staging.sql"))
             for chunk in as_source(source).chunks(self._reader.columns):
                 total.add(self._import_chunk(connection, chunk))
         return total
@@ -59,36 +63,55 @@ class RosterImport:
         started = time.monotonic()
         with transaction_or_trial(connection, "import the roster", is_trial=self._dry_run) as cursor:
             self._rejects.prepare(cursor)
-            identities = self._identities(chunk)
-            stage_identities(cursor, identities)
+            read = self._read(chunk)
+            stage_identities(cursor, (identity for _, identity in read))
+            if self._dry_run:
+                cursor.execute(sql("roster/trial_known.sql"))
             cursor.execute(sql("roster/import.sql"), {"source_name": self._source})
             added: int = fetch_one(cursor)[0]
+            cursor.execute(sql("roster/erased.sql"))
+            erased = set(cursor.fetchall())
+            landed = self._sort_out(read, erased)
             rejected = self._rejects.write(cursor)
-            found = len(identities)
+            found, changed = len(landed), added - len(erased)
             counts = Counts(
                 requested=found + rejected,
                 found=found,
-                changed=added,
-                unchanged=found - added,
+                changed=changed,
+                unchanged=found - changed,
                 rejected=rejected,
                 seconds=time.monotonic() - started,
             )
             add_counts(cursor, self._key, counts)
+        if self._dry_run:
+            with transaction(connection, "keep what a dry run added") as cursor:
+                stage_identities(cursor, landed)
+                cursor.execute(sql("roster/trial_keep.sql"))
         return counts
 
-    def _identities(self, chunk: Chunk) -> list[Identity]:
+    def _read(self, chunk: Chunk) -> list[tuple[Row, Identity]]:
         found = []
         for bad in chunk.bad:
             self._rejects.line(bad)
         for row in chunk.rows:
             try:
-                identity = self._reader.identity(row)
+                found.append((row, self._reader.identity(row)))
             except BadRow as problem:
                 self._rejects.row(row, str(problem), self._reader.organization_of(row))
-                continue
-            found.append(identity)
-            self._rejects.landed(row, identity.organization_id)
         return found
+
+    def _sort_out(
+        self, read: Sequence[tuple[Row, Identity]], erased: Collection[tuple[str, str, str]]
+    ) -> list[Identity]:
+        """Reject the rows of erased people and return the identities of the others."""
+        landed = []
+        for row, identity in read:
+            if erased and (identity.organization_id, identity.kind, identity.value) in erased:
+                self._rejects.row(row, "this person was erased", identity.organization_id, is_erased=True)
+            else:
+                landed.append(identity)
+                self._rejects.landed(row, identity.organization_id)
+        return landed
 
 
 def crm_rows(warehouse: Warehouse) -> Iterator[dict[str, Any]]:

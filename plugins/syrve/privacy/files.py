@@ -17,7 +17,8 @@ from syrve.identifiers import UUID_PATTERN
 from syrve.optional import is_installed, require_extra
 from syrve.sources.bad_rows import SUFFIX
 from syrve.sources.errors import UnusableSource
-from syrve.sources.excel import UNREADABLE, open_workbook
+from syrve.sources.excel import UNREADABLE
+from syrve.sources.excel_book import Book
 from syrve.warehouse.database import Cursor, Warehouse, fetch_one
 from syrve.warehouse.sql_files import sql
 from syrve.whole_files import SHOWN, is_left_over, put_whole
@@ -152,12 +153,12 @@ def _lines(suffix: str, file: IO[bytes]) -> Iterator[str]:
 
 
 def _cells_of_workbook(file: IO[bytes]) -> Iterator[str]:
-    book = open_workbook(file)
+    book = Book(file)
     try:
-        for sheet in book.worksheets:  # hidden ones too
-            sheet.reset_dimensions()
-            for row in sheet.iter_rows(values_only=True):
-                yield from (_text(cell) for cell in row if cell is not None)
+        yield from book.strings  # once each, and those that no cell has any more
+        for sheet in book.sheets:  # hidden ones too
+            for row in book.rows(sheet):
+                yield from (_text(cell.value) for cell in row.cells if cell.value is not None and not cell.is_shared)
     finally:
         book.close()
 

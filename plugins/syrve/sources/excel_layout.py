@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from syrve.sources.errors import UnusableSource
+from syrve.sources.excel_xml import MAIN, TOO_LARGE, Archive, new_parser
 from syrve.sources.row import BadCell
 
 HIDDEN_ROW = "the row is hidden in the sheet, perhaps by a filter: show it, or delete it"
 _COVERED = BadCell("is under a merged cell, whose value is stored in its first cell only; unmerge the cells")
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})")
-_MOST_AT_ONCE = 20_000
-"""More merged cells in one row than a sheet has columns: they overlap, which no spreadsheet writes."""
+_ROW, _MERGED = f"{MAIN}}}row", f"{MAIN}}}mergeCell"
 
 
 class Merged(NamedTuple):
@@ -47,7 +48,7 @@ class Layout:
         """Note a merged cell."""
         found = _RANGE.fullmatch(attributes.get("ref", ""))
         if found:
-            self.merged.add(Merged(int(found[2]), int(found[4]), _place(found[1]), _place(found[3])))
+            self.merged.add(Merged(int(found[2]), int(found[4]), place_of(found[1]), place_of(found[3])))
 
     def is_hidden(self, row: int) -> bool:
         """Whether the row is not shown."""
@@ -57,28 +58,62 @@ class Layout:
     def covered(self, rows: Iterable[tuple[int, list[Any]]], width: int) -> Iterator[tuple[int, list[Any]]]:
         """Give rows, in their order, with a `BadCell` for each of the first `width` cells under a merged one; not for blank rows."""
         coming = sorted(self.merged, reverse=True)
-        active: list[Merged] = []
+        until = [0] * width  # the last row in which a place is covered
+        last = 0
         for number, cells in rows:
+            first_cells: set[int] = set()
             while coming and coming[-1].first_row <= number:
-                active.append(coming.pop())
-            active = [each for each in active if each.last_row >= number]
-            if len(active) > _MOST_AT_ONCE:
-                raise UnusableSource("merged cells of the sheet overlap; save it in a spreadsheet")
-            if active and any(cell is not None for cell in cells):
+                merged = coming.pop()
+                places = slice(merged.first_place, merged.last_place + 1)
+                if merged.last_row < number or not until[places]:
+                    continue
+                if (
+                    max(until[places]) >= merged.first_row
+                ):  # no spreadsheet writes it, and each would cost as much again
+                    raise UnusableSource("merged cells of the sheet overlap; save it in a spreadsheet")
+                until[places] = [merged.last_row] * len(until[places])
+                last = max(last, merged.last_row)
+                if merged.first_row == number:
+                    first_cells.add(merged.first_place)
+            if number <= last and any(cell is not None for cell in cells):
                 cells = [*cells, *[None] * (width - len(cells))]
-                for place in _places_under(active, number, width):
-                    cells[place] = _COVERED
+                for place in range(width):
+                    if until[place] >= number and place not in first_cells:
+                        cells[place] = _COVERED
             yield number, cells
 
 
-def _places_under(merged: Iterable[Merged], row: int, width: int) -> Iterator[int]:
-    for each in merged:
-        first = each.first_place + (row == each.first_row)
-        yield from range(first, min(each.last_place + 1, width))
-
-
-def _place(letters: str) -> int:
+@lru_cache(maxsize=1_000)
+def place_of(letters: str) -> int:
+    """Return the place of a column, from 0."""
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
     return number - 1
+
+
+def read_layout(archive: Archive, name: str) -> Layout:
+    """Return what people don't see of the rows of a sheet; raise `UnusableSource` if it has too much in one row, or beside the rows."""
+    layout, most = Layout(), archive.limits.max_row_tags
+    is_row, in_row, outside = False, 0, 0
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        nonlocal is_row, in_row, outside
+        if element == _ROW and not is_row:
+            is_row, in_row = True, 0
+            layout.note_row(attributes)
+        elif is_row:
+            in_row += 1 + len(attributes)
+        else:
+            outside += 1 + len(attributes)
+            if element == _MERGED:
+                layout.note_merged(attributes)
+        if in_row > most or outside > most:
+            raise UnusableSource(TOO_LARGE)
+
+    def end(element: str) -> None:
+        nonlocal is_row
+        is_row = is_row and element != _ROW
+
+    archive.read_through(name, new_parser(start, end))
+    return layout

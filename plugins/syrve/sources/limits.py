@@ -19,12 +19,13 @@ class Limits:
     max_sheet_bytes: int = 400_000_000
     """One part of an .xlsx, unpacked; texts of the sheets are held in memory, so theirs is a tenth of it."""
     max_part_tags: int = 400_000
-    """Tags of a part of an .xlsx that is read whole, such as its styles: each becomes an object of up to a kilobyte."""
-    max_string_tags: int = 6_000_000
+    """Elements and attributes of a part of an .xlsx that is read whole, such as its styles."""
+    max_string_tags: int = 3_000_000
+    """Elements of the texts that the cells of an .xlsx share."""
     max_row_tags: int = 500_000
     """Elements and attributes of one row of a sheet, and of what is outside of its rows."""
-    max_formula_length: int = 100_000_000
-    """Characters of the shared formulas of a sheet, counted for each cell that repeats one: about five minutes."""
+    max_length: int = 1_000_000_000
+    """Characters of all cells: a text that is once in a file, and in many cells, counts for each of them."""
     max_page_bytes: int = 50_000_000
     """One page of a column of a .parquet, unpacked; and about so much of its texts is in memory at once, however many rows that is."""
     max_rows: int = 5_000_000

@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _GENERAL = "General"
-_LONGEST = 1_000
-"""A longer format is not read, for each cell would cost as much again; Excel takes 255 characters."""
+LONGEST = 255
+"""A longer format is not read, as Excel does not either: each one costs as much again."""
 _DIGITS = "0#?"
 _CURRENCIES = frozenset({"р", "руб", "rub", "rur", "usd", "eur", "kzt", "тг", "byn", "br", "uah", "грн"})
 _SCANNED = re.compile(
@@ -102,7 +102,7 @@ def seen_text(text: str, number_format: str) -> str | None:
 
 def shows_whole_date(number_format: str) -> bool:
     """Whether a format of dates shows day, month and year: Excel gives `15 May` this year, and shows none."""
-    if len(number_format) > _LONGEST:
+    if len(number_format) > LONGEST:
         return False
     shown = re.sub(r'"[^"]*"|\\.|_.|\[[^\]]*\]', "", number_format.partition(";")[0]).lower()
     if not re.search("[dmyhs]", shown):
@@ -110,10 +110,10 @@ def shows_whole_date(number_format: str) -> bool:
     return bool(re.search(r"(?<!d)d{1,2}(?!d)", shown)) and "m" in shown and bool(re.search("[yeb]", shown))
 
 
-@lru_cache(maxsize=1000)
+@lru_cache(maxsize=2_000)
 def _sections(number_format: str) -> tuple[_Section, ...] | None:
     """Read a format; None if it has what is not known here, or is too long."""
-    if len(number_format) > _LONGEST:
+    if len(number_format) > LONGEST:
         return None
     sections: list[_Section] = []
     parts: list[_Part] = []

@@ -147,13 +147,16 @@ def tabulate(
 def _parts(lines: Iterable[Line], limits: Limits) -> Iterator[list[Line]]:
     """Give the lines in parts of at most `CHUNK_ROWS`, and of not much more than `max_chunk_length`."""
     part: list[Line] = []
-    length = 0
+    length, total = 0, 0
     for line in lines:
         sizes = [len(cell) for cell in (line.cells if isinstance(line, BadLine) else line[1]) if _has_length(cell)]
         if not isinstance(line, BadLine) and max(sizes, default=0) > limits.max_cell_length:
             raise UnusableSource(f"a cell of line {line[0]} is longer than {limits.max_cell_length:,} characters")
         part.append(line)
         length += sum(sizes)
+        total += sum(sizes)
+        if total > limits.max_length:
+            raise UnusableSource(f"the cells hold more than {limits.max_length:,} characters in all; divide the source")
         if len(part) == CHUNK_ROWS or length >= limits.max_chunk_length:
             yield part
             part, length = [], 0

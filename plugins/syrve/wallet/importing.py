@@ -15,6 +15,7 @@ from syrve.sources.rejects import ImportRejects, Place
 from syrve.sources.row import Row
 from syrve.sources.source import Chunk, as_source
 from syrve.wallet.errors import UnusableOperation
+from syrve.wallet.import_trial import Trial
 from syrve.wallet.operations import KINDS, STATES, Kind, Operation, State, amount_problem, imported_operation_id
 from syrve.wallet.orders import ORDER_STATES
 from syrve.wallet.take_in import Reported, prepare, take_in
@@ -91,11 +92,12 @@ class WalletImport:
         with self._warehouse.connect() as connection:
             prepare_staging(connection)
             prepare(connection)
+            trial = Trial(connection) if self._dry_run else None
             for chunk in as_source(source).chunks(COLUMNS):
-                total.add(self._chunk(connection, chunk))
+                total.add(self._chunk(connection, chunk, trial))
         return total
 
-    def _chunk(self, connection: Connection, chunk: Chunk) -> Counts:
+    def _chunk(self, connection: Connection, chunk: Chunk, trial: Trial | None) -> Counts:
         started = time.monotonic()
         reported: list[Reported] = []
         orders: list[_Order] = []
@@ -110,6 +112,12 @@ class WalletImport:
                 self._rejects.row(row, str(problem))
         with transaction_or_trial(connection, "import wallet operations", is_trial=self._dry_run) as cursor:
             self._rejects.prepare(cursor)
+            if trial:
+                trial.put_back(
+                    cursor,
+                    [each.operation for each in reported],
+                    {(each.organization_id, each.order_id) for each in orders},
+                )
             taken = take_in(cursor, reported)
             orders_changed = _take_orders(cursor, orders, self._source)
             changed = taken.added + taken.progressed + orders_changed
@@ -130,6 +138,10 @@ class WalletImport:
                 | ({"wallet.payment_order"} if orders_changed else set()),
             )
             add_counts(cursor, self._key, counts)
+            if trial:
+                trial.take(cursor)
+        if trial:
+            trial.keep()
         return counts
 
     def _refunded(self, row: Row) -> str | None:

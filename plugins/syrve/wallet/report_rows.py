@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from syrve.api.models import Transaction
 from syrve.wallet.operations import Kind, OperationState, marked_operations
 from syrve.wallet.reported import change_of, may_be
-from syrve.warehouse.database import Cursor
+from syrve.warehouse.database import Cursor, fetch_one
 from syrve.warehouse.sql_files import sql
 
 
@@ -54,6 +55,15 @@ class Kept:
 
     is_new: bool
     is_repeated: bool
+
+
+def by_clock(cursor: Cursor, found: Sequence[Transaction]) -> list[Transaction]:
+    """Return rows with no time ahead of the database's clock: what is reported has happened, and nothing waits until its time comes."""
+    cursor.execute("select clock_timestamp()")
+    now: datetime = fetch_one(cursor)[0]
+    return [
+        each if each.created_at is None or each.created_at <= now else replace(each, created_at=now) for each in found
+    ]
 
 
 def markers_of(cursor: Cursor, found: Sequence[Transaction]) -> Markers:
@@ -109,7 +119,7 @@ def keep_repeats(cursor: Cursor, operation: OperationState, shown: Sequence[Tran
     if max((number for part, number in parts.items() if part is not None), default=0) < 2:
         return False
     markers = markers_of(cursor, shown)
-    for each in sorted(shown, key=lambda row: row.revision):
+    for each in sorted(by_clock(cursor, shown), key=lambda row: row.revision):
         keep(cursor, operation.organization_id, operation.customer_id, each, markers)
     return True
 

@@ -20,7 +20,7 @@ from syrve.api.errors import MalformedAnswer, Rejected
 from syrve.api.models import Transaction
 from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import Kind, Operation
-from syrve.wallet.report_rows import Markers, keep, marked, markers_of
+from syrve.wallet.report_rows import Markers, by_clock, keep, marked, markers_of
 from syrve.wallet.reported import change_of
 from syrve.wallet.take_in import Reported, prepare, take_in
 from syrve.warehouse.database import Connection, Cursor, Warehouse, transaction
@@ -101,6 +101,7 @@ class TransactionsImport:
         stats = self._client.stats.take()
         counts.calls, counts.retries, counts.rate_limited = stats.calls, stats.retries, stats.rate_limited
         with transaction(connection, "import transactions") as cursor:
+            found = by_clock(cursor, found)
             markers = markers_of(cursor, found)
             kept = [keep(cursor, organization_id, customer_id, each, markers) for each in found]
             fresh = [each for each, row in zip(found, kept, strict=True) if row.is_new and not row.is_repeated]
