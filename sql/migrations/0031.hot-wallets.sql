@@ -4,6 +4,7 @@
 -- A tree of sums: each node has the sum of the weights below it, and the largest sum up to a place that may answer.
 create function wallet.first_places(places integer[], weights integer[], answers boolean[]) returns integer[]
 language plpgsql immutable strict parallel safe
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     never constant integer := -1000000000;
