@@ -9,6 +9,6 @@ where known.organization_id = %(organization_id)s::uuid
 on conflict (organization_id) do update
     set max_age_seconds = excluded.max_age_seconds, min_interval_seconds = excluded.min_interval_seconds
     where
-        refresh_policy.max_age_seconds is not distinct from %(shown_max_age_seconds)s::integer
-        and refresh_policy.min_interval_seconds is not distinct from %(shown_min_interval_seconds)s::integer
+    refresh_policy.max_age_seconds is not distinct from %(shown_max_age_seconds)s::integer
+    and refresh_policy.min_interval_seconds is not distinct from %(shown_min_interval_seconds)s::integer
 returning organization_id;
