@@ -75,6 +75,7 @@ grant select, insert, update on wallet.finding_told to syrve_loader;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),
 wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
+wallet.first_places(integer[], integer[], boolean[]),
 wallet.finding_as_of(timestamptz),
 wallet.refusal_to_send(uuid), wallet.refusal_of_holds(uuid), wallet.lock_holds(uuid[]), wallet.ending_agrees(wallet.operation, wallet.operation), wallet.clock_skew()
 to syrve_loader;

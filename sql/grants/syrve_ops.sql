@@ -63,6 +63,7 @@ grant update (status) on wallet.finding to syrve_ops;
 grant execute on function
 wallet.open_hold_as_of(timestamptz),
 wallet.hold_charge_as_of(timestamptz, uuid, double precision, numeric),
+wallet.first_places(integer[], integer[], boolean[]),
 wallet.finding_as_of(timestamptz)
 to syrve_ops;
 

@@ -1,7 +1,7 @@
 """What tills, sites and apps did becomes operations and orders of the ledger; repeating, lateness and bad rows harm nothing."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -35,9 +35,12 @@ class Importing:
         self, *chunks: Sequence[dict[str, Any]], source: str = "till", dry_run: bool = False
     ) -> tuple[Counts, int]:
         """Import a file of several chunks, or preview it; gives the counts and how many operations are new."""
-        key = TaskKey("run-1", "import")
-        job = WalletImport(self.warehouse, key=key, source=source, organization_id=ORGANIZATION, dry_run=dry_run)
+        job = self.job(source=source, dry_run=dry_run)
         return job.run([pd.DataFrame(rows, dtype="object") for rows in chunks]), job.created
+
+    def job(self, *, source: str = "till", dry_run: bool = False) -> WalletImport:
+        key = TaskKey("run-1", "import")
+        return WalletImport(self.warehouse, key=key, source=source, organization_id=ORGANIZATION, dry_run=dry_run)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.warehouse.transaction("test") as cursor:
@@ -172,6 +175,22 @@ def test_preview_judges_records_far_apart_as_the_import_does(importing: Importin
     assert preview == done(dry_run=False)
     assert preview[3] > 0
     assert done(dry_run=True) == done(dry_run=False), "and when all is known"
+
+
+def test_import_of_the_same_records_amid_a_preview_stops_neither(importing: Importing) -> None:
+    """The last chunk of the preview is judged by what the ledger has by then."""
+    news = FAR_APART["later news"]
+
+    def chunks() -> Iterator[pd.DataFrame]:
+        yield pd.DataFrame(news[:1], dtype="object")
+        yield pd.DataFrame(news[1:2], dtype="object")
+        importing.take_chunks(news[3:])
+        yield pd.DataFrame(news[2:3], dtype="object")
+
+    counts = importing.job(dry_run=True).run(chunks())
+
+    assert (counts.requested, counts.changed, counts.rejected) == (3, 2, 1)
+    assert importing.rows("select state from wallet.operation_event order by sequence") == [("rejected",)]
 
 
 def test_hold_told_by_two_sources_is_one_hold(importing: Importing) -> None:
