@@ -64,7 +64,7 @@ def test_pull_brings_every_guest_of_the_roster(stack: ContainerStack, roster: in
 def test_analyst_sees_masked_guests_and_changes_nothing(stack: ContainerStack, roster: int) -> None:
     assert pull(stack) == "success"
     password = secrets.token_hex(16)
-    stack.warehouse(f"create role anna login in role syrve_analyst password '{password}'")
+    stack.warehouse(f"drop role if exists anna; create role anna login in role syrve_analyst password '{password}'")
 
     def ask(query: str) -> str:
         url = f"postgresql://anna:{password}@127.0.0.1:5432/warehouse"
@@ -74,7 +74,7 @@ def test_analyst_sees_masked_guests_and_changes_nothing(stack: ContainerStack, r
     seen = ask("select to_jsonb(customer) from analytics.customer")
     personal = stack.warehouse(PERSONAL).splitlines()
     assert len(seen.splitlines()) == landed(stack)
-    assert '"phone_masked": "+' in seen
+    assert '"phone_masked": "' in seen
     assert len(personal) > roster
     assert [value for value in personal if value in seen] == []
     for query in ("select phone from syrve.customer", "delete from analytics.customer", "create table t (i int)"):
