@@ -6,7 +6,8 @@
 -- what to do: Look at the wallet's movements in the back office. If nothing moved, tell the ledger: the operation is rejected, by a person; then what
 --   follows from it (an unpaid order, an open hold) is found by its own rule. If it did move, acknowledge the finding.
 -- blind to: Everything under reference, which has no such report. Wallets where another movement was of the same sum and direction since, or of which
---   the report lacks a movement for a week. The end of a hold whose beginning did not lower the balance, and holds of which the report has no row.
+--   the report lacks a movement for a week. The end of a hold whose beginning did not lower the balance, and holds of which the report has no row. A hold that
+--   a till reports as consumed and did not consume: its word is believed, the order counts as paid, and the money stays held.
 select
     'operation:' || operation.operation_id as subject,
     operation.organization_id,

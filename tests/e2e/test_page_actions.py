@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 import requests
 
-from e2e.test_page_rights import ask, form_token
+from e2e.test_page_rights import ask, audit_rows, form_token
 from fixtures.api_servers import Site
 
 PHONE, NAME = "+79757771234", "Canaryname"
@@ -101,6 +101,9 @@ def test_decided_conflict_is_said_and_gone(site: Site) -> None:
 
     assert "Decided. The next push follows it." in page
     assert f'value="{conflict_id}"' not in page
+    stale = press(site, "Admin", "/inbox/conflict", conflict_id=str(conflict_id), decision="syrve")
+    assert stale.status_code == 404
+    assert "another person has already dealt with it" in stale.text
     assert query(site, "select decision from crm.conflict where conflict_id = %s", conflict_id) == [("crm",)]
 
 
@@ -160,6 +163,54 @@ def test_form_sent_twice_starts_one_run(site: Site, path: str, values: dict[str,
     assert (first.status_code, second.status_code) == (303, 303), second.text[:2000]
     assert first.headers["location"] == second.headers["location"]
     assert reloaded.headers["location"] != first.headers["location"]
+
+
+def test_plan_is_sent_once_however_often_its_form_comes(site: Site) -> None:
+    values = {"choice": "send", "number": "4", "plan_id": plan_of_four(site)}
+
+    first, again, others = (press(site, role, "/push/start", **values) for role in ("Admin", "Admin", "User"))
+
+    assert [each.status_code for each in (first, again, others)] == [303, 303, 303], others.text[:2000]
+    assert first.headers["location"] == again.headers["location"] == others.headers["location"]
+    end_run(site, "syrve_crm_push", first.headers["location"].rpartition("=")[2])
+    failed = press(site, "Admin", "/push/start", **values)
+    assert failed.status_code == 409
+    assert "This was started before, and failed" in failed.text
+    other_plan = press(site, "Admin", "/push/start", **values | {"plan_id": plan_of_four(site)})
+    assert other_plan.headers["location"] != first.headers["location"]
+
+
+def end_run(site: Site, dag_id: str, run_id: str) -> None:
+    """Mark a run as failed."""
+    path = f"{site.url}/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+    headers = {"Authorization": f"Bearer {site.tokens['Admin']}"}
+    answer = requests.patch(path, json={"state": "failed"}, headers=headers, timeout=60, proxies={"http": ""})
+    assert answer.ok, answer.text
+
+
+def test_backfill_of_a_stale_window_is_left_as_it_is(site: Site) -> None:
+    started = press(site, "Admin", "/backfill/start", choice="preview")
+    run_id = started.headers["location"].rpartition("=")[2]
+    before = audit_rows(site)
+
+    waiting = press(site, "Admin", "/backfill/continue", run_id=run_id)
+    end_run(site, "syrve_backfill", run_id)
+    ended = press(site, "Admin", "/backfill/stop", run_id=run_id)
+
+    assert (waiting.status_code, ended.status_code) == (409, 409)
+    assert "This backfill is not stopped" in waiting.text
+    assert "This backfill has already ended" in ended.text
+    assert audit_rows(site) == before
+
+
+def test_dags_have_the_names_that_airflow_shows(site: Site) -> None:
+    insert = (
+        "insert into sync.run (run_id, task, map_index, requested, updated_at) values (%s, %s, 0, 1, now()) returning 1"
+    )
+    query(site, insert, f"named of {site.kind}", "syrve_customers.pull")
+
+    for view in ("/", "/runs"):
+        assert ">Syrve: refresh customers</a>" in ask(site, "Viewer", "GET", view).text
 
 
 def test_preview_starts_the_dag_as_the_person(site: Site) -> None:

@@ -69,7 +69,8 @@ def organization(site: Site) -> Values:
         " on conflict do nothing returning 1",
         ORGANIZATION,
     )
-    return {"organization_id": ORGANIZATION}
+    stored = query(site, "select max_age_seconds from sync.refresh_policy where organization_id = %s", ORGANIZATION)
+    return {"organization_id": ORGANIZATION, "shown_max_age_seconds": str(stored[0][0]) if stored else ""}
 
 
 def backfill_run(site: Site) -> Values:
@@ -169,3 +170,34 @@ def test_action_of_a_viewer_does_nothing(site: Site, action: Action) -> None:
     assert refused.status_code == 403
     assert "You may not change this" in refused.text
     assert audit_rows(site) == before
+
+
+@pytest.mark.parametrize("cap", ["0", "000"])
+def test_backfill_with_a_cap_of_zero_is_refused(site: Site, cap: str) -> None:
+    before = audit_rows(site)
+
+    refused = press(site, "Admin", "/backfill/start", choice="start", cap_per_minute=cap)
+
+    assert refused.status_code == 400
+    assert "The calls per minute must be above zero" in refused.text
+    assert audit_rows(site) == before
+
+
+def test_promise_set_in_another_window_is_not_undone(site: Site) -> None:
+    organization_id = "5f4e0009-0000-4000-8000-0000000000f1"
+    query(
+        site,
+        "insert into syrve.organization (organization_id, name, time_zone, synced_at, account) values (%s, 'Two', 'UTC', now(), 'a')"
+        " returning 1",
+        organization_id,
+    )
+
+    first = press(site, "Admin", "/freshness/policy", organization_id=organization_id, max_age_days="7")
+    stale = press(site, "Op", "/freshness/policy", organization_id=organization_id, min_interval_minutes="5")
+    shown = {"shown_max_age_seconds": "604800", "max_age_days": "7", "min_interval_minutes": "5"}
+    reloaded = press(site, "Op", "/freshness/policy", organization_id=organization_id, **shown)
+
+    assert (first.status_code, stale.status_code, reloaded.status_code) == (303, 404, 303)
+    assert "another person has already dealt with it" in stale.text
+    stored = "select max_age_seconds, min_interval_seconds from sync.refresh_policy where organization_id = %s"
+    assert query(site, stored, organization_id) == [(604_800, 300)]

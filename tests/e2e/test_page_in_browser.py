@@ -11,10 +11,22 @@ from selenium.webdriver.common.keys import Keys
 from devstack import environments, names
 from e2e.test_release_under_airflow import releasing  # noqa: F401 - a fixture
 from e2e_support import wait_until
+from fixtures import long_values as long_texts
 from fixtures.browser import Browser
 from fixtures.releases import Releasing
 
-VIEWS = ("", "inbox", "rejects", "push", "holds", "backfill", "freshness", "runs", "customer")
+VIEWS = (
+    "",
+    "inbox",
+    "rejects",
+    "push",
+    "holds",
+    f"holds/{long_texts.HELD}",
+    "backfill",
+    "freshness",
+    "runs",
+    "customer",
+)
 LOOKS = [(1280, False), (1280, True), (390, False), (390, True)]
 
 
@@ -198,8 +210,21 @@ def test_hold_is_released_by_two_people_on_the_page(airflow: Any, page: Browser,
     assert "12.34" in page.text()
     page.shoot("inbox-with-a-question")
     label = f"//fieldset//label[contains(., {hold_id!r})]"
+    assert "by Syrve: release holds, a run that admin started" in page.text()
+    page.driver.find_element(By.XPATH, f"{label}/input").click()
+    stale = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    page.open("inbox")
     page.driver.find_element(By.XPATH, f"{label}/input").click()
     page.leave(f"{label}/ancestor::form//button")
+    assert "Your answer was sent." in page.text()
+    page.driver.close()
+    page.driver.switch_to.window(stale)
+    page.leave(f"{label}/ancestor::form//button")
+    assert "This question waits no more" in page.text()
+    page.shoot("inbox-stale-window")
+    noted = "select count(*) from sync.audit where action = 'answer a question' and subject->>'run_id' = %s"
+    assert airflow.rows(noted, run_id) == [(1,)]
     last_run(airflow, names.RELEASE_HOLDS_DAG)
 
     assert releasing.finding(hold_id) == ("released", True)
@@ -242,6 +267,15 @@ def test_phone_that_is_looked_for_stays_in_no_address_and_store(airflow: Any, pa
     assert digits not in page.stored() + page.driver.current_url + " ".join(page.requested())
 
 
+@pytest.fixture
+def long_values(airflow: Any) -> Iterator[None]:
+    """Names, reasons and figures as long as they may be, on every view."""
+    airflow.rows(long_texts.REMOVE + long_texts.PLANT)
+    yield
+    airflow.rows(long_texts.REMOVE)
+
+
+@pytest.mark.usefixtures("long_values")
 @pytest.mark.parametrize(("width", "dark"), LOOKS, ids=["desk", "desk-dark", "phone", "phone-dark"])
 def test_every_view_fits_and_keeps_nobody_out(airflow: Any, page: Browser, width: int, dark: bool) -> None:
     page.requested()
@@ -249,9 +283,10 @@ def test_every_view_fits_and_keeps_nobody_out(airflow: Any, page: Browser, width
     for view in VIEWS:
         page.look(width, dark=dark)
         page.open(view)
-        page.shoot(f"{view or 'overview'}-{width}-{'dark' if dark else 'light'}")
+        page.shoot(f"{(view or 'overview').replace('/', '-')}-{width}-{'dark' if dark else 'light'}")
         if page.width_beyond_the_window():
             problems.append(f"{view} is {page.width_beyond_the_window()} px too wide")
+        problems += [f"{view}: text leaves its box: {each}" for each in page.spilled()]
         shown = page.driver.find_element(By.CSS_SELECTOR, "nav [aria-current=page]")
         if not 0 <= shown.location["x"] - page.driver.execute_script("return arguments[0].scrollLeft", shown) < width:
             problems.append(f"{view}: its entry of the menu is out of sight")

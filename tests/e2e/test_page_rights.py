@@ -167,6 +167,24 @@ def test_editors_test_the_connection_and_are_noted(site: Site, role: str) -> Non
     assert audit_rows(site) == before + 1
 
 
+@pytest.mark.parametrize(
+    "headers", [{}, {"Cookie": "_token=of.another.key"}, {"Authorization": "Bearer of.another.key"}]
+)
+@pytest.mark.parametrize(
+    ("method", "path", "view"),
+    [("GET", "/push", "push"), ("POST", "/push/start", "push"), ("POST", "/test-connection", ""), ("POST", "/", "")],
+)
+def test_ended_login_leads_to_the_view_after_a_new_one(
+    site: Site, method: str, path: str, view: str, headers: dict[str, str]
+) -> None:
+    refused = ask(site, "nobody", method, path, headers=headers)
+
+    assert refused.status_code == 401
+    assert "You are not logged in" in refused.text
+    assert f"next=%2Fsyrve%2F{view}&#34;" in refused.text.replace('"', "&#34;")
+    assert ("Nothing was changed" in refused.text) == (method == "POST")
+
+
 def first_line(site: Site, headers: list[str], body: Iterable[bytes] = ()) -> str:
     """Send the head of a form and what there is of its body, and return the first line of the answer."""
     host, port = site.url.removeprefix("http://").split(":")

@@ -170,6 +170,8 @@ def values_of(cursor: Any) -> dict[str, Any]:
         "not_looking_up": ["syrve_roster_import"],
         "run_ids": [f"r{number}" for number in range(16)],
         "max_age_seconds": 86_400,
+        "shown_max_age_seconds": None,
+        "shown_min_interval_seconds": None,
         "min_interval_seconds": 900,
         "user_id": "1",
         "user_name": "ops",

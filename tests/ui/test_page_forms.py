@@ -1,9 +1,13 @@
 """What the token in every form of the page says: whose it is, and that the same form was sent before."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from syrve.ui.access import _owner_of, _tokens
 from syrve.ui.airflow_api import _run_id
+from syrve.ui.render import units
+from syrve.ui.views.freshness import DAY_SECONDS, _seconds
 
 
 def test_form_names_its_owner() -> None:
@@ -40,3 +44,15 @@ def test_other_form_dag_or_values_mean_another_run() -> None:
     ]
 
     assert len(set(runs)) == len(runs)
+
+
+@given(st.integers(1, 2**31 - 1), st.sampled_from([60, DAY_SECONDS]))
+def test_promise_that_a_form_shows_reads_as_the_same(seconds: int, unit_seconds: int) -> None:
+    shown = units(seconds, unit_seconds)
+
+    assert _seconds(shown, unit_seconds, "maximum age") == seconds
+    assert len(shown) <= 20
+
+
+def test_whole_days_are_shown_without_a_fraction() -> None:
+    assert (units(30 * DAY_SECONDS, DAY_SECONDS), units(43_200, DAY_SECONDS), units(None, 60)) == ("30", "0.5", "")

@@ -18,6 +18,7 @@ from syrve.ui.plugin import AIRFLOW_APP
 
 TIMEOUT_SECONDS = 20.0
 _MAX_DETAIL_LENGTH = 300
+_AGAIN = "Nothing was started. Open the failed run in Airflow for the reason, make a preview, and start from that."
 _NO_NAMES = ("", ".", "..", "~")
 """What a path takes for a step, and Airflow for all runs."""
 
@@ -55,6 +56,7 @@ class AirflowApi:
         """Start a run with these form values and return its id; the same form sent again leads to the run that it started.
 
         With `once_for` so does every other form with that text, in any window and of any person: it names what is to be done once.
+        Raises `AirflowRefused`, also where that run has failed: then the person has to look before it is done again.
         """
         run_id = _run_id(once_for or self._form_key, dag_id, conf)
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
@@ -63,7 +65,11 @@ class AirflowApi:
         except AirflowRefused as refusal:
             if refusal.status != HTTPStatus.CONFLICT:
                 raise
-            run = await self.call("GET", f"/dags/{dag_id}/dagRuns/{segment(run_id)}", "show the run")
+            if once_for and await self.run_state(dag_id, run_id) == "failed":
+                raise AirflowRefused(
+                    409, "This was started before, and failed", f"{_AGAIN} The run is {run_id}."
+                ) from None
+            return run_id
         return str(run["dag_run_id"])
 
 

@@ -16,9 +16,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from syrve.ui.access import plain_values, reader
-from syrve.ui.bodies import GuardedBodies
+from syrve.ui.bodies import SAFE, GuardedBodies
 from syrve.ui.errors import PageError
-from syrve.ui.render import FOLDER, shared, templates
+from syrve.ui.render import FOLDER, MENU, shared, templates
 from syrve.ui.views import routers
 from syrve.warehouse.errors import WarehouseConfigError, WarehouseError
 
@@ -102,20 +102,34 @@ def _no_connection(request: Request, _error: Exception) -> Response:
 
 def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, (HTTPException, StarletteHTTPException))
-    if error.status_code == 401:
-        login = get_auth_manager().get_url_login(next_url=quote(str(request.url.path)))
+    # Airflow answers 403 to a login that it made before it got another key: rights are a `PageError`.
+    if error.status_code in (401, 403):
+        login = get_auth_manager().get_url_login(next_url=quote(_view_of(request)))
+        nothing = "Nothing was changed. " if request.method not in SAFE else ""
         return _answer(
-            request, 401, "You are not logged in", "Log in to Airflow, then open this page.", (login, "Log in")
+            request,
+            401,
+            "You are not logged in",
+            f"{nothing}Your login has ended, or there was none. Log in to Airflow: this page then opens again.",
+            (login, "Log in"),
         )
     titles = {
         404: "There is no such page",
         405: "This page cannot be opened like that",
-        403: "You may not see this page",
         413: "This is more than the page takes",
     }
     return _answer(
         request, error.status_code, titles.get(error.status_code, "Airflow refused this"), "Open the overview."
     )
+
+
+def _view_of(request: Request) -> str:
+    """Return the path to open after the login: the view itself, or that of the form, whose own address cannot be opened."""
+    if request.method in SAFE:
+        return request.url.path
+    here = str(request.scope.get("root_path", ""))
+    view = request.url.path.removeprefix(here).strip("/").partition("/")[0]
+    return f"{here}/{view if view in {path for _, path, _ in MENU} else ''}"
 
 
 def _bad_form(request: Request, error: Exception) -> Response:

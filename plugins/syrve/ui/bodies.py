@@ -14,7 +14,7 @@ from syrve.ui.inbox_files import MOST_BYTES
 
 MOST_BODY_BYTES = MOST_BYTES + (1 << 20)
 """A dropped file and the fields beside it."""
-_SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class GuardedBodies:
@@ -26,7 +26,7 @@ class GuardedBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 or 403 without a login, 413 where the body is too long, and pass everything else on."""
-        if scope["type"] != "http" or scope["method"] in _SAFE:
+        if scope["type"] != "http" or scope["method"] in SAFE:
             await self.app(scope, receive, send)
             return
         request = Request(scope)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from sqlalchemy import select
@@ -40,7 +41,8 @@ class DagStatus:
     """A DAG as the overview shows it."""
 
     dag_id: str
-    title: str
+    name: str
+    description: str
     schedule: str | None
     schedule_text: str
     is_paused: bool
@@ -116,6 +118,14 @@ def _last_runs(dag_ids: list[str]) -> dict[str, Row]:
     return found
 
 
+def dag_names() -> dict[str, str]:
+    """Return the name under which Airflow shows each of the provider's DAGs, by id."""
+    columns: tuple[Any, ...] = (DagModel.dag_id, DagModel.dag_display_name)
+    wanted = select(*columns).where(DagModel.dag_id.startswith("syrve_"))
+    with create_session(scoped=False) as session:
+        return {str(dag_id): str(name) for dag_id, name in session.execute(wanted)}
+
+
 def run_states(dag_id: str, run_ids: list[str]) -> dict[str, str]:
     """Return the state of each of these runs that Airflow still has."""
     wanted = select(DagRun.run_id, DagRun.state).where(DagRun.dag_id == dag_id, DagRun.run_id.in_(run_ids))
@@ -134,7 +144,8 @@ def _status(dag: dict[str, Any], run: Row | None, counts: dict[tuple[str, str], 
     dag_id = str(dag["dag_id"])
     return DagStatus(
         dag_id=dag_id,
-        title=str(dag.get("description") or dag_id),
+        name=str(dag["dag_display_name"]),
+        description=str(dag.get("description") or ""),
         schedule=dag.get("timetable_summary"),
         schedule_text=str(dag.get("timetable_description") or dag.get("timetable_summary") or ""),
         is_paused=bool(dag["is_paused"]),

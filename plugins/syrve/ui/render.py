@@ -87,6 +87,7 @@ def templates() -> jinja2.Environment:
         "iso": iso,
         "span": span,
         "percent": percent,
+        "units": units,
     }
     return environment
 
@@ -105,6 +106,11 @@ def rate(number: float) -> str:
 def money_or_zero(amount: Any) -> str:
     """Write an amount for people; none is zero."""
     return money(Decimal(amount or 0))
+
+
+def units(seconds: int | None, unit_seconds: int) -> str:
+    """Write seconds in minutes or days for a field of a form, so exactly that it reads as the same seconds; empty for none."""
+    return f"{seconds / unit_seconds:.5f}".rstrip("0").removesuffix(".") if seconds else ""
 
 
 def percent(share: Any) -> str:

@@ -60,6 +60,16 @@
     });
   });
 
+  // What is shown gets no newer after the login has ended, so the page says it.
+  function loggedOut(parts) {
+    var words = document.createElement("p");
+    words.className = "result bad";
+    words.setAttribute("role", "alert");
+    words.textContent = "Your login has ended: this is no longer kept up to date. Reload the page and log in.";
+    parts[0].before(words);
+    parts.forEach(function (part) { part.removeAttribute("data-live"); });
+  }
+
   // A part that is still at work is asked for again, until it says that it is over.
   function refresh() {
     var parts = document.querySelectorAll("[data-live]");
@@ -67,6 +77,7 @@
     var here = new URL(window.location.href);
     here.searchParams.delete("clear");  // each view in clear is an audit row, and no part needs it
     window.fetch(here, { credentials: "same-origin" }).then(function (answer) {
+      if (answer.status === 401) { loggedOut(parts); }
       return answer.ok ? answer.text() : null;
     }).then(function (text) {
       if (text === null) { return; }

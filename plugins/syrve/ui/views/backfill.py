@@ -64,11 +64,11 @@ async def start(
         conf["organization_ids"] = [_uuid(organization_id)]
     if not_refreshed_since:
         conf["not_refreshed_since"] = f"{not_refreshed_since}T00:00:00Z"
+    if cap_per_minute:
+        conf["cap_per_minute"] = _cap(cap_per_minute)
     named = await run_in_threadpool(path_of, path, dropped)
     if named:
         conf |= {"source": "file", "path": named}
-    if cap_per_minute.strip("0"):
-        conf["cap_per_minute"] = int(cap_per_minute)
     await run_in_threadpool(
         note, person, f"start a backfill: {choice}", {"force": force, "organization_id": organization_id or None}
     )
@@ -121,6 +121,15 @@ def _uuid(text: str) -> str:
         return str(UUID(text))
     except ValueError:
         raise PageError(400, "This is not an organization", "Nothing was started. Choose one of the list.") from None
+
+
+def _cap(text: str) -> int:
+    """Read a cap; zero is refused, for it would mean no cap to one person and no call to another."""
+    if number := int(text):
+        return number
+    raise PageError(
+        400, "The calls per minute must be above zero", "Nothing was started. Correct them, or leave the field empty."
+    )
 
 
 def _progress(backfill: Row, state: str | None) -> dict[str, Any]:

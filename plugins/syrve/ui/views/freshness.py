@@ -30,6 +30,8 @@ BANDS = (
     ("interval_over_30d", "over 30 d"),
 )
 DAY_SECONDS = 86_400
+Shown = Annotated[int | None, Form(ge=1, lt=2**31)]
+"""Seconds that a form showed; None if it showed none."""
 
 
 @router.get("/freshness")
@@ -56,10 +58,12 @@ def policy(
     request: Request,
     person: Annotated[Person, Depends(editor())],
     organization_id: Annotated[UUID, Form()],
-    max_age_days: Annotated[str, Form(max_length=10)] = "",
-    min_interval_minutes: Annotated[str, Form(max_length=10)] = "",
+    max_age_days: Annotated[str, Form(max_length=20)] = "",
+    min_interval_minutes: Annotated[str, Form(max_length=20)] = "",
+    shown_max_age_seconds: Shown = None,
+    shown_min_interval_seconds: Shown = None,
 ) -> Response:
-    """Set what is promised to an organization; an empty field takes the project's own."""
+    """Set what is promised to an organization, if it is still what the form showed; an empty field takes the project's own."""
     values = {
         "max_age_seconds": _seconds(max_age_days, DAY_SECONDS, "maximum age"),
         "min_interval_seconds": _seconds(min_interval_minutes, 60, "shortest interval"),
@@ -70,7 +74,11 @@ def policy(
             400, "The shortest interval is longer than the maximum age", "Nothing was changed. Correct one of them."
         )
     subject = {"organization_id": str(organization_id), **values}
-    change("set the policy", person, "set what is promised", "set_policy", lambda _: subject, **subject)
+    shown = {
+        "shown_max_age_seconds": shown_max_age_seconds,
+        "shown_min_interval_seconds": shown_min_interval_seconds,
+    }
+    change("set the policy", person, "set what is promised", "set_policy", lambda _: subject, **subject, **shown)
     return done(request, "freshness", "promised")
 
 

@@ -16,6 +16,7 @@ from syrve.approvals.rules import User
 from syrve.notifications.breakers import what_tripped
 from syrve.ui.access import Person, PersonDep, editor
 from syrve.ui.airflow_api import AirflowApi, segment
+from syrve.ui.dags import dag_names
 from syrve.ui.errors import AirflowRefused, PageError
 from syrve.ui.question_body import body_parts
 from syrve.ui.render import done, page, run_id_only
@@ -52,13 +53,17 @@ async def inbox(
         await run_in_threadpool(note, person, "see conflicts in clear", {})
     api = AirflowApi(request, person)
     watched = (dag_id, answered) if answered and dag_id in ASKING_DAGS else (BREAKER_DAG, started)
-    waiting, questions, run = await asyncio.gather(
-        run_in_threadpool(_waiting, shown_clear), _questions(api), started_run(api, *watched)
+    waiting, questions, run, names = await asyncio.gather(
+        run_in_threadpool(_waiting, shown_clear),
+        _questions(api),
+        started_run(api, *watched),
+        run_in_threadpool(dag_names),
     )
     _say_who_may_answer(questions, waiting.pop("approvals"), person)
     return page(
-        request, person, "inbox", **waiting, questions=questions, run=run, is_answered=bool(answered), clear=shown_clear
-    )
+        request, person, "inbox", **waiting, questions=questions, run=run, names=names, is_answered=bool(answered),
+        clear=shown_clear,
+    )  # fmt: skip
 
 
 @router.post("/inbox/answer")
@@ -77,24 +82,26 @@ async def answer(
         raise PageError(400, "This DAG asks no question", "Nothing was changed. Reload the page.")
     path = f"/dags/{dag_id}/dagRuns/{segment(run_id)}/taskInstances/{task_id}/-1/hitlDetails"
     api = AirflowApi(request, person)
-    if (await api.call("GET", path, "show the question"))["response_received"]:
-        raise _already_answered()
+    question = await api.call("GET", path, "show the question")
+    if question["response_received"] or question["task_instance"]["state"] not in WAITING:
+        raise _waits_no_more()
     subject = {"dag_id": dag_id, "run_id": run_id_only(run_id), "chosen": len(options)}
     await run_in_threadpool(note, person, "answer a question", subject)
     body = {"chosen_options": options, "params_input": {}}
     try:
         await api.call("PATCH", path, "take the answer", body=body)
     except AirflowRefused as refusal:
-        raise (_already_answered() if refusal.status == HTTPStatus.CONFLICT else refusal) from refusal
+        raise (_waits_no_more() if refusal.status == HTTPStatus.CONFLICT else refusal) from None
     answered = quote(run_id_only(run_id), safe="")
     return RedirectResponse(f"{request.scope['root_path']}/inbox?answered={answered}&dag_id={dag_id}", status_code=303)
 
 
-def _already_answered() -> PageError:
+def _waits_no_more() -> PageError:
     return PageError(
         409,
-        "This question is already answered",
-        "Your answer was not taken: another person, or you in another window, answered first. Open the Inbox to see what waits now.",
+        "This question waits no more",
+        "Your answer was not taken: it was answered before, by another person or in another window, or its run has ended. "
+        "Open the Inbox to see what waits now.",
     )
 
 

@@ -120,7 +120,8 @@ def _freshness_tile(fresh: list[Row]) -> dict[str, str]:
         return _tile("Freshness", "not known", "counted by each run of syrve_customers", "freshness", "none")
     delays = [(row["found"], row["expected_mean_delay"]) for row in fresh if row["expected_mean_delay"] is not None]
     weight = sum(each for each, _ in delays) or 1
-    delay = sum((each * length for each, length in delays), timedelta()) / weight
+    # In seconds: a timedelta holds no 1,000 days of a million customers.
+    delay = timedelta(seconds=sum(each * length.total_seconds() for each, length in delays) / weight)
     shares = ", ".join(
         f"{age_text}: {percent(sum(row[f'fresher_than_{name}'] for row in fresh) / found)}"
         for name, age_text in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"))

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 
 from syrve.reports.run_words import COUNT_OTHER_THINGS
 from syrve.ui.access import PersonDep
-from syrve.ui.dags import sentence
+from syrve.ui.dags import dag_names, sentence
 from syrve.ui.render import count, page
 from syrve.ui.store import Row, reading
 
@@ -35,7 +35,8 @@ def runs(request: Request, person: PersonDep) -> HTMLResponse:
     for run in newest:
         run["sentence"] = sentence(run["dag_id"], "success", run)
     days = _every_day(days)
-    return page(request, person, "runs", days=days, runs=newest, charts=[_chart(days, *each) for each in CHARTS])
+    charts = [_chart(days, *each) for each in CHARTS]
+    return page(request, person, "runs", days=days, runs=newest, names=dag_names(), charts=charts)
 
 
 def _every_day(rows: list[Row]) -> list[Row]:
