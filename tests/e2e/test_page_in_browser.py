@@ -180,10 +180,22 @@ def test_push_is_previewed_and_then_sent_with_its_number(airflow: Any, page: Bro
     assert "The number is not the one of the plan" in page.text()
     assert "create_or_update" not in airflow.simulator.calls()["operations"]
 
+    runs = "select count(*) from dag_run where dag_id = %s"
+    [(before,)] = airflow.rows(runs, names.CRM_PUSH_DAG, database=names.METADATA_DATABASE)
     page.open("push")
-    page.driver.find_element(By.NAME, "number").send_keys("2")
-    page.press("Send")
+    airflow.api.set_paused(names.CRM_PUSH_DAG, paused=True)  # so that nothing is sent yet when the form comes back
+    try:
+        for again in (False, True):
+            if again:
+                page.go_back()
+            page.driver.find_element(By.NAME, "number").clear()  # the browser may have kept what was typed
+            page.driver.find_element(By.NAME, "number").send_keys("2")
+            page.press("Send")
+            assert "The run was started. It waits to start." in page.text()
+    finally:
+        airflow.api.set_paused(names.CRM_PUSH_DAG, paused=False)
     last_run(airflow, names.CRM_PUSH_DAG)
+    assert airflow.rows(runs, names.CRM_PUSH_DAG, database=names.METADATA_DATABASE) == [(before + 1,)]
     page.open("push")
     assert page.text().count("pushed") >= 2
     page.shoot("push-sent")
