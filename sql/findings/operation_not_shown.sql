@@ -1,13 +1,13 @@
 -- rule: operation_not_shown
--- meaning: Syrve answered that it had carried out a top-up, a charge or a cancellation of ours, or others told that they had cancelled a hold of ours, and
---   an hour later or more Syrve's transactions report has no movement that could be it, though its rows lead to the present balance without a gap: nothing moved.
---   So a charge was not taken, a top-up not credited, or held money not given back: it is still held, or a till consumed it.
+-- meaning: Syrve answered that it had carried out a top-up, a charge or a cancellation of ours, or others reported that they had cancelled a hold of ours,
+--   or taken its money; and an hour later or more (a day, where its money was taken) Syrve's transactions report has no movement that could be it, though its
+--   rows lead to the present balance without a gap: nothing moved. So a charge was not taken, a top-up not credited, or held money neither taken nor given
+--   back: it is still held, or ended in the other way.
 -- severity: high
 -- what to do: Look at the wallet's movements in the back office. If nothing moved, tell the ledger: the operation is rejected, by a person; then what
 --   follows from it (an unpaid order, an open hold) is found by its own rule. If it did move, acknowledge the finding.
 -- blind to: Everything under reference, which has no such report. Wallets where another movement was of the same sum and direction since, or of which
---   the report lacks a movement for a week. The end of a hold whose beginning did not lower the balance, and holds of which the report has no row. A hold that
---   a till reports as consumed and did not consume: its word is believed, the order counts as paid, and the money stays held.
+--   the report lacks a movement for a week. The cancellation of a hold whose beginning did not lower the balance, and holds of which the report has no row.
 select
     'operation:' || operation.operation_id as subject,
     operation.organization_id,

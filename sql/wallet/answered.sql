@@ -21,6 +21,7 @@ select
     least(sent.occurred_at, held.opened_at) as since,
     (sent.evidence ->> 'balance_before')::numeric as balance_before,
     operation.state = 'confirmed' as is_done,
+    operation.consumes_hold,
     case
         when looked.operation_id is null then null
         when looked.is_shown is null then 'undecided'
@@ -38,7 +39,7 @@ left join lateral (
         hold.amount,
         hold.opened_at
     from wallet.hold as hold
-    where operation.kind = 'cancel_hold' and operation.hold_id in (hold.hold_id, hold.transaction_id)
+    where (operation.kind = 'cancel_hold' or operation.consumes_hold) and operation.hold_id in (hold.hold_id, hold.transaction_id)
     order by (hold.hold_id = operation.hold_id) desc
     limit 1
 ) as held on true
@@ -52,12 +53,13 @@ left join lateral (
     limit 1
 ) as looked on true
 where
-    (operation.kind <> 'cancel_hold' or held.hold_id is not null)
+    (held.hold_id is not null or not (operation.kind = 'cancel_hold' or operation.consumes_hold))
     and case operation.state
         when 'confirmed'
             then
                 (operation.kind <> 'hold' and operation.basis = 'answer' and sent.operation_id is not null)
                 or (operation.kind = 'cancel_hold' and operation.basis = 'report' and starts_with(operation.source, 'import:'))
+                or (operation.consumes_hold and operation.basis = 'report' and operation.source <> 'transactions')
         when 'rejected'
             -- The end of a hold does not tell which cancellation ended it.
             then operation.kind <> 'cancel_hold' and operation.basis in ('answer', 'balance') and sent.operation_id is not null

@@ -1,5 +1,6 @@
 -- Customers with operations that we sent some time ago and that were not looked for in Syrve's report since, each with these operations: those of which
--- an answer was lost first, of these the oldest. Last come those which an earlier look did not find there: the report may be late.
+-- an answer was lost first, of these the oldest. Last come those which an earlier look did not find there, as the report may be late, and what others
+-- reported to have taken a hold of ours.
 select
     sent.organization_id::text,
     sent.customer_id::text,
@@ -58,7 +59,7 @@ from (
             hold.customer_id,
             hold.opened_at
         from wallet.hold as hold
-        where operation.kind = 'cancel_hold' and operation.hold_id in (hold.hold_id, hold.transaction_id)
+        where (operation.kind = 'cancel_hold' or operation.consumes_hold) and operation.hold_id in (hold.hold_id, hold.transaction_id)
         order by hold.opened_at
         limit 1
     ) as ended on true
@@ -71,6 +72,30 @@ from (
             when 'rejected' then operation.basis in ('answer', 'balance') and looked.is_shown is null
             else false
         end
+    union all
+    -- What others reported to have taken a hold of ours, once: the report has it long since, or it was not taken.
+    select
+        hold.closing_operation_id as operation_id,
+        hold.organization_id,
+        hold.customer_id,
+        hold.opened_at as sent_at,
+        hold.opened_at as since,
+        true as was_not_found
+    from wallet.hold as hold
+    inner join wallet.operation as ending on hold.closing_operation_id = ending.operation_id
+    where
+        not hold.observed
+        and hold.closed_by = 'consumed'
+        and hold.closed_basis = 'report'
+        and ending.source <> 'transactions'
+        and hold.opened_at > clock_timestamp() - make_interval(days => %(days)s)
+        and hold.recorded_at <= clock_timestamp() - make_interval(secs => %(consumption_age_seconds)s)
+        and hold.organization_id = any(%(organization_ids)s::uuid[])
+        and not exists (
+            select
+            from wallet.operation_look as look
+            where look.operation_id = hold.closing_operation_id and look.organization_id = hold.organization_id
+        )
 ) as sent
 group by sent.organization_id, sent.customer_id
 order by

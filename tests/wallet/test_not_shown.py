@@ -264,6 +264,52 @@ def test_end_that_a_till_made_is_shown(cloud_purse: Purse) -> None:
     assert (look(purse).changed, missing(purse)) == (0, [])
 
 
+@pytest.mark.parametrize("is_shown", [True, False])
+@pytest.mark.parametrize("hold_transaction_type", [36, 8])
+@pytest.mark.parametrize("truly", [True, False])
+def test_money_that_a_till_did_not_take_is_found(
+    cloud_purse: Purse, is_shown: bool, hold_transaction_type: int, truly: bool
+) -> None:
+    """The payment counts as paid by the till's word, and the money stays held."""
+    purse = cloud_purse
+    switches: dict[str, Any] = {"balance_shows_held_money": is_shown, "hold_id_is_transaction_id": is_shown}
+    purse.simulator.control.set_switches(hold_transaction_type=hold_transaction_type, **switches)
+    hold = purse.do("hold", "30.00")
+    assert look(purse).changed == 0, "the till reports only after that"
+    if truly:
+        purse.simulator.control.consume_hold(purse.organization_id, hold.operation_id)
+    said = {"hold_id": hold.operation_id, "key": "k", "consumes_hold": "true"}
+    assert take(purse, till_row(purse, "chargeoff", datetime.now(UTC), **said)) == []
+    assert (look(purse, least_age_seconds=None).requested, missing(purse)) == (0, [])
+
+    assert look(purse).changed == (0 if truly else 1)
+
+    assert [(severity, amount) for severity, amount, _ in missing(purse)] == (
+        [] if truly else [("high", Decimal("30.00"))]
+    )
+    assert look(purse).requested == (0 if truly else 1)
+
+
+def test_money_that_the_order_took_is_shown_late(cloud_purse: Purse) -> None:
+    purse = cloud_purse
+    control = purse.simulator.control
+
+    def order(payment: Payment) -> None:
+        control.set_switches(transaction_delay_seconds=7200)
+        control.consume_hold(purse.organization_id, str(purse.value("select hold_id from wallet.hold")))
+        payment.note_consumed(receipt="r1")
+
+    assert pay(purse, "pos_consumes_hold", order).order_is_completed
+    look(purse)
+    control.set_clock(datetime.now(UTC) + timedelta(hours=3))
+    try:
+        look(purse)
+    finally:
+        control.reset_clock()
+
+    assert missing(purse) == []
+
+
 @pytest.mark.parametrize(("is_shown", "truly", "examples"), [(False, False, 1), (False, True, 0), (True, False, 0)])
 def test_check_finds_a_balance_that_did_not_rise(purse: Purse, is_shown: bool, truly: bool, examples: int) -> None:
     purse.simulator.control.set_switches(balance_shows_held_money=is_shown)

@@ -2,9 +2,9 @@
 
 An answer says what Syrve believed when it answered. A call that the service or a proxy carried out twice, and one that was refused and
 carried out all the same, show only in the report; so does one that was answered with yes and not carried out. So every operation is looked
-for there once, at the cost of a call or two per customer: rows that repeat an operation are kept for the rule `operation_moved_twice`, a
-refusal that the report refutes is corrected, and what it lacks is noted for the rule `operation_not_shown`. What is lacking, or could not
-be looked for, is looked for again.
+for there once, and so is, a day later, what a till reported to have taken with a hold of ours, at the cost of a call or two per customer:
+rows that repeat an operation are kept for the rule `operation_moved_twice`, a refusal that the report refutes is corrected, and what it
+lacks is noted for the rule `operation_not_shown`. What is lacking, or could not be looked for, is looked for again.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 LEAST_AGE_SECONDS = 3600.0
 """A row may be reported late, and a call be repeated minutes later."""
+CONSUMPTION_AGE_SECONDS = 86_400.0
+"""Held money that a till takes need not change the balance, so that no gap shows that its row is late."""
 LOOK_BACK_DAYS = 7
 
 
@@ -65,7 +67,12 @@ class LookAgain:
         self._money = Money(self._ledger, client, settings=self._settings)
 
     def run(
-        self, organization_ids: Sequence[str], *, customers: int, least_age_seconds: float = LEAST_AGE_SECONDS
+        self,
+        organization_ids: Sequence[str],
+        *,
+        customers: int,
+        least_age_seconds: float = LEAST_AGE_SECONDS,
+        consumption_age_seconds: float = CONSUMPTION_AGE_SECONDS,
     ) -> Counts:
         """Look at `customers` customers at most, those with a lost answer first.
 
@@ -82,6 +89,7 @@ class LookAgain:
                     "customers": customers,
                     "days": LOOK_BACK_DAYS,
                     "least_age_seconds": least_age_seconds,
+                    "consumption_age_seconds": consumption_age_seconds,
                 }
                 cursor.execute(sql("wallet/customers_to_look_at_again.sql"), values)
                 chosen = [_Sent(*row) for row in cursor.fetchall()]
@@ -145,13 +153,14 @@ class LookAgain:
         skew_seconds = self._settings.clock_skew_seconds
         for each in claims:
             seen, balance = look_for(each, report, markers, partial(self._balance, each), skew_seconds=skew_seconds)
-            if seen == (each.seen or each.expected):
+            # That a consumption is shown is noted too: nothing else says that it was looked for.
+            if seen == (each.seen or each.expected) and not (each.consumes_hold and each.seen is None):
                 continue
             with self._warehouse.transaction("note whether an operation is shown") as cursor:
                 note(cursor, each, seen, balance=balance)
             if each.is_done and seen == "missing":
                 log.warning(
-                    "Operation %s was answered with yes, and nothing shows that it moved money", each.operation_id
+                    "Operation %s was said to be done, and nothing shows that it moved money", each.operation_id
                 )
             news += each.is_done and "missing" in (seen, each.seen)
         return news

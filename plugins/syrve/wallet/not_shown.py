@@ -29,8 +29,8 @@ _IS_SHOWN: dict[Seen, bool | None] = {"shown": True, "missing": False, "undecide
 class Answered:
     """An operation that an answer, or a record of others, says was carried out (`is_done`) or not.
 
-    A cancellation has the amount and the ids of its hold. `since` is from when on the report has to be read, `seen` the result of the look
-    before (None if there was none).
+    A cancellation and a consumption have the ids of their hold, the former its amount too. `since` is from when on the report has to be
+    read, `seen` the result of the look before (None if there was none).
     """
 
     operation_id: str
@@ -44,6 +44,7 @@ class Answered:
     since: datetime
     balance_before: Decimal | None
     is_done: bool
+    consumes_hold: bool
     seen: Seen | None
 
     @property
@@ -83,6 +84,8 @@ def look_for(
 def is_absent(operation: Answered, report: Sequence[Transaction], markers: Markers, *, skew_seconds: float) -> bool:
     """Whether no row can be the operation; for a cancellation, though a row shows that its hold lowered the balance."""
     rows = _of_wallet(operation, report)
+    if operation.consumes_hold:
+        return not any(_may_consume(operation, each, markers) for each in _after_begin(operation, rows))
     if operation.kind != "cancel_hold":
         since = operation.sent_at - timedelta(seconds=skew_seconds)
         rows = [
@@ -142,6 +145,25 @@ def _can_be(operation: Answered, reported: Transaction, markers: Markers) -> boo
     if change is None:
         return reported.amount is None or abs(without_float_noise(reported.amount)) == operation.amount
     return change == (-operation.amount if operation.kind in ("hold", "chargeoff") else operation.amount)
+
+
+def _after_begin(operation: Answered, rows: Sequence[Transaction]) -> list[Transaction]:
+    """Return the rows without the one by which the hold began, which the end of the hold may resemble."""
+    ids = (operation.hold_id, operation.hold_transaction_id)
+    named = [
+        each for each in rows if each.transaction_id in ids or operation.hold_id in marked_operations(each.comment)
+    ]
+    first = min(named, key=lambda each: each.revision, default=None)
+    return [each for each in rows if each is not first]
+
+
+def _may_consume(operation: Answered, reported: Transaction, markers: Markers) -> bool:
+    """Whether a row may be a payment with the money of the hold: its balance need not change, for the money was set aside before."""
+    others = [each for each in marked_operations(reported.comment) if each != operation.hold_id]
+    if any(each in markers for each in others):
+        return False
+    is_its_sum = reported.amount is None or abs(without_float_noise(reported.amount)) == operation.amount
+    return is_its_sum and change_of(reported) in (None, 0, -operation.amount)
 
 
 def _is_since(reported: Transaction, since: datetime) -> bool:
