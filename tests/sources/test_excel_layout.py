@@ -1,4 +1,4 @@
-"""Rows that a sheet hides, cells under a merged one, and formulas whose result is an empty text."""
+"""Rows that a sheet hides, cells under a merged one, formulas whose result is an empty text, and characters that the format escapes."""
 
 import io
 import re
@@ -8,10 +8,13 @@ from typing import Any
 import openpyxl
 import pytest
 
+from sources.packed_workbooks import row as packed_row
+from sources.packed_workbooks import sheet_of, workbook_of_sheet, workbook_with
 from sources.test_files_of_programs import PHONE, READER, workbook
 from sources.written_files import Table
 from syrve.crm.import_rows import RowReader
 from syrve.sources.errors import BadRow, UnusableSource
+from syrve.sources.excel_book import Book
 from syrve.sources.files import FileSource
 from syrve.sources.source import Chunk
 
@@ -137,3 +140,21 @@ def test_formula_with_an_empty_text_as_its_result_is_an_empty_cell() -> None:
     [row] = chunk(content).rows
 
     assert READER.values(row)[4:8] == ("Анна", None, None, None)
+
+
+ESCAPED = b"_x005F_x0041_ A_x000D_B"
+READ = "_x0041_ A\rB"
+
+
+def test_escaped_characters_of_shared_texts_are_read_once() -> None:
+    book = Book(io.BytesIO(workbook_with(b"<si><t>" + ESCAPED + b"</t></si>")))
+
+    assert book.strings == [READ]
+
+
+def test_escaped_characters_of_inline_texts_are_read_once() -> None:
+    book = Book(io.BytesIO(workbook_of_sheet(sheet_of(packed_row(2, ESCAPED)))))
+
+    _, found = book.rows(book.sheets[0])
+
+    assert [cell.value for cell in found.cells] == [READ]
