@@ -176,18 +176,29 @@ def test_cells_of_other_programs_are_those_of_openpyxl(cells: str) -> None:
     assert exact(by_us(content), is_typed=True) == exact(by_openpyxl(content), is_typed=False)
 
 
+ORDER, NUMBER = "rows of the sheet are not in their order", "a row of the sheet states no number"
+
+
 @pytest.mark.parametrize(
-    "rows",
+    ("rows", "reason"),
     [
-        '<row r="3"><c><v>1</v></c></row><row r="1"><c><v>2</v></c></row>',
-        '<row r="1"><c><v>1</v></c></row><row r="1"><c r="B1"><v>2</v></c></row>',
+        ('<row r="3"><c><v>1</v></c></row><row r="1"><c><v>2</v></c></row>', ORDER),
+        ('<row r="1"><c><v>1</v></c></row><row r="1"><c r="B1"><v>2</v></c></row>', ORDER),
+        ('<row><c r="A1"><v>1</v></c></row><row><c r="A5"><v>2</v></c></row>', NUMBER),
     ],
-    ids=["order", "twice"],
+    ids=["order", "twice", "number"],
 )
-def test_what_is_refused_on_purpose(rows: str) -> None:
-    """No spreadsheet writes them, and to put rows in order takes all of them in memory."""
+def test_what_is_refused_on_purpose(rows: str, reason: str) -> None:
+    """No spreadsheet writes them; to put rows in order takes all of them in memory, and hidden rows go by their numbers."""
     content = workbook_of_sheet(f"<sheetData>{rows}</sheetData>".encode())
 
     assert len(by_openpyxl(content)) == 2
-    with pytest.raises(UnusableSource, match="not in their order"):
+    with pytest.raises(UnusableSource, match=reason):
         by_us(content)
+
+
+def test_rows_without_numbers_are_read_if_their_cells_agree() -> None:
+    rows = '<row><c r="A1"><v>1</v></c></row><row><c r="A2"><v>2</v></c><c><v>3</v></c></row>'
+    content = workbook_of_sheet(f"<sheetData>{rows}</sheetData>".encode())
+
+    assert by_us(content) == by_openpyxl(content)

@@ -14,7 +14,7 @@ from syrve.sources.excel_strings import RichText, as_typed
 from syrve.sources.excel_xml import MAIN, TOO_LARGE, Archive, new_parser
 
 _ROW, _CELL, _VALUE, _FORMULA, _INLINE = (f"{MAIN}}}{each}" for each in ("row", "c", "v", "f", "is"))
-_ADDRESS = re.compile(r"([A-Za-z]{1,3})[0-9]{1,7}")
+_ADDRESS = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _TEXT_FORMULA = re.compile(r'"((?:[^"]|"")*)"')
 _LONGEST_FORMULA = 8_192
 """Characters; Excel takes no longer one."""
@@ -65,7 +65,7 @@ class _Reader:
         self._shared = shared
         self._done: list[SheetRow] = []
         self._row = 0
-        self._is_row = False
+        self._is_row = self._is_counted = False  # the number of the row is counted, as the file doesn't state it
         self._in_row = self._outside = 0
         self._cells: dict[int, Cell] = {}
         self._width = 0
@@ -133,7 +133,7 @@ class _Reader:
         if number <= self._row:
             raise UnusableSource("rows of the sheet are not in their order; save it in a spreadsheet")
         self._row, self._place, self._width, self._in_row = number, -1, 0, 0
-        self._is_row, self._cells = True, {}
+        self._is_row, self._is_counted, self._cells = True, "r" not in attributes, {}
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         self._cell, self._pieces, self._formula, self._length = attributes, {}, {}, 0
@@ -146,6 +146,8 @@ class _Reader:
             found = _ADDRESS.fullmatch(address)
             if not found:
                 raise ValueError("the address of a cell")
+            if self._is_counted and int(found[2]) != self._row:  # its merged cells and hidden rows could not be told
+                raise UnusableSource("a row of the sheet states no number; save it in a spreadsheet")
             self._place = place_of(found[1].upper())
         else:
             self._place += 1
