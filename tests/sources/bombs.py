@@ -89,7 +89,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         b"".join(b'<mergeCell ref="A%d:SF%d"/>' % (each, each) for each in range(2, 15_000))
     ),
     "cell far to the right in every row": lambda: workbook_with(
-        sheet1=rows_of(b'<c r="A1"><v>79755550001</v></c><c r="ZZZ1"/>', count=15_000)
+        sheet1=b"<sheetData>"
+        + b"".join(b'<row r="%d"><c><v>79755550001</v></c><c r="ZZZ1"/></row>' % each for each in range(2, 15_002))
+        + b"</sheetData>"
     ),
     "defined names": lambda: workbook_with(
         workbook=b"<definedNames>" + NAMED * 20_000 + b"</definedNames>", sheet1=rows_of(b"<c><v>1</v></c>", count=1)

@@ -29,11 +29,11 @@ def workbook_with(texts: bytes = b"", texts_name: str = "sharedStrings", **parts
     return packed.getvalue()
 
 
-def workbook_of_sheet(sheet: bytes, formats: bytes = b"") -> bytes:
-    """A workbook with the rows of a sheet, whose cells of style 1 have the last of these number formats."""
+def workbook_of_sheet(sheet: bytes, formats: bytes = b"", texts: bytes = b"") -> bytes:
+    """A workbook with the rows of a sheet, whose cells of style 1 have the last of these number formats, and with a list of texts."""
     packed = io.BytesIO()
     with (
-        zipfile.ZipFile(io.BytesIO(workbook_with())) as source,
+        zipfile.ZipFile(io.BytesIO(workbook_with(texts))) as source,
         zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target,
     ):
         for name in source.namelist():

@@ -15,6 +15,7 @@ from syrve.sources.row import BadCell
 HIDDEN_ROW = "the row is hidden in the sheet, perhaps by a filter: show it, or delete it"
 _COVERED = BadCell("is under a merged cell, whose value is stored in its first cell only; unmerge the cells")
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})")
+_NUMBER = re.compile(r"([0-9]{1,7})(?:\.0+)?")
 _ROW, _MERGED = f"{MAIN}}}row", f"{MAIN}}}mergeCell"
 
 
@@ -37,8 +38,7 @@ class Layout:
 
     def note_row(self, attributes: Mapping[str, str]) -> None:
         """Note the row that begins with these attributes."""
-        number = attributes.get("r", "")
-        self._row = int(number) if number.isdecimal() and len(number) <= 7 else self._row + 1
+        self._row = row_number(attributes, self._row)
         if attributes.get("hidden") in ("1", "true"):
             place, bit = divmod(self._row, 8)
             self._hidden.extend(bytes(max(0, place + 1 - len(self._hidden))))
@@ -81,6 +81,15 @@ class Layout:
                     if until[place] >= number and place not in first_cells:
                         cells[place] = _COVERED
             yield number, cells
+
+
+def row_number(attributes: Mapping[str, str], last: int) -> int:
+    """Return the number of the row with these attributes, after the row `last`; some programs leave it out, some write `5.0`."""
+    text = attributes.get("r")
+    found = _NUMBER.fullmatch(text) if text is not None else None
+    if text is not None and not found:
+        raise ValueError("the number of a row")
+    return int(found[1]) if found else last + 1
 
 
 @lru_cache(maxsize=1_000)

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 
 from syrve.sources.errors import UnusableSource
 from syrve.sources.excel_formats import NumberFormat
-from syrve.sources.excel_layout import place_of
+from syrve.sources.excel_layout import place_of, row_number
 from syrve.sources.excel_strings import RichText, as_typed
 from syrve.sources.excel_xml import MAIN, TOO_LARGE, Archive, new_parser
 
 _ROW, _CELL, _VALUE, _FORMULA, _INLINE = (f"{MAIN}}}{each}" for each in ("row", "c", "v", "f", "is"))
-_NUMBER = re.compile(r"([0-9]{1,7})(?:\.0+)?")
-_ADDRESS = re.compile(r"([A-Za-z]{1,3})[0-9]{1,7}")
+_ADDRESS = re.compile(r"([A-Za-z]{1,3})([0-9]{1,7})")
 _TEXT_FORMULA = re.compile(r'"((?:[^"]|"")*)"')
 _LONGEST_FORMULA = 8_192
 """Characters; Excel takes no longer one."""
@@ -66,7 +65,7 @@ class _Reader:
         self._shared = shared
         self._done: list[SheetRow] = []
         self._row = 0
-        self._is_row = False
+        self._is_row = self._is_counted = False  # the number of the row is counted, as the file doesn't state it
         self._in_row = self._outside = 0
         self._cells: dict[int, Cell] = {}
         self._width = 0
@@ -130,14 +129,11 @@ class _Reader:
             self._done.append(SheetRow(self._row, cells, self._width))
 
     def _begin_row(self, attributes: dict[str, str]) -> None:
-        found = _NUMBER.fullmatch(attributes["r"]) if "r" in attributes else None
-        if "r" in attributes and not found:
-            raise ValueError("the number of a row")
-        number = int(found[1]) if found else self._row + 1
+        number = row_number(attributes, self._row)
         if number <= self._row:
             raise UnusableSource("rows of the sheet are not in their order; save it in a spreadsheet")
         self._row, self._place, self._width, self._in_row = number, -1, 0, 0
-        self._is_row, self._cells = True, {}
+        self._is_row, self._is_counted, self._cells = True, "r" not in attributes, {}
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         self._cell, self._pieces, self._formula, self._length = attributes, {}, {}, 0
@@ -150,6 +146,8 @@ class _Reader:
             found = _ADDRESS.fullmatch(address)
             if not found:
                 raise ValueError("the address of a cell")
+            if self._is_counted and int(found[2]) != self._row:  # its merged cells and hidden rows could not be told
+                raise UnusableSource("a row of the sheet states no number; save it in a spreadsheet")
             self._place = place_of(found[1].upper())
         else:
             self._place += 1
@@ -197,7 +195,8 @@ class _Reader:
             case "s":
                 return self._shared.strings[_place_in(text)], kind
             case "b":
-                return bool(int(text)), kind
+                word = text.strip().lower()
+                return word == "true" if word in ("true", "false") else bool(int(word)), kind
             case "d":
                 from openpyxl.utils.datetime import from_ISO8601
 

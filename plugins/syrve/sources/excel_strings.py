@@ -10,14 +10,21 @@ from syrve.sources.limits import Limits
 
 _DEEPEST = 20
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_HALF = re.compile("[\ud800-\udfff]")
 _PHONETIC = f"{MAIN}}}rPh"
 _TEXT = f"{MAIN}}}t"
 _ITEM = f"{MAIN}}}si"
 
 
 def as_typed(text: str) -> str:
-    """Return a text with the characters that the format of the file writes as `_x000D_`."""
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+    """Return a text with the characters that the format of the file writes as `_x000D_`, or in two halves as `_xD83D__xDE00_`.
+
+    A half alone is U+FFFD, by which the row is refused: no database takes it, nor a file of bad rows.
+    """
+    if "_x" not in text:
+        return text
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace") if _HALF.search(text) else text
 
 
 class RichText:

@@ -45,16 +45,16 @@ class Archive(zipfile.ZipFile):
         super().__init__(file)
         self.limits = limits
         self._deadline = deadline
-        self._names = set(self.namelist())
+        self._names = {_folded(each): each for each in self.namelist()}
 
-    def has(self, name: str) -> bool:
-        """Whether the file has such a part."""
-        return name in self._names
+    def found(self, name: str) -> str | None:
+        """Return a part as the file spells its name, None if it has none: 1C writes `SharedStrings.xml`, others `xl\\workbook.xml`."""
+        return name if name in self.NameToInfo else self._names.get(_folded(name))
 
     def fed(self, name: str, parser: expat.XMLParserType) -> Iterator[None]:
         """Feed a part to a parser, and return after each piece; raise `UnusableSource` for one token of megabytes, or if time is up."""
         without_tag = 0
-        with self.open(name) as content:
+        with self.open(self.found(name) or name) as content:
             while piece := content.read(_STEP_BYTES):
                 self._deadline.check(0)
                 without_tag = 0 if b"<" in piece else without_tag + 1
@@ -97,11 +97,19 @@ class Archive(zipfile.ZipFile):
         elements = self.elements(relations, Relationship=("Id", "Target", "Type", "TargetMode"))
         inner = [each.attributes for each in elements if each.attributes.get("TargetMode") != "External"]
         return {
-            each["Id"]: Related(
-                posixpath.normpath(posixpath.join("/", folder, each["Target"])).lstrip("/"), each.get("Type", "")
-            )
+            each["Id"]: Related(_part_at(folder, each["Target"]), each.get("Type", ""))
             for each in inner
+            if "Id" in each and "Target" in each
         }
+
+
+def _folded(name: str) -> str:
+    """Return the name of a part as one compares them (ECMA-376, part 2, 6.2.2.3); Excel takes backslashes as well."""
+    return name.replace("\\", "/").lstrip("/").lower()
+
+
+def _part_at(folder: str, target: str) -> str:
+    return posixpath.normpath(posixpath.join("/", folder, target.replace("\\", "/"))).lstrip("/")
 
 
 def new_parser(
