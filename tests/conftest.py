@@ -37,8 +37,20 @@ def warnings_are_heard() -> None:
             logger.setLevel(logging.NOTSET)
 
 
-SHARING = {"tests/e2e/": "one live Airflow"}
-"""Folders whose files need the same expensive thing, and so the same worker."""
+SHARING = {
+    **dict.fromkeys(
+        (
+            "tests/e2e/test_page_actions",
+            "tests/e2e/test_page_every",
+            "tests/e2e/test_page_keeps",
+            "tests/e2e/test_page_rights",
+        ),
+        "one database of an api-server",
+    ),
+    **{f"tests/e2e/test_{name}": name for name in ("demo", "installed_package", "late_runs", "signals_under_airflow")},
+    "tests/e2e/": "one live Airflow",
+}
+"""Beginnings of the paths of files that need the same expensive thing, and so the same worker: the first that fits counts."""
 
 
 MARKERS = {

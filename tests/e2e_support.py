@@ -13,7 +13,7 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_seconds: float 
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout_seconds:.0f} s in vain until {what}"
-        time.sleep(0.05)
+        time.sleep(0.15)
 
 
 def states(airflow: Any, run: Any) -> list[str | None]:

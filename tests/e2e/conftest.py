@@ -32,6 +32,8 @@ RUN_TIMEOUT_SECONDS = 450.0
 QUERIED = {"SYRVE_SOURCE_CONNECTIONS": "syrve_warehouse"}
 DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
 """So that a backfill of some days is that many runs."""
+QUIETER = replace(DEMO.airflow, idle_sleep_seconds=0.3, more={"dag_processor": {"min_file_process_interval": "900"}})
+"""It lives for a quarter of an hour and more beside other tests: looking for work all the time takes half a processor."""
 RUN_HERE = tuple(sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py")))
 
 
@@ -228,7 +230,7 @@ def monitored(folder: Path, config: Path) -> Iterator[None]:
 
 
 def _live_airflow(stack: Stack) -> Iterator[LiveAirflow]:
-    state = stack.bring_up(replace(DEMO, shows_live_service=False))
+    state = stack.bring_up(replace(DEMO, shows_live_service=False, airflow=QUIETER))
     try:
         api = stack.api(state)
         for dag_id in RUN_HERE:
