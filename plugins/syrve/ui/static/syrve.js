@@ -21,7 +21,14 @@
 
   document.addEventListener("DOMContentLoaded", function () {
     var current = document.querySelector("nav [aria-current]");
-    if (current) { current.scrollIntoView({ block: "nearest", inline: "center" }); }
+    if (!current) { return; }
+    // Not scrollIntoView: the Tab key would begin here then, past the link that skips the menu.
+    for (var strip = current.parentElement; strip; strip = strip.parentElement) {
+      if (strip.scrollWidth > strip.clientWidth) {
+        strip.scrollLeft += current.getBoundingClientRect().left - strip.getBoundingClientRect().left - (strip.clientWidth - current.offsetWidth) / 2;
+        break;
+      }
+    }
   });
 
   theme();
