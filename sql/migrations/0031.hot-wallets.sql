@@ -182,20 +182,20 @@ begin atomic  -- bound when it is made, independent of the caller's search_path
                             and ordered.wallet_id = charge.wallet_id
                             and ordered.opened_at <= charge.charged_at
                     )
-                    -- A till's own record and the transactions report may tell of the same payment.
+                    -- A till's own record and the transactions report may both show one payment.
                     and not (
                         charge.source = 'transactions'
                         and exists (
                             select
-                            from wallet.charge as told
+                            from wallet.charge as reported
                             where
-                                told.organization_id = organization
-                                and told.customer_id = charge.customer_id
-                                and told.wallet_id = charge.wallet_id
-                                and told.amount = charge.amount
-                                and told.source <> 'transactions'
-                                and told.charged_at <= moment
-                                and told.requested_at between charge.requested_at - interval '10 minutes' and charge.requested_at + interval '10 minutes'
+                                reported.organization_id = organization
+                                and reported.customer_id = charge.customer_id
+                                and reported.wallet_id = charge.wallet_id
+                                and reported.amount = charge.amount
+                                and reported.source <> 'transactions'
+                                and reported.charged_at <= moment
+                                and reported.requested_at between charge.requested_at - interval '10 minutes' and charge.requested_at + interval '10 minutes'
                         )
                     )
             ) as one

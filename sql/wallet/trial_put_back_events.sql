@@ -18,13 +18,13 @@ where
         or exists (
             select
             from wallet.operation_event as former
-            cross join lateral jsonb_populate_recordset(null::wallet.operation_event, back.written -> 'events') as told
+            cross join lateral jsonb_populate_recordset(null::wallet.operation_event, back.written -> 'events') as kept
             where
                 former.operation_id = happened.operation_id
                 and former.sequence = happened.sequence - 1
-                and told.sequence = former.sequence
-                and told.state = former.state
-                and told.basis is not distinct from former.basis
+                and kept.sequence = former.sequence
+                and kept.state = former.state
+                and kept.basis is not distinct from former.basis
         )
     )
 order by happened.operation_id

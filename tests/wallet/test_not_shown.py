@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from fixtures.moved_twice import REFILL, found, lie, look
+from fixtures.moved_twice import REFILL, WITHDRAWAL, found, lie, look
 from fixtures.payments import CHARGE, TillRefuses, pay, refuse, say, take, till_row
 from fixtures.pulls import IMPATIENT
 from fixtures.wallets import Purse
@@ -288,6 +288,19 @@ def test_money_that_a_till_did_not_take_is_found(
         [] if truly else [("high", Decimal("30.00"))]
     )
     assert look(purse).requested == (0 if truly else 1)
+
+
+def test_payment_before_the_hold_is_not_its_consumption(cloud_purse: Purse) -> None:
+    purse = cloud_purse
+    whose = (purse.organization_id, purse.customer_id, purse.wallet_id)
+    purse.simulator.control.add_transaction(*whose, Decimal("-30.00"), type=WITHDRAWAL, comment="at the till")
+    hold = purse.do("hold", "30.00")
+    said = {"hold_id": hold.operation_id, "key": "k", "consumes_hold": "true"}
+    assert take(purse, till_row(purse, "chargeoff", datetime.now(UTC), **said)) == []
+
+    look(purse)
+
+    assert [amount for _, amount, _ in missing(purse)] == [Decimal("30.00")]
 
 
 def test_money_that_the_order_took_is_shown_late(cloud_purse: Purse) -> None:

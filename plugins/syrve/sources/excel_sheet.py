@@ -146,7 +146,7 @@ class _Reader:
             found = _ADDRESS.fullmatch(address)
             if not found:
                 raise ValueError("the address of a cell")
-            if self._is_counted and int(found[2]) != self._row:  # its merged cells and hidden rows could not be told
+            if self._is_counted and int(found[2]) != self._row:  # whose merged cells and hidden rows are not known
                 raise UnusableSource("a row of the sheet states no number; save it in a spreadsheet")
             self._place = place_of(found[1].upper())
         else:

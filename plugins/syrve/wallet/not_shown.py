@@ -148,13 +148,13 @@ def _can_be(operation: Answered, reported: Transaction, markers: Markers) -> boo
 
 
 def _after_begin(operation: Answered, rows: Sequence[Transaction]) -> list[Transaction]:
-    """Return the rows without the one by which the hold began, which the end of the hold may resemble."""
+    """Return the rows after the one by which the hold began, all if there is none: by their order, as clocks may differ."""
     ids = (operation.hold_id, operation.hold_transaction_id)
     named = [
         each for each in rows if each.transaction_id in ids or operation.hold_id in marked_operations(each.comment)
     ]
-    first = min(named, key=lambda each: each.revision, default=None)
-    return [each for each in rows if each is not first]
+    first = min((each.revision for each in named), default=None)
+    return [each for each in rows if first is None or each.revision > first]
 
 
 def _may_consume(operation: Answered, reported: Transaction, markers: Markers) -> bool:
