@@ -164,7 +164,10 @@ class Bank:
 
     def till_now(self) -> datetime:
         """Return what time it is by the clock of the tills."""
-        return self.ledger.clock.now() + timedelta(seconds=self._behaviour.till_clock_off_seconds)
+        return self._by_till(self.ledger.clock.now())
+
+    def _by_till(self, moment: datetime) -> datetime:
+        return moment + timedelta(seconds=self._behaviour.till_clock_off_seconds)
 
     def consume(self, organization: Organization, hold_id: str) -> Hold:
         """Pay an order at the till with held money.
@@ -179,10 +182,11 @@ class Bank:
         account = hold.account
         before = self._wallet(organization, account.customer, account.wallet_id).balance
         shown = before - self._hidden(account)
-        self.ledger.close(hold, "consumed", self.ledger.clock.now())
+        now = self.ledger.clock.now()
+        self.ledger.close(hold, "consumed", now)
         self._set_balance(organization, account.customer, account.wallet_id, before - hold.sum)
         payment = Movement(sum=-hold.sum, type=_PAYMENT, type_name=TYPE_NAMES[_PAYMENT], made_by=None)
-        self._record(organization, account.customer, account.wallet_id, payment, shown, created_at=self.till_now())
+        self._record(organization, account.customer, account.wallet_id, payment, shown, created_at=self._by_till(now))
         self._add_bonus(organization, account.customer, account.wallet_id, hold.sum)
         return hold
 
@@ -285,7 +289,8 @@ class Bank:
         organization = self._world.population.organizations[hold.account.organization]
         movement = Movement(sum=-hold.sum, type=type_code, type_name=_HOLD_NAME, comment=hold.comment)
         own_id = hold.hold_id if self._behaviour.hold_id_is_transaction_id else None
-        self._record(organization, hold.account.customer, hold.account.wallet_id, movement, shown, own_id)
+        account, made_at = hold.account, hold.created_at
+        self._record(organization, account.customer, account.wallet_id, movement, shown, own_id, created_at=made_at)
 
     def _record(
         self,
