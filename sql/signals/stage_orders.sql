@@ -1,7 +1,8 @@
 -- The states of orders, for wallet/orders.sql: under Syrve's id, and under the number that a site or an app gave the order. Such a number is not
 -- Syrve's, and others number theirs alike: it counts only if an operation or payment of the ledger has it, and is of the same customer.
 -- Orders without a customer that the ledger does not know are left out: no wallet pays for them. A report without a time that an order is open may be
--- an old one that came late: it reopens none that is over. Returns how many turns there are.
+-- an old one that came late: it reopens none that is over. Where the time is that of our own clock, which may be set back between two reports, a state
+-- follows those that arrived before it. Returns how many turns there are.
 with reported as (
     select
         staged.organization_id,
@@ -10,6 +11,7 @@ with reported as (
         staged.amount,
         staged.happened_at,
         staged.is_dated,
+        not staged.is_dated or staged.happened_at = staged.received_at as is_by_our_clock,
         staged.channel,
         staged.signal_id,
         staged.customer_id,
@@ -77,6 +79,18 @@ meant as (
         )
 ),
 
+in_time as (
+    select
+        meant.*,
+        case
+            when meant.is_by_our_clock
+                then greatest(known.state_at, max(meant.happened_at) over (partition by meant.organization_id, meant.order_id order by meant.signal_id))
+            else meant.happened_at
+        end as state_at
+    from meant
+    left join wallet.payment_order as known on meant.organization_id = known.organization_id and meant.order_id = known.order_id
+),
+
 staged as (
     insert into staging_order (organization_id, order_id, state, amount, state_at, source, turn)
     select
@@ -84,10 +98,10 @@ staged as (
         order_id,
         state,
         amount,
-        happened_at,
+        state_at,
         case channel when 'feed' then 'order feed' else 'webhook' end as source,
-        row_number() over (partition by organization_id, order_id order by happened_at, signal_id) as turn
-    from meant
+        row_number() over (partition by organization_id, order_id order by state_at, signal_id) as turn
+    from in_time
     order by organization_id, order_id
     returning turn
 )

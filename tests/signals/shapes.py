@@ -32,14 +32,14 @@ def order_event(
     }
     return {
         "eventType": event_type,
-        "eventTime": "2026-11-28 09:00:00.123",
+        "eventTime": "2025-11-28 09:00:00.123",
         "organizationId": organization_id,
         "correlationId": new_id(),
         "eventInfo": {
             "id": ORDER,
             "externalNumber": "SITE-7",
             "organizationId": organization_id,
-            "timestamp": 1795942800123,
+            "timestamp": 1764320400123,
             "creationStatus": "Success",
             "errorInfo": None,
             "order": order | changes,
@@ -64,6 +64,6 @@ def balance_notification(organization_id: str = ONE, password: str | None = None
         "orderNumber": "4711",
         "isDelivery": True,
         "terminalGroupId": None,
-        "changedOn": "2026-11-28T09:00:01.000Z",
+        "changedOn": "2025-11-28T09:00:01.000Z",
         "subscriptionPassword": password,
     } | changes

@@ -58,6 +58,11 @@ def order_of(customer: Any, **changes: Any) -> dict[str, Any]:
     return order_event(customer={"type": "regular", "id": customer["customer_id"]}, phone=customer["phone"], **changes)
 
 
+def at_time(event: dict[str, Any], event_time: str | None = None) -> dict[str, Any]:
+    """The event with this time, or none."""
+    return event | {"eventTime": event_time, "eventInfo": event["eventInfo"] | {"timestamp": None}}
+
+
 def test_known_customer_is_due_once_however_often_signalled(signalling: Signalling) -> None:
     first, second = signalling.syncing.customers(2)
     signalling.syncing.add(phone=[first["phone"], second["phone"]])
@@ -156,7 +161,8 @@ def test_order_is_reported_under_the_number_the_ledger_knows(signalling: Signall
     signalling.syncing.pull()
     begin_payment(signalling, first)
 
-    signalling.take(order_of(first) if is_named else order_event(customer=None, phone=first["phone"]))
+    report = order_of(first) if is_named else order_event(customer=None, phone=first["phone"])
+    signalling.take(at_time(report))
 
     assert signalling.syncing.rows(SITE_ORDER) == [("completed", Decimal("120.35"))]
 
@@ -166,21 +172,34 @@ def test_same_number_of_another_customer_is_another_order(signalling: Signalling
     first, other = signalling.syncing.customers(2)
     begin_payment(signalling, first)
 
-    signalling.take(order_of(other, status=status), order_event(customer=None, phone=None, status=status))
+    others = (order_of(other, status=status), order_event(customer=None, phone=None, status=status))
+    signalling.take(*map(at_time, others))
 
     assert signalling.syncing.rows(SITE_ORDER) == [("open", Decimal(5))]
 
 
 def test_sender_whose_clock_is_ahead_blocks_no_later_state(signalling: Signalling) -> None:
     (first,) = signalling.syncing.customers(1)
-    ahead = order_of(first, status="OnWay") | {"eventTime": "2099-01-01T00:00:00Z"}
-    ahead["eventInfo"]["timestamp"] = None
-    signalling.take(ahead)
 
-    signalling.take(order_of(first) | {"eventTime": "2099-01-01T00:00:01Z"})
+    signalling.take(at_time(order_of(first, status="OnWay"), "2099-01-01T00:00:00Z"))
+    signalling.take(at_time(order_of(first), "2099-01-01T00:00:01Z"))
 
     assert signalling.syncing.value("select max(state_at) <= now() from wallet.payment_order")
     assert signalling.syncing.value("select state from wallet.payment_order") == "completed"
+
+
+@pytest.mark.parametrize("is_one_batch", [True, False])
+def test_own_clock_set_back_blocks_no_later_state(signalling: Signalling, is_one_batch: bool) -> None:
+    (first,) = signalling.syncing.customers(1)
+    (signalling.keep if is_one_batch else signalling.take)(at_time(order_of(first, status="OnWay")))
+
+    signalling.keep(at_time(order_of(first)))
+    signalling.syncing.rows(
+        "update sync.signal set received_at = received_at - interval '1 hour' where kind = 'order_completed' returning 1"
+    )
+    signalling.work.take()
+
+    assert signalling.syncing.rows("select state from wallet.payment_order") == [("completed",)]
 
 
 @pytest.mark.parametrize("is_one_batch", [True, False])
