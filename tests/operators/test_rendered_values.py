@@ -2,12 +2,15 @@
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syrve.operators.rendered import as_flag, as_moment, as_number, as_text, as_texts
+from syrve.operators.topup import SyrvePlanTopupOperator
 
 ids = st.lists(st.uuids().map(str), max_size=4)
 
@@ -70,3 +73,21 @@ def test_value_that_cannot_be_read_is_not_repeated(read: Callable[[str], object]
 
     assert value not in str(refused.value)
     assert refused.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "typed", ["2026.10", "1_000", "0x10", "1e400", "{{ 9 }}", "[1", "True", "'a'", None, 5, ["2026.10"]]
+)
+def test_field_of_a_form_comes_as_it_was_typed(typed: Any) -> None:
+    with DAG("dag", schedule=None, render_template_as_native_obj=True, params={"campaign": typed, "path": typed}):
+        plan = SyrvePlanTopupOperator(
+            task_id="plan",
+            campaign="{{ params.campaign }}",
+            path="{{ params.path }}",
+            file_format={"sheet": "{{ params.path }}"},
+        )
+
+    context: Any = {"params": {"campaign": typed, "path": typed}}
+    plan.render_template_fields(context)
+
+    assert (plan.campaign, plan.path, plan.file_format) == (typed, typed, {"sheet": typed})

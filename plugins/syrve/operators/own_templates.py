@@ -7,6 +7,7 @@ who may change an XCom would run code in a worker. It also takes its own argumen
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,26 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+_PARAMETER = re.compile(r"\{\{ params\.([a-z_]+) \}\}")
+
+
 class RedirectedTask(SyrveProviderError):
     """An XCom names a connection or an argument of Airflow's own for a mapped task; only the DAG file may."""
 
 
 class OwnTemplates:
-    """Base of an operator: of a mapped task only what the DAG file gives to `partial` is rendered."""
+    """Base of an operator: of a mapped task only what the DAG file gives to `partial` is rendered.
+
+    A field of the form comes as it was typed. Jinja's native types would read the campaign 2026.10 as the number 2026.1, another campaign.
+    """
+
+    def render_template(self, content: Any, context: Context, *args: Any, **kwargs: Any) -> Any:
+        """Return the parameter itself where the template is one parameter and nothing else; otherwise what Airflow makes of it."""
+        asked = _PARAMETER.fullmatch(content) if isinstance(content, str) else None
+        params: Mapping[str, Any] = context.get("params") or {}
+        if asked and asked[1] in params:
+            return params[asked[1]]
+        return super().render_template(content, context, *args, **kwargs)  # type: ignore[misc]
 
     def _do_render_template_fields(
         self,
