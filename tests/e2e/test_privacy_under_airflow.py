@@ -1,5 +1,6 @@
 """Erasing, exporting and upkeep through the scheduler, with a second person who approves."""
 
+import json
 from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ PLANTED = {
         {"id": "5f4e0009-0000-4000-8000-00000000cafe", "track": TRACK, "number": NUMBER, "validToDate": None},
     ],
 }
+OWN_SECRETS = [TRACK, NUMBER, *(str(PLANTED[field]) for field in ("name", "surname", "middleName", "email"))]
+"""What no other customer of the stack has: they may share a phone."""
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,7 @@ def test_erasure_waits_for_another_person_and_leaves_nobody(airflow: Any, custom
     assert rejected_files(airflow)
     for secret in secrets_of(customer):
         assert traces_in_airflow(airflow, secret, apart_from=others), "the search would find it"
+    assert all(tables_with(airflow, secret, names.WAREHOUSE_DATABASE) for secret in OWN_SECRETS)
 
     run = airflow.start(names.ERASE_DAG, dry_run=False, **conf)
     airflow.wait_for_question(run, "approve")
@@ -98,6 +102,8 @@ def test_erasure_waits_for_another_person_and_leaves_nobody(airflow: Any, custom
         file.unlink()  # of the last import, whose source was left as it is
     traces = {secret: traces_in_airflow(airflow, secret, apart_from=others) for secret in secrets_of(customer)}
     assert {secret: found for secret, found in traces.items() if found} == {}
+    kept = {secret: tables_with(airflow, secret, names.WAREHOUSE_DATABASE) for secret in OWN_SECRETS}
+    assert {secret: found for secret, found in kept.items() if found} == {}
     named = {Path(place).name for place in traces_in_airflow(airflow, customer["customer_id"], apart_from=others)}
     assert {"dag_run"} <= named <= NAMED_BY_THE_FORM
 
@@ -125,21 +131,32 @@ def inbox_of(airflow: Any) -> Path:
 def traces_in_airflow(airflow: Any, text: str, apart_from: Set[Path]) -> set[str]:
     """The tables of Airflow's own database, and the files of the whole stack, that hold a text.
 
-    Left out: the files of Postgres, whose tables are searched by SQL (here and in tests/privacy), and what Syrve's stand-in keeps.
+    Left out: the files of Postgres, whose tables are searched by SQL, and what Syrve's stand-in keeps.
     """
-    tables = airflow.rows(
-        "select quote_ident(tablename) from pg_tables where schemaname = 'public'", database=names.METADATA_DATABASE
-    )
-    found = {
-        table
-        for (table,) in tables
-        if airflow.rows(
-            f"select 1 from {table} as held where held::text like %s limit 1",
-            f"%{text}%",
-            database=names.METADATA_DATABASE,
-        )
+    forms = [each.encode() for each in written_as(text)]
+    files = {
+        str(file)
+        for file in set(files_of(airflow)) - apart_from
+        if any(form in content for content in [file.read_bytes()] for form in forms)
     }
-    return found | {str(file) for file in set(files_of(airflow)) - apart_from if text.encode() in file.read_bytes()}
+    return tables_with(airflow, text, names.METADATA_DATABASE) | files
+
+
+def tables_with(airflow: Any, text: str, database: str) -> set[str]:
+    """The tables of a database, in any schema, of which a row holds a text."""
+    tables = airflow.rows(
+        "select oid::regclass::text, relname::text from pg_class where relkind in ('r', 'm')"
+        " and relnamespace::regnamespace::text not in ('pg_catalog', 'information_schema')",
+        database=database,
+    )
+    search = "select 1 from {} as held, unnest(%s) as written where strpos(held::text, written) > 0 limit 1"
+    return {name for table, name in tables if airflow.rows(search.format(table), written_as(text), database=database)}
+
+
+def written_as(text: str) -> list[str]:
+    """How a text stands in a row or a file: as it is, in JSON, in JSON within a row, and as bytes."""
+    escaped = json.dumps(text)[1:-1]
+    return [text, escaped, escaped.replace("\\", "\\\\"), text.encode().hex()]
 
 
 def files_of(airflow: Any) -> list[Path]:
