@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -57,7 +58,7 @@ def test_payment_is_charged_once_where_the_fence_is_lifted(
 
     pay(purse, CHARGE, before_call=fence.mark)
 
-    assert (purse.received, purse.balance, purse.holds) == (called, 70, ["cancelled"])
+    assert (purse.received, purse.balance, purse.holds) == (called, Decimal(70), ["cancelled"])
     assert purse.rows("select state, hold_closed_by from wallet.payment_state") == [("paid", "cancelled")]
 
 
@@ -78,7 +79,7 @@ def test_charge_after_a_cancelled_hold_is_found_too(
 
     pay(purse, CHARGE, before_call=fence.mark)
 
-    assert (purse.received, purse.balance) == (called, 100)
+    assert (purse.received, purse.balance) == (called, Decimal(100))
 
 
 def test_second_attempt_that_was_lost_is_found_by_the_first(
@@ -186,7 +187,7 @@ def test_import_of_a_consumption_settles_what_was_charged(
     assert purse.rows("select * from wallet.restore_suspect") == []
     lifted(purse, fence)
     pay(purse, CHARGE, before_call=fence.mark)
-    assert (purse.received, purse.balance) == (called, 70)
+    assert (purse.received, purse.balance) == (called, Decimal(70))
 
 
 def test_suspect_that_a_person_rejects_is_never_sent(reference_purse: Purse) -> None:
