@@ -101,7 +101,7 @@ def _error_for(doing: str, error: psycopg2.Error | None) -> WarehouseError:
 
 
 def _is_lost_connection(error: psycopg2.Error | None) -> bool:
-    """Whether an error without a SQLSTATE is the connection's: the driver's own refusals have classes of their own."""
+    """Whether an error without a SQLSTATE is the connection's: the driver refuses statements with other classes."""
     return (
         isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or type(error) is psycopg2.DatabaseError
     )
