@@ -62,7 +62,7 @@ def test_rows_that_move_between_pages_are_read_once(service: ScriptedService, cl
     assert read(cloud) == [(3, 1), (2, 1), (1, 1)]
 
 
-def test_first_row_of_an_id_counts(service: ScriptedService, cloud: SyrveClient) -> None:
-    service.will_answer(PATH, page(row(1, 10), row(1, 20)), page(row(1, 30)), page())
+def test_rows_that_differ_under_one_id_are_two(service: ScriptedService, cloud: SyrveClient) -> None:
+    service.will_answer(PATH, page(row(1, 10), row(1, 20)), page(row(1, 20)), page())
 
-    assert read(cloud) == [(1, 10)]
+    assert read(cloud) == [(1, 10), (1, 20)]

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from fixtures.backups import Backup, Died, dying_at
+from fixtures.backups import Backup, Died, back_up, dying_at
 from fixtures.campaigns import Campaign
 from fixtures.marks import Place
 from fixtures.payments import CHARGE, CHARGE_STEPS, pay
@@ -15,6 +15,8 @@ from syrve.release.question import RELEASE_ALL
 from syrve.wallet.errors import LedgerFenced, MoneyNotSent
 from syrve.wallet.fence import Fence
 from syrve.wallet.topup import TopupRun
+
+__all__ = ["back_up"]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -217,7 +217,6 @@ class SyrveClient:
         where = (organization_id, series)
         return self._pages(
             lambda page: self._ask(endpoints.COUPONS_BY_SERIES, read, *where, page, PAGE_SIZE),
-            lambda each: each,
             endpoints.COUPONS_BY_SERIES,
         )
 
@@ -229,7 +228,6 @@ class SyrveClient:
         where = (organization_id, customer_id, since, until)
         return self._pages(
             lambda page: self._ask(endpoints.TRANSACTIONS_BY_DATE, read, *where, page, PAGE_SIZE),
-            lambda each: each.transaction_id,
             endpoints.TRANSACTIONS_BY_DATE,
         )
 
@@ -275,25 +273,24 @@ class SyrveClient:
         read = partial(decode.customer, time_zone=self._time_zone)
         return self._ask(endpoints.CUSTOMER_INFO, read, Lookup(organization_id, kind, value))
 
-    def _pages(
-        self, page_of: Callable[[int], Sequence[T]], key: Callable[[T], Hashable], endpoint: Endpoint
-    ) -> Iterator[T]:
+    def _pages(self, page_of: Callable[[int], Sequence[T]], endpoint: Endpoint) -> Iterator[T]:
         """Give what the pages hold, each once, up to an empty page; raise `MalformedAnswer` if they bring nothing new or never end.
 
-        One page may bring nothing new: what was added in between moves the others.
+        One page may bring nothing new: what was added in between moves the others. Rows that differ are two, under one id too: a service
+        that carries a call out twice may report both under its id.
         """
-        seen: set[Hashable] = set()
+        seen: set[T] = set()
         is_repeated = False
         for page in range(MAX_PAGES):
             found = page_of(page)
             if not found:
                 return
-            fresh = {key(each): each for each in reversed(found) if key(each) not in seen}
+            fresh = dict.fromkeys(each for each in found if each not in seen)
             if is_repeated and not fresh:
                 break
             is_repeated = not fresh
             seen.update(fresh)
-            yield from reversed(fresh.values())
+            yield from fresh
         raise MalformedAnswer("its pages repeat each other, or never end", operation=endpoint.operation)
 
     def _ask(self, endpoint: Endpoint, read: Callable[[Any], T], *question: Any) -> T:
