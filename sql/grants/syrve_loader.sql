@@ -43,7 +43,7 @@ insert (organization_id, identity_kind, identity_value, breaker_id, customer_id,
 update (breaker_id, held_at, answer, last_seen_at),
 delete
 on sync.held_back to syrve_loader;
-grant select on sync.approval, sync.approval_event, sync.planned_content to syrve_loader;
+grant select on sync.approval, sync.approval_event, sync.planned_content, sync.planning_start to syrve_loader;
 grant select on sync.approval_state to syrve_loader;
 grant usage on all sequences in schema sync to syrve_loader;
 grant execute on function sync.lease_is_held(integer, integer), syrve.lasting_fields(jsonb) to syrve_loader;
@@ -109,6 +109,7 @@ begin
             values
             ('sync.approval', '{asked_at,recorded_by}'::text[]),
             ('sync.planned_content', '{planned_at}'),
+            ('sync.planning_start', '{started_at}'),
             ('sync.approval_event', '{occurred_at,recorded_by}'),
             ('sync.audit', '{audit_id,done_at}'),
             ('crm.push', '{recorded_at}'),

@@ -12,7 +12,7 @@ grant
 select (reject_id, run_id, entity, organization_id, stage, reason, occurrences, first_seen_at, last_seen_at, resolved_at),
 update (resolved_at)
 on sync.reject to syrve_ops;
-grant select on sync.approval, sync.approval_event, sync.approval_state, sync.planned_content to syrve_ops;
+grant select on sync.approval, sync.approval_event, sync.approval_state, sync.planned_content, sync.planning_start to syrve_ops;
 grant select, update (calls_per_minute, reserved_share) on sync.call_budget to syrve_ops;
 grant select on sync.call_budget_move to syrve_ops;
 -- By column, and no deletion: a right to the whole table would be one to lock it. A null takes the default.
@@ -69,7 +69,7 @@ to syrve_ops;
 
 grant select on analytics.sync_freshness, analytics.holds_at_risk to syrve_ops;
 grant select on wallet.campaign_version, wallet.campaign_row to syrve_ops;
-grant select on sync.approval, sync.approval_event, sync.approval_state, sync.planned_content to syrve_ops;
+grant select on sync.approval, sync.approval_event, sync.approval_state, sync.planned_content, sync.planning_start to syrve_ops;
 grant select on sync.audit, sync.freshness_kept, sync.alert to syrve_ops;
 
 -- Receipts: not whom they are about before it is done.

@@ -48,7 +48,7 @@ RECORDS = {
     *("sync.approval_event.occurred_at", "sync.check_result.checked_at", "sync.audit.done_at"),
     *("sync.signal_secret.made_at", "sync.signal_secret.retired_at", "sync.signal_flow.stopped_at"),
     *("sync.order_bookmark.fell_back_at", "sync.alert.began_at", "sync.alert.told_at", "sync.alert.ended_at"),
-    "sync.alert.end_told_at",
+    *("sync.alert.end_told_at", "sync.planning_start.due_at", "sync.planning_start.started_at"),
 }
 """What was done at that time by that clock: nothing is newer or older by it. A plan that was made then is made again."""
 

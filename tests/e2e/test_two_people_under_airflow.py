@@ -32,6 +32,13 @@ class Taken:
         if not resets_runs:
             self.other("PATCH", f"/dags/{self.run.dag_id}/dagRuns/{self.run.run_id}", {"state": "queued"})
 
+    def make_tasks_again(self) -> None:
+        """Have the other user delete the tasks of the run, and queue it: Airflow makes new ones, and counts their tries from 1."""
+        run = f"/dags/{self.run.dag_id}/dagRuns/{self.run.run_id}"
+        for task in self.airflow.api.tasks(self.run.dag_id, self.run.run_id):
+            self.other("DELETE", f"{run}/taskInstances/{task.task_id}", None)
+        self.other("PATCH", run, {"state": "queued"})
+
     def other(self, method: str, path: str, body: Any) -> Any:
         api = self.airflow.stack.approver_api(self.airflow.state)
         return api.call(method, path, "try something", body=body)
@@ -57,6 +64,17 @@ def test_list_brought_into_anothers_run_is_not_asked_about(airflow: Any, custome
 
     assert airflow.finish(taken.run) == "failed"
     assert "it was cleared, and Airflow does not say by whom" in airflow.task_log(taken.run, "plan")
+    assert taken.asked == []
+
+
+def test_tasks_made_again_in_anothers_run_ask_about_nothing(airflow: Any, customer: Any) -> None:
+    taken = Taken(airflow, customer)
+    taken.bring_list()
+
+    taken.make_tasks_again()
+
+    assert airflow.finish(taken.run) == "failed"
+    assert "its tasks were deleted and made again" in airflow.task_log(taken.run, "plan")
     assert taken.asked == []
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from airflow.utils.types import DagRunType
@@ -10,7 +11,7 @@ from airflow.utils.types import DagRunType
 from syrve.approvals.book import ApprovalBook, Content, RunOf
 from syrve.approvals.errors import NotApproved
 from syrve.operators import settings
-from syrve.operators.base import run_of
+from syrve.operators.base import planning_run_of, run_of
 from syrve.operators.starter import PLAN_WITHIN, doubt_about_starter
 from syrve.warehouse.database import Warehouse
 
@@ -76,3 +77,36 @@ def test_shop_of_one_person_may_clear(monkeypatch: pytest.MonkeyPatch, alone: bo
     }
 
     assert (run_of(context).doubt == "") == alone
+
+
+def planning(warehouse: Warehouse, instance_id: str, try_number: int, run: SimpleNamespace) -> RunOf:
+    """The run as its planning task finds it in a try."""
+    ti = SimpleNamespace(dag_id="dag", task_id="plan", id=instance_id, try_number=try_number)
+    context: Any = {"ti": ti, "run_id": "run", "dag_run": run}
+    return planning_run_of(context, warehouse)
+
+
+def test_plan_that_is_tried_again_is_in_no_doubt(warehouse: Warehouse) -> None:
+    run = started(DagRunType.MANUAL)
+    first, second = str(uuid4()), str(uuid4())
+
+    found = [planning(warehouse, each, number, run) for each, number in ((first, 1), (first, 1), (second, 2))]
+
+    assert [each.doubt for each in found] == ["", "", ""]
+
+
+def test_plan_whose_task_was_made_again_is_in_doubt(warehouse: Warehouse) -> None:
+    run = started(DagRunType.MANUAL)
+    planning(warehouse, str(uuid4()), 1, run)
+
+    again = planning(warehouse, str(uuid4()), 1, run)
+
+    assert "deleted and made again" in again.doubt
+    with pytest.raises(NotApproved, match="deleted and made again"):
+        ApprovalBook(warehouse, again).plan(CONTENT)
+
+
+def test_run_made_anew_under_an_old_id_is_its_own(warehouse: Warehouse) -> None:
+    planning(warehouse, str(uuid4()), 1, started(DagRunType.MANUAL))
+
+    assert planning(warehouse, str(uuid4()), 1, started(DagRunType.MANUAL)).doubt == ""

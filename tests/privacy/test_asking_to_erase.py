@@ -102,7 +102,7 @@ NOBODY_IN_PARTICULAR = {
         "crm": "field_policy push_plan_summary",
         "sync": (
             "alert approval approval_event backfill breaker breaker_count call_budget call_budget_move "
-            "check_result coupon_watch freshness_kept order_bookmark planned_content refresh_evidence refresh_fit "
+            "check_result coupon_watch freshness_kept order_bookmark planned_content planning_start refresh_evidence refresh_fit "
             "refresh_policy run signal_day signal_flow signal_precision signal_secret"
         ),
         "syrve": "coupon_series daily_balance organization wallet_type",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import AssetAlias, BaseOperator, BaseOperatorLink
@@ -17,7 +18,7 @@ from syrve.operators.links import SyrvePageLink, SyrveRejectsLink
 from syrve.operators.metrics import Meter
 from syrve.operators.own_templates import OwnTemplates, connection_arguments
 from syrve.operators.run_words import leave_run_words
-from syrve.operators.starter import doubt_about_starter
+from syrve.operators.starter import doubt_about_start, doubt_about_starter
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -177,6 +178,12 @@ def run_of(context: Context) -> RunOf:
     started_by = getattr(run, "triggering_user_name", None) or ""
     doubt = "" if settings.SELF_APPROVAL else doubt_about_starter(context)
     return RunOf(context["ti"].dag_id, context["run_id"], started_by, doubt)
+
+
+def planning_run_of(context: Context, warehouse: Warehouse) -> RunOf:
+    """Return the run as `run_of` does, for a task that plans what takes two people, before it reads anything: it records its try."""
+    run = run_of(context)
+    return run if settings.SELF_APPROVAL or run.doubt else replace(run, doubt=doubt_about_start(context, warehouse))
 
 
 def format_counts(counts: Counts) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from syrve.operators.base import WarehouseOperator, run_of
+from syrve.operators.base import WarehouseOperator, planning_run_of, run_of
 from syrve.operators.forms import PREVIEW
 from syrve.operators.rendered import as_number, as_text
 
@@ -44,13 +44,14 @@ class SyrveShowBreakerOperator(WarehouseOperator):
 
         if self.choice not in CHOICES:
             raise ValueError(f"decide a breaker: the choice must be one of {', '.join(CHOICES)}")
-        decision, breaker_id = CHOICES[self.choice], as_number(self.breaker_id) or 0
+        decision, breaker_id, warehouse = CHOICES[self.choice], as_number(self.breaker_id) or 0, self.warehouse()
+        run = planning_run_of(context, warehouse) if decision is not None else run_of(context)
         for each in [decision] if decision else CHOICES.values():
             if each is not None:
-                shown = show_breaker(self.warehouse(), breaker_id, each)
+                shown = show_breaker(warehouse, breaker_id, each)
                 log.info("%s: %s", "Let through" if each == "let_through" else "Drop", shown.text())
         if decision is not None:
-            ApprovalBook(self.warehouse(), run_of(context)).plan(shown.content)
+            ApprovalBook(warehouse, run).plan(shown.content)
         return shown.as_dict() | {"decision": decision}
 
 

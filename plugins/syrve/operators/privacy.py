@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, WarehouseOperator, run_of
+from syrve.operators.base import SyrveOperator, WarehouseOperator, planning_run_of, run_of
 from syrve.operators.own_templates import OwnTemplates
 from syrve.operators.rendered import as_flag, as_text, as_texts
 from syrve.operators.source_base import SourceOperator
@@ -86,10 +86,11 @@ class SyrvePlanErasureOperator(SourceOperator, SyrveOperator):
         """Plan the erasure."""
         from syrve.privacy.erase import plan_erasure
 
-        is_dry_run, run = as_flag(self.is_dry_run), run_of(context)
+        is_dry_run, warehouse = as_flag(self.is_dry_run), self.warehouse()
+        run = run_of(context) if is_dry_run else planning_run_of(context, warehouse)
         with self._people(context) as people:
             plan = plan_erasure(
-                self.warehouse(),
+                warehouse,
                 people,
                 run=run,
                 region=self.syrve().config().default_region,

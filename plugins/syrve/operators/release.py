@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve import severity
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, format_counts, run_of, task_key
+from syrve.operators.base import SyrveOperator, format_counts, planning_run_of, run_of, task_key
 from syrve.operators.forms import reads_as_dry_run
 from syrve.operators.rendered import as_number, as_text, as_texts
 from syrve.operators.wallet import WalletOperator, as_amount
@@ -86,6 +86,7 @@ class SyrvePlanReleaseOperator(SyrveOperator):
 
         dry_run = reads_as_dry_run(self.is_dry_run, context)
         warehouse = self.warehouse()
+        run = run_of(context) if dry_run else planning_run_of(context, warehouse)
         book = ReleaseBook(warehouse, run_id=context["run_id"])
         if not dry_run:
             ended = book.catch_up()
@@ -99,7 +100,7 @@ class SyrvePlanReleaseOperator(SyrveOperator):
         plan = planner.plan(self._choice(), dry_run=dry_run)
         if plan.request_id is not None:
             try:
-                ApprovalBook(warehouse, run_of(context)).plan(book.content(plan.request_id))
+                ApprovalBook(warehouse, run).plan(book.content(plan.request_id))
             except NotApproved:
                 planner.take_back()
                 raise

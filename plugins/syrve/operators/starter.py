@@ -1,13 +1,16 @@
 """Says why Airflow does not show who decided what a run does: then one person could be both who asks for money and who approves it.
 
-In Airflow 3.3.2 a user who may start runs may also clear those of others, which reads their lists again, and start a backfill over them,
-which replaces their form. The run keeps the name of the one who started it.
+In Airflow 3.3.2 a user who may start runs may also clear those of others, which reads their lists again, delete their tasks, which then
+begin again, and start a backfill over them, which replaces their form. The run keeps the name of the one who started it.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from syrve.warehouse.database import Warehouse
 
 PLAN_WITHIN = timedelta(hours=24)
 """How long after it was due a run may plan: no clearing changes that moment, and the user who started the run still knows of it."""
@@ -37,3 +40,21 @@ def _is_cleared(context: Any) -> bool:
         getattr(context.get(each), name, None) for each, name in (("ti", "max_tries"), ("task", "retries"))
     )
     return isinstance(tries, int) and isinstance(retries, int) and tries > retries
+
+
+def doubt_about_start(context: Any, warehouse: Warehouse) -> str:
+    """Record that the task, which plans, has begun a try; return the reason for doubt where Airflow counts fewer tries than the warehouse.
+
+    Called before the task reads anything. Raises `WarehouseError`.
+    """
+    from syrve.warehouse.database import fetch_one
+    from syrve.warehouse.sql_files import sql
+
+    ti, run = context["ti"], context.get("dag_run")
+    if run is None:
+        return ""  # it is none of Airflow
+    values = {"dag_id": ti.dag_id, "run_id": context["run_id"], "due_at": run.run_after, "task_id": ti.task_id}
+    with warehouse.transaction("record that planning begins") as cursor:
+        cursor.execute(sql("approvals/start.sql"), values | {"instance_id": str(ti.id)})
+        others = int(fetch_one(cursor)[0])
+    return "its tasks were deleted and made again, and Airflow does not say by whom" if others >= ti.try_number else ""

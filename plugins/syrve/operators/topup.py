@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from syrve.operators import settings
-from syrve.operators.base import SyrveOperator, format_counts, run_of, task_key
+from syrve.operators.base import SyrveOperator, format_counts, planning_run_of, run_of, task_key
 from syrve.operators.own_templates import OwnTemplates
 from syrve.operators.rendered import as_flag, as_number, as_text
 from syrve.operators.source_base import SourceOperator
@@ -79,10 +79,11 @@ class SyrvePlanTopupOperator(SourceOperator, SyrveOperator):
         from syrve.wallet.campaign import as_dict
         from syrve.wallet.topup import TopupList
 
-        dry_run = as_flag(self.is_dry_run)
+        dry_run, warehouse = as_flag(self.is_dry_run), self.warehouse()
+        run = run_of(context) if dry_run else planning_run_of(context, warehouse)
         with BadRows() as bad_rows:
             job = TopupList(
-                self.warehouse(),
+                warehouse,
                 key=task_key(context),
                 campaign=str(self.campaign),
                 to_e164=partial(to_e164, region=self.syrve().config().default_region),
@@ -96,7 +97,7 @@ class SyrvePlanTopupOperator(SourceOperator, SyrveOperator):
             plan = job.give_up(dry_run=dry_run) if as_flag(self.give_up) else self._planned(job, bad_rows)
         is_sent = not (dry_run or plan.is_given_up)
         if is_sent:
-            ApprovalBook(self.warehouse(), run_of(context)).plan(plan.content)
+            ApprovalBook(warehouse, run).plan(plan.content)
         _report(plan)
         return as_dict(plan) | {"is_to_be_asked": is_sent and bool(plan.to_credit + plan.unknown)}
 
