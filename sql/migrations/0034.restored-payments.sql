@@ -1,4 +1,4 @@
--- depends: 0032.membership-edits
+-- depends: 0033.planning-starts
 -- A charge that we made ourselves is no operation of others: of a payment that the ledger was set back from, Syrve's report has the row, and nothing else.
 create or replace view wallet.restore_suspect as
 with begun as (
