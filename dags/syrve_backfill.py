@@ -87,6 +87,7 @@ with DAG(
             None,
             type=["null", "integer"],
             minimum=1,
+            maximum=1_000_000,
             title="Calls a minute at most",
             description="Shared by all backfills that have one. Empty means what the call budget has left.",
         ),

@@ -43,6 +43,7 @@ with DAG(
             None,
             type=["null", "integer"],
             minimum=1,
+            maximum=2**53,
             title="Breaker",
             description="Its number, as in the alert. Empty: the run names those that wait.",
         ),

@@ -90,6 +90,7 @@ with DAG(
             60,
             type="integer",
             minimum=0,
+            maximum=10_000_000,
             title="Held for at least (minutes)",
             description="A younger hold may belong to an order under way.",
         ),

@@ -90,6 +90,7 @@ def limit(what: str, all_of_them: str) -> dict[str, Param]:
             None,
             type=["null", "integer"],
             minimum=1,
+            maximum=1_000_000_000,
             title=f"Maximum {what}",
             description=f"Empty means {all_of_them}.",
         )
@@ -99,7 +100,14 @@ def limit(what: str, all_of_them: str) -> dict[str, Param]:
 def shards(what: str, shard_size: int) -> dict[str, Param]:
     """Ask how the work is shared out to mapped tasks."""
     return {
-        "shard_size": Param(shard_size, type="integer", minimum=1, title=f"{what} per shard", section=TECHNICAL),
+        "shard_size": Param(
+            shard_size,
+            type="integer",
+            minimum=1,
+            maximum=1_000_000_000,
+            title=f"{what} per shard",
+            section=TECHNICAL,
+        ),
         "max_shards": Param(
             settings.MAX_SHARDS,
             type="integer",
