@@ -19,7 +19,7 @@ with asked as (
         refund_of
     )
     values (
-        coalesce(%(operation_id)s::uuid, gen_random_uuid()),
+        %(operation_id)s::uuid,
         %(kind)s,
         %(organization_id)s,
         %(customer_id)s,

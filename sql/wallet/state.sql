@@ -18,6 +18,7 @@ select
     basis,
     payment_id::text,
     refund_of::text,
+    coalesce(idempotency_key, '') as key,
     fingerprint
 from wallet.operation_state
 where operation_id = %(operation_id)s::uuid or (source = %(source)s::text and idempotency_key = %(key)s::text);

@@ -1,13 +1,11 @@
 """A warehouse that is set back in the middle of a payment, a release or a campaign: no money call is made a second time."""
 
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
-from devstack.postgres import PostgresServer
+from fixtures.backups import Backup, Died, back_up, dying_at
 from fixtures.campaigns import Campaign
-from fixtures.kept_sessions import Kept
 from fixtures.marks import Place
 from fixtures.payments import CHARGE, CHARGE_STEPS, pay
 from fixtures.releases import STEPS, Releasing
@@ -17,49 +15,8 @@ from syrve.release.question import RELEASE_ALL
 from syrve.wallet.errors import LedgerFenced, MoneyNotSent
 from syrve.wallet.fence import Fence
 from syrve.wallet.topup import TopupRun
-from syrve.warehouse.dsn import url_from_text
 
-Backup = Callable[[], Callable[[], None]]
-
-
-class Died(BaseException):
-    """The process is gone."""
-
-
-def dying_at(name: str, *, after: int = 0) -> Callable[[str], None]:
-    """Make a step function at which the process dies, at the step of that name which comes after so many of it."""
-    left = [after]
-
-    def step(done: str) -> None:
-        if done == name:
-            if not left[0]:
-                raise Died
-            left[0] -= 1
-
-    return step
-
-
-@pytest.fixture
-def back_up(
-    postgres_server: PostgresServer, warehouse_template: str, warehouse_dsn: str, kept_sessions: Kept
-) -> Iterator[Backup]:
-    """Takes a copy of the test's database, and returns what sets the database back to it."""
-    name = str(url_from_text(warehouse_dsn).database)
-    copy = f"{name}_copy"
-
-    def restore() -> None:
-        postgres_server.drop_database(name)
-        postgres_server.create_database(name, copy)
-
-    def take() -> Callable[[], None]:
-        kept_sessions(warehouse_dsn).close()  # a database that has sessions can't be copied
-        postgres_server.create_database(copy, name)
-        return restore
-
-    yield take
-    postgres_server.drop_database(copy)
-    postgres_server.drop_database(name)
-    postgres_server.create_database(name, warehouse_template)
+__all__ = ["back_up"]
 
 
 @pytest.fixture

@@ -99,6 +99,26 @@ def test_refusal_says_what_and_where_and_holds_no_value(
 
 
 @pytest.mark.parametrize(
+    ("doing", "told"),
+    [
+        (lambda cursor: cursor.execute("-- nothing"), "(ProgrammingError), Postgres did not: a defect"),
+        (lambda cursor: cursor.execute("select %s", (object(),)), "(ProgrammingError), Postgres did not: a defect"),
+        (lambda cursor: (cursor.execute("set jit = off"), cursor.fetchone()), "(ProgrammingError), Postgres did not"),
+    ],
+    ids=["empty", "value of no type", "no rows"],
+)
+def test_what_the_driver_refuses_is_no_lost_connection(
+    lasting_warehouse: Warehouse, doing: Callable[[Cursor], object], told: str
+) -> None:
+    error = refusal(lasting_warehouse, doing)
+
+    assert type(error) is WarehouseError
+    assert told in str(error)
+    assert "no connection" not in str(error)
+    assert error.retry_after_seconds is None
+
+
+@pytest.mark.parametrize(
     "statement",
     ["select 1 from syrve.no_such_table", "select no_such_column from syrve.customer", "select 1 from nowhere.table1"],
 )

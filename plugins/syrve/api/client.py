@@ -41,7 +41,7 @@ from syrve.api.transports.blocking import BlockingTransport
 
 T = TypeVar("T")
 PAGE_SIZE = 200
-MAX_PAGES = 10_000
+MAX_PAGES = 1_000
 
 
 class SyrveClient:
@@ -213,24 +213,23 @@ class SyrveClient:
 
     def coupons_by_series(self, organization_id: str, series: str) -> Iterator[Coupon]:
         """Go through the unused coupons of a series, by its text name, page by page (live service only)."""
-        for page in range(MAX_PAGES):
-            read = decode_cloud.coupons_of_series
-            found = self._ask(endpoints.COUPONS_BY_SERIES, read, organization_id, series, page, PAGE_SIZE)
-            yield from found
-            if not found:
-                return
+        read = decode_cloud.coupons_of_series
+        where = (organization_id, series)
+        return self._pages(
+            lambda page: self._ask(endpoints.COUPONS_BY_SERIES, read, *where, page, PAGE_SIZE),
+            endpoints.COUPONS_BY_SERIES,
+        )
 
     def transactions_by_date(
         self, organization_id: str, customer_id: str, since: datetime, until: datetime
     ) -> Iterator[Transaction]:
         """Go through a customer's transactions between two moments, both included, page by page (live service only)."""
-        for page in range(MAX_PAGES):
-            read = decode_cloud.transactions
-            where = (organization_id, customer_id, since, until, page, PAGE_SIZE)
-            found = self._ask(endpoints.TRANSACTIONS_BY_DATE, read, *where)
-            yield from found
-            if not found:
-                return
+        read = decode_cloud.transactions
+        where = (organization_id, customer_id, since, until)
+        return self._pages(
+            lambda page: self._ask(endpoints.TRANSACTIONS_BY_DATE, read, *where, page, PAGE_SIZE),
+            endpoints.TRANSACTIONS_BY_DATE,
+        )
 
     def transactions_by_revision(
         self, organization_id: str, customer_id: str, revision: int | None = None
@@ -273,6 +272,26 @@ class SyrveClient:
     def _customer(self, organization_id: str, kind: LookupKind, value: str) -> Customer:
         read = partial(decode.customer, time_zone=self._time_zone)
         return self._ask(endpoints.CUSTOMER_INFO, read, Lookup(organization_id, kind, value))
+
+    def _pages(self, page_of: Callable[[int], Sequence[T]], endpoint: Endpoint) -> Iterator[T]:
+        """Give what the pages hold, each once, up to an empty page; raise `MalformedAnswer` if they bring nothing new or never end.
+
+        One page may bring nothing new: what was added in between moves the others. Rows that differ are two, under one id too: a service
+        that carries a call out twice may report both under its id.
+        """
+        seen: set[T] = set()
+        is_repeated = False
+        for page in range(MAX_PAGES):
+            found = page_of(page)
+            if not found:
+                return
+            fresh = dict.fromkeys(each for each in found if each not in seen)
+            if is_repeated and not fresh:
+                break
+            is_repeated = not fresh
+            seen.update(fresh)
+            yield from fresh
+        raise MalformedAnswer("its pages repeat each other, or never end", operation=endpoint.operation)
 
     def _ask(self, endpoint: Endpoint, read: Callable[[Any], T], *question: Any) -> T:
         answer = self._transport.call(endpoint, self._dialect.body(endpoint.operation, *question))

@@ -21,6 +21,8 @@ def carry_out(money: Money, operation: Operation) -> OperationState:
     attempts = (replace(operation, key=f"{operation.key}:{number}") for number in count(1))
     for attempt in attempts:
         found = money.ledger.find(attempt.source, attempt.key)
+        if found is not None and found.may_be_tried_again:
+            found = money.recall(found.operation_id)
         if found is None or not found.may_be_tried_again:
             break
     planned = money.ledger.plan(attempt)

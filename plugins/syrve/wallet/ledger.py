@@ -14,6 +14,7 @@ from psycopg2.extensions import Binary
 
 from syrve.wallet.errors import LedgerConflict, LedgerFenced, WalletError
 from syrve.wallet.operations import Basis, Operation, OperationState, State
+from syrve.wallet.set_back import ledger_id, operation_id_of
 from syrve.warehouse.copy_text import json_text
 from syrve.warehouse.database import Connection, Cursor, Warehouse, fetch_one, transaction
 from syrve.warehouse.locks import drop_lock, take_lock
@@ -266,6 +267,9 @@ class Ledger:
         operation.checked(self._amount_scale)
         values = asdict(operation) | {"fingerprint": Binary(operation.fingerprint)}
         with self._transaction("take an operation into the ledger") as cursor:
+            values["operation_id"] = operation.operation_id or operation_id_of(
+                ledger_id(cursor), operation, operation.key
+            )
             cursor.execute(sql("wallet/plan.sql"), values)
             row = cursor.fetchone()
             if row is not None:

@@ -29,6 +29,7 @@ from syrve.values import without_float_noise
 from syrve.wallet.ledger import NAMED_ANOTHER_HOLD, Ledger, named_another_hold
 from syrve.wallet.money_settings import WalletSettings
 from syrve.wallet.operations import NEEDS_SOMEBODY, OperationState, State, comment_with_marker
+from syrve.wallet.set_back import REASON, made_before
 from syrve.wallet.spool import KeptOutcome, Spool
 from syrve.warehouse.database import Connection
 from syrve.warehouse.errors import WarehouseError, WarehouseUnavailable
@@ -76,6 +77,8 @@ class Money:
     def execute(self, operation_id: str) -> OperationState:
         """Send a planned operation and return it with its outcome; one that is not planned is returned as it is, and never sent.
 
+        Nor is one that was made before the ledger was set back (`syrve.wallet.set_back`).
+
         Raises a `Transient` if Syrve can't be asked for the balance first (the operation stays planned), and `WarehouseError`.
         """
         with self.alone(operation_id) as (connection, operation):
@@ -83,6 +86,10 @@ class Money:
                 return self.recover(operation, connection)
             if self._spool.has(operation.operation_id):
                 return self._catch_up(operation, connection)
+            made = self._made_before(operation, connection)
+            if made is not None:
+                sent = self.ledger.send(operation, made | {"reason": REASON}, connection)
+                return self.ledger.record(sent, "confirmed", made, basis="report", connection=connection)
             hold_id = self._hold_to_cancel(operation)
             if operation.kind == "cancel_hold" and hold_id is None:
                 reason = {"reason": "hold_id_unknown"}
@@ -134,6 +141,17 @@ class Money:
         if sent.state == "rejected" and kept is not None and kept.state == "confirmed":  # what was not to be sent was
             sent = self.ledger.record(sent, "confirmed", kept.evidence, basis="report", connection=connection)
         return self.recover(sent, connection)
+
+    def recall(self, operation_id: str) -> OperationState:
+        """Return an operation that was not carried out, by the ledger; it is confirmed if it was made before the ledger was set back."""
+        with self.alone(operation_id) as (connection, operation):
+            made = self._made_before(operation, connection) if operation.may_be_tried_again else None
+            if made is None:
+                return operation
+            return self.ledger.record(operation, "confirmed", made, basis="report", connection=connection)
+
+    def _made_before(self, operation: OperationState, connection: Connection) -> dict[str, Any] | None:
+        return made_before(connection, self.client, operation, skew_seconds=self.settings.clock_skew_seconds)
 
     def balance(self, operation: OperationState) -> Decimal | None:
         """Read the balance of an operation's wallet; None if Syrve does not show it. Raises a `Transient`."""

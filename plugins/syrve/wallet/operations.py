@@ -137,6 +137,7 @@ class OperationState:
     basis: Basis | None = None
     payment_id: str | None = None
     refund_of: str | None = None
+    key: str = ""
 
     @property
     def is_final(self) -> bool:

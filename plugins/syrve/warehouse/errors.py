@@ -72,6 +72,12 @@ def warehouse_errors(doing: str) -> Iterator[None]:
 
 def _error_for(doing: str, error: psycopg2.Error | None) -> WarehouseError:
     state = getattr(error, "pgcode", None)
+    if state is None and not _is_lost_connection(error):
+        what = "what is no error of Postgres" if error is None else type(error).__name__
+        return WarehouseError(
+            f"{doing}: the driver refused the statement ({what}), Postgres did not: a defect of the program or of a file of SQL, "
+            f"not of the connection{_known_refusal(error)}"
+        )
     if error is None or state is None:
         return WarehouseUnavailable(
             f"{doing}: no connection to the warehouse; check that the server is up and the connection syrve_warehouse is right"
@@ -92,6 +98,17 @@ def _error_for(doing: str, error: psycopg2.Error | None) -> WarehouseError:
         message += "; another session holds a lock that is waited for: see pg_blocking_pids() and pg_stat_activity for whose it is"
     passing = state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
     return WarehouseUnavailable(message) if passing else WarehouseError(message)
+
+
+def _is_lost_connection(error: psycopg2.Error | None) -> bool:
+    """Whether an error without a SQLSTATE is the connection's: the driver refuses statements with other classes."""
+    return (
+        isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or type(error) is psycopg2.DatabaseError
+    )
+
+
+def _known_refusal(error: psycopg2.Error | None) -> str:
+    return ": it holds no statement" if "empty query" in str(error) else ""
 
 
 def _reason_at_the_door(text: str) -> str:

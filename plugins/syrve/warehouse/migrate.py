@@ -100,7 +100,7 @@ def _process(backend: yoyo.backends.DatabaseBackend, migration: yoyo.migrations.
     """Apply a migration or take it back, and note that, in one transaction."""
     log.info("%s %s", direction, migration.id)
     backend.ensure_internal_schema_updated()
-    with backend.copy() as own, own.transaction():
+    with warehouse_errors(f"{direction} {migration.id}"), backend.copy() as own, own.transaction():
         migration.process_steps(own, direction)
         own.log_migration(migration, direction)
         if direction == "apply":
