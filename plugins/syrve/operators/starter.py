@@ -50,10 +50,10 @@ def doubt_about_start(context: Any, warehouse: Warehouse) -> str:
     from syrve.warehouse.database import fetch_one
     from syrve.warehouse.sql_files import sql
 
-    ti, run = context["ti"], context.get("dag_run")
-    if run is None:
-        return ""  # it is none of Airflow
-    values = {"dag_id": ti.dag_id, "run_id": context["run_id"], "due_at": run.run_after, "task_id": ti.task_id}
+    ti, due_at = context["ti"], getattr(context.get("dag_run"), "run_after", None)
+    if due_at is None:
+        return ""  # it is no run of Airflow, which always has one
+    values = {"dag_id": ti.dag_id, "run_id": context["run_id"], "due_at": due_at, "task_id": ti.task_id}
     with warehouse.transaction("record that planning begins") as cursor:
         cursor.execute(sql("approvals/start.sql"), values | {"instance_id": str(ti.id)})
         others = int(fetch_one(cursor)[0])
