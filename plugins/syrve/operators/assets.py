@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import Asset, AssetAlias
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.sdk import Context
     from sqlalchemy import URL
 
@@ -36,6 +37,17 @@ def table_uri(url: URL, table: str) -> str:
 def warehouse_asset(url: URL, table: str) -> Asset:
     """Return the asset of a table of one warehouse."""
     return Asset(uri=table_uri(url, table), group=GROUP)
+
+
+def lineage_dataset(url: URL, table: str) -> Dataset:
+    """Return the OpenLineage dataset of a table, named as Airflow's Postgres provider names it.
+
+    It is made of the URI, not of the asset: for that Airflow loads what every installed provider has for URIs, boto3 too, in each task.
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    parts = urlsplit(table_uri(url, table))
+    return Dataset(namespace=f"{parts.scheme}://{parts.netloc}", name=parts.path.lstrip("/").replace("/", "."))
 
 
 def publish(

@@ -97,14 +97,12 @@ class WarehouseOperator(OwnTemplates, BaseOperator):
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return the tables that were read and written; Airflow's OpenLineage provider asks for it where it is installed and turned on."""
         from airflow.providers.openlineage.extractors import OperatorLineage
-        from airflow.providers.postgres.assets.postgres import convert_asset_to_openlineage
 
         url = self._url
         if url is None:
             return OperatorLineage()
         inputs, outputs = (
-            [convert_asset_to_openlineage(assets.warehouse_asset(url, table), None) for table in tables]
-            for tables in (self.reads, self.writes)
+            [assets.lineage_dataset(url, table) for table in tables] for tables in (self.reads, self.writes)
         )
         return OperatorLineage(inputs=inputs, outputs=outputs)
 
