@@ -32,8 +32,16 @@ RUN_TIMEOUT_SECONDS = 450.0
 QUERIED = {"SYRVE_SOURCE_CONNECTIONS": "syrve_warehouse"}
 DAILY = {"SYRVE_RECONCILE_HOLDS_SCHEDULE": "0 0 * * *"}
 """So that a backfill of some days is that many runs."""
-QUIETER = replace(DEMO.airflow, idle_sleep_seconds=0.3, more={"dag_processor": {"min_file_process_interval": "900"}})
+QUIETER = replace(
+    DEMO.airflow,
+    idle_sleep_seconds=0.3,
+    more={
+        "dag_processor": {"min_file_process_interval": "900"},
+        "core": {"executor": "warm_executor.WarmExecutor"},
+    },
+)
 """It lives for a quarter of an hour and more beside other tests: looking for work all the time takes half a processor."""
+WARM = {"PYTHONPATH": str(REPOSITORY / "tests")}
 RUN_HERE = tuple(sorted(path.stem for path in (REPOSITORY / "dags").glob("*.py")))
 
 
@@ -75,6 +83,11 @@ class LiveAirflow:
     def run(self, dag_id: str, **conf: Any) -> tuple[str, DagRun]:
         run = self.start(dag_id, **conf)
         return self.finish(run), run
+
+    def run_together(self, runs: dict[str, tuple[str, dict[str, Any]]]) -> dict[str, str]:
+        """Run DAGs at the same time, each under a name; returns how each ended. Those of one DAG go in this order."""
+        started = {name: self.start(dag_id, **conf) for name, (dag_id, conf) in runs.items()}
+        return {name: self.finish(run) for name, run in started.items()}
 
     def wait_for_question(self, run: DagRun, task_id: str) -> None:
         """Wait until a task waits for a person, and the scheduler has noticed.
@@ -191,7 +204,7 @@ def live_airflow() -> Iterator[LiveAirflow]:
     paths = StackPaths(REPOSITORY, home / "stack", dags)
     try:
         with monitored(paths.directory / "logs", paths.airflow_config):
-            yield from _live_airflow(Stack(paths, os.environ | DAILY | QUERIED, print))
+            yield from _live_airflow(Stack(paths, os.environ | DAILY | QUERIED | WARM, print))
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -58,7 +58,7 @@ def test_past_intervals_of_the_pull_are_run_by_airflows_own_backfill(airflow: An
             sorted(airflow.rows(query, names.CUSTOMERS_DAG, database=names.METADATA_DATABASE)) == [("success",)] * 2
         ),
         "both intervals have been run",
-        timeout_seconds=100,
+        timeout_seconds=400,
     )
     assert airflow.rows("select count(*) from syrve.customer") == [(20,)]
     notes = "select n.content from dag_run_note n join dag_run r on r.id = n.dag_run_id where r.dag_id = %s and r.run_type = 'backfill'"

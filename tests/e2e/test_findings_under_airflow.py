@@ -43,7 +43,7 @@ def backfill(airflow: Any, *window: str) -> None:
     wait_until(
         lambda: airflow.rows(states, names.RECONCILE_DAG, database=names.METADATA_DATABASE) == [("success",)] * 3,
         "three days have been evaluated",
-        timeout_seconds=100,
+        timeout_seconds=400,
     )
 
 

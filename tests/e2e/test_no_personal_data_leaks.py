@@ -170,17 +170,23 @@ def _plant(airflow: Any, organization_id: str) -> None:
 def _run_everything(airflow: Any, organization_id: str, path: str) -> dict[str, str]:
     roster, customers = names.ROSTER_IMPORT_DAG, names.CUSTOMERS_DAG
     query = "select organization_id, phone, name from crm.customer"
-    done = {
-        "file": airflow.run(roster, source="file", path=path, organization_id=organization_id, dry_run=False)[0],
-        "query": airflow.run(roster, source="query", query=query, query_conn_id="syrve_warehouse", dry_run=False)[0],
-        "missing file": airflow.run(roster, source="file", path="file:///nowhere/at-all.csv")[0],
-        "customers": airflow.run(customers)[0],
-        "coupons": airflow.run(names.COUPONS_DAG)[0],
-        "backfill from a file": airflow.run(
-            names.BACKFILL_DAG, source="file", path=path, organization_ids=[organization_id], dry_run=False
-        )[0],
-        "backfill of typed phones": _outcome_of_typing_a_phone(airflow, organization_id),
-    }
+    file = {"source": "file", "path": path, "dry_run": False}
+    queried = {"source": "query", "query": query, "query_conn_id": "syrve_warehouse", "dry_run": False}
+    done: dict[str, str] = airflow.run_together(
+        {
+            "file": (roster, file | {"organization_id": organization_id}),
+            "query": (roster, queried),
+            "missing file": (roster, {"source": "file", "path": "file:///nowhere/at-all.csv"}),
+            "coupons": (names.COUPONS_DAG, {}),
+        }
+    )
+    done |= airflow.run_together(
+        {
+            "customers": (customers, {}),
+            "backfill from a file": (names.BACKFILL_DAG, file | {"organization_ids": [organization_id]}),
+        }
+    )
+    done["backfill of typed phones"] = _outcome_of_typing_a_phone(airflow, organization_id)
     done |= _push_everything(airflow, organization_id)
     airflow.simulator.set_switches(removed_rights=["customer_info"])
     done["customers without right"] = airflow.run(customers, force=True)[0]
@@ -251,36 +257,41 @@ def _plant_money(airflow: Any, organization_id: str, phones: list[str]) -> tuple
 def _run_wallet(airflow: Any, organization_id: str, campaign: str, records: str) -> dict[str, str]:
     topup, wallet_import = names.BULK_TOPUP_DAG, names.WALLET_IMPORT_DAG
     whose = {"organization_id": organization_id}
-    return {
-        "top-up": airflow.run(topup, campaign="canary", path=campaign, **whose)[0],
-        "top-up of a list without amounts": airflow.run(
-            topup, campaign="canary", path=campaign.replace("campaign", "canaries"), **whose
-        )[0],
-        "wallet import": airflow.run(wallet_import, source="file", path=records, dry_run=False, **whose)[0],
-        "wallet import of another file": airflow.run(
-            wallet_import, source="file", path=campaign, dry_run=False, **whose
-        )[0],
-        "findings": airflow.run(names.RECONCILE_DAG, thresholds={"default": {"lookback_seconds": 1e9}})[0],
-        "release": airflow.run(names.RELEASE_HOLDS_DAG, organization_ids=[organization_id])[0],
-    }
+    imported = whose | {"source": "file", "dry_run": False}
+    done: dict[str, str] = airflow.run_together(
+        {
+            "top-up": (topup, whose | {"campaign": "canary", "path": campaign}),
+            "top-up of a list without amounts": (
+                topup,
+                whose | {"campaign": "canary", "path": campaign.replace("campaign", "canaries")},
+            ),
+            "wallet import": (wallet_import, imported | {"path": records}),
+            "wallet import of another file": (wallet_import, imported | {"path": campaign}),
+        }
+    )
+    done["findings"] = airflow.run(names.RECONCILE_DAG, thresholds={"default": {"lookback_seconds": 1e9}})[0]
+    done["release"] = airflow.run(names.RELEASE_HOLDS_DAG, organization_ids=[organization_id])[0]
+    return done
 
 
 def _run_upkeep(airflow: Any, organization_id: str) -> dict[str, str]:
     whose = {"organization_id": organization_id}
     with pytest.raises(StackError, match="HTTP 400"):
         airflow.start(names.ERASE_DAG, customer_ids=[CANARIES["phone typed into the form"]], **whose)
-    return {
-        "balances": airflow.run(names.BALANCES_DAG)[0],
-        "checks": airflow.run(names.CHECKS_DAG)[0],
-        "export": airflow.run(names.EXPORT_DAG, customer_id=CUSTOMER_ID, **whose)[0],
-        "maintenance": airflow.run(names.MAINTENANCE_DAG)[0],
-        "decision about no breaker": airflow.run(names.DECIDE_BREAKER_DAG, breaker_id=999_999)[0],
-        "signals": airflow.run(names.SIGNALS_DAG)[0],
-        "orders": airflow.run(names.ORDERS_DAG)[0],
-        "webhooks": airflow.run(names.WEBHOOKS_DAG)[0],
-        "erasure of a typed phone": "refused",
-        "preview of an erasure": airflow.run(names.ERASE_DAG, customer_ids=[CUSTOMER_ID], **whose)[0],
-    }
+    done: dict[str, str] = airflow.run_together(
+        {
+            "balances": (names.BALANCES_DAG, {}),
+            "checks": (names.CHECKS_DAG, {}),
+            "export": (names.EXPORT_DAG, whose | {"customer_id": CUSTOMER_ID}),
+            "maintenance": (names.MAINTENANCE_DAG, {}),
+            "decision about no breaker": (names.DECIDE_BREAKER_DAG, {"breaker_id": 999_999}),
+            "signals": (names.SIGNALS_DAG, {}),
+            "orders": (names.ORDERS_DAG, {}),
+            "webhooks": (names.WEBHOOKS_DAG, {}),
+            "preview of an erasure": (names.ERASE_DAG, whose | {"customer_ids": [CUSTOMER_ID]}),
+        }
+    )
+    return done | {"erasure of a typed phone": "refused"}
 
 
 def _erase(airflow: Any, organization_id: str) -> str:
